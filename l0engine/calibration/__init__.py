@@ -1,0 +1,1 @@
+"""Sparse survey calibration: problem, settings, fit, refit, measures."""

@@ -1,0 +1,182 @@
+"""Every hyper-parameter once: bounds, default, unit and help. Command line and form are built from here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
+
+from l0engine.errors import ConfigError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+ESTIMATORS = ("expected", "sampled", "ungated")
+LOSSES = ("relative", "mse", "capped")
+#: Preflight findings whose targets a user may leave out of the fit.
+EXCLUDABLE = ("thin", "zero", "below_floor", "negative", "duplicate")
+
+
+class Setting(NamedTuple):
+    """How one field of `Config` is bounded, shown and explained."""
+
+    label: str
+    help: str
+    low: float = -math.inf
+    high: float = math.inf
+    unit: str = ""
+    log: bool = False
+    choices: tuple[str, ...] = ()
+    advanced: bool = True
+    optional: bool = False
+
+
+def _setting(default: Any, label: str, help: str, **how: Any) -> Any:
+    return field(default=default, metadata={"setting": Setting(label, help, **how)})
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of one calibration run; checked on construction, so a `Config` that exists is valid.
+
+    Raises
+    ------
+    ConfigError
+        Names the field, its value, its bounds and the remedy.
+    """
+
+    lambda_l0: float = _setting(
+        1e-3, "λ L0: price of a household", "What keeping one household must save in loss. Higher keeps fewer households.",
+        low=0.0, high=1e6, log=True, advanced=False,
+    )  # fmt: skip
+    lambda_l2: float = _setting(
+        1e-12, "λ L2: price of large weights", "Multiplies the sum of squared gated weights. Higher spreads weight over "
+        "more households and raises the effective sample size.", low=0.0, high=1e6, unit="per squared weight", log=True, advanced=False,
+    )  # fmt: skip
+    temperature: float = _setting(
+        0.35, "Temperature", "Softness of the gates (beta). Lower is closer to on/off; higher learns more smoothly.",
+        low=0.05, high=5.0, log=True, advanced=False,
+    )  # fmt: skip
+    final_temperature: float | None = _setting(
+        None, "Final temperature", "Anneal the temperature geometrically to this value; empty keeps it constant.",
+        low=0.05, high=5.0, log=True, optional=True,
+    )  # fmt: skip
+    estimator: str = _setting(
+        "expected", "Estimator", "expected: exact expectation over gates, no noise. sampled: random gates (Louizos et al. 2017). "
+        "ungated: all households, no selection.", choices=ESTIMATORS,
+    )  # fmt: skip
+    loss: str = _setting(
+        "relative", "Loss", "relative: squared relative error. mse: squared error in the targets' own units. "
+        "capped: absolute relative error, at most 1 a target, robust to impossible targets (sampled or ungated only).", choices=LOSSES,
+    )  # fmt: skip
+    normalize_groups: bool = _setting(
+        False, "Average within groups", "Give every target group the same say, however many targets it has."
+    )
+    group_multipliers: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({}),
+        metadata={"setting": Setting("Group multipliers", "Multiply the loss of a group, as name=factor.", low=0.0)},
+    )
+    exclude: tuple[str, ...] = _setting(
+        (), "Leave out targets", "Findings of the preflight whose targets the fit leaves out.", choices=EXCLUDABLE
+    )
+    epochs: int = _setting(500, "Epochs", "Steps of the optimiser; each uses all targets.", low=1, high=1_000_000, unit="steps")
+    learning_rate: float = _setting(0.15, "Learning rate", "Step size of Adam on log weights and gates.", low=1e-6, high=10.0, log=True)
+    init_keep_prob: float = _setting(
+        0.5, "Initial keep probability", "Probability that a gate is open at the start.", low=1e-6, high=1.0 - 1e-6
+    )
+    max_ratio: float | None = _setting(
+        None, "Largest weight / base weight", "Hard cap on the ratio of the final weight to the base weight; empty for none.",
+        low=1e-6, high=1e12, log=True, optional=True,
+    )  # fmt: skip
+    refit: bool = _setting(True, "Refit", "Recalibrate the kept households without gates (relaxed raking). Leave on.")
+    mu: float = _setting(
+        1e-4, "Refit softness (mu)", "Lower meets targets more closely; higher keeps weights more even.", low=1e-8, high=1e3, log=True
+    )
+    device: str = _setting("auto", "Device", "auto takes CUDA where there is one, else the CPU.", choices=DEVICES)
+    seed: int = _setting(0, "Seed", "Start of the random numbers of sampled gates; the same seed gives the same bits.", low=0, high=2**63 - 1)
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            object.__setattr__(self, f.name, _checked(f.name, f.metadata["setting"], f.default, getattr(self, f.name)))
+        if self.loss == "capped" and self.estimator == "expected":
+            raise ConfigError(
+                "loss 'capped' does not go with estimator 'expected', whose expectation is exact for squared losses only: "
+                "choose estimator 'sampled', or loss 'relative'."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**plain, "group_multipliers": dict(self.group_multipliers), "exclude": list(self.exclude)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`; unknown names are refused."""
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            raise ConfigError(f"Unknown setting '{unknown[0]}': the settings are {', '.join(f.name for f in fields(cls))}.")
+        return cls(**values)
+
+
+def settings() -> dict[str, Setting]:
+    """The `Setting` of every field of `Config`, by name, in order."""
+    return {f.name: f.metadata["setting"] for f in fields(Config)}
+
+
+def _checked(name: str, s: Setting, default: Any, value: Any) -> Any:
+    """The value in the field's own type and within its bounds, or a ConfigError."""
+    if value is None and s.optional:
+        return None
+    if name == "group_multipliers":
+        return MappingProxyType({str(k): _number(f"{name}[{k}]", s, v) for k, v in dict(value).items()})
+    if name == "exclude":
+        value = (value,) if isinstance(value, str) else tuple(value)
+        for v in value:
+            _choice(name, s, v)
+        return value
+    if s.choices:
+        return _choice(name, s, value)
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} is {value!r}: set it to true or false.")
+        return value
+    number = _number(name, s, value)
+    if isinstance(default, int):
+        if number != int(number):
+            raise ConfigError(f"{name} is {value!r}: set it to a whole number.")
+        return int(value)
+    return number
+
+
+def _choice(name: str, s: Setting, value: Any) -> str:
+    if value not in s.choices:
+        raise ConfigError(f"{name} is {value!r}: choose one of {', '.join(s.choices)}.")
+    return str(value)
+
+
+def _number(name: str, s: Setting, value: Any) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and s.low <= number <= s.high):
+        bounds = f"at least {s.low:g}" if s.high == math.inf else f"between {s.low:g} and {s.high:g}"
+        raise ConfigError(f"{name} is {value!r}: set it to a number {bounds}.")
+    return number
+
+
+class Preset(NamedTuple):
+    """A named starting point of the form."""
+
+    sentence: str
+    changes: Mapping[str, Any]
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType({
+    "Fast look": Preset("A first impression in a third of the time; errors are a little higher.", {"epochs": 150}),
+    "Balanced": Preset("Few households and low error; the place to start.", {}),
+    "Publication": Preset(
+        "More households with more even weights, for estimates beyond the targets.",
+        {"epochs": 1000, "lambda_l0": 3e-4, "lambda_l2": 1e-11},
+    ),
+})  # fmt: skip

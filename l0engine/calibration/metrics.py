@@ -1,0 +1,70 @@
+"""The one definition of every measure: pages, exports and logs all call these."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from l0engine.calibration.problem import Problem
+from l0engine.calibration.results import Measures
+
+
+def active(weights: np.ndarray) -> np.ndarray:
+    """True where a household is kept: its weight is above 0. Shape as `weights`."""
+    return np.asarray(weights > 0)
+
+
+def sparsity(weights: np.ndarray) -> float:
+    """Share of households that are not kept, between 0 and 1."""
+    return 1.0 - float(active(weights).mean())
+
+
+def relative_errors(problem: Problem, weights: np.ndarray) -> np.ndarray:
+    """``(estimate - value) / max(abs(value), floor)`` of each target, signed, shape (n_targets,); see `Problem.scales`."""
+    return np.asarray((problem.estimates(weights) - problem.values) / problem.scales)
+
+
+def effective_sample_size(weights: np.ndarray) -> float:
+    """Kish's effective sample size, ``sum(w)^2 / sum(w^2)``, in households; 0 where nothing is kept.
+
+    Source: Kish (1965), Survey Sampling, section 11.7.
+    """
+    w = np.asarray(weights, np.float64)
+    top = float(w.max(initial=0.0))
+    if top <= 0:
+        return 0.0
+    w = w / top
+    return float(w.sum() ** 2 / (w @ w))
+
+
+def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures | None:
+    """All measures of one set of weights; None where nothing is kept.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_households,)
+    use : ndarray of bool, shape (n_targets,)
+        The targets that count: `preflight.targets_in_use`.
+
+    Notes
+    -----
+    kept: households with positive weight. Errors: `relative_errors` in absolute value, over `use`. share_within_10pct: share of
+    targets with an error of at most 0.1. ess: `effective_sample_size`. design_effect: ``kept / ess`` (Kish's 1 + cv^2 of the kept
+    weights). max_weight: the largest weight. max_weight_ratio: the largest weight / base weight.
+    """
+    kept = int(active(weights).sum())
+    if kept == 0:
+        return None
+    errors = np.abs(relative_errors(problem, weights)[use])
+    if len(errors) == 0:
+        errors = np.array([np.nan])
+    ess = effective_sample_size(weights)
+    return Measures(
+        kept=kept,
+        mean_abs_rel_error=float(errors.mean()),
+        median_abs_rel_error=float(np.median(errors)),
+        share_within_10pct=float((errors <= 0.1).mean()),
+        ess=ess,
+        design_effect=kept / ess,
+        max_weight=float(weights.max()),
+        max_weight_ratio=float((weights / problem.base_weights).max()),
+    )

@@ -1,0 +1,227 @@
+"""Problem: what is to be calibrated, validated once, and identified by its content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy import sparse as sp
+
+from l0engine.errors import ProblemError
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Find household weights w >= 0 with ``matrix @ w = values``. Build it with `Problem.create`.
+
+    Attributes
+    ----------
+    matrix : csr_array of float32 or float64, shape (n_targets, n_households)
+        What one unit of each household's weight adds to each target. Sorted, no duplicates, finite.
+    values : ndarray of float64, shape (n_targets,)
+        Published totals, in the targets' own units.
+    names, groups : ndarray of str, shape (n_targets,)
+        Unique target names, and the family each target belongs to.
+    target_weights : ndarray of float64, shape (n_targets,)
+        Importance of each target in the loss; 1 by default, 0 leaves it out.
+    base_weights : ndarray of float64, shape (n_households,)
+        Positive survey weights the fit starts from.
+    household_ids : ndarray of str, shape (n_households,)
+    attributes : DataFrame, n_households rows
+        Further household columns, carried to the export; never used by the fit.
+    notes : tuple of str
+        How the input was understood, a sentence each, for the user to check.
+    """
+
+    matrix: sp.csr_array
+    values: np.ndarray
+    names: np.ndarray
+    groups: np.ndarray
+    target_weights: np.ndarray
+    base_weights: np.ndarray
+    household_ids: np.ndarray
+    attributes: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def create(
+        cls,
+        matrix: Any,
+        values: Any,
+        *,
+        names: Iterable[str] | None = None,
+        groups: Iterable[str] | None = None,
+        target_weights: Any = None,
+        base_weights: Any = None,
+        household_ids: Iterable[str] | None = None,
+        attributes: pd.DataFrame | None = None,
+        notes: Iterable[str] = (),
+    ) -> Self:
+        """Validate and complete the parts.
+
+        Parameters
+        ----------
+        matrix : any SciPy sparse matrix or array, or a 2-d array_like, shape (n_targets, n_households)
+        values : array_like, shape (n_targets,)
+        names, groups : iterables of str, optional
+            Default 'target 1', ... and one group 'all'.
+        target_weights, base_weights : array_like, optional
+            Default 1 for each target; for the households one common weight, the median over positive targets of
+            value / (row sum), so that the fit starts at the right scale.
+        household_ids : iterable of str, optional
+            Default '1', '2', ...
+        attributes : DataFrame, optional
+        notes : iterable of str
+
+        Raises
+        ------
+        ProblemError
+            Anything missing, misshapen, non-finite, duplicated or mismatched, with its place and remedy.
+        """
+        m = _matrix(matrix)
+        q, n = m.shape
+        y = _vector("target values", values, q, "targets (rows of the matrix)")
+        names_ = _labels("target name", names, q, "target {}", unique=True)
+        groups_ = _labels("target group", groups, q, "all", unique=False)
+        importance = np.ones(q) if target_weights is None else _vector("target weights", target_weights, q, "targets")
+        if (importance < 0).any():
+            raise ProblemError(f"The weight of target '{names_[importance < 0][0]}' is negative: set it to 0 or more.")
+        notes_ = tuple(notes)
+        if base_weights is None:
+            base = np.full(n, _common_weight(m, y))
+            notes_ += (f"No base weights were given: every household starts at {base[0]:,.4g}.",)
+        else:
+            base = _vector("base weights", base_weights, n, "households (columns of the matrix)")
+        ids = _labels("household id", household_ids, n, "{}", unique=True)
+        if (base <= 0).any():
+            i = int(np.argmax(base <= 0))
+            raise ProblemError(
+                f"The base weight of household '{ids[i]}' is {base[i]:g}: base weights must be positive; remove the household or give it a weight."
+            )
+        table = pd.DataFrame(index=pd.RangeIndex(n)) if attributes is None else attributes.reset_index(drop=True)
+        if len(table) != n:
+            raise ProblemError(f"The household table has {len(table):,} rows but the matrix has {n:,} households: give one row a household.")
+        for a in (y, names_, groups_, importance, base, ids, m.data, m.indices, m.indptr):
+            a.setflags(write=False)
+        return cls(m, y, names_, groups_, importance, base, ids, table, notes_)
+
+    @property
+    def n_targets(self) -> int:
+        return int(self.matrix.shape[0])
+
+    @property
+    def n_households(self) -> int:
+        return int(self.matrix.shape[1])
+
+    @cached_property
+    def support(self) -> np.ndarray:
+        """Households with a non-zero entry in each target, shape (n_targets,)."""
+        return np.bincount(self._entry_rows[self.matrix.data != 0], minlength=self.n_targets)
+
+    @cached_property
+    def floors(self) -> np.ndarray:
+        """The largest contribution one household makes to each target at its base weight, shape (n_targets,)."""
+        out = np.zeros(self.n_targets)
+        np.maximum.at(out, self._entry_rows, np.abs(self.matrix.data) * self.base_weights[self.matrix.indices])
+        return out
+
+    @cached_property
+    def scales(self) -> np.ndarray:
+        """What an error is divided by to be relative: max(abs(value), floor), shape (n_targets,).
+
+        A target of 0 and one that a single household can swing past its whole value have no meaningful relative error
+        of their own; the floor gives them one. Empty rows of value 0 get 1.
+        """
+        scales = np.maximum(np.abs(self.values), self.floors)
+        return np.where(scales > 0, scales, 1.0)
+
+    @cached_property
+    def reachable(self) -> np.ndarray:
+        """True where some non-negative weights can move the estimate towards the target, shape (n_targets,)."""
+        has_positive, has_negative = np.zeros((2, self.n_targets), bool)
+        has_positive[self._entry_rows[self.matrix.data > 0]] = True
+        has_negative[self._entry_rows[self.matrix.data < 0]] = True
+        return np.where(self.values > 0, has_positive, np.where(self.values < 0, has_negative, self.support > 0))
+
+    @cached_property
+    def _entry_rows(self) -> np.ndarray:
+        return np.repeat(np.arange(self.n_targets), np.diff(self.matrix.indptr))
+
+    def estimates(self, weights: np.ndarray) -> np.ndarray:
+        """``matrix @ weights`` in float64, shape (n_targets,)."""
+        return np.asarray(self.matrix @ np.asarray(weights, np.float64))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything the fit depends on: equal content has equal fingerprints."""
+        h = hashlib.sha256(repr(self.matrix.shape).encode())
+        m = self.matrix
+        numbers = (m.indptr.astype("<i8"), m.indices.astype("<i8"), m.data.astype("<f8"))
+        for a in (*numbers, self.values.astype("<f8"), self.target_weights.astype("<f8"), self.base_weights.astype("<f8")):
+            h.update(np.ascontiguousarray(a).view(np.uint8))
+        for texts in (self.names, self.groups, self.household_ids):
+            h.update("\x1f".join(texts).encode())
+            h.update(b"\x1e")
+        return h.hexdigest()
+
+
+def _matrix(matrix: Any) -> sp.csr_array:
+    if not sp.issparse(matrix):
+        try:
+            matrix = np.asarray(matrix)
+            matrix = matrix if matrix.dtype.kind in "fiub" else matrix.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ProblemError("The matrix holds something that is not a number: give real numbers only.") from None
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise ProblemError(f"The matrix has shape {matrix.shape}: it needs at least one target (row) and one household (column).")
+    if matrix.dtype.kind not in "fiub":
+        raise ProblemError(f"The matrix holds {matrix.dtype} entries: give real numbers only.")
+    m = sp.csr_array(matrix, copy=True)
+    if m.data.dtype != np.float32:
+        m.data = m.data.astype(np.float64)
+    m.sum_duplicates()
+    m.eliminate_zeros()
+    bad = np.flatnonzero(~np.isfinite(m.data))
+    if len(bad):
+        row = int(np.searchsorted(m.indptr, bad[0], side="right")) - 1
+        raise ProblemError(
+            f"The matrix entry of target {row + 1} and household {m.indices[bad[0]] + 1} is {m.data[bad[0]]}: replace it by a finite number ({len(bad):,} such)."
+        )
+    return m
+
+
+def _vector(what: str, values: Any, length: int, of: str) -> np.ndarray:
+    try:
+        v = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ProblemError(f"The {what} hold something that is not a number: give real numbers only.") from None
+    if v.shape != (length,):
+        raise ProblemError(f"The {what} have shape {v.shape} but there are {length:,} {of}: give one number each.")
+    if not np.isfinite(v).all():
+        i = int(np.argmin(np.isfinite(v)))
+        raise ProblemError(f"The {what} hold {v[i]} at position {i + 1}: replace it by a finite number, or remove the row.")
+    return v
+
+
+def _labels(what: str, labels: Iterable[str] | None, length: int, default: str, *, unique: bool) -> np.ndarray:
+    texts = [default.format(i + 1) for i in range(length)] if labels is None else [str(t) for t in labels]
+    out = np.array(texts, dtype=object)
+    if out.shape != (length,):
+        raise ProblemError(f"There are {len(out):,} {what}s for {length:,} places: give one each.")
+    if unique:
+        again = pd.Series(out).duplicated().to_numpy()
+        if again.any():
+            i = int(np.argmax(again))
+            raise ProblemError(f"The {what} '{out[i]}' stands more than once (again at position {i + 1}): make it unique.")
+    return out
+
+
+def _common_weight(m: sp.csr_array, y: np.ndarray) -> float:
+    total = np.asarray(m.sum(axis=1), dtype=np.float64).ravel()
+    ok = (y > 0) & (total > 0)
+    return float(np.median(y[ok] / total[ok])) if ok.any() else 1.0

@@ -1,0 +1,182 @@
+"""What a run says of itself: Status, Snapshot while it runs, Measures and Result when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+import numpy as np
+
+from l0engine.calibration.config import Config
+
+#: Edges of the gate histogram: 20 equal bins of the open interval (0, 1).
+GATE_BINS = np.linspace(0.0, 1.0, 21)
+#: Quantiles of the absolute relative error over targets that a snapshot records.
+ERROR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+class Status(StrEnum):
+    """Where a run stands; `sentence` says what it means and what to do."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CONVERGED = "converged"
+    STEP_LIMIT = "step_limit"
+    STOPPED = "stopped"
+    DIVERGED = "diverged"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for a person: what this status means and what to do next."""
+        return _SENTENCES[self]
+
+    @property
+    def ended(self) -> bool:
+        """True where nothing will change any more without a new request."""
+        return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
+
+    @property
+    def has_weights(self) -> bool:
+        """True where the run ended with weights that can be used."""
+        return self in (Status.CONVERGED, Status.STEP_LIMIT, Status.STOPPED)
+
+
+_SENTENCES = {
+    Status.QUEUED: "Waiting for a free place; it starts by itself.",
+    Status.RUNNING: "Training; stop it at any time and the weights found so far are refitted and kept.",
+    Status.PAUSED: "Paused; resume to go on from the same step, or stop to keep what was found.",
+    Status.CONVERGED: "The kept households and the loss have settled; the weights are ready.",
+    Status.STEP_LIMIT: "All epochs are done; the weights are ready.",
+    Status.STOPPED: "Stopped on request; the weights belong to the last step. More epochs may lower the error.",
+    Status.DIVERGED: "The fit left no usable weights; the message says why and what to change.",
+    Status.INTERRUPTED: "The process ended before the run did; resume to go on from its last checkpoint.",
+    Status.FAILED: "The run could not be carried out; the message says why.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a fit after `step` steps; small, immutable, JSON-ready.
+
+    Attributes
+    ----------
+    step, epochs : int
+        Steps done, and to be done.
+    seconds : float
+        Time spent training, in seconds.
+    data_loss, l0_loss, l2_loss : float
+        The three terms of the objective, lambdas included; their sum is what is minimised.
+    temperature : float
+        Hard Concrete temperature (beta) of this step.
+    kept : int
+        Households whose test-time gate is above 0 (`metrics.active`).
+    gate_zero, gate_one : float
+        Shares of all households whose test-time gate is exactly 0 and exactly 1.
+    gate_counts : tuple of int, length 20
+        Households with a gate strictly between 0 and 1, by `GATE_BINS`.
+    error_quantiles : tuple of float
+        Absolute relative error over the targets in use, at `ERROR_QUANTILES`, with test-time gates.
+    ess : float
+        Kish's effective sample size of the gated weights.
+    """
+
+    step: int
+    epochs: int
+    seconds: float
+    data_loss: float
+    l0_loss: float
+    l2_loss: float
+    temperature: float
+    kept: int
+    gate_zero: float
+    gate_one: float
+    gate_counts: tuple[int, ...]
+    error_quantiles: tuple[float, ...]
+    ess: float
+
+    @property
+    def loss(self) -> float:
+        """Sum of the three loss terms."""
+        return self.data_loss + self.l0_loss + self.l2_loss
+
+    @property
+    def median_error(self) -> float:
+        """Median absolute relative error over the targets in use."""
+        return self.error_quantiles[ERROR_QUANTILES.index(0.5)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        tuples = {k: tuple(values[k]) for k in ("gate_counts", "error_quantiles")}
+        return cls(**{**values, **tuples})
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Quality of one set of weights; computed only by `metrics.measure`, where each formula stands.
+
+    Errors are shares (0.01 is 1 %) over the reachable targets in use.
+    """
+
+    kept: int
+    mean_abs_rel_error: float
+    median_abs_rel_error: float
+    share_within_10pct: float
+    ess: float
+    design_effect: float
+    max_weight: float
+    max_weight_ratio: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """How a fit ended.
+
+    Attributes
+    ----------
+    status : Status
+    message : str
+        What happened, in a sentence, beyond what the status says.
+    config : Config
+    gated_weights : ndarray of float64, shape (n_households,)
+        Weights times test-time gates as training left them; 0 where dropped.
+    weights : ndarray of float64, shape (n_households,)
+        The final weights: refitted on the kept households, or the gated ones where no refit was asked for.
+    gated : Measures or None
+        Measures of `gated_weights`; None where nothing was kept.
+    refitted : Measures or None
+        Measures of `weights` after the refit; None without one.
+    history : tuple of Snapshot
+    device : str
+        Where the training ended ('cpu', 'cuda', ...).
+    fit_seconds, refit_seconds : float
+    """
+
+    status: Status
+    message: str
+    config: Config
+    gated_weights: np.ndarray
+    weights: np.ndarray
+    gated: Measures | None
+    refitted: Measures | None
+    history: tuple[Snapshot, ...]
+    device: str
+    fit_seconds: float
+    refit_seconds: float
+
+    @property
+    def final(self) -> Measures | None:
+        """Measures of `weights`."""
+        return self.refitted or self.gated
