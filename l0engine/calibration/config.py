@@ -69,9 +69,7 @@ class Config:
         "relative", "Loss", "relative: squared relative error. mse: squared error in the targets' own units. "
         "capped: absolute relative error, at most 1 a target, robust to impossible targets (sampled or ungated only).", choices=LOSSES,
     )  # fmt: skip
-    normalize_groups: bool = _setting(
-        False, "Average within groups", "Give every target group the same say, however many targets it has."
-    )
+    normalize_groups: bool = _setting(False, "Average within groups", "Give every target group the same say, however many targets it has.")
     group_multipliers: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({}),
         metadata={"setting": Setting("Group multipliers", "Multiply the loss of a group, as name=factor.", low=0.0)},
@@ -90,10 +88,21 @@ class Config:
     )  # fmt: skip
     refit: bool = _setting(True, "Refit", "Recalibrate the kept households without gates (relaxed raking). Leave on.")
     mu: float = _setting(
-        1e-4, "Refit softness (mu)", "Lower meets targets more closely; higher keeps weights more even.", low=1e-8, high=1e3, log=True
+        3e-4,
+        "Refit softness (mu)",
+        "Lower meets targets more closely; higher keeps weights more even.",
+        low=1e-8,
+        high=1e3,
+        log=True,
     )
     device: str = _setting("auto", "Device", "auto takes CUDA where there is one, else the CPU.", choices=DEVICES)
-    seed: int = _setting(0, "Seed", "Start of the random numbers of sampled gates; the same seed gives the same bits.", low=0, high=2**63 - 1)
+    seed: int = _setting(
+        0,
+        "Seed",
+        "Start of the random numbers of sampled gates; the same seed gives the same bits.",
+        low=0,
+        high=2**63 - 1,
+    )
 
     def __post_init__(self) -> None:
         for f in fields(self):

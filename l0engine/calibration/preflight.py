@@ -53,14 +53,15 @@ _TEXTS = {
              "A relative error needs a scale; theirs is the largest contribution of one household at its base weight.",
              "Keep them if zero is a published figure; leave them out if it stands for 'missing'."),
     "below_floor": (Severity.WARNING, "Targets smaller than one household",
-                    "One household at its base weight contributes more than the whole target; errors are measured against that contribution.",
+                    "One household at its base weight contributes more than the whole target; errors are relative to that contribution.",
                     "Keep them, or leave them out if the fit should not bend to them."),
     "thin": (Severity.WARNING, f"Thinly supported targets (fewer than {THIN} households)",
              "A handful of households must carry the whole total, which forces extreme weights.",
              "Leave them out for more even weights; keep them if they must be met."),
     "negative": (Severity.INFO, "Negative targets", "Usually totals of losses; they are met like any other.",
                  "Nothing to do, unless the sign is a mistake."),
-    "duplicate": (Severity.WARNING, "Duplicate targets", "Their matrix rows equal an earlier target's, so they count double, or contradict it.",
+    "duplicate": (Severity.WARNING, "Duplicate targets",
+             "Their matrix rows equal an earlier target's, so they count double, or contradict it.",
                   "Leave the repeats out, or keep them if the double weight is meant."),
 }  # fmt: skip
 

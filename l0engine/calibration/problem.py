@@ -101,11 +101,14 @@ class Problem:
         if (base <= 0).any():
             i = int(np.argmax(base <= 0))
             raise ProblemError(
-                f"The base weight of household '{ids[i]}' is {base[i]:g}: base weights must be positive; remove the household or give it a weight."
+                f"The base weight of household '{ids[i]}' is {base[i]:g}: "
+                "base weights must be positive; remove the household or give it a weight."
             )
         table = pd.DataFrame(index=pd.RangeIndex(n)) if attributes is None else attributes.reset_index(drop=True)
         if len(table) != n:
-            raise ProblemError(f"The household table has {len(table):,} rows but the matrix has {n:,} households: give one row a household.")
+            raise ProblemError(
+                f"The household table has {len(table):,} rows but the matrix has {n:,} households: give one row a household."
+            )
         for a in (y, names_, groups_, importance, base, ids, m.data, m.indices, m.indptr):
             a.setflags(write=False)
         return cls(m, y, names_, groups_, importance, base, ids, table, notes_)
@@ -162,8 +165,13 @@ class Problem:
         h = hashlib.sha256(repr(self.matrix.shape).encode())
         m = self.matrix
         numbers = (m.indptr.astype("<i8"), m.indices.astype("<i8"), m.data.astype("<f8"))
-        for a in (*numbers, self.values.astype("<f8"), self.target_weights.astype("<f8"), self.base_weights.astype("<f8")):
-            h.update(np.ascontiguousarray(a).view(np.uint8))
+        for a in (
+            *numbers,
+            self.values.astype("<f8"),
+            self.target_weights.astype("<f8"),
+            self.base_weights.astype("<f8"),
+        ):
+            h.update(np.ascontiguousarray(a).tobytes())
         for texts in (self.names, self.groups, self.household_ids):
             h.update("\x1f".join(texts).encode())
             h.update(b"\x1e")
@@ -190,7 +198,8 @@ def _matrix(matrix: Any) -> sp.csr_array:
     if len(bad):
         row = int(np.searchsorted(m.indptr, bad[0], side="right")) - 1
         raise ProblemError(
-            f"The matrix entry of target {row + 1} and household {m.indices[bad[0]] + 1} is {m.data[bad[0]]}: replace it by a finite number ({len(bad):,} such)."
+            f"The matrix entry of target {row + 1} and household {m.indices[bad[0]] + 1} is {m.data[bad[0]]}: "
+            f"replace it by a finite number ({len(bad):,} such)."
         )
     return m
 

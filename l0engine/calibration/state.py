@@ -20,8 +20,6 @@ class TrainingState:
         Households still trained; the others are dropped for good.
     parameters, exp_avg, exp_avg_sq : ndarray of float32, shape (2, n_alive)
         Log weights and log_alpha, and Adam's two moments of their gradients.
-    rng : ndarray of uint8
-        State of the noise generator; empty for estimators without noise.
     """
 
     step: np.ndarray
@@ -29,7 +27,6 @@ class TrainingState:
     parameters: np.ndarray
     exp_avg: np.ndarray
     exp_avg_sq: np.ndarray
-    rng: np.ndarray
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Arrays by name, ready for `np.savez`."""

@@ -1,0 +1,70 @@
+"""Estimators: which gates stand in the objective. One frozen class each; a new one is a class and an entry in `ESTIMATORS`.
+
+The prediction is linear in independent gates z, so the expected squared loss needs only their mean and variance; a sampled
+gate is its own mean with no variance. Both go through one objective in `training`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from l0engine.hard_concrete import HardConcreteDistribution, Moments
+
+
+class Estimator(Protocol):
+    """What the objective needs of an estimator."""
+
+    @property
+    def gated(self) -> bool:
+        """False where every household is kept and gates play no part."""
+
+    def gates(self, log_alpha: Tensor, dist: HardConcreteDistribution, seed: int, step: int) -> Moments:
+        """Mean and variance of the gates that the objective sees, with their slopes; shaped like log_alpha or scalars."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The exact expectation over gates: no noise, reproducible."""
+
+    gated: bool = True
+
+    def gates(self, log_alpha: Tensor, dist: HardConcreteDistribution, seed: int, step: int) -> Moments:
+        return dist.moments(log_alpha)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One random draw a step, as in Louizos, Welling & Kingma (2017).
+
+    The noise of a step depends on the seed and the step alone, so a resumed run draws what an uninterrupted one does.
+    """
+
+    gated: bool = True
+
+    def gates(self, log_alpha: Tensor, dist: HardConcreteDistribution, seed: int, step: int) -> Moments:
+        state = int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
+        generator = torch.Generator(log_alpha.device).manual_seed(state)
+        z = dist.sample(log_alpha, torch.rand(log_alpha.shape, generator=generator, device=log_alpha.device, dtype=log_alpha.dtype))
+        zero = log_alpha.new_zeros(())
+        return Moments(z, dist.gate_slope(z), zero, zero)
+
+
+@dataclass(frozen=True)
+class Ungated:
+    """All gates open: ordinary calibration of every household, the dense reference."""
+
+    gated: bool = False
+
+    def gates(self, log_alpha: Tensor, dist: HardConcreteDistribution, seed: int, step: int) -> Moments:
+        zero = log_alpha.new_zeros(())
+        return Moments(zero + 1, zero, zero, zero)
+
+
+ESTIMATORS: Mapping[str, Estimator] = MappingProxyType({"expected": Expected(), "sampled": Sampled(), "ungated": Ungated()})
