@@ -1,0 +1,18 @@
+"""Router and frame: what every page shares. Start with `streamlit run dashboard/app.py`."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.components import sidebar
+
+st.set_page_config(page_title="l0engine", page_icon=":material/filter_alt:", layout="wide")
+page = st.navigation(
+    [
+        st.Page("app_pages/data.py", title="Data", icon=":material/table_view:", default=True),
+        st.Page("app_pages/calibrate.py", title="Calibrate", icon=":material/tune:"),
+        st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),
+    ]
+)
+state.follow_url()
+sidebar.show()
+page.run()

@@ -1,0 +1,65 @@
+"""Data: choose a problem, see how it was understood and what is odd about it."""
+
+import streamlit as st
+
+from dashboard import state, wording
+from dashboard.components import preflight_list, problem_facts
+from dashboard.figures import base_errors, theme
+from l0engine.errors import L0Error
+
+st.title("Data")
+st.markdown("Choose the households and the published totals they should add up to.")
+
+cards = st.columns(len(state.samples()))
+for column, sample in zip(cards, state.samples(), strict=True):
+    with column, st.container(border=True, height="stretch"):
+        st.markdown(f"**{sample.title}**")
+        st.caption(sample.sentence)
+        if st.button("Open", key=f"sample_{sample.key}", icon=":material/folder_open:", width="stretch"):
+            state.open_sample(sample.key)
+            st.rerun()
+
+with st.expander("Or upload your own", icon=":material/upload_file:", expanded=st.session_state.get("uploaded") is not None):
+    st.markdown(
+        "**matrix** (.npz, .mtx, .parquet, .csv), **targets** with columns `target, value` and, if you have it, **households** with "
+        "`household_id, base_weight`; or one .zip of them. Files stay on this machine."
+    )
+    files = st.file_uploader(
+        "Files", type=["npz", "mtx", "parquet", "csv", "zip"], accept_multiple_files=True, key="uploaded", label_visibility="collapsed"
+    )
+    if st.button(
+        "Read these files",
+        type="primary",
+        disabled=not files,
+        help=None if files else "Add a matrix and targets first.",
+        icon=":material/play_arrow:",
+    ):
+        try:
+            with st.spinner("Reading, in a process of its own …"):
+                understood = state.open_upload({f.name: f.getvalue() for f in files})
+            st.session_state.read_as = understood
+            st.rerun()
+        except L0Error as error:
+            st.error(f"{error} Your files and the current problem are still here.", icon=":material/error:")
+
+problem, record, findings = state.problem(), state.problem_record(), state.findings()
+st.header(record.title, divider="gray")
+for sentence in st.session_state.pop("read_as", ()):
+    st.success(sentence, icon=":material/check:")
+problem_facts.show(problem)
+
+left, right = st.columns([3, 2], gap="large")
+with left:
+    figure = base_errors.plot(base_errors.info(problem), state.palette())
+    st.plotly_chart(figure, theme=None, config=theme.CONFIG, key="base_errors", alt="Error of each target at base weights, by group")
+    with st.expander("How to read this"):
+        st.markdown(
+            "Each dot is one published total. The further right, the worse the survey's own weights reproduce it: at 10 % the weighted "
+            "survey is a tenth off. The mark is the middle of its group. Calibration moves all dots to the left."
+        )
+with right:
+    preflight_list.show(problem, findings)
+
+kept_targets = int(preflight_list.in_use(problem, findings).sum())
+if st.button(f"Calibrate to {wording.count(kept_targets)} targets", type="primary", icon=":material/arrow_forward:", disabled=kept_targets == 0):
+    st.switch_page("app_pages/calibrate.py")

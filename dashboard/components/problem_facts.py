@@ -1,0 +1,32 @@
+"""What was understood of a problem: its size, what it costs, and how it was read."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state, wording
+from l0engine.calibration.config import Config
+from l0engine.calibration.estimate import estimated_memory, estimated_seconds
+from l0engine.calibration.problem import Problem
+
+
+def show(problem: Problem) -> None:
+    """A row of figures and the notes of the reader."""
+    cells = problem.n_targets * problem.n_households
+    facts = {
+        "Targets": (wording.count(problem.n_targets), "Published totals the weighted households should meet: rows of the matrix."),
+        "Households": (wording.count(problem.n_households), "Candidates to be kept: columns of the matrix."),
+        "Entries": (
+            wording.short(problem.matrix.nnz),
+            f"Non-zero entries of the matrix; {wording.percent(problem.matrix.nnz / cells)} of all its places.",
+        ),
+        "Memory": (wording.size(estimated_memory(problem)), "What a run needs at its largest, roughly."),
+        "Time for a run": (
+            "about " + wording.seconds(estimated_seconds(problem, Config.from_dict(state.draft()))),
+            "With the settings of the Calibrate page, on two processor cores, roughly.",
+        ),
+    }
+    for column, (label, (value, help_)) in zip(st.columns(len(facts)), facts.items(), strict=True):
+        column.metric(label, value, help=help_)
+    if problem.notes:
+        st.caption(" ".join(problem.notes))

@@ -1,0 +1,414 @@
+"""What all figures share: the language of colour, one Plotly template for each theme, axes and legends.
+
+Pages pass ``theme=None`` to `st.plotly_chart`, or Streamlit paints its own template over this one.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard import wording
+
+FONT = '"Source Sans", "Source Sans Pro", "Source Sans 3", sans-serif'
+#: Runs side by side, in this order (Okabe and Ito, 2008), black left out as it vanishes on dark pages.
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+#: Above these, points become bins.
+MAX_POINTS = 10_000
+#: Errors below this are drawn at it: nobody acts on less than 0.001 %.
+ERROR_FLOOR = 1e-5
+#: Bounds between the classes of error magnitude.
+ERROR_STEPS = (0.001, 0.01, 0.05, 0.20)
+HEIGHT = 360
+#: Snapshots drawn: more steps than this are thinned.
+MAX_STEPS = 1_000
+_HEAD = 62  # pixels taken by title and subtitle
+
+
+@dataclass(frozen=True)
+class Palette:
+    """One colour for each meaning, the same on every page.
+
+    Attributes
+    ----------
+    kept, dropped, target, error, held_out, undecided : str
+        Kept households and the current run; dropped ones and references; truth; too high, unreachable or failed;
+        held-out targets; gates between 0 and 1.
+    text, muted, grid, surface : str
+        Words, quiet words, grid lines, and what hover labels stand on.
+    errors : tuple of str, length 5
+        Error magnitudes, best first, by `ERROR_STEPS`.
+    """
+
+    name: str
+    kept: str
+    dropped: str
+    target: str
+    error: str
+    held_out: str
+    undecided: str
+    text: str
+    muted: str
+    grid: str
+    surface: str
+    errors: tuple[str, ...]
+
+    def faded(self, colour: str, opacity: float) -> str:
+        """A hex colour as rgba, for bands and fills."""
+        r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        return f"rgba({r},{g},{b},{opacity:g})"
+
+    @property
+    def ramp(self) -> list[list[Any]]:
+        """Few to many, for heat maps."""
+        return [[0, self.faded(self.kept, 0.12)], [0.5, self.faded(self.kept, 0.5)], [1, self.kept]]
+
+
+LIGHT = Palette(
+    name="light",
+    kept="#0B7A75",
+    dropped="#8A94A6",
+    target="#1F2937",
+    error="#C2410C",
+    held_out="#6D28D9",
+    undecided="#B7791F",
+    text="#1F2937",
+    muted="#5B6575",
+    grid="#E6E9EE",
+    surface="#FFFFFF",
+    errors=("#0B7A75", "#3F9C97", "#7FBFBB", "#B9DDDA", "#E4F3F1"),
+)
+DARK = Palette(
+    name="dark",
+    kept="#3CC8BF",
+    dropped="#6B7686",
+    target="#E5E7EB",
+    error="#FB923C",
+    held_out="#B79CFF",
+    undecided="#F2C14E",
+    text="#E5E7EB",
+    muted="#A3ACBA",
+    grid="#2A303B",
+    surface="#1A1F29",
+    errors=("#0B7A75", "#23A19A", "#5CC9C2", "#A0E2DD", "#E4F7F5"),
+)
+PALETTES: Mapping[str, Palette] = MappingProxyType({"light": LIGHT, "dark": DARK})
+
+
+def _config(image: str) -> dict[str, Any]:
+    return {
+        "displayModeBar": "hover",
+        "displaylogo": False,
+        "showSendToCloud": False,  # plotly.js 4 offers to upload the data of a chart unless told not to
+        "plotlyServerURL": "",
+        "responsive": True,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": image, "filename": "l0engine", "scale": 1 if image == "svg" else 3},
+    }
+
+
+#: Plotly's own settings: its camera exports SVG; `CONFIG_PNG` the same as a picture of three times the pixels.
+CONFIG = _config("svg")
+CONFIG_PNG = _config("png")
+
+
+@cache
+def template(palette: Palette) -> go.layout.Template:
+    """The look of all figures in one theme: no background of its own, quiet grid, words at the top left."""
+    axis = {
+        "gridcolor": palette.grid,
+        "linecolor": palette.grid,
+        "tickcolor": palette.grid,
+        "zeroline": False,
+        "showline": False,
+        "ticks": "",
+        "automargin": True,
+        "ticklabelstandoff": 4,
+        "spikecolor": palette.dropped,
+        "spikethickness": 1,
+        "spikedash": "dot",
+        "title": {"font": {"size": 13, "color": palette.muted}, "standoff": 8},
+        "tickfont": {"size": 12, "color": palette.muted},
+    }
+    layout = go.Layout(
+        font={"family": FONT, "size": 13, "color": palette.text},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        colorway=OKABE_ITO,
+        margin={"l": 8, "r": 16, "t": _HEAD, "b": 8},
+        xaxis=axis,
+        yaxis=axis,
+        hovermode="closest",
+        hoverlabel={
+            "bgcolor": palette.surface,
+            "bordercolor": palette.grid,
+            "font": {"family": FONT, "size": 13, "color": palette.text},
+            "align": "left",
+            "namelength": -1,
+        },
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "font": {"size": 12, "color": palette.text},
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": palette.dropped, "activecolor": palette.kept},
+    )
+    return go.layout.Template(layout=layout)
+
+
+def figure(
+    palette: Palette,
+    title: str,
+    subtitle: str,
+    x: dict[str, Any],
+    y: dict[str, Any],
+    *,
+    height: int = HEIGHT,
+    unified: str = "",
+) -> go.Figure:
+    """An empty figure in the common look.
+
+    Parameters
+    ----------
+    title, subtitle : str
+        What is shown, and the answer in numbers; each up to about 55 characters, so that a phone shows it whole.
+    x, y : dict
+        Axes, from the helpers below.
+    height : int
+        Pixels. The legend stands under the subtitle and pushes the picture down, however many lines it takes.
+    unified : str
+        Head of one hover label for all lines at an x, such as 'Step %{x}'; empty for a label for each point.
+    """
+    layout: dict[str, Any] = {
+        "template": template(palette),
+        "height": height,
+        "title": {
+            "text": title,
+            "font": {"size": 16, "weight": 600, "color": palette.text},
+            "subtitle": {"text": subtitle, "font": {"size": 13, "color": palette.muted}},
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "pad": {"l": 4},
+            "y": 1 - 10 / height,
+            "yref": "container",
+            "yanchor": "top",
+        },
+        "legend": {"xref": "container", "yref": "container", "yanchor": "top", "y": 1 - (_HEAD - 4) / height},
+        "xaxis": x,
+        "yaxis": y,
+    }
+    if unified:
+        layout["hovermode"] = "x unified"
+        # Plotly gives its cursor line a halo in the colour of an opaque page, which a transparent figure does not have:
+        # white on a dark page.
+        layout["xaxis"] = {**x, "unifiedhovertitle": {"text": unified}, "showspikes": palette.name == "light"}
+    return go.Figure(layout=layout)
+
+
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """A linear axis."""
+    return {"title": {"text": title}, **more}
+
+
+def steps_axis(steps: np.ndarray) -> dict[str, Any]:
+    """Training steps: whole numbers, starting at the left edge."""
+    top = float(steps[-1]) if len(steps) else 1.0
+    low = float(steps[0]) if len(steps) else 0.0
+    low, top = (0.0, max(top, 1.0)) if top <= low else (low, top)
+    pad = (top - low) * 0.015
+    dtick = {"dtick": 1} if top - low <= 5 else {"nticks": 6}
+    return axis("Step", range=[low - pad, top + pad], tickformat=",d", **dtick)
+
+
+def share_axis(title: str, **more: Any) -> dict[str, Any]:
+    """A linear axis of shares from 0 to 1, read as percent."""
+    ticks = np.arange(0, 1.01, 0.25).round(2)
+    return axis(title, **{"range": [0, 1.02], "tickvals": list(ticks), "ticktext": [wording.percent(t) for t in ticks], **more})
+
+
+def count_axis(title: str, top: float) -> dict[str, Any]:
+    """A linear axis of counts from zero."""
+    step = nice_step(max(top, 1.0) / 5)
+    step = max(step, 1.0)
+    ticks = np.arange(0, top + step, step)
+    return axis(title, range=[0, max(top, 1.0) * 1.08], tickvals=list(ticks), ticktext=texts(wording.short, ticks))
+
+
+def nice_step(rough: float) -> float:
+    """The next of 1, 2, 2.5, 5 times a power of ten, not below `rough`."""
+    unit = 10.0 ** math.floor(math.log10(rough))
+    return unit * next(m for m in (1, 2, 2.5, 5, 10) if m * unit >= rough * 0.999)
+
+
+def percent_log_axis(title: str, values: Any, *, floor: float = ERROR_FLOOR) -> dict[str, Any]:
+    """A log axis of shares with ticks at 0.001 %, 0.01 %, ... ; draw values through `at_least` with the same floor."""
+
+    def text(share: float) -> str:
+        words = wording.percent(share) if share > 2e-5 else f"{share * 100:.12f}".rstrip("0") + " %"
+        return f"≤ {words}" if share <= floor * 1.001 else words
+
+    return _log_axis(title, at_least(values, floor), text)
+
+
+def count_log_axis(title: str, values: Any) -> dict[str, Any]:
+    """A log axis of counts, weights or totals with ticks at 1, 10, 100, 1 k, 10 k, ..."""
+    values = np.asarray(values, float)
+    return _log_axis(title, values[values > 0], wording.short)
+
+
+def number_log_axis(title: str, values: Any) -> dict[str, Any]:
+    """A log axis of plain small numbers with ticks at 0.001, 0.01, 0.1, ..."""
+    return _log_axis(
+        title,
+        np.asarray(values, float),
+        lambda v: f"{v:,.7f}".rstrip("0").rstrip(".") if 1e-6 <= v < 1e6 else f"{v:.0e}",
+    )
+
+
+def _log_axis(title: str, values: np.ndarray, text: Any) -> dict[str, Any]:
+    values = values[np.isfinite(values) & (values > 0)]
+    low, high = (math.log10(values.min()), math.log10(values.max())) if len(values) else (-1.0, 1.0)
+    if high - low < 0.6:  # a flat line or a single point gets air above and below
+        low, high = low - (0.6 - (high - low)) / 2, high + (0.6 - (high - low)) / 2
+    first, last = math.floor(low), math.ceil(high)
+    steps = (1, 2, 5) if high - low < 1.7 else (1,)
+    every = max(1, math.ceil((last - first) / 7))
+    every = 3 if every == 2 and last - first > 9 else every
+    ticks = [m * 10.0**e for e in range(first, last + 1, 1) for m in steps if every == 1 or e % every == 0]
+    pad = (high - low) * 0.04
+    texts = [text(t) for t in ticks]
+    return axis(title, type="log", range=[low - pad, high + pad], tickvals=ticks, ticktext=texts, tickangle=0)
+
+
+def at_least(values: Any, floor: float = ERROR_FLOOR) -> np.ndarray:
+    """Absolute values, no smaller than the floor, so that zeros have a place on a log axis."""
+    return np.maximum(np.abs(np.asarray(values, float)), floor)
+
+
+def thinned(snapshots: Sequence[Any]) -> Sequence[Any]:
+    """No more than `MAX_STEPS` of them, evenly chosen, with the first and the last."""
+    if len(snapshots) <= MAX_STEPS:
+        return snapshots
+    return [snapshots[i] for i in np.linspace(0, len(snapshots) - 1, MAX_STEPS).round().astype(int)]
+
+
+def positive(values: Any) -> list[float | None]:
+    """Values for a log axis: what is not positive and finite becomes a gap."""
+    return [float(v) if v > 0 and math.isfinite(v) else None for v in values]
+
+
+def texts(words: Any, values: Any) -> list[str]:
+    """Each value through one function of `wording`, for hover labels."""
+    return [words(float(v)) for v in values]
+
+
+def mode(points: Any) -> str:
+    """Lines, with a marker where there is only one point to draw."""
+    return "lines" if len(points) > 1 else "markers"
+
+
+def label(text: object, longest: int = 10_000) -> str:
+    """A name from outside, made harmless, for Plotly reads HTML in its labels; too long, it loses its middle.
+
+    Names of one family often begin alike and differ at the end.
+    """
+    text = " ".join(str(text).split()) or "(no name)"
+    if len(text) > longest:
+        head = longest // 2
+        text = f"{text[:head].rstrip()}…{text[head + 1 - longest :].lstrip()}"
+    return html.escape(text, quote=False)
+
+
+def dot_size(n: int) -> int:
+    """Pixels across: few dots are drawn larger."""
+    return 9 if n < 50 else 7 if n < 500 else 5
+
+
+def swatch(colour: str) -> str:
+    """A square of colour inside a subtitle, which is then the legend."""
+    return f'<span style="color:{colour}">■</span>'
+
+
+def diagonal(low: float, high: float, palette: Palette, name: str) -> go.Scatter:
+    """The line where both axes are equal."""
+    return go.Scatter(
+        x=[low, high],
+        y=[low, high],
+        mode="lines",
+        name=name,
+        hoverinfo="skip",
+        line={"color": palette.target, "width": 1.2, "dash": "dot"},
+    )
+
+
+def jitter(n: int, width: float) -> np.ndarray:
+    """Offsets spread evenly over (-width/2, width/2), the same each time (golden-ratio sequence)."""
+    return ((np.arange(n) * 0.6180339887498949) % 1 - 0.5) * width
+
+
+class Bins:
+    """Counts of positive pairs on a log grid, for more points than a browser should draw.
+
+    Attributes
+    ----------
+    x, y : ndarray
+        Edges of the cells, one more than there are cells.
+    counts : ndarray of int, shape (len(y) - 1, len(x) - 1)
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, cells: int = 60) -> None:
+        def edges(v: np.ndarray) -> np.ndarray:
+            low, high = np.log10(v.min()), np.log10(v.max())
+            return np.linspace(low - 1e-6, high + 1e-6 + (0.1 if high == low else 0), cells + 1)
+
+        ex, ey = edges(x), edges(y)
+        counts, _, _ = np.histogram2d(np.log10(x), np.log10(y), bins=(ex, ey))
+        self.x, self.y = 10**ex, 10**ey
+        self.counts = counts.T.astype(int)
+
+    def heatmap(self, palette: Palette, what: str, x_name: str, y_name: str) -> go.Heatmap:
+        """The cells, coloured by the log of their counts; empty ones stay clear."""
+
+        def words(edges: np.ndarray, name: str) -> list[str]:
+            return [f"{name} {wording.amount(a)} to {wording.amount(b)}" for a, b in itertools.pairwise(edges)]
+
+        columns, rows = words(self.x, x_name), words(self.y, y_name)
+        hover = [
+            [f"{wording.plural(c, what)}<br>{column}<br>{row}" if c else "" for column, c in zip(columns, cells, strict=True)]
+            for row, cells in zip(rows, self.counts.tolist(), strict=True)
+        ]
+        z = [[math.log10(c) if c else None for c in row] for row in self.counts.tolist()]
+        top = int(self.counts.max())
+        ticks = [c for c in (1, 10, 100, 1_000, 10_000, 100_000) if c <= top]
+        return go.Heatmap(
+            x=self.x.tolist(),
+            y=self.y.tolist(),
+            z=z,
+            colorscale=palette.ramp,
+            zmin=0,
+            zmax=max(math.log10(top), 0.3),
+            hoverongaps=False,
+            text=hover,
+            hovertemplate="%{text}<extra></extra>",
+            name=f"{what}s",
+            colorbar={
+                "title": {"text": f"{what.capitalize()}s", "side": "right", "font": {"size": 12}},
+                "thickness": 10,
+                "outlinewidth": 0,
+                "tickvals": [math.log10(c) for c in ticks],
+                "ticktext": [wording.short(c) for c in ticks],
+                "len": 0.9,
+            },
+        )

@@ -1,0 +1,235 @@
+"""Session keys, query parameters and shared resources: the only file that names them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from dashboard.figures.theme import PALETTES, Palette
+from l0engine.calibration.config import Config
+from l0engine.calibration.preflight import Finding, preflight
+from l0engine.calibration.preflight import in_use as preflight_in_use
+from l0engine.calibration.problem import Problem
+from l0engine.errors import L0Error
+from l0engine.io import load_guarded, load_problem, recognise_uploads
+from l0engine.runs.records import ProblemRecord, RunRecord, RunResult
+from l0engine.runs.store import Store
+from l0engine.runs.supervisor import Supervisor
+
+SAMPLES = Path(__file__).parent.parent / "sample_data"
+#: The sample a first visit opens with.
+DEFAULT_SAMPLE = "us"
+
+
+class Sample(NamedTuple):
+    """A bundled problem."""
+
+    key: str
+    title: str
+    sentence: str
+
+
+@st.cache_resource
+def store() -> Store:
+    """The store of problems and runs, one for the server."""
+    return Store()
+
+
+@st.cache_resource
+def supervisor() -> Supervisor:
+    """The background thread that starts and watches workers, one for the server."""
+    watcher = Supervisor(store())
+    watcher.start()
+    return watcher
+
+
+@cache
+def samples() -> tuple[Sample, ...]:
+    """The bundled problems, the default one first."""
+    found = [Sample(p.parent.name, **json.loads(p.read_text())) for p in SAMPLES.glob("*/sample.json")]
+    return tuple(sorted(found, key=lambda s: (s.key != DEFAULT_SAMPLE, s.key)))
+
+
+def palette() -> Palette:
+    """Colours of the theme the viewer has chosen."""
+    return PALETTES[st.context.theme.type or "light"]
+
+
+# -- problem ----------------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the problem …")
+def _problem(sha: str) -> Problem:
+    return store().problem(sha)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Checking the targets …")
+def _findings(sha: str) -> tuple[Finding, ...]:
+    return preflight(_problem(sha))
+
+
+@st.cache_resource(show_spinner="Opening the sample …")
+def _sample_sha(key: str) -> str:
+    sample = next(s for s in samples() if s.key == key)
+    return store().add_problem(load_problem(SAMPLES / key), sample.title, source=f"sample {key}").sha
+
+
+def open_sample(key: str) -> None:
+    """Make a bundled problem the current one."""
+    _choose_problem(_sample_sha(key))
+
+
+def open_problem(sha: str) -> None:
+    """Make a problem of the store the current one."""
+    _choose_problem(store().problem_record(sha).sha)
+
+
+def open_upload(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Parse uploaded files in a guarded child process and make them the current problem.
+
+    Returns
+    -------
+    tuple of str
+        Which file was taken for what, a sentence each.
+
+    Raises
+    ------
+    ProblemError
+        A sentence that names file, place and remedy; the current problem stays as it was.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        raw, parsed = Path(scratch, "raw"), Path(scratch, "parsed")
+        raw.mkdir()
+        recognised = recognise_uploads(files, raw)
+        load_guarded(raw, parsed)
+        title = ", ".join(Path(name).name for name in files)
+        record = store().adopt_problem(parsed, title if len(title) <= 60 else title[:59] + "…")
+    _choose_problem(record.sha)
+    return tuple(f"'{r.name}' was read as the {r.role}." for r in recognised)
+
+
+def problem_sha() -> str:
+    """Identity of the current problem; the default sample where none was chosen."""
+    if "problem" not in st.session_state:
+        open_sample(DEFAULT_SAMPLE)
+    return str(st.session_state.problem)
+
+
+def problem() -> Problem:
+    """The current problem."""
+    return _problem(problem_sha())
+
+
+def problem_record() -> ProblemRecord:
+    """Title and size of the current problem."""
+    return store().problem_record(problem_sha())
+
+
+def findings() -> tuple[Finding, ...]:
+    """Preflight of the current problem."""
+    return _findings(problem_sha())
+
+
+def _choose_problem(sha: str) -> None:
+    if st.session_state.get("problem") != sha:
+        st.session_state.problem = sha
+        st.session_state.pop("run", None)
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+def draft() -> dict[str, Any]:
+    """The settings being edited, by name; kept over page switches."""
+    return st.session_state.setdefault("draft", Config().to_dict())
+
+
+def set_draft(values: Mapping[str, Any]) -> None:
+    """Replace the settings being edited, and have every widget of the form read them anew."""
+    st.session_state.draft = dict(values)
+    st.session_state.form_version = form_version() + 1
+
+
+def form_version() -> int:
+    """Part of the form's widget keys: a new one makes new widgets."""
+    return int(st.session_state.get("form_version", 0))
+
+
+# -- run --------------------------------------------------------------------------------------------------------------
+
+
+def start_run(config: Config) -> None:
+    """Queue a run of the current problem and make it the current run."""
+    st.session_state.run = store().create_run(problem_sha(), config).id
+    supervisor().wake()
+
+
+def open_run(run_id: str) -> None:
+    """Make a run of the store, and its problem, the current ones."""
+    record = store().run(run_id)
+    _choose_problem(record.problem)
+    st.session_state.run = record.id
+
+
+def run() -> RunRecord | None:
+    """The current run, as the store has it now."""
+    return store().run(st.session_state.run) if "run" in st.session_state else None
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
+def _result(run_id: str, ended: float) -> RunResult | None:
+    return store().result(run_id)
+
+
+def result(record: RunRecord) -> RunResult | None:
+    """Weights and measures of a run that has ended with weights, else None."""
+    return _result(record.id, record.ended or 0.0) if record.status.has_weights else None
+
+
+def in_use(record: RunRecord) -> np.ndarray:
+    """The targets that the measures of a run count."""
+    return preflight_in_use(_problem(record.problem), _findings(record.problem), record.config.exclude)
+
+
+def follow_url() -> None:
+    """Take run and problem from the address on arrival, and keep the address current, so that it can be shared."""
+    supervisor()
+    st.session_state.setdefault("arrived", False)
+    if not st.session_state.arrived:
+        st.session_state.arrived = True
+        try:
+            if "run" in st.query_params:
+                open_run(st.query_params["run"])
+            elif "problem" in st.query_params:
+                open_problem(st.query_params["problem"])
+        except L0Error as error:
+            st.session_state.notice = f"This address does not open here: {error}"
+    wanted = {"run": st.session_state.get("run"), "problem": None if "run" in st.session_state else st.session_state.get("problem")}
+    wanted = {k: v for k, v in wanted.items() if v is not None}
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
+    if notice := st.session_state.pop("notice", None):
+        st.warning(notice, icon=":material/link_off:")
+
+
+@st.cache_resource
+def _viewers() -> dict[str, float]:
+    """When each session last polled, by session."""
+    return {}
+
+
+def tick_seconds() -> float:
+    """How often a live page polls: once a second, less often where more than ten sessions do."""
+    now, mine = time.monotonic(), st.session_state.setdefault("viewer", uuid.uuid4().hex)
+    viewers = _viewers()
+    viewers[mine] = now
+    return max(1.0, sum(now - seen < 30 for seen in list(viewers.values())) / 10)

@@ -1,0 +1,154 @@
+"""What a run hands out: weights, targets met, and a record from which it can be repeated."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from l0engine.calibration import metrics
+from l0engine.calibration.problem import Problem
+from l0engine.calibration.results import Measures, Result
+
+#: First characters that make a spreadsheet read text as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
+    """The kept households (`metrics.active`), in the problem's order: household_id, weight, base_weight, attributes.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_households,)
+    """
+    kept = metrics.active(weights)
+    own = {
+        "household_id": problem.household_ids[kept],
+        "weight": weights[kept],
+        "base_weight": problem.base_weights[kept],
+    }
+    attributes = problem.attributes.loc[kept].reset_index(drop=True)
+    clash = {c: f"{c}_attribute" for c in attributes.columns if c in own}
+    return pd.concat([pd.DataFrame(own), attributes.rename(columns=clash)], axis=1)
+
+
+def targets_table(problem: Problem, weights: np.ndarray, use: np.ndarray) -> pd.DataFrame:
+    """Every target with its estimate: target, value, estimate, relative_error, group, used.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_households,)
+    use : ndarray of bool, shape (n_targets,)
+        `preflight.targets_in_use`.
+
+    Notes
+    -----
+    relative_error is `metrics.relative_errors`; used is 'yes', 'unreachable' or 'left out'.
+    """
+    return pd.DataFrame({
+        "target": problem.names,
+        "value": problem.values,  # noqa: PD011
+        "estimate": problem.estimates(weights),
+        "relative_error": metrics.relative_errors(problem, weights),
+        "group": problem.groups,
+        "used": np.where(use, "yes", np.where(problem.reachable, "left out", "unreachable")),
+    })  # fmt: skip
+
+
+def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, Any]:
+    """All that is needed to read, cite and repeat a run, ready for strict JSON (None where a number is not finite).
+
+    Notes
+    -----
+    input_sha256 is `Problem.fingerprint`; seconds is fit_seconds + refit_seconds; gated and refitted hold the fields of
+    `Measures`, or None.
+    """
+    return {
+        "status": str(result.status),
+        "sentence": result.status.sentence,
+        "message": result.message,
+        "input_sha256": problem.fingerprint,
+        "seed": result.config.seed,
+        "device": result.device,
+        "seconds": result.fit_seconds + result.refit_seconds,
+        "fit_seconds": result.fit_seconds,
+        "refit_seconds": result.refit_seconds,
+        "n_targets": problem.n_targets,
+        "n_households": problem.n_households,
+        "gated": _measures(result.gated),
+        "refitted": _measures(result.refitted),
+        "unreachable": [str(n) for n in problem.names[~problem.reachable]],
+        "left_out": [str(n) for n in problem.names[problem.reachable & ~use]],
+        "config": _finite(result.config.to_dict()),
+        "versions": _versions(),
+        "notes": list(problem.notes),
+    }
+
+
+def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndarray) -> None:
+    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = json.dumps(run_summary(problem, result, use), indent=2, ensure_ascii=False, allow_nan=False)
+    _replace(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
+    _replace(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use)))
+    _replace(folder / "run.json", (summary + "\n").encode())
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """CSV in UTF-8 with '\\n' line ends; numbers in full precision.
+
+    Text cells and column names that a spreadsheet would run as a formula (first character = + - @, tab, carriage
+    return) get a leading apostrophe.
+    """
+    safe = table.rename(columns=_harmless)
+    for i, dtype in enumerate(table.dtypes):
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype)):
+            safe.isetitem(i, [_harmless(cell) for cell in table.iloc[:, i]])
+    return safe.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _harmless(cell: Any) -> Any:
+    return "'" + cell if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _measures(m: Measures | None) -> dict[str, Any] | None:
+    return None if m is None else {k: _finite(v) for k, v in m.to_dict().items()}
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for every number that JSON does not know."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _versions() -> dict[str, str]:
+    out = {"python": platform.python_version()}
+    for name in ("l0engine", "torch", "numpy", "scipy"):
+        try:
+            out[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            out[name] = "unknown"
+    return out
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,195 @@
+"""load_problem: a problem as a folder of matrix, targets and households."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse as sp
+
+from l0engine.calibration.problem import Problem
+from l0engine.errors import ProblemError
+from l0engine.io.layouts import matrix_from_table
+from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_TARGETS, listed, readable, shown
+from l0engine.io.mtx import read_mtx
+from l0engine.io.npz import read_npz
+from l0engine.io.tables import Table, read_table
+
+#: Which files may play which role, in a problem folder.
+ROLES = {
+    "matrix": (".npz", ".mtx", ".parquet", ".csv"),
+    "targets": (".csv", ".parquet"),
+    "households": (".csv", ".parquet"),
+}
+_MAX_NOTES_BYTES = 2**20
+
+
+class _Targets(NamedTuple):
+    names: list[str]
+    values: np.ndarray
+    groups: list[str] | None
+    weights: np.ndarray | None
+    table: Table
+
+
+class _Households(NamedTuple):
+    ids: list[str]
+    base_weights: np.ndarray | None
+    attributes: pd.DataFrame
+    table: Table
+
+
+def load_problem(path: str | Path) -> Problem:
+    """Read a problem folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder with ``matrix.(npz|mtx|parquet|csv)``, ``targets.(csv|parquet)`` with columns
+        ``target,value[,group][,weight]`` and, optionally, ``households.(csv|parquet)`` with
+        ``household_id[,base_weight]`` and attributes.
+        NPZ and MTX follow the order of the other files; tables are matched by name.
+
+    Returns
+    -------
+    Problem
+        Its notes say how the files were understood.
+
+    Raises
+    ------
+    ProblemError
+        One sentence: which file, where in it, and what to do.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ProblemError(f"'{shown(folder)}' is not a folder: give the folder that holds matrix, targets and households.")
+    matrix_file, targets_file = (_required(folder, role) for role in ("matrix", "targets"))
+    households_file = _only(folder, "households")
+    targets = _targets(read_table(targets_file))
+    households = None if households_file is None else _households(read_table(households_file))
+    m, ids, note = _matrix(matrix_file, targets, households)
+    notes = [note]
+    entries = m.nnz
+    m.sum_duplicates()
+    if m.nnz < entries:
+        notes.append(f"Matrix: {entries - m.nnz:,} repeated entries were added to their first.")
+    for table in (targets.table, *([] if households is None else [households.table])):
+        notes.extend(table.notes)
+    stored = _stored_notes(folder)
+    with readable(shown(folder), "a problem"):
+        return _create(m, targets, households, ids, notes if stored is None else stored)
+
+
+def _only(folder: Path, role: str) -> Path | None:
+    found = [f for f in (folder / f"{role}{suffix}" for suffix in ROLES[role]) if f.is_file()]
+    if len(found) > 1:
+        raise ProblemError(f"There are {listed([f.name for f in found])} for the {role}: keep one of them.")
+    return found[0] if found else None
+
+
+def _required(folder: Path, role: str) -> Path:
+    found = _only(folder, role)
+    if found is None:
+        choices = " or ".join(f"{role}{suffix}" for suffix in ROLES[role])
+        raise ProblemError(f"The folder '{shown(folder)}' has no {role} file: add {choices}.")
+    return found
+
+
+def _targets(table: Table) -> _Targets:
+    table.require("target", "value")
+    if len(table) > MAX_TARGETS:
+        raise ProblemError(f"{table.file}: it has {len(table):,} rows; the limit is {MAX_TARGETS:,} targets: split the problem.")
+    has = table.columns
+    weights = table.numbers("weight") if "weight" in has else None
+    if weights is not None and (weights < 0).any():
+        place = table.place(int(np.argmax(weights < 0)), "weight")
+        raise ProblemError(f"{place}: the weight is negative: set it to 0 (left out) or more.")
+    groups = table.texts("group", empty=True).to_pylist() if "group" in has else None
+    return _Targets(table.texts("target", unique=True).to_pylist(), table.numbers("value"), groups, weights, table)
+
+
+def _households(table: Table) -> _Households:
+    table.require("household_id")
+    if len(table) > MAX_HOUSEHOLDS:
+        raise ProblemError(f"{table.file}: it has {len(table):,} rows; the limit is {MAX_HOUSEHOLDS:,} households: take a sample.")
+    base = table.numbers("base_weight") if "base_weight" in table.columns else None
+    if base is not None and (base <= 0).any():
+        row = int(np.argmax(base <= 0))
+        raise ProblemError(
+            f"{table.place(row, 'base_weight')}: it is {base[row]:g}; base weights must be positive: remove the "
+            "household or give it a weight."
+        )
+    ids = table.texts("household_id", unique=True).to_pylist()
+    rest = [c for c in table.columns if c not in ("household_id", "base_weight")]
+    return _Households(ids, base, table.attributes(rest), table)
+
+
+def _matrix(path: Path, targets: _Targets, households: _Households | None) -> tuple[sp.csr_array, list[str] | None, str]:
+    """Matrix as targets x households, the household ids, and the note on how it was understood."""
+    ids = None if households is None else households.ids
+    if path.suffix in (".csv", ".parquet"):
+        table = read_table(path)
+        m, ids, layout = matrix_from_table(table, targets.names, ids)
+        note = f"Matrix: {layout}, {m.nnz:,} entries; targets and households matched by name."
+        if table.notes:
+            note = f"{note[:-1]}; {table.notes[0]}"
+        return (m if path.suffix == ".parquet" else _single(m)), ids, note
+    m, kind = read_npz(path) if path.suffix == ".npz" else read_mtx(path)
+    m, how = _oriented(shown(path), m, len(targets.names), None if ids is None else len(ids), targets.table.file)
+    note = f"Matrix: {kind}, {m.shape[0]:,} targets x {m.shape[1]:,} households, {m.nnz:,} entries, {how}."
+    return (m if path.suffix == ".npz" else _single(m)), ids, note
+
+
+def _oriented(file: str, m: sp.csr_array, q: int, n: int | None, targets_file: str) -> tuple[sp.csr_array, str]:
+    """The matrix as targets x households, by the lengths of the other files, and how that was decided."""
+    rows, columns = m.shape
+    how = "matched by position" + ("; households numbered from 1" if n is None else "")
+    if rows == q and n in (None, columns):
+        return m, how + ("; it is square and taken as targets x households" if rows == columns else "")
+    if columns == q and n in (None, rows):
+        return sp.csr_array(m.T), how + "; it was stored as households x targets and has been turned"
+    households = "" if n is None else f" and there are {n:,} households"
+    raise ProblemError(
+        f"{file}: the matrix is {rows:,} x {columns:,} but {targets_file} has {q:,} targets{households}: "
+        "give it a row a target and a column a household."
+    )
+
+
+def _single(m: sp.csr_array) -> sp.csr_array:
+    """Text knows no precision: keep single precision where it loses nothing."""
+    with np.errstate(over="ignore"):
+        data = m.data.astype(np.float32)
+    if np.array_equal(data, m.data):
+        m.data = data
+    return m
+
+
+def _create(m: sp.csr_array, t: _Targets, h: _Households | None, ids: list[str] | None, notes: list[str]) -> Problem:
+    return Problem.create(
+        m,
+        t.values,
+        names=t.names,
+        groups=t.groups,
+        target_weights=t.weights,
+        base_weights=None if h is None else h.base_weights,
+        household_ids=ids,
+        attributes=None if h is None else h.attributes,
+        notes=notes,
+    )
+
+
+def _stored_notes(folder: Path) -> list[str] | None:
+    """Notes of a folder that `save_problem` wrote; they replace those of reading it back."""
+    path = folder / "notes.json"
+    if not path.is_file():
+        return None
+    with readable(path.name, "a list of notes"):
+        if path.stat().st_size > _MAX_NOTES_BYTES:
+            raise ValueError("too long")
+        notes = json.loads(path.read_text(encoding="utf-8"))
+        if not (isinstance(notes, list) and all(isinstance(n, str) for n in notes)):
+            raise ValueError("not a list of texts")
+    return notes

@@ -1,0 +1,85 @@
+"""load_guarded: read an untrusted problem folder in a child process with limits on memory and time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from l0engine.errors import ProblemError
+from l0engine.io.limits import shown
+from l0engine.io.saving import partial_folder
+
+#: Exit codes of `l0engine.io.guard`.
+REFUSED, OUT_OF_MEMORY = 3, 4
+#: One thread each: thread pools reserve address space, which the limit counts.
+_ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
+    """Check the problem in `folder` and write it to `destination` as `save_problem` does; then `load_problem` it there.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Untrusted files, as `load_problem` takes them.
+    destination : str or Path
+        Must not exist, or be empty.
+    memory_bytes : int
+        Address space the child may use, in bytes.
+    seconds : float
+        Time the child may take.
+
+    Raises
+    ------
+    ProblemError
+        What `load_problem` says, or that the files asked for too much memory or time, or broke the reader.
+    """
+    folder, destination = Path(folder).absolute(), Path(destination).absolute()
+    command = [sys.executable, "-m", "l0engine.io.guard", str(folder), str(destination), str(int(memory_bytes))]
+    child = subprocess.Popen(
+        [*command, str(max(1, round(seconds)))],
+        env={**os.environ, **_ONE_THREAD},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        answer, _ = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise _too_slow(folder, seconds) from None
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.communicate()
+        shutil.rmtree(partial_folder(destination, child.pid), ignore_errors=True)
+    if child.returncode == REFUSED:
+        raise ProblemError(json.loads(answer))
+    if child.returncode == OUT_OF_MEMORY:
+        raise ProblemError(
+            f"Reading '{shown(folder)}' needs more than {memory_bytes / 2**30:.2g} GiB of memory: "
+            "give a smaller problem, or the matrix as sparse NPZ."
+        )
+    if child.returncode == -signal.SIGXCPU:
+        raise _too_slow(folder, seconds)
+    if child.returncode != 0:
+        raise ProblemError(
+            f"Reading '{shown(folder)}' broke the reader (exit code {child.returncode}): "
+            "a file is damaged, or asks for too much memory; save the files again."
+        )
+
+
+def _too_slow(folder: Path, seconds: float) -> ProblemError:
+    return ProblemError(
+        f"Reading '{shown(folder)}' took longer than {seconds:g} seconds: give a smaller problem, or the matrix as sparse NPZ."
+    )

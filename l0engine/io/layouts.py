@@ -1,0 +1,134 @@
+"""The matrix as a table: long, wide, or wide the other way round; recognised from its column names."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse as sp
+
+from l0engine.errors import ProblemError
+from l0engine.io.build import from_coo
+from l0engine.io.limits import check_shape, clipped, listed
+from l0engine.io.tables import Table
+
+_LONG = ("target", "household_id", "value")
+
+
+class TableMatrix(NamedTuple):
+    """Matrix with rows in the order of the targets and columns in that of `household_ids`; duplicates stand."""
+
+    matrix: sp.csr_array
+    household_ids: list[str]
+    layout: str
+
+
+def matrix_from_table(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
+    """Match a matrix table by name.
+
+    Parameters
+    ----------
+    targets : list of str
+        Row order, from the targets file.
+    household_ids : list of str or None
+        Column order, from the households file; None takes the table's own order of first appearance.
+
+    Raises
+    ------
+    ProblemError
+        A name the other files do not know, or one of theirs that a wide table lacks.
+    """
+    has_target, has_id = "target" in table.columns, "household_id" in table.columns
+    if has_target and has_id:
+        table.require(*_LONG)
+        return _long(table, targets, household_ids)
+    if has_id:
+        return _wide(table, targets, household_ids)
+    if has_target:
+        return _transposed(table, targets, household_ids)
+    raise ProblemError(
+        f"{table.file}: found are the columns {listed(table.columns)}; needed are 'target', 'household_id', 'value' "
+        "(one entry "
+        "a row), or 'household_id' and one column a target: let the first row name the columns."
+    )
+
+
+def _long(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
+    columns = table.texts("household_id")
+    ids = columns.unique().to_pylist() if household_ids is None else household_ids
+    check_shape(table.file, len(targets), len(ids))
+    row = _positions(table, "target", table.texts("target"), targets, "targets")
+    column = _positions(table, "household_id", columns, ids, "households")
+    return TableMatrix(from_coo(table.file, table.numbers("value"), row, column, (len(targets), len(ids))), ids, "long table")
+
+
+def _wide(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
+    table.require("household_id")
+    own = table.texts("household_id", unique=True)
+    ids = own.to_pylist() if household_ids is None else household_ids
+    check_shape(table.file, len(targets), len(ids))
+    names = [c for c in table.columns if c != "household_id"]
+    row_of = _matched(table, names, targets, "target")
+    at = _positions(table, "household_id", own, ids, "households")
+    if len(at) < len(ids):
+        raise _lacks(table, "a row for household", sorted(set(range(len(ids))) - set(at.tolist())), ids)
+    column, row, data = _entries(table, names, at, row_of)
+    return TableMatrix(from_coo(table.file, data, row, column, (len(targets), len(ids))), ids, "wide table, a row per household")
+
+
+def _transposed(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
+    table.require("target")
+    own = table.texts("target", unique=True)
+    names = [c for c in table.columns if c != "target"]
+    ids = names if household_ids is None else household_ids
+    check_shape(table.file, len(targets), len(ids))
+    column_of = _matched(table, names, ids, "household")
+    at = _positions(table, "target", own, targets, "targets")
+    if len(at) < len(targets):
+        raise _lacks(table, "a row for target", sorted(set(range(len(targets))) - set(at.tolist())), targets)
+    row, column, data = _entries(table, names, at, column_of)
+    return TableMatrix(from_coo(table.file, data, row, column, (len(targets), len(ids))), ids, "wide table, a row per target")
+
+
+def _positions(table: Table, column: str, names: pa.ChunkedArray, known: list[str], what: str) -> np.ndarray:
+    found = pc.index_in(names, value_set=pa.array(known, pa.string()))
+    if found.null_count:
+        row = int(np.argmax(found.is_null().to_numpy()))
+        raise ProblemError(
+            f"{table.place(row, column)}: '{clipped(str(names[row]))}' is not among the {what}: "
+            f"add it to the {what} file or remove the row."
+        )
+    return np.asarray(found.to_numpy(), np.int64)
+
+
+def _matched(table: Table, names: list[str], known: list[str], what: str) -> dict[str, int]:
+    """Position of each column; every column must be known and every known name a column."""
+    at = {n: i for i, n in enumerate(known)}
+    for name in names:
+        if name not in at:
+            raise ProblemError(
+                f"{table.file}, column '{clipped(name)}': no {what} has that name: add it to the {what}s file or remove the column."
+            )
+    if len(names) < len(known):
+        raise _lacks(table, f"a column for {what}", sorted(set(range(len(known))) - {at[n] for n in names}), known)
+    return at
+
+
+def _lacks(table: Table, what: str, missing: list[int], names: list[str]) -> ProblemError:
+    return ProblemError(
+        f"{table.file}: it lacks {what} '{clipped(names[missing[0]])}' ({len(missing):,} such): add it, or remove it from the other file."
+    )
+
+
+def _entries(table: Table, names: list[str], at: np.ndarray, position: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Non-zero cells of a wide table: position of their row, of their column, and value."""
+    across, along, data = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
+    for name in names:
+        values = table.numbers(name)
+        k = np.flatnonzero(values)
+        across.append(at[k])
+        along.append(np.full(len(k), position[name]))
+        data.append(values[k])
+    return np.concatenate(across), np.concatenate(along), np.concatenate(data) if data else np.empty(0)

@@ -1,0 +1,85 @@
+"""save_problem: write a problem folder, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import sparse as sp
+
+from l0engine.calibration.problem import Problem
+from l0engine.errors import ProblemError
+from l0engine.io.limits import clipped, shown
+
+
+def save_problem(problem: Problem, folder: str | Path) -> None:
+    """Write a problem folder that `load_problem` reads back with an equal fingerprint and the same notes.
+
+    The folder appears whole or not at all; one that is there already must be empty.
+
+    Raises
+    ------
+    ProblemError
+        The folder is taken or cannot be written, or the problem holds what the files cannot.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ProblemError(f"The folder '{shown(folder)}' exists already: choose another or remove it.")
+    for what, labels in (
+        ("target name", problem.names),
+        ("group", problem.groups),
+        ("household id", problem.household_ids),
+    ):
+        _check_labels(what, labels)
+    partial = partial_folder(folder, os.getpid())
+    try:
+        partial.mkdir(parents=True)
+        sp.save_npz(partial / "matrix.npz", problem.matrix, compressed=False)
+        _write_parquet(_target_frame(problem), partial / "targets.parquet")
+        _write_parquet(_household_frame(problem), partial / "households.parquet")
+        (partial / "notes.json").write_text(json.dumps(list(problem.notes), ensure_ascii=False), encoding="utf-8")
+        partial.replace(folder)
+    except OSError as e:
+        raise ProblemError(f"The folder '{shown(folder)}' cannot be written ({e.strerror}): choose another.") from e
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def partial_folder(folder: Path, pid: int) -> Path:
+    """Where process `pid` prepares `folder`."""
+    return folder.with_name(f".{folder.name}.{pid}.partial")
+
+
+def _check_labels(what: str, labels: np.ndarray) -> None:
+    """Refuse to write what `Table.texts` would refuse to read."""
+    for i, label in enumerate(labels):
+        if (not label and what != "group") or any(c < " " or c == "\x7f" for c in label):
+            raise ProblemError(f"The {what} {label!r} at position {i + 1:,} is empty or holds a control character: rename it.")
+
+
+def _target_frame(problem: Problem) -> pd.DataFrame:
+    values = problem.values  # noqa: PD011
+    columns = {"target": problem.names, "value": values, "group": problem.groups, "weight": problem.target_weights}
+    return pd.DataFrame(columns)
+
+
+def _household_frame(problem: Problem) -> pd.DataFrame:
+    own = pd.DataFrame({"household_id": problem.household_ids, "base_weight": problem.base_weights})
+    taken = [str(c) for c in problem.attributes.columns if str(c) in own.columns]
+    if taken:
+        raise ProblemError(f"The household attribute '{taken[0]}' has the name of a column of ours: rename it.")
+    return pd.concat([own, problem.attributes.rename(columns=str)], axis=1)
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    try:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+    except pa.ArrowException as e:
+        why = clipped(str(e).splitlines()[0], 160)
+        raise ProblemError(f"{path.name}: it cannot be written ({why}): give each column one plain type.") from e

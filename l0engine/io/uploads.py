@@ -1,0 +1,204 @@
+"""Uploaded files: which is the matrix, which the targets, which the households; stored under names of our own."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from l0engine.errors import ProblemError
+from l0engine.io.folder import ROLES
+from l0engine.io.limits import check_unpacked, listed, readable, shown
+from l0engine.io.tables import column_names, read_table
+
+_STEMS = {"matrix": "matrix", "target": "targets", "household": "households"}
+_SUFFIXES = {".npz": ".npz", ".mtx": ".mtx", ".csv": ".csv", ".tsv": ".csv", ".txt": ".csv", ".parquet": ".parquet"}
+_NEEDED = ("matrix", "targets")
+_MAX_FILES = 1000
+
+
+class Recognised(NamedTuple):
+    """One uploaded file.
+
+    Attributes
+    ----------
+    role : str
+        'matrix', 'targets' or 'households'.
+    name : str
+        The user's name for it, for display only.
+    file : str
+        Our name for it, in the problem folder.
+    """
+
+    role: str
+    name: str
+    file: str
+
+
+class _Staged(NamedTuple):
+    name: str
+    path: Path
+
+
+def recognise_uploads(files: Mapping[str, bytes | Path], folder: str | Path) -> tuple[Recognised, ...]:
+    """Decide what each uploaded file is and store it under our own name in `folder`, ready for `load_guarded`.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes or Path
+        Untrusted file names, never used as paths, and the contents. One ``.zip`` of such files will do as well.
+    folder : str or Path
+        An empty or new folder.
+
+    Returns
+    -------
+    tuple of Recognised
+        In the order matrix, targets, households.
+
+    Raises
+    ------
+    ProblemError
+        A file or role is missing, twice there, or unclear; says which file was taken for what.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ProblemError(f"The folder '{shown(folder)}' is not empty: choose another.")
+    if not files:
+        raise ProblemError("No file was given: add a matrix and targets, and households if you have them.")
+    staging = folder / ".uploads"
+    try:
+        staging.mkdir()
+        staged = _stage(files, staging)
+        roles = _roles(staged)
+        out = []
+        for role in ROLES:
+            if role in roles:
+                target = folder / f"{role}{roles[role].path.suffix}"
+                roles[role].path.replace(target)
+                out.append(Recognised(role, shown(roles[role].name), target.name))
+        return tuple(out)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _stage(files: Mapping[str, bytes | Path], staging: Path) -> list[_Staged]:
+    """Copy every file to a name of ours, with only its suffix kept."""
+    if any(_suffix(n) == ".zip" for n in files):
+        if len(files) > 1:
+            raise ProblemError(f"{listed(map(shown, files))}: give either one .zip or separate files.")
+        name, content = next(iter(files.items()))
+        archive = _copy(content, staging / "upload.zip")
+        return _unzip(archive, shown(name), staging)
+    out = []
+    for i, (name, content) in enumerate(files.items()):
+        suffix = _SUFFIXES.get(_suffix(name))
+        if suffix is None:
+            raise ProblemError(f"{shown(name)}: this kind of file is not known: give .npz, .mtx, .parquet, .csv or one .zip of them.")
+        out.append(_Staged(name, _copy(content, staging / f"{i}{suffix}")))
+    return out
+
+
+def _copy(content: bytes | Path, path: Path) -> Path:
+    if isinstance(content, Path):
+        shutil.copyfile(content, path)
+    else:
+        path.write_bytes(content)
+    return path
+
+
+def _unzip(archive: Path, name: str, staging: Path) -> list[_Staged]:
+    """Data files of an archive; its own paths are never used, other files are left out."""
+    with _zip_errors(name), zipfile.ZipFile(archive) as z:
+        members = [
+            m
+            for m in z.infolist()
+            if not m.is_dir()
+            and _suffix(m.filename) in _SUFFIXES
+            and not shown(m.filename).startswith(".")
+            and not m.filename.startswith("__MACOSX")
+        ]
+        if not members or len(z.infolist()) > _MAX_FILES:
+            raise ProblemError(f"{name}: it holds {len(members):,} data files: put matrix, targets and households into it.")
+        if any(m.flag_bits & 1 for m in members):
+            raise ProblemError(f"{name}: it is encrypted: pack it without a password.")
+        check_unpacked(name, sum(m.file_size for m in members), archive.stat().st_size)
+        out = []
+        for i, m in enumerate(members):
+            path = staging / f"{i}{_SUFFIXES[_suffix(m.filename)]}"
+            with z.open(m) as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            out.append(_Staged(m.filename, path))
+        return out
+
+
+@contextmanager
+def _zip_errors(name: str) -> Iterator[None]:
+    with readable(name, "a ZIP archive"):
+        try:
+            yield
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError) as e:
+            raise ValueError(str(e)) from e
+
+
+def _suffix(name: str) -> str:
+    base = shown(name).lower() if len(name) <= 60 else name.lower()
+    return "." + base.rsplit(".", 1)[-1] if "." in base else ""
+
+
+def _roles(staged: list[_Staged]) -> dict[str, _Staged]:
+    """One file a role: by name where that says it, by content elsewhere, by what is left last."""
+    possible = {f: _possible(f) for f in staged}
+    target_names = None
+    for f, roles in possible.items():
+        if len(roles) > 1:  # a row per household: the matrix if its columns are targets, else the households
+            if target_names is None:
+                target_names = _target_names([g for g, r in possible.items() if r == {"targets"}])
+            is_matrix = bool(target_names & set(column_names(f.path, shown(f.name))))
+            possible[f] = {"matrix"} if is_matrix else {"households"}
+    out: dict[str, _Staged] = {}
+    for f, roles in possible.items():
+        for role in roles:
+            if role in out:
+                raise ProblemError(f"{listed([shown(out[role].name), shown(f.name)])} both look like the {role}: give one of them.")
+            out[role] = f
+    missing = [r for r in _NEEDED if r not in out]
+    if missing:
+        known = ", ".join(f"{shown(f.name)} as the {role}" for role, f in out.items())
+        need = "columns target, value" if missing[0] == "targets" else "NPZ, MTX, or a table with household_id"
+        raise ProblemError(f"The {missing[0]} file is missing (recognised: {known or 'none'}): add it ({need}).")
+    return out
+
+
+def _possible(f: _Staged) -> set[str]:
+    """Roles a file may play, by suffix, then stem, then column names."""
+    if f.path.suffix not in (".csv", ".parquet"):
+        return {"matrix"}
+    stem = shown(f.name).lower().rsplit(".", 1)[0]
+    named = {role for word, role in _STEMS.items() if word in stem}
+    if len(named) == 1:
+        return named
+    columns = set(column_names(f.path, shown(f.name)))
+    if {"target", "household_id", "value"} <= columns:
+        return {"matrix"}
+    if {"target", "value"} <= columns:
+        return {"targets"}
+    if "household_id" in columns:
+        return {"households"} if "base_weight" in columns else {"matrix", "households"}
+    if "target" in columns:
+        return {"matrix"}
+    raise ProblemError(
+        f"{shown(f.name)}: its columns {listed(sorted(columns))} tell nothing of its role: name it matrix, targets or households."
+    )
+
+
+def _target_names(files: list[_Staged]) -> set[str]:
+    """Names in the targets file, where there is one that can be read; `load_problem` says later why it cannot."""
+    try:
+        return {name for f in files for name in read_table(f.path).texts("target").to_pylist()}
+    except (ProblemError, KeyError):
+        return set()

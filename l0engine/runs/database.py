@@ -1,0 +1,97 @@
+"""The SQLite file of a store: schema, and short connections that any thread or process may open."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from l0engine.errors import L0Error
+
+#: Seconds a connection waits for another one's write to end.
+BUSY_SECONDS = 30.0
+_VERSION = 1
+_SCHEMA = (
+    """CREATE TABLE problems (
+        sha TEXT PRIMARY KEY, title TEXT NOT NULL, n_targets INTEGER NOT NULL, n_households INTEGER NOT NULL,
+        nnz INTEGER NOT NULL, created REAL NOT NULL, source TEXT NOT NULL)""",
+    """CREATE TABLE runs (
+        id TEXT PRIMARY KEY, problem TEXT NOT NULL, config TEXT NOT NULL, status TEXT NOT NULL,
+        message TEXT NOT NULL DEFAULT '', created REAL NOT NULL, started REAL, ended REAL, pid INTEGER,
+        request TEXT NOT NULL DEFAULT 'none', checkpoint INTEGER, outcome TEXT)""",
+    "CREATE INDEX runs_by_status ON runs (status, created)",
+    "CREATE INDEX runs_by_time ON runs (created)",
+    """CREATE TABLE snapshots (
+        run TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, step)) WITHOUT ROWID""",
+)
+
+
+class Database:
+    """One SQLite file in write-ahead mode: readers never wait for the writer.
+
+    Connections live for one call, so that none crosses a thread or a fork, and none is left open.
+
+    Raises
+    ------
+    L0Error
+        The file was written by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self.connect() as db:
+            if _version(db) == 0:
+                _use_write_ahead(db)
+        with self.write() as db:
+            found = _version(db)
+            if found == 0:
+                for statement in _SCHEMA:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {_VERSION}")
+            elif found != _VERSION:
+                raise L0Error(
+                    f"{path} has schema {found} but this version reads schema {_VERSION}: "
+                    "update l0engine, or set L0ENGINE_HOME to another folder."
+                )
+
+    @contextmanager
+    def connect(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading, closed at the end."""
+        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA synchronous = NORMAL")
+            yield db
+        finally:
+            db.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A connection in one write transaction: all of it takes place, or none."""
+        with self.connect() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _use_write_ahead(db: sqlite3.Connection) -> None:
+    # Switching the mode does not wait for other connections as statements do, so it is tried again here.
+    for attempt in range(100):
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if attempt == 99:
+                raise
+            time.sleep(0.05)

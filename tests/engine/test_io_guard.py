@@ -1,0 +1,78 @@
+"""The guarded child: a good folder passes, and nothing a bad one does reaches this process."""
+
+import json
+import os
+import resource
+import time
+
+import pytest
+from scipy import sparse as sp
+
+from l0engine.errors import ProblemError
+from l0engine.io import guard, load_guarded, load_problem
+
+
+@pytest.fixture
+def folder(tmp_path):
+    out = tmp_path / "problem"
+    out.mkdir()
+    (out / "targets.csv").write_text("target,value,group\na,3,g\nb,4,g\n")
+    sp.save_npz(out / "matrix.npz", sp.csr_matrix([[1.0, 2.0, 0.0], [0.0, 0.5, 1.0]]))
+    return out
+
+
+def test_a_good_folder_arrives_whole(folder, tmp_path):
+    load_guarded(folder, tmp_path / "out")
+    p, q = load_problem(folder), load_problem(tmp_path / "out")
+    assert q.fingerprint == p.fingerprint and q.notes == p.notes
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["out", "problem"]
+
+
+def test_the_sentence_of_the_child_is_ours(folder, tmp_path):
+    (folder / "targets.csv").write_text("target,value\na,3\nb,é4\n", encoding="utf-8")
+    with pytest.raises(ProblemError) as here:
+        load_problem(folder)
+    with pytest.raises(ProblemError) as there:
+        load_guarded(folder, tmp_path / "out")
+    assert str(there.value) == str(here.value) and "line 3" in str(there.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_memory_hog_is_stopped(folder, tmp_path):
+    claim = sp.coo_array(([1.0], ([0], [0])), shape=(100_000_000, 2))  # 2 kB that ask for gigabytes
+    sp.save_npz(folder / "matrix.npz", claim)
+    assert (folder / "matrix.npz").stat().st_size < 3000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ProblemError, match=r"^Reading 'problem' needs more than 1 GiB of memory: give a smaller"):
+        load_guarded(folder, tmp_path / "out", memory_bytes=2**30)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_slow_one_is_stopped(folder, tmp_path):
+    (folder / "targets.csv").unlink()
+    (folder / "households.csv").write_text("household_id\n1\n2\n3\n")
+    with (folder / "targets.csv").open("w") as f:
+        f.write("target,value\n")
+        f.writelines(f"t{i}, {i}\n" for i in range(900_000))
+    start = time.monotonic()
+    with pytest.raises(ProblemError, match=r"^Reading 'problem' took longer than 0.6 seconds"):
+        load_guarded(folder, tmp_path / "out", seconds=0.6)
+    assert time.monotonic() - start < 5
+
+
+def test_a_crash_stays_in_the_child(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    with pytest.raises(ProblemError, match=r"^Reading 'problem' broke the reader \(exit code -11\)"):
+        load_guarded(folder, tmp_path / "out")
+
+
+def test_the_child_sets_its_limits(folder, tmp_path, monkeypatch, capsys):
+    seen = {}
+    monkeypatch.setattr(resource, "setrlimit", lambda what, value: seen.update({what: value}))
+    (folder / "matrix.npz").unlink()
+    assert guard.main([str(folder), str(tmp_path / "out"), "12345", "7"]) == 3
+    assert seen[resource.RLIMIT_AS] == (12345, 12345) and seen[resource.RLIMIT_CPU][0] == 7
+    assert "has no matrix file" in json.loads(capsys.readouterr().out)
+    assert os.listdir(tmp_path) == ["problem"]
