@@ -1,11 +1,13 @@
 """Router and frame: what every page shares. Start with `streamlit run dashboard/app.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboard import state
 from dashboard.components import sidebar
 
-st.set_page_config(page_title="l0engine", page_icon=":material/filter_alt:", layout="wide")
+st.set_page_config(page_title="l0engine", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 page = st.navigation(
     [
         st.Page("app_pages/data.py", title="Data", icon=":material/table_view:", default=True),

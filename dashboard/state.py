@@ -56,7 +56,7 @@ def supervisor() -> Supervisor:
 def samples() -> tuple[Sample, ...]:
     """The bundled problems, the default one first."""
     found = [Sample(p.parent.name, **json.loads(p.read_text())) for p in SAMPLES.glob("*/sample.json")]
-    return tuple(sorted(found, key=lambda s: (s.key != DEFAULT_SAMPLE, s.key)))
+    return tuple(sorted(found, key=lambda s: (s.key != DEFAULT_SAMPLE, s.title)))
 
 
 def palette() -> Palette:
@@ -80,7 +80,12 @@ def _findings(sha: str) -> tuple[Finding, ...]:
 @st.cache_resource(show_spinner="Opening the sample …")
 def _sample_sha(key: str) -> str:
     sample = next(s for s in samples() if s.key == key)
-    return store().add_problem(load_problem(SAMPLES / key), sample.title, source=f"sample {key}").sha
+    return store().add_problem(load_problem(SAMPLES / key), sample.title, source=sample_source(key)).sha
+
+
+def sample_source(key: str) -> str:
+    """The source a sample's `ProblemRecord` names."""
+    return f"sample {key}"
 
 
 def open_sample(key: str) -> None:

@@ -15,7 +15,9 @@ for column, sample in zip(cards, state.samples(), strict=True):
     with column, st.container(border=True, height="stretch"):
         st.markdown(f"**{sample.title}**")
         st.caption(sample.sentence)
-        if st.button("Open", key=f"sample_{sample.key}", icon=":material/folder_open:", width="stretch"):
+        chosen = state.problem_record().source == state.sample_source(sample.key)
+        label, icon = ("Chosen", ":material/check:") if chosen else ("Open", ":material/folder_open:")
+        if st.button(label, key=f"sample_{sample.key}", icon=icon, width="stretch", disabled=chosen):
             state.open_sample(sample.key)
             st.rerun()
 
@@ -43,7 +45,12 @@ with st.expander("Or upload your own", icon=":material/upload_file:", expanded=s
             st.error(f"{error} Your files and the current problem are still here.", icon=":material/error:")
 
 problem, record, findings = state.problem(), state.problem_record(), state.findings()
-st.header(record.title, divider="gray")
+heading, onward = st.columns([4, 1], vertical_alignment="bottom")
+heading.header(record.title)
+kept_targets = int(preflight_list.in_use(problem, findings).sum())
+why = f"To {wording.plural(kept_targets, 'target')}." if kept_targets else "No target is left in the fit: keep some in the preflight."
+if onward.button("Calibrate", type="primary", icon=":material/arrow_forward:", disabled=not kept_targets, help=why, width="stretch"):
+    st.switch_page("app_pages/calibrate.py")
 for sentence in st.session_state.pop("read_as", ()):
     st.success(sentence, icon=":material/check:")
 problem_facts.show(problem)
@@ -59,7 +66,3 @@ with left:
         )
 with right:
     preflight_list.show(problem, findings)
-
-kept_targets = int(preflight_list.in_use(problem, findings).sum())
-if st.button(f"Calibrate to {wording.count(kept_targets)} targets", type="primary", icon=":material/arrow_forward:", disabled=kept_targets == 0):
-    st.switch_page("app_pages/calibrate.py")

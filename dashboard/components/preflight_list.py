@@ -43,7 +43,13 @@ def _finding(problem: Problem, finding: Finding) -> None:
             key = f"exclude_{finding.kind}"
             st.session_state[key] = "Leave out" if dropped else "Keep"
             st.segmented_control(
-                "In the fit", ["Keep", "Leave out"], key=key, required=True, on_change=_choose, args=(finding.kind, key), label_visibility="collapsed"
+                "In the fit",
+                ["Keep", "Leave out"],
+                key=key,
+                required=True,
+                on_change=_choose,
+                args=(finding.kind, key),
+                label_visibility="collapsed",
             )
         i = finding.targets
         table = pd.DataFrame({"target": problem.names[i], "value": problem.values[i], "households": problem.support[i]})

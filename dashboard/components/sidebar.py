@@ -8,9 +8,9 @@ from dashboard import state, wording
 from l0engine.calibration.results import Status
 
 _ICONS = {
-    Status.QUEUED: ":material/schedule:",
-    Status.RUNNING: ":material/progress_activity:",
-    Status.PAUSED: ":material/pause_circle:",
+    Status.QUEUED: ":material/hourglass_top:",
+    Status.RUNNING: ":material/hourglass_top:",
+    Status.PAUSED: ":material/hourglass_top:",
     Status.CONVERGED: ":material/check_circle:",
     Status.STEP_LIMIT: ":material/check_circle:",
     Status.STOPPED: ":material/stop_circle:",
@@ -48,6 +48,8 @@ def show() -> None:
 
 def status_words(status: Status) -> str:
     """A status in a word or two."""
+    if not status.ended:
+        return "in progress"  # the sidebar is drawn once; the live panel knows more
     return {Status.STEP_LIMIT: "finished", Status.CONVERGED: "finished (settled)"}.get(status, status.value)
 
 

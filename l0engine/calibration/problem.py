@@ -83,7 +83,7 @@ class Problem:
         ProblemError
             Anything missing, misshapen, non-finite, duplicated or mismatched, with its place and remedy.
         """
-        m = _matrix(matrix)
+        m = checked_matrix(matrix)
         q, n = m.shape
         y = _vector("target values", values, q, "targets (rows of the matrix)")
         names_ = _labels("target name", names, q, "target {}", unique=True)
@@ -178,11 +178,13 @@ class Problem:
         return h.hexdigest()
 
 
-def _matrix(matrix: Any) -> sp.csr_array:
+def checked_matrix(matrix: Any) -> sp.csr_array:
+    """A copy as sorted CSR of finite float32 or float64 without duplicates or stored zeros, or a ProblemError."""
     if not sp.issparse(matrix):
         try:
             matrix = np.asarray(matrix)
-            matrix = matrix if matrix.dtype.kind in "fiub" else matrix.astype(np.float64)
+            ready = matrix.dtype.kind in "fiubc" and matrix.dtype != np.float16  # complex entries are refused below
+            matrix = matrix if ready else matrix.astype(np.float64)
         except (TypeError, ValueError):
             raise ProblemError("The matrix holds something that is not a number: give real numbers only.") from None
     if matrix.ndim != 2 or 0 in matrix.shape:
@@ -206,7 +208,7 @@ def _matrix(matrix: Any) -> sp.csr_array:
 
 def _vector(what: str, values: Any, length: int, of: str) -> np.ndarray:
     try:
-        v = np.array(values, dtype=np.float64)
+        v = np.array(np.asarray(values).astype(np.float64, casting="unsafe" if not np.iscomplexobj(values) else "safe"))
     except (TypeError, ValueError):
         raise ProblemError(f"The {what} hold something that is not a number: give real numbers only.") from None
     if v.shape != (length,):

@@ -29,6 +29,8 @@ COMPACT_EVERY, COMPACT_SHARE = 25, 0.2
 DEAD = 0.02
 #: Snapshots of a whole run, and steps of an annealed temperature.
 SNAPSHOTS = 100
+#: Gamma and zeta of the gates, unless asked otherwise.
+STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -54,6 +56,7 @@ def iterate(
     should_stop: Callable[[], bool] = lambda: False,
     save: Callable[[TrainingState], None] | None = None,
     resume: TrainingState | None = None,
+    stretch: tuple[float, float] = STRETCH,
 ) -> Generator[Snapshot, None, Result]:
     """Fit a problem, step by step.
 
@@ -67,6 +70,8 @@ def iterate(
         Gets the state just before each snapshot is yielded.
     resume : TrainingState, optional
         Go on from here; the steps that follow are those of an uninterrupted run.
+    stretch : tuple of float
+        Gamma and zeta of the gates, see `HardConcreteDistribution`.
 
     Yields
     ------
@@ -96,7 +101,7 @@ def iterate(
     while True:
         training = None
         try:
-            training = _Training(system, config, device, last)
+            training = _Training(system, config, device, last, stretch)
             while (reason := training.ended(should_stop)) is None:
                 training.advance()
                 if training.at_snapshot():
@@ -135,8 +140,10 @@ class _Ended(NamedTuple):
 class _Training:
     """The mutable part of a fit: parameters, optimiser and the households still alive, on one device."""
 
-    def __init__(self, system: ScaledSystem, config: Config, device: torch.device, resume: TrainingState | None) -> None:
-        self._system, self._config, self._device = system, config, device
+    def __init__(
+        self, system: ScaledSystem, config: Config, device: torch.device, resume: TrainingState | None, stretch: tuple[float, float]
+    ) -> None:
+        self._system, self._config, self._device, self._stretch = system, config, device, stretch
         self._every = max(1, config.epochs // SNAPSHOTS)
         self._gated = ESTIMATORS[config.estimator].gated
         n = system.matrix.shape[1]
@@ -230,9 +237,9 @@ class _Training:
     def _dist(self, step: int) -> HardConcreteDistribution:
         c = self._config
         if c.final_temperature is None:
-            return HardConcreteDistribution(c.temperature)
+            return HardConcreteDistribution(c.temperature, *self._stretch)
         stage = step // self._every * self._every  # a temperature has a moment table, so it moves in stages
-        return HardConcreteDistribution(geometric(stage, c.epochs, c.temperature, c.final_temperature))
+        return HardConcreteDistribution(geometric(stage, c.epochs, c.temperature, c.final_temperature), *self._stretch)
 
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
         slots = self._adam.state[self._parameters]

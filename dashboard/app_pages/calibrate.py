@@ -1,0 +1,42 @@
+"""Calibrate: set the price of a household, start, watch, stop; see what the refit made of it."""
+
+import streamlit as st
+
+from dashboard import state, wording
+from dashboard.components import config_form, downloads, live_panel, outcome, preflight_list
+
+problem, record, run = state.problem(), state.problem_record(), state.run()
+n_targets = int(preflight_list.in_use(problem, state.findings()).sum())
+busy = run is not None and not run.status.ended
+
+title, start = st.columns([5, 1], vertical_alignment="bottom")
+with title:
+    st.title("Calibrate")
+    households, totals = wording.plural(problem.n_households, "household"), wording.plural(n_targets, "total")
+    st.markdown(f"Keep few of {households} so that {totals} of **{record.title}** are met.")
+with st.expander("Settings of the next run" if busy else "Settings", icon=":material/tune:", expanded=not busy):
+    config = config_form.show(sorted(set(problem.groups)))
+with start:
+    why = "Correct the setting named below first." if config is None else "No target is left in the fit." if not n_targets else None
+    label = "Start another" if busy else "Start"
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=why is not None, help=why, width="stretch") and config:
+        state.start_run(config)
+        st.rerun()
+
+if run is None:
+    st.info(
+        "Press **Start**. The fit can be watched here, paused, and stopped at any time; nothing is lost.", icon=":material/arrow_upward:"
+    )
+elif busy:
+    live_panel.show(run, problem.n_households)
+else:
+    outcome.show(run, problem)
+    if run.status.has_weights:
+        first, second, _ = st.columns([1, 1, 2])
+        with first:
+            downloads.show(run, "weights.csv")
+        if second.button("All results", icon=":material/arrow_forward:", width="stretch"):
+            st.switch_page("app_pages/results.py")
+    if snapshots := state.store().snapshots(run.id):
+        with st.expander("How the fit went", icon=":material/timeline:", expanded=True):
+            live_panel.pictures(snapshots, problem.n_households, run.id)

@@ -1,0 +1,87 @@
+"""Results: the verdict, every target, who was kept, the weights, and the files to take away."""
+
+import streamlit as st
+
+from dashboard import state, wording
+from dashboard.components import downloads, outcome
+from dashboard.figures import composition, estimates, theme, weight_change, weight_concentration
+from l0engine.io import targets_table, weights_table
+
+st.title("Results")
+run, problem = state.run(), state.problem()
+result = state.result(run) if run else None
+if run is None or result is None or result.final is None:
+    sentence = "No run yet." if run is None else run.sentence
+    st.info(f"{sentence} Results appear here when a run ends with weights.", icon=":material/hourglass_empty:")
+    if st.button("Go to Calibrate", type="primary", icon=":material/arrow_forward:"):
+        st.switch_page("app_pages/calibrate.py")
+    st.stop()
+
+measures, use, palette = result.final, state.in_use(run), state.palette()
+st.markdown(f"### {outcome.verdict(measures, problem.n_households)}")
+figures = {
+    "Households kept": (wording.count(measures.kept), f"{wording.of(measures.kept, problem.n_households)} have a positive weight."),
+    "Median error": (wording.percent(measures.median_abs_rel_error), "Half of the targets are closer than this."),
+    "Within 10 %": (wording.percent(measures.share_within_10pct), "Share of the targets in use that are met within 10 %."),
+    "Effective sample size": (wording.short(measures.ess), "Kish: equally weighted households that would be as informative."),
+    "Largest weight": (
+        wording.weight(measures.max_weight),
+        f"Up to {wording.ratio(measures.max_weight_ratio)} its base weight. Large values mean that some target hangs on few households.",
+    ),
+}
+for column, (label, (value, help_)) in zip(st.columns(len(figures)), figures.items(), strict=True):
+    column.metric(label, value, help=help_)
+with st.container(horizontal=True):
+    downloads.show(run, "weights.csv", "targets.csv", "run.json")
+
+
+def chart(figure, key: str, alt: str) -> None:
+    st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=key, alt=alt)
+
+
+targets_tab, households_tab, weights_tab = st.tabs(["Targets", "Households", "Weights"], key="results_tab")
+with targets_tab:
+    chart(
+        estimates.plot(estimates.info(problem, result.weights, use), palette),
+        "estimates",
+        "Estimate against published value of each target",
+    )
+    table = targets_table(problem, result.weights, use)
+    search, group = st.columns([2, 1])
+    text = search.text_input("Search targets", placeholder="Part of a name, such as CA/ or snap", key="target_search")
+    chosen = group.selectbox("Group", sorted(set(problem.groups)), index=None, placeholder="All groups", key="target_group")
+    shown = table[table["target"].str.contains(text, case=False, regex=False)] if text else table
+    shown = shown[shown["group"] == chosen] if chosen else shown
+    st.caption(f"{wording.plural(len(shown), 'target')}; click a column head to sort.")
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config={
+            "value": st.column_config.NumberColumn("value", format="compact"),
+            "estimate": st.column_config.NumberColumn("estimate", format="compact"),
+            "relative_error": st.column_config.NumberColumn("relative error", format="percent"),
+        },
+    )
+with households_tab:
+    attributes = list(problem.attributes.columns)
+    if attributes:
+        attribute = st.selectbox("Compare by", attributes, key="attribute")
+        info = composition.info(problem, result.weights, attribute)
+        chart(composition.plot(info, palette), "composition", f"Kept households against all, by {attribute}")
+    else:
+        st.info("The households came without columns to compare; a households file with more columns shows who was kept.")
+    st.caption(f"{wording.plural(measures.kept, 'selected household')}, heaviest first")
+    kept = weights_table(problem, result.weights).sort_values("weight", ascending=False)
+    st.dataframe(kept.head(1000), hide_index=True, column_config={"weight": st.column_config.NumberColumn("weight", format="localized")})
+with weights_tab:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart(weight_change.plot(weight_change.info(problem, result.weights), palette), "weight_change", "Base weight against final weight")
+    with right:
+        info = weight_concentration.info(problem, result.weights)
+        chart(weight_concentration.plot(info, palette), "concentration", "Share of the total weight held by the heaviest households")
+    with st.expander("How to read this"):
+        st.markdown(
+            "Left: a household on the diagonal kept its survey weight; above, it speaks for more people than before. Right: the further "
+            "a curve bends to the upper left, the fewer households carry the total, and the smaller the effective sample size."
+        )

@@ -1,0 +1,1 @@
+"""Shared by all tests; that it stands here also puts `oracles` on the path."""
