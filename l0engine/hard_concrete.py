@@ -109,7 +109,7 @@ class HardConcreteDistribution:
         """Mean and variance with their derivatives, not tracked by autograd; one table look-up for all four."""
         table = _moment_table(self).to(log_alpha)
         position = (_bounded(log_alpha.detach()) + LOG_ALPHA_BOUND) * (_CELLS / (2 * LOG_ALPHA_BOUND))
-        cell = position.int().clamp_(max=_CELLS - 1)
+        cell = position.int().clamp_(0, _CELLS - 1)  # NaN turns into any integer
         f = position - cell
         a, b, c, d, e, g, h, k = table.index_select(0, cell.flatten()).view(*f.shape, 8).unbind(-1)
         per_unit = _CELLS / (2 * LOG_ALPHA_BOUND)

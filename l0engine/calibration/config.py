@@ -78,6 +78,9 @@ class Config:
         (), "Leave out targets", "Findings of the preflight whose targets the fit leaves out.", choices=EXCLUDABLE
     )
     epochs: int = _setting(500, "Epochs", "Steps of the optimiser; each uses all targets.", low=1, high=1_000_000, unit="steps")
+    stop_when_settled: bool = _setting(
+        True, "Stop when settled", "End before the last epoch once no household comes or goes and the loss stands still."
+    )
     learning_rate: float = _setting(0.15, "Learning rate", "Step size of Adam on log weights and gates.", low=1e-6, high=10.0, log=True)
     init_keep_prob: float = _setting(
         0.5, "Initial keep probability", "Probability that a gate is open at the start.", low=1e-6, high=1.0 - 1e-6
@@ -101,7 +104,7 @@ class Config:
         "Seed",
         "Start of the random numbers of sampled gates; the same seed gives the same bits.",
         low=0,
-        high=2**63 - 1,
+        high=2**53 - 1,  # what a float and a form can tell apart
     )
 
     def __post_init__(self) -> None:
@@ -153,7 +156,7 @@ def _checked(name: str, s: Setting, default: Any, value: Any) -> Any:
     if isinstance(default, int):
         if number != int(number):
             raise ConfigError(f"{name} is {value!r}: set it to a whole number.")
-        return int(value)
+        return int(number)
     return number
 
 
@@ -166,7 +169,7 @@ def _choice(name: str, s: Setting, value: Any) -> str:
 def _number(name: str, s: Setting, value: Any) -> float:
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and s.low <= number <= s.high):
         bounds = f"at least {s.low:g}" if s.high == math.inf else f"between {s.low:g} and {s.high:g}"

@@ -208,7 +208,9 @@ def checked_matrix(matrix: Any) -> sp.csr_array:
 
 def _vector(what: str, values: Any, length: int, of: str) -> np.ndarray:
     try:
-        v = np.array(np.asarray(values).astype(np.float64, casting="unsafe" if not np.iscomplexobj(values) else "safe"))
+        if np.iscomplexobj(given := np.asarray(values)):
+            raise TypeError
+        v = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):
         raise ProblemError(f"The {what} hold something that is not a number: give real numbers only.") from None
     if v.shape != (length,):

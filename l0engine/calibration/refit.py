@@ -13,7 +13,6 @@ Estimators in Survey Sampling; Guggemos & Tille (2010) for the soft targets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +31,10 @@ LARGEST_EXPONENT = 50.0
 NEWTON_STEPS = 60
 #: A refitted weight below this share of its base weight is dropped: it moves no total, and would count as kept.
 NEGLIGIBLE = 1e-6
-#: Newton ends when the rest of the decrease, relative to the total weight, is below this.
-TOLERANCE = 1e-11
+#: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
+TOLERANCE, LOOSE = 1e-11, 1e-2
+#: Softness at which the way down to mu begins.
+WARM = 1e-2
 
 
 def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray:
@@ -105,14 +106,10 @@ def rake(a: sp.csr_array, b: np.ndarray, start: np.ndarray, mu: float, *, upper:
     """
     dual = _Dual(a, b, start, upper)
     theta = np.zeros(a.shape[0])
-    for m in _path(mu):
-        theta = _newton(dual, theta, m * dual.scale)
+    if mu < WARM:
+        theta = _newton(dual, theta, WARM * dual.scale, LOOSE)
+    theta = _newton(dual, theta, mu * dual.scale, TOLERANCE)
     return dual.primal(dual.at @ theta)[0]
-
-
-def _path(mu: float) -> Sequence[float]:
-    """Softnesses on the way down to mu, each the warm start of the next."""
-    return [m for m in (1.0, 1e-2) if m > 3 * mu] + [mu]
 
 
 class _Dual:
@@ -131,14 +128,14 @@ class _Dual:
         return w, np.where(exponent > self._bend, 0.0, w)
 
 
-def _newton(dual: _Dual, theta: np.ndarray, tau: float) -> np.ndarray:
+def _newton(dual: _Dual, theta: np.ndarray, tau: float, tolerance: float) -> np.ndarray:
     """Minimise f from theta by Newton steps with exact line search."""
-    tolerance = TOLERANCE * float(dual.start.sum())
+    enough = tolerance * float(dual.start.sum())
     for _ in range(NEWTON_STEPS):
         w, curvature = dual.primal(dual.at @ theta)
         gradient = dual.a @ w - dual.b + tau * theta
         direction = -_solve(dual, curvature, tau, gradient)
-        if -(gradient @ direction) <= tolerance:
+        if -(gradient @ direction) <= enough:
             break
         theta = theta + _line_search(dual, theta, direction, tau) * direction
     return theta

@@ -18,12 +18,15 @@ class TrainingState:
     step : ndarray of int64, shape ()
     alive : ndarray of int64, shape (n_alive,)
         Households still trained; the others are dropped for good.
+    settled : ndarray of float64, shape (3,)
+        Step, households kept and loss since when neither has moved; see `training.SETTLED_STEPS`.
     parameters, exp_avg, exp_avg_sq : ndarray of float32, shape (2, n_alive)
         Log weights and log_alpha, and Adam's two moments of their gradients.
     """
 
     step: np.ndarray
     alive: np.ndarray
+    settled: np.ndarray
     parameters: np.ndarray
     exp_avg: np.ndarray
     exp_avg_sq: np.ndarray

@@ -29,6 +29,8 @@ COMPACT_EVERY, COMPACT_SHARE = 25, 0.2
 DEAD = 0.02
 #: Snapshots of a whole run, and steps of an annealed temperature.
 SNAPSHOTS = 100
+#: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
+SETTLED_STEPS, SETTLED_LOSS = 50, 1e-4
 #: Gamma and zeta of the gates, unless asked otherwise.
 STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
 
@@ -105,8 +107,8 @@ def iterate(
             while (reason := training.ended(should_stop)) is None:
                 training.advance()
                 if training.at_snapshot():
-                    keep(training.state())
                     history.append(training.snapshot(time.perf_counter() - started))
+                    keep(training.state())
                     yield history[-1]
             break
         except torch.OutOfMemoryError:
@@ -155,13 +157,14 @@ class _Training:
                 ]
             )
             zeros = np.zeros((2, n), np.float32)
-            resume = TrainingState(np.asarray(0), np.arange(n), start.float().numpy(), zeros, zeros)
+            resume = TrainingState(np.asarray(0), np.arange(n), np.zeros(3), start.float().numpy(), zeros, zeros)
         elif len(resume.alive) and resume.alive.max() >= n:
             raise ProblemError("The checkpoint belongs to another problem: start the run anew.")
         self.step = int(resume.step)
         tensors = (torch.from_numpy(np.array(a, np.float32)).to(device) for a in (resume.parameters, resume.exp_avg, resume.exp_avg_sq))
         self._load(np.asarray(resume.alive), *tensors)
-        self._finite = True
+        self._finite, self._settled = True, np.asarray(resume.settled)
+        self._may_settle = config.stop_when_settled and config.final_temperature is None
         self._terms: Terms | None = None
 
     def ended(self, should_stop: Callable[[], bool]) -> _Ended | None:
@@ -171,6 +174,8 @@ class _Training:
             return _Ended(Status.DIVERGED, f"The loss was no longer a finite number at step {self.step}: {remedy}.")
         if self.step >= self._config.epochs:
             return _Ended(Status.STEP_LIMIT, "")
+        if self._may_settle and self.step - self._settled[0] >= SETTLED_STEPS:
+            return _Ended(Status.CONVERGED, f"Settled after {self.step:,} of {self._config.epochs:,} epochs.")
         if should_stop():
             return _Ended(Status.STOPPED, f"Stopped after {self.step:,} of {self._config.epochs:,} epochs.")
         return None
@@ -200,6 +205,7 @@ class _Training:
         self._finite = all(map(np.isfinite, terms)) and bool(torch.isfinite(errors).all())
         n, between = self._system.matrix.shape[1], gate[(gate > 0) & (gate < 1)].cpu().numpy()
         kept = int((weights > 0).sum())
+        self._settle(kept, sum(terms))
         return Snapshot(
             step=self.step,
             epochs=self._config.epochs,
@@ -218,7 +224,8 @@ class _Training:
 
     def state(self) -> TrainingState:
         """Parameters and optimiser state, copied to plain arrays."""
-        return TrainingState(np.asarray(self.step), self._alive, *(t.detach().cpu().numpy().copy() for t in self._tensors()))
+        tensors = (t.detach().cpu().numpy().copy() for t in self._tensors())
+        return TrainingState(np.asarray(self.step), self._alive, self._settled, *tensors)
 
     def weights(self) -> np.ndarray:
         """Gated weights of all households in float64, 0 where dropped; NaN-free only if the training stayed finite."""
@@ -226,6 +233,12 @@ class _Training:
         out = np.zeros(self._system.matrix.shape[1])
         out[self._alive] = (gate * torch.exp(self._parameters[0])).cpu().numpy()
         return out
+
+    def _settle(self, kept: int, loss: float) -> None:
+        """Remember since which step neither the kept households nor the loss have moved."""
+        _, kept_then, loss_then = self._settled
+        if kept != kept_then or abs(loss - loss_then) > SETTLED_LOSS * abs(loss_then):
+            self._settled = np.array([self.step, kept, loss])
 
     def _due(self, step: int) -> bool:
         return step % self._every == 0 or step == self._config.epochs
@@ -283,7 +296,9 @@ def _conclude(
     """Refit the kept households, measure before and after, and say what happened."""
     started = time.perf_counter()
     if reason.status is not Status.DIVERGED and not (gated > 0).any():
-        reason = _Ended(Status.DIVERGED, f"No household was kept: lower lambda_l0 (now {config.lambda_l0:g}).")
+        early = reason.status is Status.STOPPED
+        why = f"{reason.message} No gate was open yet: let it run longer" if early else "No household was kept"
+        reason = _Ended(Status.DIVERGED, f"{why}{', or' if early else ':'} lower lambda_l0 (now {config.lambda_l0:g}).")
     if reason.status is Status.DIVERGED:
         gated = np.zeros_like(gated)
     weights, refitted = gated, None

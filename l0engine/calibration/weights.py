@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.estimators import ESTIMATORS
+from l0engine.calibration.inputs import group_name, numbers, plain
 from l0engine.calibration.linear_map import linear_map, product
 from l0engine.calibration.metrics import sparsity
 from l0engine.calibration.problem import Problem, checked_matrix
 from l0engine.calibration.results import Result, Snapshot
 from l0engine.calibration.state import TrainingState
-from l0engine.calibration.tensors import plain
 from l0engine.calibration.training import DEAD, iterate
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import HardConcreteDistribution
@@ -48,6 +48,7 @@ class SparseCalibrationWeights(nn.Module):
         Temperature and stretch of the gates, see `HardConcreteDistribution`. `fit` takes beta from 0.05 to 5.
     init_keep_prob : float or array_like, shape (n_features,)
         Probability that a gate is open at the start, between 0 and 1; 0 and 1 themselves are moved inside by 1e-6.
+        A gate at test time is its median, so gates that start at 0.5 or less start shut in `predict`.
     init_weights : float or array_like of shape (n_features,), optional
         Starting weights, 1 by default; zeros start at 1e-8. They are also the base weights that scale relative errors.
     log_weight_jitter_sd : float
@@ -96,13 +97,13 @@ class SparseCalibrationWeights(nn.Module):
         self.n_features, self.use_gates, self.seed = n_features, use_gates, seed
         self.beta, self.gamma, self.zeta = beta, gamma, zeta
         self.log_weight_jitter_sd, self.log_alpha_jitter_sd = log_weight_jitter_sd, log_alpha_jitter_sd
-        seeds = np.random.SeedSequence(seed).generate_state(3, np.uint64) >> np.uint64(1)
+        seeds = np.random.SeedSequence(seed).generate_state(3, np.uint64) >> np.uint64(11)
         self._jitter = np.random.default_rng(seeds[0])
         self._training_seed, self._gate_seed, self._draws = int(seeds[1]), int(seeds[2]), 0
 
-        weights = self._per_household("init_weights", 1.0 if init_weights is None else init_weights, math.inf)
+        weights = numbers("init_weights", 1.0 if init_weights is None else init_weights, n_features)
         self._base_weights = np.where(weights == 0, SMALLEST_WEIGHT, weights)
-        keep = self._per_household("init_keep_prob", init_keep_prob, 1.0).clip(SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+        keep = numbers("init_keep_prob", init_keep_prob, n_features, high=1.0).clip(SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
         log_alpha = self.distribution.log_alpha_for(torch.from_numpy(keep)).numpy()
         log_alpha = log_alpha + self._jitter.normal(0.0, log_alpha_jitter_sd, n_features)
         self.log_weight = nn.Parameter(torch.from_numpy(np.log(self._base_weights)).float().to(device))
@@ -171,14 +172,14 @@ class SparseCalibrationWeights(nn.Module):
             raise ConfigError("group_multipliers needs target_groups: give the group of each target.")
         if verbose_freq < 1:
             raise ConfigError(f"verbose_freq is {verbose_freq}: set it to 1 or more.")
-        groups = None if target_groups is None else [_group_name(g) for g in plain(target_groups)]
+        groups = None if target_groups is None else [group_name(g) for g in plain(target_groups)]
         problem = Problem.create(self._matrix(M), plain(y), groups=groups, base_weights=self._base_weights)
         config = Config(
             lambda_l0=lambda_l0, lambda_l2=lambda_l2, temperature=self.beta, loss=loss_type,
             estimator="sampled" if self.use_gates else "ungated",
             normalize_groups=normalize_groups and groups is not None,
-            group_multipliers={_group_name(k): v for k, v in (group_multipliers or {}).items()},
-            epochs=epochs, learning_rate=lr, refit=False, device=self.device.type, seed=self._training_seed,
+            group_multipliers={group_name(k): v for k, v in (group_multipliers or {}).items()},
+            epochs=epochs, stop_when_settled=False, learning_rate=lr, refit=False, device=self.device.type, seed=self._training_seed,
         )  # fmt: skip
         if not problem.reachable.all():
             logger.warning("%d targets are out of reach of any weights and left out.", (~problem.reachable).sum())
@@ -259,7 +260,7 @@ class SparseCalibrationWeights(nn.Module):
             dropped[:] = True
             dropped[state.alive] = False
 
-        start = TrainingState(np.asarray(steps), np.arange(self.n_features), *whole.copy())
+        start = TrainingState(np.asarray(steps), np.arange(self.n_features), np.zeros(3), *whole.copy())
         config = replace(config, epochs=steps + config.epochs)
         run = iterate(problem, config, save=save, resume=start, stretch=(self.gamma, self.zeta))
         result = _drain(run, log_every, self.n_features)
@@ -281,20 +282,6 @@ class SparseCalibrationWeights(nn.Module):
             raise ProblemError(f"The matrix has {m.shape[1]:,} columns but there are {self.n_features:,} households: give one column each.")
         return m
 
-    def _per_household(self, name: str, values: Any, high: float) -> np.ndarray:
-        """One finite number from 0 to `high` for each household, in float64."""
-        try:
-            a = np.asarray(plain(values), np.float64)
-        except (TypeError, ValueError):
-            raise ProblemError(f"{name} holds something that is not a number: give real numbers only.") from None
-        if a.ndim and a.shape != (self.n_features,):
-            raise ProblemError(f"{name} has shape {a.shape}: give one number, or an array of shape ({self.n_features},).")
-        if not (np.isfinite(a).all() and (a >= 0).all() and (a <= high).all()):
-            raise ProblemError(
-                f"{name} holds a value out of bounds: give {'probabilities' if high == 1 else 'finite numbers of 0 or more'}."
-            )
-        return np.broadcast_to(a, (self.n_features,)).copy()
-
 
 def _drain(run: Generator[Snapshot, None, Result], log_every: int, n: int) -> Result:
     """The result of a run, logging the first snapshot at or after every so many steps (0: none)."""
@@ -313,8 +300,3 @@ def _drain(run: Generator[Snapshot, None, Result], log_every: int, n: int) -> Re
 def _complete(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
     """Let states without the optimiser load, such as those of the established package."""
     state_dict.setdefault(prefix + "_extra_state", module.get_extra_state())
-
-
-def _group_name(group: Any) -> str:
-    """The same text for 1, numpy's 1 and 1.0."""
-    return str(int(group)) if isinstance(group, float | np.floating) and float(group).is_integer() else str(group)

@@ -54,7 +54,7 @@ def targets_table(problem: Problem, weights: np.ndarray, use: np.ndarray) -> pd.
     """
     return pd.DataFrame({
         "target": problem.names,
-        "value": problem.values,  # noqa: PD011
+        "value": problem.values,
         "estimate": problem.estimates(weights),
         "relative_error": metrics.relative_errors(problem, weights),
         "group": problem.groups,

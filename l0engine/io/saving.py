@@ -64,7 +64,7 @@ def _check_labels(what: str, labels: np.ndarray) -> None:
 
 
 def _target_frame(problem: Problem) -> pd.DataFrame:
-    values = problem.values  # noqa: PD011
+    values = problem.values
     columns = {"target": problem.names, "value": values, "group": problem.groups, "weight": problem.target_weights}
     return pd.DataFrame(columns)
 

@@ -128,7 +128,10 @@ def test_extremes_saturate():
     assert (dist.variance(far) >= 0).all()
 
 
-@pytest.mark.parametrize(("bad", "word"), [({"beta": 0.0}, "temperature"), ({"beta": float("nan")}, "temperature"), ({"gamma": 0.0}, "stretch"), ({"zeta": 1.0}, "stretch")])
+@pytest.mark.parametrize(
+    ("bad", "word"),
+    [({"beta": 0.0}, "temperature"), ({"beta": float("nan")}, "temperature"), ({"gamma": 0.0}, "stretch"), ({"zeta": 1.0}, "stretch")],
+)
 def test_parameters_out_of_bounds_are_refused(bad, word):
     with pytest.raises(ConfigError, match=word):
         HardConcreteDistribution(**bad)
@@ -149,7 +152,10 @@ class TestModule:
         expected = [oracles.gate(0.5, a, gates.temperature) for a in gates.qz_logits.tolist()]
         np.testing.assert_allclose(gates().detach(), expected, atol=1e-6)
 
-    @pytest.mark.parametrize(("sizes", "shape", "expected"), [((3,), (3, 5, 5), (3, 1, 1)), ((3, 4), (3, 4, 2, 2), (3, 4, 1, 1)), ((3,), (3,), (3,)), ((3, 4), None, (3, 4))])
+    @pytest.mark.parametrize(
+        ("sizes", "shape", "expected"),
+        [((3,), (3, 5, 5), (3, 1, 1)), ((3, 4), (3, 4, 2, 2), (3, 4, 1, 1)), ((3,), (3,), (3,)), ((3, 4), None, (3, 4))],
+    )
     def test_gates_broadcast(self, sizes, shape, expected):
         assert HardConcrete(*sizes, seed=0)(shape).shape == expected
 
@@ -180,7 +186,7 @@ class TestModule:
             gates.qz_logits.fill_(0.6)
         for beta in (1.0, 0.4):
             gates.temperature = beta
-            assert float(gates.eval()()) == pytest.approx(min(1.0, expit(0.6 / beta) * 1.2 - 0.1), rel=1e-6)
+            assert gates.eval()().item() == pytest.approx(min(1.0, expit(0.6 / beta) * 1.2 - 0.1), rel=1e-6)
 
     def test_it_learns_saves_and_copies(self):
         gates = HardConcrete(10, seed=0)
@@ -192,3 +198,9 @@ class TestModule:
         fresh = HardConcrete(10, seed=0)
         gates()
         assert torch.equal(copy.deepcopy(fresh)(), fresh())
+
+
+def test_not_a_number_stays_so_and_does_not_crash():
+    moments = HardConcreteDistribution().moments(torch.tensor([float("nan"), 0.0, float("inf"), float("-inf")]))
+    assert torch.isnan(moments.mean).tolist() == [True, False, False, False]
+    assert torch.isnan(moments.variance_slope).tolist() == [True, False, False, False]

@@ -65,5 +65,5 @@ def test_importance_leaves_the_problem_alone():
 
 
 def test_a_multiplier_of_no_group_is_refused():
-    with pytest.raises(ConfigError, match="'c'.*the groups are a, b"):
+    with pytest.raises(ConfigError, match=r"'c'.*the groups are a, b"):
         importance(PROBLEM, Config(group_multipliers={"c": 2.0}), ALL)

@@ -58,7 +58,17 @@ def by_autograd(problem, config, params, step, alive):
     _, group, count = np.unique(problem.groups.astype(str), return_inverse=True, return_counts=True)
     importance = problem.target_weights / count[group] * np.where(problem.groups == "b", 3.0, 1.0)
     loss = oracles.objective(
-        problem.matrix.toarray()[:, alive], problem.values, scale, importance, log_weight, z, v, p, config.lambda_l0, config.lambda_l2, PHI[config.loss]
+        problem.matrix.toarray()[:, alive],
+        problem.values,
+        scale,
+        importance,
+        log_weight,
+        z,
+        v,
+        p,
+        config.lambda_l0,
+        config.lambda_l2,
+        PHI[config.loss],
     )
     grads = torch.autograd.grad(loss, (log_weight, log_alpha), allow_unused=True)
     return loss.item(), np.stack([np.zeros(n) if g is None else g.numpy() for g in grads])
@@ -68,7 +78,14 @@ def by_autograd(problem, config, params, step, alive):
 @pytest.mark.parametrize("subset", [False, True])
 def test_gradient_and_terms_match_autograd_of_the_dense_objective(problem, estimator, loss, subset):
     config = Config(
-        estimator=estimator, loss=loss, lambda_l0=0.02, lambda_l2=3e-5, normalize_groups=True, group_multipliers={"b": 3.0}, temperature=0.4, seed=5
+        estimator=estimator,
+        loss=loss,
+        lambda_l0=0.02,
+        lambda_l2=3e-5,
+        normalize_groups=True,
+        group_multipliers={"b": 3.0},
+        temperature=0.4,
+        seed=5,
     )
     alive = np.arange(1, 20, 2) if subset else np.arange(20)
     params = parameters(len(alive))

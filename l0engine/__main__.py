@@ -1,0 +1,167 @@
+"""Command line: `python -m l0engine check PROBLEM` and `python -m l0engine fit PROBLEM --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from l0engine.calibration.config import Config, settings
+from l0engine.calibration.preflight import Finding, Severity, preflight, targets_in_use
+from l0engine.calibration.problem import Problem
+from l0engine.calibration.results import Measures, Result, Snapshot
+from l0engine.errors import ConfigError, L0Error, ProblemError
+from l0engine.io import load_problem, write_run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0 on success; 1 where the problem, the settings or the fit are unusable, with one sentence on standard error.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except L0Error as error:
+        print(f"l0engine: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m l0engine", description="Sparse survey calibration with L0 gates.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="say how a problem is understood and what is odd about it")
+    check.set_defaults(command=_check)
+
+    fit = commands.add_parser("fit", help="keep few households, meet the targets, write the weights")
+    fit.set_defaults(command=_fit)
+    fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets weights.csv, targets.csv and run.json")
+    group = fit.add_argument_group("settings")
+    for field in fields(Config):
+        _add_setting(group, field.name, field.default)
+    for command in (check, fit):
+        command.add_argument("problem", type=Path, help="folder with matrix, targets and, if any, households")
+    return parser
+
+
+def _add_setting(group: Any, name: str, default: Any) -> None:
+    """An option for a field of `Config`; what it takes is text, and `Config` checks it."""
+    s = settings()[name]
+    flag, unit = "--" + name.replace("_", "-"), f" ({s.unit})" if s.unit else ""
+    text = (s.help + unit).replace("%", "%%")
+    if isinstance(default, bool):
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+    elif name == "group_multipliers":
+        group.add_argument(flag, nargs="+", type=_pair, metavar="NAME=FACTOR", default=argparse.SUPPRESS, help=text)
+    elif isinstance(default, tuple):
+        group.add_argument(
+            flag, nargs="+", metavar="FINDING", default=argparse.SUPPRESS, help=f"{text} One or more of {', '.join(s.choices)}."
+        )
+    else:
+        shown = f"{text} Default: {'none' if default is None else default}."
+        group.add_argument(flag, metavar="|".join(s.choices) or "X", default=argparse.SUPPRESS, help=shown)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, factor = text.rpartition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=FACTOR")
+    return name, factor
+
+
+def _config(parsed: argparse.Namespace) -> Config:
+    given = {f.name: getattr(parsed, f.name) for f in fields(Config) if hasattr(parsed, f.name)}
+    if "group_multipliers" in given:
+        given["group_multipliers"] = dict(given["group_multipliers"])
+    return Config.from_dict(given)
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    """Print the preflight; 1 where no target can be used."""
+    problem = load_problem(parsed.problem)
+    print(f"{problem.n_targets:,} targets x {problem.n_households:,} households, {problem.matrix.nnz:,} non-zero entries.")
+    for note in problem.notes:
+        print(note)
+    for finding in preflight(problem):
+        _print_finding(problem, finding)
+    usable = int(targets_in_use(problem, Config()).sum())
+    if not usable:
+        raise ProblemError("No target can be used: all are unreachable or of weight 0; check the matrix rows.")
+    print(f"Usable: {usable:,} targets.")
+    return 0
+
+
+def _print_finding(problem: Problem, finding: Finding) -> None:
+    mark = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.INFO: "-"}[finding.severity]
+    exclude = "" if finding.kind == "unreachable" else f" [--exclude {finding.kind}]"
+    print(f"\n{mark} {len(finding.targets):,} {finding.title.lower()}{exclude}\n  {finding.meaning} {finding.action}")
+    for i in finding.targets[:10]:
+        print(f"    {problem.names[i]}  {problem.values[i]:,.10g}  ({problem.support[i]:,} households)")
+    if len(finding.targets) > 10:
+        print(f"    and {len(finding.targets) - 10:,} more")
+
+
+def _fit(parsed: argparse.Namespace) -> int:
+    """Fit, write, and say what came out; 1 where it left no weights. Interrupt once to stop training and keep what is found."""
+    config, out = _config(parsed), parsed.out
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file: name a folder.")
+    problem = load_problem(parsed.problem)
+    result = _with_progress(problem, config)
+    use = targets_in_use(problem, config)
+    out.mkdir(parents=True, exist_ok=True)
+    write_run(out, problem, result, use)
+    print(f"{result.status.sentence} {result.message}".strip())
+    for name, measures in (("gated", result.gated), ("refitted", result.refitted)):
+        if measures is not None:
+            print(f"{name:>9}: {_words(measures)}")
+    print(f"Written to {out}: weights.csv, targets.csv, run.json ({result.fit_seconds + result.refit_seconds:.1f} s on {result.device}).")
+    return 0 if result.status.has_weights else 1
+
+
+def _with_progress(problem: Problem, config: Config) -> Result:
+    """Drain `iterate` behind a progress bar, which shows on a terminal only."""
+    from l0engine.calibration.training import iterate
+
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+        signal.signal(signal.SIGINT, previous)
+
+    previous = signal.signal(signal.SIGINT, stop)
+    try:
+        with tqdm(total=config.epochs, unit="step", disable=None) as bar:
+            run = iterate(problem, config, should_stop=lambda: stopping)
+            while True:
+                try:
+                    snapshot: Snapshot = next(run)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]
+                bar.set_postfix_str(f"kept {snapshot.kept:,}, median error {snapshot.median_error:.2%}", refresh=False)
+                bar.update(snapshot.step - bar.n)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _words(m: Measures) -> str:
+    return (
+        f"{m.kept:,} kept, median error {m.median_abs_rel_error:.3%}, mean {m.mean_abs_rel_error:.2%}, "
+        f"{m.share_within_10pct:.1%} within 10 %, effective sample size {m.ess:,.0f}, largest weight {m.max_weight:,.0f} "
+        f"({m.max_weight_ratio:,.0f} x base)"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The dashboard without a browser: fresh caches, a store of its own, no thread left behind."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from helpers import Visit
+from streamlit.testing.v1 import AppTest
+
+from waiting import end_workers, until
+from dashboard import state
+from l0engine.runs.store import Store
+from l0engine.runs.supervisor import Supervisor
+
+APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
+
+
+class _Supervisors:
+    """What `state.Supervisor` is while a test runs: real ones with so many slots, all of which are stopped at the end."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots, self.made = slots, []
+
+    def __call__(self, store: Store) -> Supervisor:
+        self.made.append(Supervisor(store, self.slots, poll=0.05))
+        return self.made[-1]
+
+
+@pytest.fixture
+def supervisors(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Supervisors]:
+    """No slots: whatever is started stays in the queue, until a test sets `slots` before its first visit."""
+    st.cache_resource.clear()
+    state.samples.cache_clear()
+    factory = _Supervisors(slots=0)
+    monkeypatch.setattr(state, "Supervisor", factory)
+    monkeypatch.setattr(state, "DEFAULT_SAMPLE", "massachusetts")
+    yield factory
+    for supervisor in factory.made:
+        supervisor.stop()
+    end_workers(home)
+    st.cache_resource.clear()
+    state.samples.cache_clear()
+
+
+@pytest.fixture
+def visit(supervisors: _Supervisors) -> Callable[..., Visit]:
+    """Arrive as a new visitor: `visit("calibrate", run=...)`."""
+
+    def arrive(page: str = "data", **query: str) -> Visit:
+        at = AppTest.from_file(APP, default_timeout=60)
+        for name, value in query.items():
+            at.query_params[name] = value
+        return Visit(at.run()).to(page) if page != "data" else Visit(at.run())
+
+    return arrive
+
+
+@pytest.fixture
+def working(supervisors: _Supervisors) -> None:
+    """One slot: runs are carried out by real worker processes."""
+    supervisors.slots = 1
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A store with one finished run of Massachusetts, made by a real supervisor and worker."""
+    from l0engine.calibration.config import Config
+    from l0engine.io import load_problem
+
+    home = tmp_path_factory.mktemp("finished") / "home"
+    store = Store(home)
+    sha = store.add_problem(load_problem(state.SAMPLES / "massachusetts"), "Massachusetts", "sample massachusetts").sha
+    run = store.create_run(sha, Config(epochs=60, seed=3))
+    supervisor = Supervisor(store, 1, poll=0.05)
+    supervisor.start()
+    try:
+        until(lambda: store.run(run.id).status.ended, story=lambda: store.run(run.id))
+    finally:
+        supervisor.stop()
+    assert store.run(run.id).status.has_weights, store.run(run.id)
+    return home, run.id
+
+
+@pytest.fixture
+def finished(_finished: tuple[Path, str], home: Path) -> str:
+    """Id of a finished run in this test's own store."""
+    shutil.copytree(_finished[0], home)
+    return _finished[1]

@@ -1,0 +1,126 @@
+"""One visitor's view of the dashboard, in the words that stand on the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Self
+
+from streamlit.testing.v1 import AppTest
+from uploads import mime
+
+from waiting import until
+from dashboard import state
+from l0engine.calibration.config import settings
+from l0engine.runs.records import RunRecord
+
+
+class Visit:
+    """Wraps `AppTest`: finds things by their label, and fails as soon as a page raises."""
+
+    def __init__(self, at: AppTest) -> None:
+        self.at = at
+        self.check()
+
+    def check(self) -> Self:
+        assert not self.at.exception, [e.value for e in self.at.exception]
+        return self
+
+    def rerun(self) -> Self:
+        self.at.run()
+        return self.check()
+
+    def to(self, page: str) -> Self:
+        self.at.switch_page(f"app_pages/{page}.py").run()
+        return self.check()
+
+    # -- reading
+
+    @property
+    def title(self) -> str:
+        return self.at.title[0].value
+
+    def said(self, *kinds: str) -> list[str]:
+        """Texts of these kinds of elements, in order."""
+        return [e.value for kind in kinds for e in getattr(self.at, kind)]
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        return {m.label: m.value for m in self.at.metric}
+
+    def expander(self, words: str) -> Any:
+        return _one([e for e in self.at.expander if words in e.label], words)
+
+    def chart(self, key: str) -> Any:
+        """A Plotly chart's figure, as JSON text."""
+        return _one([c.proto.spec for c in self.at.get("plotly_chart") if c.proto.id.endswith(f"-{key}")], key)
+
+    # -- doing
+
+    def button(self, label: str) -> Any:
+        return _one([b for b in self.at.button if b.label == label], label)
+
+    def buttons(self) -> list[str]:
+        return [b.label for b in self.at.button]
+
+    def press(self, label: str) -> Self:
+        button = self.button(label)
+        assert not button.disabled, f"'{label}' is disabled: {button.help}"
+        button.click().run()
+        return self.check()
+
+    def choose(self, label: str, value: Any) -> Self:
+        """Set a selectbox, segmented control, toggle, number, slider or text by its label."""
+        self.widget(label).set_value(value).run()
+        return self.check()
+
+    def widget(self, label: str) -> Any:
+        kinds = ("selectbox", "button_group", "toggle", "number_input", "select_slider", "text_input")
+        return _one([w for kind in kinds for w in getattr(self.at, kind) if w.label == label], label)
+
+    def slider(self, name: str) -> Any:
+        return self.widget(settings()[name].label)
+
+    def exact(self, name: str) -> Any:
+        return self.widget(f"{settings()[name].label}, exactly")
+
+    def type_exact(self, name: str, text: str) -> Self:
+        self.exact(name).set_value(text).run()
+        return self.check()
+
+    def set(self, name: str, value: Any) -> Self:
+        """Set a field of the form."""
+        return self.choose(settings()[name].label, value)
+
+    def upload(self, files: Mapping[str, bytes]) -> Self:
+        self.at.file_uploader[0].set_value([(name, content, mime(name)) for name, content in files.items()]).run()
+        return self.check().press("Read these files")
+
+    # -- runs
+
+    @property
+    def run_id(self) -> str:
+        return str(self.at.session_state["run"])
+
+    @property
+    def record(self) -> RunRecord:
+        return state.store().run(self.run_id)
+
+    def until_ended(self, seconds: float = 90) -> Self:
+        until(lambda: self.record.status.ended, seconds, lambda: self.record)
+        return self.rerun()
+
+    def until_training(self) -> Self:
+        until(lambda: state.store().snapshots(self.run_id) or self.record.status.ended, 60, lambda: self.record)
+        assert not self.record.status.ended, self.record
+        return self.rerun()
+
+
+def _one(found: list[Any], what: str) -> Any:
+    assert len(found) == 1, f"'{what}' stands {len(found)} times on the page"
+    return found[0]
+
+
+def numbers(text: str) -> list[float]:
+    """All numbers of a text, thousands separators taken out."""
+    return [float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*\.?\d*", text)]

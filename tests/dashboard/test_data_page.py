@@ -1,0 +1,170 @@
+"""The first page: samples, uploads, and what the preflight does to the next run."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import uploads
+
+from dashboard import state
+
+REAL_DEFAULT = state.DEFAULT_SAMPLE
+
+
+def loaded(visit):
+    """The problem the page has opened, as the store gives it back."""
+    return state.store().problem(visit.at.session_state["problem"])
+
+
+def test_a_first_visit_opens_a_sample_and_says_what_to_do(visit):
+    page = visit()
+    assert page.title == "Data" and not page.said("warning", "error")
+    assert page.button("Chosen").disabled and page.button("Read these files").disabled
+    assert page.button("Read these files").help == "Add a matrix and targets first."
+    assert not page.button("Calibrate").disabled
+    assert any("None yet" in text for text in page.said("markdown"))
+    assert page.press("Calibrate").title == "Calibrate"
+
+
+def test_the_real_default_is_the_united_states(visit, monkeypatch):
+    monkeypatch.setattr(state, "DEFAULT_SAMPLE", REAL_DEFAULT)
+    page = visit()
+    targets = pd.read_csv(uploads.SAMPLES / "us" / "targets.csv")
+    assert page.metrics["Targets"] == f"{len(targets):,}" == "2,413" and page.metrics["Households"] == "200,576"
+    assert page.at.button(key="sample_us").label == "Chosen"
+    unreachable = page.expander("unreachable")
+    assert f"**{(targets['support'] == 0).sum()}**" in unreachable.label
+    assert not unreachable.button_group  # nothing to choose: they cannot be met
+
+
+@pytest.mark.parametrize(("key", "targets", "households"), [("massachusetts", 35, 3044), ("new_england", 210, 18261)])
+def test_each_sample_opens_with_its_counts(visit, key, targets, households):
+    page = visit()
+    if key != "massachusetts":
+        page.at.button(key=f"sample_{key}").click().run()
+    assert (page.metrics["Targets"], page.metrics["Households"]) == (f"{targets:,}", f"{households:,}")
+    title = json.loads((uploads.SAMPLES / key / "sample.json").read_text())["title"]
+    assert page.at.header[0].value == title
+    assert any(f"**{title}**  \n{targets:,} targets × {households:,} households" in t for t in page.said("markdown"))
+    assert page.at.button(key=f"sample_{key}").label == "Chosen"
+    assert [b.label for b in page.at.button if b.key and b.key.startswith("sample_")].count("Open") == 2
+
+
+@pytest.mark.parametrize("kind", uploads.FORMATS)
+def test_an_upload_of_each_format_is_read_as_it_was_written(visit, kind):
+    page = visit().upload(uploads.files(kind))
+    plain, problem = uploads.small(), loaded(page)
+    np.testing.assert_array_equal(problem.matrix.toarray(), plain.matrix.astype(np.float32))
+    np.testing.assert_array_equal(problem.values, plain.targets["value"])
+    assert list(problem.names) == list(plain.targets["target"]) and list(problem.groups) == list(plain.targets["group"])
+    assert list(problem.household_ids) == list(plain.households["household_id"])
+    np.testing.assert_array_equal(problem.base_weights, plain.households["base_weight"])
+    assert page.metrics["Targets"] == str(len(plain.targets)) and page.metrics["Households"] == str(len(plain.households))
+    roles = page.said("success")
+    assert all(any(f"was read as the {role}" in text for text in roles) for role in ("matrix", "targets", "households"))
+    assert page.at.header[0].value == ", ".join(uploads.files(kind))
+    assert page.rerun().said("success")[:1] != roles[:1]  # said once
+    assert page.press("Calibrate").title == "Calibrate"
+
+
+def broken_files() -> dict[str, tuple[dict[str, bytes], str]]:
+    good = uploads.files("npz")
+    text = good["targets.csv"].decode()
+    nan = uploads.files("long csv")
+    worse = nan["matrix.csv"].decode().splitlines()
+    worse[5] = worse[5].rsplit(",", 1)[0] + ",abc"
+    unknown = nan["matrix.csv"] + b"no such target,1,2.5\n"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("readme.md", "nothing")
+    short = pd.read_csv(io.BytesIO(good["targets.csv"])).head(3).to_csv(index=False).encode()
+    return {
+        "no matrix": ({"targets.csv": good["targets.csv"]}, "The matrix file is missing"),
+        "no targets": ({"matrix.npz": good["matrix.npz"]}, "The targets file is missing"),
+        "not an npz": ({**good, "matrix.npz": b"PK nonsense"}, "matrix.npz"),
+        "an empty file": ({**good, "targets.csv": b""}, "targets.csv"),
+        "too few targets": ({**good, "targets.csv": short}, "3 targets"),
+        "no value column": ({**good, "targets.csv": text.replace("value", "worth", 1).encode()}, "value"),
+        "text for a number": ({**nan, "matrix.csv": "\n".join(worse).encode()}, "abc"),
+        "an unknown target": ({**nan, "matrix.csv": unknown}, "no such target"),
+        "two matrices": ({**good, "matrix.mtx": uploads.files("mtx")["matrix.mtx"]}, "both look like the matrix"),
+        "an empty zip": ({"empty.zip": buffer.getvalue()}, "0 data files"),
+        "a zip and more": ({**good, **uploads.files("zip")}, "either one .zip or separate files"),
+    }
+
+
+@pytest.mark.parametrize("case", broken_files())
+def test_a_bad_upload_gets_one_sentence_and_changes_nothing(visit, case):
+    files, words = broken_files()[case]
+    page = visit()
+    before = page.at.session_state["problem"], page.metrics, len(state.store().problems())
+    page.upload(files)
+    (said,) = page.said("error")
+    assert words in said and "\n" not in said and "Traceback" not in said
+    assert said.endswith("Your files and the current problem are still here.")
+    assert (page.at.session_state["problem"], page.metrics, len(state.store().problems())) == before
+    assert not page.said("success") or "was read as" not in page.said("success")[0]
+    page.upload(uploads.files("wide csv"))  # and the way on is open
+    assert page.metrics["Households"] == str(len(uploads.small().households)) and not page.said("error")
+
+
+def test_what_is_left_out_in_the_preflight_reaches_the_run(visit):
+    plain = uploads.massachusetts()
+    support = (plain.matrix != 0).sum(axis=1)
+    thin, negative = int((support < 5).sum()), int((plain.targets["value"] < 0).sum())
+    left = int(((support >= 5) & (plain.targets["value"] >= 0)).sum())
+    assert thin and negative and left < 35  # the sample shows something
+    page = visit()
+    assert page.button("Calibrate").help == "To 35 targets."
+    assert page.expander("thinly supported").label.endswith("kept") and f"**{thin}**" in page.expander("thinly supported").label
+    page.at.button_group(key="exclude_thin").set_value("Leave out").run()
+    page.check()
+    assert page.button("Calibrate").help == f"To {35 - thin} targets."
+    assert page.expander("thinly supported").label.endswith("left out")
+    page.at.button_group(key="exclude_negative").set_value("Leave out").run()
+    assert page.check().button("Calibrate").help == f"To {left} targets."
+    page.to("calibrate")
+    assert any(f"{left} totals" in text for text in page.said("markdown"))
+    page.press("Start")
+    assert set(page.record.config.exclude) == {"thin", "negative"}
+    page.to("data")
+    page.at.button_group(key="exclude_thin").set_value("Keep").run()
+    assert page.check().button("Calibrate").help == f"To {35 - negative} targets."
+    assert set(page.record.config.exclude) == {"thin", "negative"}  # the run that was started keeps its own
+
+
+def test_the_tables_of_the_preflight_name_the_targets(visit):
+    plain = uploads.massachusetts()
+    thin = plain.targets["target"][(plain.matrix != 0).sum(axis=1) < 5]
+    table = visit().expander("thinly supported").dataframe[0].value
+    assert list(table["target"]) == list(thin)
+
+
+def test_no_target_left_disables_the_way_on_and_says_why(visit):
+    _matrix, targets, households = uploads.small()
+    matrix = pd.DataFrame({"target": targets["target"][:2], "household_id": households["household_id"][:2], "value": [1.0, 2.0]})
+    few = {"matrix.csv": matrix.to_csv(index=False).encode(), "targets.csv": targets.head(2).to_csv(index=False).encode()}
+    page = visit().upload(few)
+    assert page.metrics["Targets"] == "2"
+    page.at.button_group(key="exclude_thin").set_value("Leave out").run()
+    assert page.check().button("Calibrate").disabled and "No target is left" in page.button("Calibrate").help
+    page.to("calibrate")
+    assert page.button("Start").disabled and page.button("Start").help == "No target is left in the fit."
+
+
+def test_a_new_problem_lets_go_of_the_run_of_the_old_one(visit, finished):
+    page = visit("data", run=finished)
+    assert page.at.session_state["run"] == finished
+    page.at.button(key="sample_new_england").click().run()
+    assert "run" not in page.check().at.session_state
+    assert dict(page.at.query_params) == {"problem": page.at.session_state["problem"]}
+
+
+def test_the_chart_names_every_target_that_has_an_error(visit):
+    spec = visit().chart("base_errors")
+    assert sum(json.dumps(str(name))[1:-1] in spec for name in uploads.massachusetts().targets["target"]) >= 34
