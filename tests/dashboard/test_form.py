@@ -1,0 +1,175 @@
+"""The form of a run: presets, sliders with exact values, advanced fields, and what reaches the `Config` of the run."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from dashboard import state
+from l0engine.calibration.config import PRESETS, Config, settings
+
+SLIDERS = [name for name, s in settings().items() if not s.advanced]
+ADVANCED = [name for name, s in settings().items() if s.advanced and name not in ("exclude", "group_multipliers")]
+
+
+@pytest.fixture
+def form(visit):
+    return visit("calibrate")
+
+
+def started(page) -> Config:
+    return page.press("Start").record.config
+
+
+def test_it_starts_with_the_defaults(form):
+    assert SLIDERS == ["lambda_l0", "lambda_l2", "temperature"]
+    for name in SLIDERS:
+        assert form.slider(name).value == float(form.exact(name).value) == getattr(Config(), name)
+    assert form.widget("Preset").value == "Balanced"
+    assert started(form) == Config()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_sets_the_sliders_and_the_run(form, preset):
+    form.type_exact("temperature", "0.7").choose("Preset", preset)
+    wanted = Config.from_dict(dict(PRESETS[preset].changes))
+    for name in SLIDERS:
+        assert form.slider(name).value == float(form.exact(name).value) == getattr(wanted, name)
+    assert form.widget("Preset").value == preset and PRESETS[preset].sentence in form.said("caption")
+    assert started(form) == wanted
+
+
+def test_own_settings_leave_the_preset(form):
+    form.type_exact("lambda_l0", "0.004")
+    assert form.widget("Preset").value is None and any("Your own settings" in c for c in form.said("caption"))
+    form.type_exact("lambda_l0", "1e-3")
+    assert form.widget("Preset").value == "Balanced"
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_the_slider_sets_the_exact_value(form, name):
+    slider = form.slider(name)
+    value = type(slider.value)(next(v for v in sorted(map(float, numbers_of(slider))) if v > getattr(Config(), name)))
+    form.set(name, value)
+    assert float(form.exact(name).value) == value
+    assert started(form) == Config.from_dict({name: value})
+
+
+def numbers_of(slider) -> list[str]:
+    """Options as they are written on the slider."""
+    return list(slider.options)
+
+
+@pytest.mark.parametrize(("name", "text"), [("lambda_l0", "3.21e-4"), ("lambda_l0", "0.000123456789"), ("lambda_l2", " 7e-10 "), ("temperature", "0.123")])
+def test_the_exact_value_sets_the_slider(form, name, text):
+    form.type_exact(name, text)
+    assert form.slider(name).value == float(text)
+    form.to("data").to("calibrate")
+    assert form.slider(name).value == float(text) == float(form.exact(name).value)  # to the last digit, also after a look elsewhere
+    assert started(form) == Config.from_dict({name: float(text)})
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+@pytest.mark.parametrize("text", ["abc", "", "-1", "1e99", "nan", "inf", "1,5", "0x10"])
+def test_a_value_that_is_none_gets_a_sentence_and_loses_nothing(form, name, text):
+    other = next(n for n in SLIDERS if n != name)
+    form.type_exact(other, "0.0777")
+    form.type_exact(name, text)
+    s = settings()[name]
+    (said,) = form.said("error")
+    assert said.startswith(name) and f"between {s.low:g} and {s.high:g}" in said
+    assert form.button("Start").disabled and "Correct the setting" in form.button("Start").help
+    assert form.exact(name).value == text and float(form.exact(other).value) == form.slider(other).value == 0.0777
+    form.to("data")  # no page stumbles over it
+    assert form.title == "Data"
+    form.to("calibrate")
+    assert form.said("error") == [said] and form.exact(name).value == text
+    form.type_exact(name, "0.06")
+    assert not form.said("error") and started(form) == Config.from_dict({name: 0.06, other: 0.0777})
+
+
+def test_the_slider_corrects_an_invalid_text(form):
+    form.type_exact("lambda_l0", "lots")
+    form.set("lambda_l0", 0.01)
+    assert not form.said("error") and form.exact("lambda_l0").value == "0.01"
+    assert started(form) == Config(lambda_l0=0.01)
+
+
+def test_a_preset_corrects_an_invalid_text(form):
+    form.type_exact("lambda_l0", "lots").choose("Preset", "Fast look")
+    assert not form.said("error") and form.exact("lambda_l0").value == "0.001"
+
+
+# -- advanced
+
+
+@pytest.fixture
+def advanced(form):
+    return form.choose("Advanced settings", True)
+
+
+CHANGES = {
+    "final_temperature": 0.1, "estimator": "sampled", "loss": "mse", "normalize_groups": True, "epochs": 77, "learning_rate": 0.05,
+    "init_keep_prob": 0.8, "max_ratio": 20.0, "refit": False, "mu": 1e-3, "device": "cpu", "seed": 2**53 - 1,
+}  # fmt: skip
+
+
+def test_every_advanced_field_has_a_widget_and_a_test(advanced):
+    assert sorted(CHANGES) == sorted(ADVANCED)
+    for name in ADVANCED:
+        assert advanced.widget(settings()[name].label).value == getattr(Config(), name)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_advanced_field_reaches_the_run(advanced, name):
+    advanced.set(name, CHANGES[name])
+    advanced.choose("Advanced settings", False).choose("Advanced settings", True)
+    assert advanced.widget(settings()[name].label).value == CHANGES[name]
+    assert started(advanced) == Config.from_dict({name: CHANGES[name]})
+
+
+def test_all_advanced_fields_together(advanced):
+    for name, value in CHANGES.items():
+        advanced.set(name, value)
+    assert started(advanced) == Config.from_dict(CHANGES)
+
+
+def test_an_optional_field_can_be_emptied(advanced):
+    advanced.set("max_ratio", 5.0).set("max_ratio", None)
+    assert started(advanced).max_ratio is None
+
+
+def test_settings_that_do_not_go_together_are_explained(advanced):
+    advanced.set("loss", "capped")
+    (said,) = advanced.said("error")
+    assert "'capped' does not go with estimator 'expected'" in said and advanced.button("Start").disabled
+    advanced.set("estimator", "sampled")
+    assert not advanced.said("error") and started(advanced) == Config(loss="capped", estimator="sampled")
+
+
+def test_group_multipliers_reach_the_run(advanced):
+    """AppTest cannot edit cells; the draft is what the editor writes to, and what it shows."""
+    editor = advanced.at.get("arrow_data_frame")
+    assert editor, "the table of groups is there"
+    groups = sorted(set(state.store().problem(advanced.at.session_state["problem"]).groups))
+    shown = advanced.at.dataframe[0].value
+    assert list(shown["group"]) == groups and set(shown["factor"]) == {1.0}
+
+
+def test_the_draft_survives_other_pages_and_other_problems(advanced):
+    advanced.set("epochs", 123).type_exact("lambda_l0", "0.0042").set("refit", False)
+    advanced.to("results").to("data")
+    advanced.at.button(key="sample_new_england").click().run()
+    advanced.check().to("calibrate")
+    assert advanced.widget("Advanced settings").value is True
+    assert advanced.widget("Epochs").value == 123 and advanced.widget("Refit").value is False
+    assert advanced.slider("lambda_l0").value == 0.0042
+    assert started(advanced) == Config(epochs=123, lambda_l0=0.0042, refit=False)
+
+
+def test_the_time_for_a_run_follows_the_draft(form):
+    before = form.to("data").metrics["Time for a run"]
+    form.to("calibrate").choose("Advanced settings", True).set("epochs", 1_000_000).to("data")
+    after = form.metrics["Time for a run"]
+    assert before.endswith("ms") and ("min" in after or " h" in after) and math.isfinite(len(after))
