@@ -3,13 +3,13 @@
 import streamlit as st
 
 from dashboard import state, wording
-from dashboard.components import config_form, downloads, live_panel, outcome, preflight_list
+from dashboard.components import config_form, downloads, layout, live_panel, outcome, preflight_list
 
 problem, record, run = state.problem(), state.problem_record(), state.run()
 n_targets = int(preflight_list.in_use(problem, state.findings()).sum())
 busy = run is not None and not run.status.ended
 
-title, start = st.columns([5, 1], vertical_alignment="bottom")
+title, start = layout.columns([5, 1], key="heading", narrowest=150, align="bottom")
 with title:
     st.title("Calibrate")
     households, totals = wording.plural(problem.n_households, "household"), wording.plural(n_targets, "total")
@@ -32,7 +32,7 @@ elif busy:
 else:
     outcome.show(run, problem)
     if run.status.has_weights:
-        first, second, _ = st.columns([1, 1, 2])
+        first, second, _ = layout.columns([1, 1, 1], key="onward", narrowest=220)
         with first:
             downloads.show(run, "weights.csv")
         if second.button("All results", icon=":material/arrow_forward:", width="stretch"):

@@ -3,14 +3,14 @@
 import streamlit as st
 
 from dashboard import state, wording
-from dashboard.components import preflight_list, problem_facts
+from dashboard.components import layout, preflight_list, problem_facts
 from dashboard.figures import base_errors, theme
 from l0engine.errors import L0Error
 
 st.title("Data")
 st.markdown("Choose the households and the published totals they should add up to.")
 
-cards = st.columns(len(state.samples()))
+cards = layout.columns(len(state.samples()), key="cards", narrowest=200)
 for column, sample in zip(cards, state.samples(), strict=True):
     with column, st.container(border=True, height="stretch"):
         st.markdown(f"**{sample.title}**")
@@ -45,7 +45,7 @@ with st.expander("Or upload your own", icon=":material/upload_file:", expanded=s
             st.error(f"{error} Your files and the current problem are still here.", icon=":material/error:")
 
 problem, record, findings = state.problem(), state.problem_record(), state.findings()
-heading, onward = st.columns([4, 1], vertical_alignment="bottom")
+heading, onward = layout.columns([4, 1], key="heading", narrowest=150, align="bottom")
 heading.header(record.title)
 kept_targets = int(preflight_list.in_use(problem, findings).sum())
 why = f"To {wording.plural(kept_targets, 'target')}." if kept_targets else "No target is left in the fit: keep some in the preflight."
@@ -55,7 +55,7 @@ for sentence in st.session_state.pop("read_as", ()):
     st.success(sentence, icon=":material/check:")
 problem_facts.show(problem)
 
-left, right = st.columns([3, 2], gap="large")
+left, right = layout.columns([3, 2], key="understood", narrowest=330, gap="large")
 with left:
     figure = base_errors.plot(base_errors.info(problem), state.palette())
     st.plotly_chart(figure, theme=None, config=theme.CONFIG, key="base_errors", alt="Error of each target at base weights, by group")

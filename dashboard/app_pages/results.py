@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import state, wording
-from dashboard.components import downloads, outcome
+from dashboard.components import downloads, layout, outcome
 from dashboard.figures import composition, estimates, theme, weight_change, weight_concentration
 from l0engine.io import targets_table, weights_table
 
@@ -29,7 +29,7 @@ figures = {
         f"Up to {wording.ratio(measures.max_weight_ratio)} its base weight. Large values mean that some target hangs on few households.",
     ),
 }
-for column, (label, (value, help_)) in zip(st.columns(len(figures)), figures.items(), strict=True):
+for column, (label, (value, help_)) in zip(layout.columns(len(figures), key="figures", narrowest=130), figures.items(), strict=True):
     column.metric(label, value, help=help_)
 with st.container(horizontal=True):
     downloads.show(run, "weights.csv", "targets.csv", "run.json")
@@ -74,7 +74,7 @@ with households_tab:
     kept = weights_table(problem, result.weights).sort_values("weight", ascending=False)
     st.dataframe(kept.head(1000), hide_index=True, column_config={"weight": st.column_config.NumberColumn("weight", format="localized")})
 with weights_tab:
-    left, right = st.columns(2, gap="medium")
+    left, right = layout.columns(2, key="weights", narrowest=340, gap="medium")
     with left:
         chart(weight_change.plot(weight_change.info(problem, result.weights), palette), "weight_change", "Base weight against final weight")
     with right:

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import state
+from dashboard.components import layout
 from l0engine.calibration.config import PRESETS, Config, Setting, settings
 from l0engine.errors import ConfigError
 
@@ -21,17 +22,18 @@ def show(groups: list[str]) -> Config | None:
     _presets()
     fields = {name: s for name, s in settings().items() if name not in _ELSEWHERE}
     plain = [name for name, s in fields.items() if not s.advanced]
-    for column, name in zip(st.columns(len(plain), gap="medium"), plain, strict=True):
+    for column, name in zip(layout.columns(len(plain), key="sliders", narrowest=220, gap="medium"), plain, strict=True):
         with column:
             _log_slider(name, fields[name])
     if st.toggle("Advanced settings", key="advanced", persist_state="session"):
-        columns = st.columns(3, gap="medium")
+        columns = layout.columns(3, key="advanced_fields", narrowest=220, gap="medium")
         for i, name in enumerate(name for name, s in fields.items() if s.advanced):
             with columns[i % 3]:
                 _entry(name, fields[name])
         _multipliers(groups)
+    multipliers = {g: factor for g, factor in state.draft()["group_multipliers"].items() if g in groups}  # others: of another problem
     try:
-        return Config.from_dict(state.draft())
+        return Config.from_dict({**state.draft(), "group_multipliers": multipliers})
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return None
@@ -59,11 +61,11 @@ def _take_preset(key: str) -> None:
 
 def _log_slider(name: str, s: Setting) -> None:
     """A slider over 1, 2, 5 of each power of ten, and the exact value beside it."""
-    value = float(state.draft()[name])
+    value = state.draft()[name]  # a float, or a text that is no number in bounds
     slider, exact = _key(name), _key(name) + "_exact"
-    st.session_state.setdefault(slider, value)
-    st.session_state.setdefault(exact, f"{value:.3g}")
-    options = sorted({*_grid(name, s), value})
+    st.session_state.setdefault(slider, value if isinstance(value, float) else Config().to_dict()[name])
+    st.session_state.setdefault(exact, _exactly(value))
+    options = sorted({*_grid(name, s), st.session_state[slider]})
     st.select_slider(s.label, options, key=slider, format_func=_short, help=s.help, on_change=_take_slider, args=(name, slider, exact))
     st.text_input(
         f"{s.label}, exactly",
@@ -88,9 +90,14 @@ def _short(x: float) -> str:
     return "0" if x == 0 else f"{x:g}" if 1e-3 < x < 1e4 else np.format_float_scientific(x, trim="-", exp_digits=1)
 
 
+def _exactly(value: float | str) -> str:
+    """The shortest text that reads back as the same number; a text as it was typed."""
+    return value if isinstance(value, str) else short if float(short := f"{value:g}") == value else repr(value)
+
+
 def _take_slider(name: str, slider: str, exact: str) -> None:
     state.draft()[name] = st.session_state[slider]
-    st.session_state[exact] = f"{st.session_state[slider]:.3g}"
+    st.session_state[exact] = _exactly(st.session_state[slider])
 
 
 def _take_exact(name: str, slider: str, exact: str) -> None:
@@ -108,19 +115,19 @@ def _take_exact(name: str, slider: str, exact: str) -> None:
 
 def _entry(name: str, s: Setting) -> None:
     """The widget that fits an advanced field."""
-    value, key = state.draft()[name], _key(name)
-    st.session_state.setdefault(key, value if value is not None else None)
+    default, key = Config().to_dict()[name], _key(name)
+    st.session_state.setdefault(key, state.draft()[name])
     common: dict[str, Any] = {"key": key, "help": s.help, "on_change": _take, "args": (name, key)}
     if s.choices:
         st.selectbox(s.label, s.choices, **common)
-    elif isinstance(value, bool):
+    elif isinstance(default, bool):
         st.toggle(s.label, **common)
-    elif isinstance(value, int):
-        st.number_input(s.label, min_value=int(s.low), max_value=int(min(s.high, 2**53 - 1)), step=1, **common)
+    elif isinstance(default, int):  # value=None: emptied, a field is empty, and `Config` says what it needs
+        st.number_input(s.label, value=None, min_value=int(s.low), max_value=int(min(s.high, 2**53 - 1)), step=1, **common)
     else:
         bounds = {"min_value": s.low if math.isfinite(s.low) else None, "max_value": s.high if math.isfinite(s.high) else None}
         placeholder = "none" if s.optional else None
-        st.number_input(s.label, format="%.4g", placeholder=placeholder, **bounds, **common)
+        st.number_input(s.label, value=None, format="%.4g", placeholder=placeholder, **bounds, **common)
 
 
 def _take(name: str, key: str) -> None:

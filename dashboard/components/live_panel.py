@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import state, wording
+from dashboard.components import layout
 from dashboard.components.live_plot import live_plot
 from dashboard.figures import error_fan, gates, kept, loss
 from l0engine.calibration.results import Snapshot, Status
@@ -23,7 +24,7 @@ def show(record: RunRecord, n_households: int) -> None:
             st.rerun()
         _controls(run)
         snapshots = state.store().snapshots(run.id)
-        _figures(run, snapshots)
+        _figures(snapshots)
         pictures(snapshots, n_households, run.id)
 
     tick()
@@ -38,7 +39,7 @@ def pictures(snapshots: Sequence[Snapshot], n_households: int, run_id: str) -> N
         ("gates", gates.plot(gates.info(snapshots, n_households), colours), "Distribution of gates at the latest step"),
         ("errors", error_fan.plot(error_fan.info(snapshots), colours), "Error of targets by step"),
     )
-    columns = st.columns(2, gap="medium")
+    columns = layout.columns(2, key="pictures", narrowest=340, gap="medium")
     for i, (name, figure, alt) in enumerate(drawn):
         with columns[i % 2]:
             live_plot(figure, key=f"{name}_{run_id}", alt=alt)
@@ -46,7 +47,7 @@ def pictures(snapshots: Sequence[Snapshot], n_households: int, run_id: str) -> N
 
 def _controls(run: RunRecord) -> None:
     """What the run is doing, and its buttons."""
-    words, pause, stop = st.columns([6, 1, 1], vertical_alignment="center")
+    words, pause, stop = layout.columns([6, 1.2, 1.2], key="controls", narrowest=120, align="center")
     words.markdown(f"**{run.status.value.replace('_', ' ').capitalize()}.** {_doing(run)}")
     if run.can_continue:
         pause.button("Resume", icon=":material/play_arrow:", on_click=_request, args=(run.id, Request.NONE), width="stretch")
@@ -84,33 +85,29 @@ def _request(run_id: str, request: Request) -> None:
     state.store().request(run_id, request)
 
 
-def _figures(run: RunRecord, snapshots: Sequence[Snapshot]) -> None:
+def _figures(snapshots: Sequence[Snapshot]) -> None:
     """The line of figures: kept, median error, effective sample size, speed, time left."""
-    cells = st.columns(5)
-    if not snapshots:
-        cells[0].metric("Households kept", "–")
-        st.progress(0.0, text="Starting the worker; the first step comes within a few seconds.")
-        return
-    last = snapshots[-1]
-    first = snapshots[max(0, len(snapshots) - 10)]
-    speed = (
-        (last.step - first.step) / (last.seconds - first.seconds) if last.seconds > first.seconds else last.step / max(last.seconds, 1e-9)
-    )
-    done = last.step >= last.epochs
+    cells = layout.columns(5, key="live_figures", narrowest=130)
     trend = snapshots[:: max(1, len(snapshots) // 40)]
-    cells[0].metric(
-        "Households kept", wording.count(last.kept), help="Households whose gate is open. Falls as the fit decides.",
-        chart_data=[s.kept for s in trend], chart_type="line",
-    )  # fmt: skip
-    cells[1].metric(
-        "Median error", wording.percent(last.median_error), help="Half of the targets are closer than this, before the refit.",
-        chart_data=[s.median_error for s in trend], chart_type="line",
-    )  # fmt: skip
-    cells[2].metric(
-        "Effective sample size", wording.short(last.ess), help="How many equally weighted households would be as informative (Kish).",
-        chart_data=[s.ess for s in trend], chart_type="line",
-    )  # fmt: skip
+    lines = (
+        ("Households kept", "Households whose gate is open. Falls as the fit decides.", wording.count, [s.kept for s in trend]),
+        ("Median error", "Half of the targets are closer than this, before the refit.", wording.percent, [s.median_error for s in trend]),
+        (
+            "Effective sample size",
+            "How many equally weighted households would be as informative (Kish).",
+            wording.short,
+            [s.ess for s in trend],
+        ),
+    )
+    for cell, (label, help_, words, values) in zip(cells, lines, strict=False):
+        cell.metric(label, words(values[-1]) if values else "–", help=help_, chart_data=values or [0.0], chart_type="line")
+    speed, left, done, text = None, "–", 0.0, "Starting the worker; the first step comes within a few seconds."
+    if snapshots:
+        last, first = snapshots[-1], snapshots[max(0, len(snapshots) - 10)]
+        elapsed = last.seconds - first.seconds
+        speed = (last.step - first.step) / elapsed if elapsed > 0 else last.step / max(last.seconds, 1e-9)
+        left = "refitting" if last.step >= last.epochs else wording.seconds((last.epochs - last.step) / max(speed, 1e-9))
+        done, text = last.step / last.epochs, f"Step {wording.count(last.step)} of {wording.count(last.epochs)}"
     cells[3].metric("Steps a second", wording.short(speed), help="Over the last snapshots; it rises as households are dropped.")
-    left = "refitting" if done else wording.seconds((last.epochs - last.step) / max(speed, 1e-9))
     cells[4].metric("Time left", left, help="At the present speed, refit not included.")
-    st.progress(last.step / last.epochs, text=f"Step {wording.count(last.step)} of {wording.count(last.epochs)}")
+    st.progress(done, text=text)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, wording
+from dashboard.components import layout
 from dashboard.figures import refit_effect, theme
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Measures
@@ -45,7 +46,7 @@ def show(record: RunRecord, problem: Problem) -> None:
     st.markdown(f"### {verdict(result.final, problem.n_households)}")
     if record.message:
         st.info(record.message, icon=":material/info:")
-    left, right = st.columns([3, 2], gap="large")
+    left, right = layout.columns([3, 2], key="outcome", narrowest=340, gap="large")
     with left:
         refitted = result.weights if result.refitted else None
         info = refit_effect.info(problem, result.gated_weights, refitted, state.in_use(record))

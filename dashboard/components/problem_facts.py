@@ -5,9 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state, wording
+from dashboard.components import layout
 from l0engine.calibration.config import Config
 from l0engine.calibration.estimate import estimated_memory, estimated_seconds
 from l0engine.calibration.problem import Problem
+from l0engine.errors import ConfigError
 
 
 def show(problem: Problem) -> None:
@@ -22,11 +24,18 @@ def show(problem: Problem) -> None:
         ),
         "Memory": (wording.size(estimated_memory(problem)), "What a run needs at its largest, roughly."),
         "Time for a run": (
-            "about " + wording.seconds(estimated_seconds(problem, Config.from_dict(state.draft()))),
+            _time(problem),
             "With the settings of the Calibrate page, on two processor cores, roughly.",
         ),
     }
-    for column, (label, (value, help_)) in zip(st.columns(len(facts)), facts.items(), strict=True):
+    for column, (label, (value, help_)) in zip(layout.columns(len(facts), key="facts", narrowest=125), facts.items(), strict=True):
         column.metric(label, value, help=help_)
     if problem.notes:
         st.caption(" ".join(problem.notes))
+
+
+def _time(problem: Problem) -> str:
+    try:
+        return "≈ " + wording.seconds(estimated_seconds(problem, Config.from_dict(state.draft())))
+    except ConfigError:  # the Calibrate page says which setting to correct
+        return wording.MISSING
