@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import sparse as sp
-from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -79,8 +79,6 @@ def _settle(system: ScaledSystem, a: sp.csr_array, start: np.ndarray, upper: np.
 
 def _reweighting(system: ScaledSystem, residual: np.ndarray) -> np.ndarray:
     """Factors that make a squared loss pull like phi: ``phi'(r) / (2 r)``, of mean 1."""
-    import torch
-
     r = np.where(np.abs(residual) < 1e-3, 1e-3, residual)
     factor = system.loss.derivative(torch.from_numpy(r)).numpy() / (2 * r)
     return factor / factor.mean() if factor.any() else np.ones_like(factor)
@@ -161,7 +159,8 @@ def _solve(dual: _Dual, curvature: np.ndarray, tau: float, gradient: np.ndarray)
     if q <= DENSE_TARGETS:
         h = (dual.a @ sp.diags_array(curvature) @ dual.at).toarray()
         h[np.diag_indices(q)] += tau
-        return np.asarray(cho_solve(cho_factor(h, overwrite_a=True, check_finite=False), gradient, check_finite=False))
+        factor = torch.linalg.cholesky_ex(torch.from_numpy(h)).L  # torch's LAPACK keeps to torch's threads
+        return np.asarray(torch.cholesky_solve(torch.from_numpy(gradient)[:, None], factor)[:, 0].numpy())
     diagonal = dual.squares @ curvature + tau
     operator: Any = LinearOperator((q, q), matvec=lambda v: dual.a @ (curvature * (dual.at @ v)) + tau * v, dtype=np.float64)
     inverse: Any = LinearOperator((q, q), matvec=lambda v: v / diagonal, dtype=np.float64)

@@ -128,7 +128,8 @@ class Supervisor:
 def _threads(slots: int) -> dict[str, str]:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     count = str(max(1, cores // slots))
-    return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), count)
+    # Threads that wait must sleep: spinning ones take the cores from the pages, and from each other when runs share them.
+    return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _is_worker(pid: int, run_id: str) -> bool:
