@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem import Problem
 
@@ -82,14 +82,14 @@ def plot(info: BaseErrorsInfo, palette: theme.Palette) -> go.Figure:
     shown, lost = (sum(len(t) for t in every) for every in zip(*[(g.targets, g.unreachable) for g in groups], strict=True))
     where = "at base weights" if info.reference else "by group"
     subtitle = f"Half of the targets are within {wording.percent(info.median)}" if shown else "No target can be reached"
-    y = theme.axis(
+    y = axes.axis(
         "Target group",
         range=[len(groups) - 0.45, -0.55],
         tickvals=list(range(len(groups))),
         showgrid=False,
         ticktext=[theme.label(g.name, 22) for g in groups],
     )
-    x = theme.percent_log_axis("Absolute relative error (log scale)", info.errors)
+    x = axes.percent_log_axis("Absolute relative error (log scale)", info.errors)
     fig = theme.figure(palette, f"Error of the targets {where}", subtitle, x, y, height=170 + 38 * max(len(groups), 2))
     colour = palette.dropped if info.reference else palette.kept
     if shown > theme.MAX_POINTS:
@@ -111,7 +111,7 @@ def plot(info: BaseErrorsInfo, palette: theme.Palette) -> go.Figure:
 
 
 def _dots(fig: go.Figure, info: BaseErrorsInfo, colour: str, palette: theme.Palette) -> None:
-    x = theme.at_least(info.errors[np.concatenate([g.targets for g in info.groups])])
+    x = axes.at_least(info.errors[np.concatenate([g.targets for g in info.groups])])
     y = np.concatenate([i + theme.jitter(len(g.targets), 0.62) for i, g in enumerate(info.groups)])
     hover = [
         f"<b>{theme.label(info.names[t])}</b><br>{theme.label(g.name)}<br>error {wording.percent(info.errors[t])}"
@@ -155,7 +155,7 @@ def _unreachable(fig: go.Figure, info: BaseErrorsInfo, lost: int, palette: theme
     """One cross a target, or one a group where there are very many."""
     rows = [(i, g, t) for i, g in enumerate(info.groups) for t in g.unreachable]
     if lost <= 500:
-        x = theme.at_least(info.errors[[t for *_, t in rows]])
+        x = axes.at_least(info.errors[[t for *_, t in rows]])
         y = [i + 0.55 * o for (i, _, _), o in zip(rows, theme.jitter(lost, 1.0), strict=True)]
         hover = [f"<b>{theme.label(info.names[t])}</b><br>{theme.label(g.name)}<br>no household can reach it" for _, g, t in rows]
     else:
@@ -174,7 +174,7 @@ def _unreachable(fig: go.Figure, info: BaseErrorsInfo, lost: int, palette: theme
 
 
 def _floored(values: list[float]) -> list[float | None]:
-    return [None if np.isnan(v) else float(max(v, theme.ERROR_FLOOR)) for v in values]
+    return [None if np.isnan(v) else float(max(v, axes.ERROR_FLOOR)) for v in values]
 
 
 def _to(ends: list[float]) -> str:

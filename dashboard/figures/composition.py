@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem import Problem
 
@@ -97,7 +97,7 @@ def _edges(values: np.ndarray, base: np.ndarray) -> np.ndarray:
     low, high = (float(v[min(np.searchsorted(share, q * share[-1]), len(v) - 1)]) for q in (0.02, 0.97))
     if high <= low:
         low, high = float(v[0]), float(v[-1])
-    step = theme.nice_step((high - low) / _BINS) if high > low else 1.0
+    step = axes.nice_step((high - low) / _BINS) if high > low else 1.0
     if (v == np.round(v)).all():
         step = max(step, 1.0)
     first, last = np.floor(low / step), np.ceil(high / step)
@@ -115,7 +115,7 @@ def plot(info: CompositionInfo, palette: theme.Palette) -> go.Figure:
     upright = info.edges is not None
     n = len(info.labels)
     shares = np.concatenate([info.everyone, info.kept, info.kept_count])
-    value = theme.axis(
+    value = axes.axis(
         "Share",
         range=[0, max(float(shares.max(initial=0)) * 1.06, 0.01)],
         **_percent_ticks(float(shares.max(initial=0))),
@@ -123,7 +123,7 @@ def plot(info: CompositionInfo, palette: theme.Palette) -> go.Figure:
     if upright:
         every = max(1, -(-len(info.edges) // 6))
         shown = [i for i in range(len(info.edges)) if i % every == 0]
-        place = theme.axis(
+        place = axes.axis(
             theme.label(info.attribute, 40),
             range=[-0.7, n - 0.3],
             showgrid=False,
@@ -132,7 +132,7 @@ def plot(info: CompositionInfo, palette: theme.Palette) -> go.Figure:
             ticktext=[wording.short(info.edges[i]) for i in shown],
         )
     else:
-        place = theme.axis(
+        place = axes.axis(
             theme.label(info.attribute, 40),
             range=[n - 0.4, -0.6],
             showgrid=False,

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot
 
 
@@ -34,9 +34,9 @@ def plot(info: ErrorFanInfo, palette: theme.Palette) -> go.Figure:
     subtitle = "No step recorded yet"
     if len(q):
         subtitle = f"Half of the targets are within {wording.percent(q[-1, 2])}, 95 % within {wording.percent(q[-1, 4])}"
-    y = theme.percent_log_axis("Absolute relative error (log)", q)
-    fig = theme.figure(palette, "Error of the targets", subtitle, theme.steps_axis(info.step), y, unified="Step %{x:,d}")
-    drawn = theme.at_least(q)
+    y = axes.percent_log_axis("Absolute relative error (log)", q)
+    fig = theme.figure(palette, "Error of the targets", subtitle, axes.steps_axis(info.step), y, unified="Step %{x:,d}")
+    drawn = axes.at_least(q)
     bands = (("5 % to 95 %", 0, 4, 0.15), ("Middle half", 1, 3, 0.32))
     for name, low, high, opacity in bands:
         fig.add_scatter(

@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
+from dashboard.figures.bins import Bins
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem import Problem
 
@@ -47,20 +48,20 @@ def plot(info: EstimatesInfo, palette: theme.Palette) -> go.Figure:
     good = info.use & (np.abs(info.errors) <= 0.01)
     subtitle = f"{wording.of(good.sum(), info.use.sum())} targets within 1 %" if info.use.any() else "No target to meet"
     scale = np.concatenate([x, y, [top]])
-    up = theme.count_log_axis("Estimate, absolute (log)", scale)
+    up = axes.count_log_axis("Estimate, absolute (log)", scale)
     if (estimate <= floor).any():
         up = _with_zero(up, floor)
     fig = theme.figure(
         palette,
         "Estimate against target",
         subtitle,
-        theme.count_log_axis("Target, absolute value (log)", scale),
+        axes.count_log_axis("Target, absolute value (log)", scale),
         up,
         height=460,
     )
     equal = theme.diagonal(float(scale.min()), float(scale.max()), palette, "Estimate = target")
     if len(x) > theme.MAX_POINTS:
-        fig.add_trace(theme.Bins(x, y).heatmap(palette, "target", "target", "estimate"))
+        fig.add_trace(Bins(x, y).heatmap(palette, "target", "target", "estimate"))
         fig.add_trace(equal)
         return fig
     fig.add_trace(equal)

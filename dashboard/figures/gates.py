@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
 from l0engine.calibration.results import GATE_BINS, Snapshot
 
 
@@ -55,8 +55,8 @@ def plot(info: GatesInfo, palette: theme.Palette) -> go.Figure:
         subtitle = "   ".join(f"{theme.swatch(c)} {wording.percent(share)} {word}" for c, share, word in parts)
     low = 1 / max(info.n_households, 1)
     every = np.concatenate([[info.zero, info.one], info.between])
-    y = theme.percent_log_axis("Share of households (log scale)", np.append(every[every > 0], [low, 1.0]), floor=0.0)
-    x = theme.axis(
+    y = axes.percent_log_axis("Share of households (log scale)", np.append(every[every > 0], [low, 1.0]), floor=0.0)
+    x = axes.axis(
         "Gate",
         range=[-0.12, 1.12],
         tickvals=[-0.06, 0.25, 0.5, 0.75, 1.06],

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
 from l0engine.calibration.results import Snapshot
 
 #: Where the largest count is this many times the smallest, the axis is logarithmic.
@@ -35,8 +35,8 @@ def plot(info: KeptInfo, palette: theme.Palette) -> go.Figure:
     log = bool(len(some)) and kept.max() > LOG_FROM * some.min()
     subtitle = f"{wording.of(kept[-1], info.n_households)}" if len(kept) else "No step recorded yet"
     top = max(int(kept.max(initial=0)), 1)
-    y = theme.count_log_axis("Households kept (log scale)", kept) if log else theme.count_axis("Households kept", top)
-    fig = theme.figure(palette, "Households kept", subtitle, theme.steps_axis(info.step), y, unified="Step %{x:,d}")
+    y = axes.count_log_axis("Households kept (log scale)", kept) if log else axes.count_axis("Households kept", top)
+    fig = theme.figure(palette, "Households kept", subtitle, axes.steps_axis(info.step), y, unified="Step %{x:,d}")
     hover = [f"{wording.of(k, info.n_households)} kept<br>{_sparsity(k, info.n_households)}" for k in kept]
     fig.add_scatter(
         x=info.step,

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
 from l0engine.calibration.results import Snapshot
 
 
@@ -46,7 +46,7 @@ def plot(info: LossInfo, palette: theme.Palette) -> go.Figure:
         palette,
         "Loss and its terms",
         subtitle,
-        theme.steps_axis(info.step),
+        axes.steps_axis(info.step),
         _axis(np.concatenate([info.total, *(v for _, v, *_ in drawn)])),
         unified="Step %{x:,d}",
     )
@@ -66,7 +66,7 @@ def plot(info: LossInfo, palette: theme.Palette) -> go.Figure:
 def _axis(values: np.ndarray) -> dict:
     """Down to 1 in 100,000 of the largest term: below, a term plays no part."""
     top = values.max(initial=0.0)
-    return theme.number_log_axis("Loss (log scale)", np.maximum(values[values > 0], top * 1e-5))
+    return axes.number_log_axis("Loss (log scale)", np.maximum(values[values > 0], top * 1e-5))
 
 
 def _words(value: float) -> str:

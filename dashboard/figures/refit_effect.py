@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem import Problem
 
@@ -61,11 +61,11 @@ def plot(info: RefitEffectInfo, palette: theme.Palette) -> go.Figure:
         palette,
         "Error before and after the refit",
         _words(info),
-        theme.percent_log_axis("Absolute relative error (log scale)", errors),
-        theme.share_axis("Share of targets within it"),
+        axes.percent_log_axis("Absolute relative error (log scale)", errors),
+        axes.share_axis("Share of targets within it"),
     )
     for name, curve, colour, dash in drawn:
-        x = theme.at_least(curve.error)
+        x = axes.at_least(curve.error)
         hover = [
             f"{wording.percent(s)} of targets are<br>within {wording.percent(e)}" for e, s in zip(curve.error, curve.share, strict=True)
         ]
@@ -79,7 +79,7 @@ def plot(info: RefitEffectInfo, palette: theme.Palette) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>",
         )
         fig.add_scatter(
-            x=[float(theme.at_least(curve.median))],
+            x=[float(axes.at_least(curve.median))],
             y=[0.5],
             mode="markers",
             showlegend=False,

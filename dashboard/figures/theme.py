@@ -6,7 +6,6 @@ Pages pass ``theme=None`` to `st.plotly_chart`, or Streamlit paints its own temp
 from __future__ import annotations
 
 import html
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +16,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard import wording
-
 FONT = '"Source Sans", "Source Sans Pro", "Source Sans 3", sans-serif'
 #: Runs side by side, in this order (Okabe and Ito, 2008), black left out as it vanishes on dark pages.
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 #: Above these, points become bins.
 MAX_POINTS = 10_000
-#: Errors below this are drawn at it: nobody acts on less than 0.001 %.
-ERROR_FLOOR = 1e-5
 #: Bounds between the classes of error magnitude.
 ERROR_STEPS = (0.001, 0.01, 0.05, 0.20)
 HEIGHT = 360
@@ -217,86 +212,6 @@ def figure(
     return go.Figure(layout=layout)
 
 
-def axis(title: str, **more: Any) -> dict[str, Any]:
-    """A linear axis."""
-    return {"title": {"text": title}, **more}
-
-
-def steps_axis(steps: np.ndarray) -> dict[str, Any]:
-    """Training steps: whole numbers, starting at the left edge."""
-    top = float(steps[-1]) if len(steps) else 1.0
-    low = float(steps[0]) if len(steps) else 0.0
-    low, top = (0.0, max(top, 1.0)) if top <= low else (low, top)
-    pad = (top - low) * 0.015
-    dtick = {"dtick": 1} if top - low <= 5 else {"nticks": 6}
-    return axis("Step", range=[low - pad, top + pad], tickformat=",d", **dtick)
-
-
-def share_axis(title: str, **more: Any) -> dict[str, Any]:
-    """A linear axis of shares from 0 to 1, read as percent."""
-    ticks = np.arange(0, 1.01, 0.25).round(2)
-    return axis(title, **{"range": [0, 1.02], "tickvals": list(ticks), "ticktext": [wording.percent(t) for t in ticks], **more})
-
-
-def count_axis(title: str, top: float) -> dict[str, Any]:
-    """A linear axis of counts from zero."""
-    step = nice_step(max(top, 1.0) / 5)
-    step = max(step, 1.0)
-    ticks = np.arange(0, top + step, step)
-    return axis(title, range=[0, max(top, 1.0) * 1.08], tickvals=list(ticks), ticktext=texts(wording.short, ticks))
-
-
-def nice_step(rough: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten, not below `rough`."""
-    unit = 10.0 ** math.floor(math.log10(rough))
-    return unit * next(m for m in (1, 2, 2.5, 5, 10) if m * unit >= rough * 0.999)
-
-
-def percent_log_axis(title: str, values: Any, *, floor: float = ERROR_FLOOR) -> dict[str, Any]:
-    """A log axis of shares with ticks at 0.001 %, 0.01 %, ... ; draw values through `at_least` with the same floor."""
-
-    def text(share: float) -> str:
-        words = wording.percent(share) if share > 2e-5 else f"{share * 100:.12f}".rstrip("0") + " %"
-        return f"≤ {words}" if share <= floor * 1.001 else words
-
-    return _log_axis(title, at_least(values, floor), text)
-
-
-def count_log_axis(title: str, values: Any) -> dict[str, Any]:
-    """A log axis of counts, weights or totals with ticks at 1, 10, 100, 1 k, 10 k, ..."""
-    values = np.asarray(values, float)
-    return _log_axis(title, values[values > 0], wording.short)
-
-
-def number_log_axis(title: str, values: Any) -> dict[str, Any]:
-    """A log axis of plain small numbers with ticks at 0.001, 0.01, 0.1, ..."""
-    return _log_axis(
-        title,
-        np.asarray(values, float),
-        lambda v: f"{v:,.7f}".rstrip("0").rstrip(".") if 1e-6 <= v < 1e6 else f"{v:.0e}",
-    )
-
-
-def _log_axis(title: str, values: np.ndarray, text: Any) -> dict[str, Any]:
-    values = values[np.isfinite(values) & (values > 0)]
-    low, high = (math.log10(values.min()), math.log10(values.max())) if len(values) else (-1.0, 1.0)
-    if high - low < 0.6:  # a flat line or a single point gets air above and below
-        low, high = low - (0.6 - (high - low)) / 2, high + (0.6 - (high - low)) / 2
-    first, last = math.floor(low), math.ceil(high)
-    steps = (1, 2, 5) if high - low < 1.7 else (1,)
-    every = max(1, math.ceil((last - first) / 7))
-    every = 3 if every == 2 and last - first > 9 else every
-    ticks = [m * 10.0**e for e in range(first, last + 1, 1) for m in steps if every == 1 or e % every == 0]
-    pad = (high - low) * 0.04
-    texts = [text(t) for t in ticks]
-    return axis(title, type="log", range=[low - pad, high + pad], tickvals=ticks, ticktext=texts, tickangle=0)
-
-
-def at_least(values: Any, floor: float = ERROR_FLOOR) -> np.ndarray:
-    """Absolute values, no smaller than the floor, so that zeros have a place on a log axis."""
-    return np.maximum(np.abs(np.asarray(values, float)), floor)
-
-
 def thinned(snapshots: Sequence[Any]) -> Sequence[Any]:
     """No more than `MAX_STEPS` of them, evenly chosen, with the first and the last."""
     if len(snapshots) <= MAX_STEPS:
@@ -356,59 +271,3 @@ def diagonal(low: float, high: float, palette: Palette, name: str) -> go.Scatter
 def jitter(n: int, width: float) -> np.ndarray:
     """Offsets spread evenly over (-width/2, width/2), the same each time (golden-ratio sequence)."""
     return ((np.arange(n) * 0.6180339887498949) % 1 - 0.5) * width
-
-
-class Bins:
-    """Counts of positive pairs on a log grid, for more points than a browser should draw.
-
-    Attributes
-    ----------
-    x, y : ndarray
-        Edges of the cells, one more than there are cells.
-    counts : ndarray of int, shape (len(y) - 1, len(x) - 1)
-    """
-
-    def __init__(self, x: np.ndarray, y: np.ndarray, cells: int = 60) -> None:
-        def edges(v: np.ndarray) -> np.ndarray:
-            low, high = np.log10(v.min()), np.log10(v.max())
-            return np.linspace(low - 1e-6, high + 1e-6 + (0.1 if high == low else 0), cells + 1)
-
-        ex, ey = edges(x), edges(y)
-        counts, _, _ = np.histogram2d(np.log10(x), np.log10(y), bins=(ex, ey))
-        self.x, self.y = 10**ex, 10**ey
-        self.counts = counts.T.astype(int)
-
-    def heatmap(self, palette: Palette, what: str, x_name: str, y_name: str) -> go.Heatmap:
-        """The cells, coloured by the log of their counts; empty ones stay clear."""
-
-        def words(edges: np.ndarray, name: str) -> list[str]:
-            return [f"{name} {wording.amount(a)} to {wording.amount(b)}" for a, b in itertools.pairwise(edges)]
-
-        columns, rows = words(self.x, x_name), words(self.y, y_name)
-        hover = [
-            [f"{wording.plural(c, what)}<br>{column}<br>{row}" if c else "" for column, c in zip(columns, cells, strict=True)]
-            for row, cells in zip(rows, self.counts.tolist(), strict=True)
-        ]
-        z = [[math.log10(c) if c else None for c in row] for row in self.counts.tolist()]
-        top = int(self.counts.max())
-        ticks = [c for c in (1, 10, 100, 1_000, 10_000, 100_000) if c <= top]
-        return go.Heatmap(
-            x=self.x.tolist(),
-            y=self.y.tolist(),
-            z=z,
-            colorscale=palette.ramp,
-            zmin=0,
-            zmax=max(math.log10(top), 0.3),
-            hoverongaps=False,
-            text=hover,
-            hovertemplate="%{text}<extra></extra>",
-            name=f"{what}s",
-            colorbar={
-                "title": {"text": f"{what.capitalize()}s", "side": "right", "font": {"size": 12}},
-                "thickness": 10,
-                "outlinewidth": 0,
-                "tickvals": [math.log10(c) for c in ticks],
-                "ticktext": [wording.short(c) for c in ticks],
-                "len": 0.9,
-            },
-        )

@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
+from dashboard.figures.bins import Bins
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem import Problem
 
@@ -42,14 +43,14 @@ def plot(info: WeightChangeInfo, palette: theme.Palette) -> go.Figure:
         palette,
         "Weights before and after",
         subtitle,
-        theme.count_log_axis("Base weight (log)", info.base),
-        theme.count_log_axis("Final weight (log)", np.concatenate([final, info.base])),
+        axes.count_log_axis("Base weight (log)", info.base),
+        axes.count_log_axis("Final weight (log)", np.concatenate([final, info.base])),
         height=420,
     )
     both = np.concatenate([info.base, [1.0] if not len(ratio) else []])
     unchanged = theme.diagonal(float(both.min()), float(both.max()), palette, "Unchanged")
     if len(ratio) > theme.MAX_POINTS:
-        fig.add_trace(theme.Bins(info.base, final).heatmap(palette, "household", "base weight", "final weight"))
+        fig.add_trace(Bins(info.base, final).heatmap(palette, "household", "base weight", "final weight"))
         fig.add_trace(unchanged)
         return fig
     hover = [

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import theme
+from dashboard.figures import axes, theme
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem import Problem
 
@@ -51,8 +51,8 @@ def plot(info: WeightConcentrationInfo, palette: theme.Palette) -> go.Figure:
         palette,
         "How concentrated the weights are",
         subtitle,
-        theme.share_axis("Kept households, heaviest first"),
-        theme.share_axis("Share of total weight"),
+        axes.share_axis("Kept households, heaviest first"),
+        axes.share_axis("Share of total weight"),
         height=400,
         unified="Heaviest %{x:.1~%} of the kept",
     )

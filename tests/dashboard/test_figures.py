@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from dashboard.figures import (
+    axes,
     base_errors,
     composition,
     error_fan,
@@ -24,6 +25,7 @@ from dashboard.figures import (
     weight_change,
     weight_concentration,
 )
+from dashboard.figures.bins import Bins
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Snapshot
 
@@ -192,7 +194,7 @@ def test_gates_show_the_last_snapshot_as_shares(snapshots):
 def test_error_fan_draws_zero_at_the_floor_and_says_the_truth_on_hover(snapshots):
     fig = error_fan.plot(error_fan.info(snapshots), theme.LIGHT)
     assert [t.name for t in fig.data if t.showlegend is not False] == ["5 % to 95 %", "Middle half", "Median"]
-    assert fig.data[0].y[0] == theme.ERROR_FLOOR
+    assert fig.data[0].y[0] == axes.ERROR_FLOOR
     assert fig.data[1].customdata[0] == "0 % to 200 %"
     assert "≤ 0.001 %" in fig.layout.yaxis.ticktext
 
@@ -264,7 +266,7 @@ def test_weight_change_shows_only_kept_households(problem):
 def test_bins_count_every_pair():
     rng = np.random.default_rng(1)
     x, y = rng.lognormal(size=(2, 5_000))
-    bins = theme.Bins(x, y)
+    bins = Bins(x, y)
     inside = (x >= bins.x[7]) & (x < bins.x[8]) & (y >= bins.y[30]) & (y < bins.y[31])
     assert bins.counts.sum() == 5_000 and bins.counts[30, 7] == inside.sum()
 
@@ -316,14 +318,14 @@ def test_composition_bins_numbers():
 
 @pytest.mark.parametrize("low, high", [(1e-9, 1e-9), (1e-5, 1.0), (0.2, 0.3), (1e-3, 5e4), (1.0, 1.0)])
 def test_percent_ticks_are_readable(low, high):
-    axis = theme.percent_log_axis("Error", [low, high])
+    axis = axes.percent_log_axis("Error", [low, high])
     inside = [t for t, v in zip(axis["ticktext"], np.log10(axis["tickvals"]), strict=True) if axis["range"][0] <= v <= axis["range"][1]]
     assert 2 <= len(inside) <= 9 and all(t.endswith(" %") and "e" not in t for t in inside)
 
 
 def test_percent_and_count_ticks():
-    assert theme.percent_log_axis("Error", [1e-5, 1])["ticktext"] == ["≤ 0.001 %", "0.01 %", "0.1 %", "1 %", "10 %", "100 %"]
-    assert theme.count_log_axis("Households", [1, 10_000])["ticktext"] == ["1", "10", "100", "1 k", "10 k"]
+    assert axes.percent_log_axis("Error", [1e-5, 1])["ticktext"] == ["≤ 0.001 %", "0.01 %", "0.1 %", "1 %", "10 %", "100 %"]
+    assert axes.count_log_axis("Households", [1, 10_000])["ticktext"] == ["1", "10", "100", "1 k", "10 k"]
 
 
 def test_labels_are_harmless_and_keep_both_ends():
