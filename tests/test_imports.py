@@ -16,11 +16,12 @@ ROOT = Path(__file__).parent.parent
 LAYERS = """
 l0engine.errors l0engine.lazy
 l0engine l0engine.calibration
-l0engine.hard_concrete l0engine.schedules l0engine.calibration.linear_map l0engine.calibration.tensors l0engine.calibration.state
+l0engine.hard_concrete l0engine.schedules l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state
 l0engine.calibration.problem l0engine.calibration.config
 l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
 l0engine.calibration.metrics l0engine.calibration.system
 l0engine.calibration.objective l0engine.calibration.refit
+l0engine.calibration.trainer
 l0engine.calibration.training
 l0engine.calibration.weights
 l0engine.io.limits
@@ -36,12 +37,13 @@ l0engine.runs.store
 l0engine.runs.supervisor l0engine.runs.worker
 l0engine.__main__
 dashboard dashboard.wording
-dashboard.figures dashboard.figures.theme
+dashboard.figures dashboard.figures.axes dashboard.figures.theme
+dashboard.figures.bins
 dashboard.figures.base_errors dashboard.figures.composition dashboard.figures.error_fan dashboard.figures.estimates dashboard.figures.gates \
     dashboard.figures.kept dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \
     dashboard.figures.weight_concentration
 dashboard.state
-dashboard.components dashboard.components.live_plot
+dashboard.components dashboard.components.live_plot dashboard.components.layout
 dashboard.components.config_form dashboard.components.downloads dashboard.components.live_panel dashboard.components.outcome \
     dashboard.components.preflight_list dashboard.components.problem_facts dashboard.components.sidebar
 dashboard.app_pages.data dashboard.app_pages.calibrate dashboard.app_pages.results

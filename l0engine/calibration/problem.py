@@ -173,8 +173,8 @@ class Problem:
         ):
             h.update(np.ascontiguousarray(a).tobytes())
         for texts in (self.names, self.groups, self.household_ids):
-            h.update("\x1f".join(texts).encode())
-            h.update(b"\x1e")
+            h.update(np.array([len(t) for t in texts], "<i8").tobytes())
+            h.update("".join(texts).encode())
         return h.hexdigest()
 
 

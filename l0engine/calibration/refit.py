@@ -159,8 +159,9 @@ def _solve(dual: _Dual, curvature: np.ndarray, tau: float, gradient: np.ndarray)
     if q <= DENSE_TARGETS:
         h = (dual.a @ sp.diags_array(curvature) @ dual.at).toarray()
         h[np.diag_indices(q)] += tau
-        factor = torch.linalg.cholesky_ex(torch.from_numpy(h)).L  # torch's LAPACK keeps to torch's threads
-        return np.asarray(torch.cholesky_solve(torch.from_numpy(gradient)[:, None], factor)[:, 0].numpy())
+        factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(h))  # torch's LAPACK keeps to torch's threads
+        if not failed:
+            return np.asarray(torch.cholesky_solve(torch.from_numpy(gradient)[:, None], factor)[:, 0].numpy())
     diagonal = dual.squares @ curvature + tau
     operator: Any = LinearOperator((q, q), matvec=lambda v: dual.a @ (curvature * (dual.at @ v)) + tau * v, dtype=np.float64)
     inverse: Any = LinearOperator((q, q), matvec=lambda v: v / diagonal, dtype=np.float64)

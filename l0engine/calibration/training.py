@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.estimators import ESTIMATORS
-from l0engine.calibration.metrics import effective_sample_size, measure
-from l0engine.calibration.objective import Forward, Objective, Terms
+from l0engine.calibration.metrics import measure
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.refit import refit
-from l0engine.calibration.results import ERROR_QUANTILES, GATE_BINS, Result, Snapshot, Status
+from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.calibration.state import TrainingState
 from l0engine.calibration.system import ScaledSystem
-from l0engine.errors import ConfigError, ProblemError
-from l0engine.hard_concrete import HardConcreteDistribution
-from l0engine.schedules import geometric
-
-#: Every so many steps dead households are looked for, and dropped where at least this share would go.
-COMPACT_EVERY, COMPACT_SHARE = 25, 0.2
-#: A household whose gate is open with less than this probability is dead.
-DEAD = 0.02
-#: Snapshots of a whole run, and steps of an annealed temperature.
-SNAPSHOTS = 100
-#: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
-SETTLED_STEPS, SETTLED_LOSS = 50, 1e-4
-#: Gamma and zeta of the gates, unless asked otherwise.
-STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
+from l0engine.calibration.trainer import STRETCH, Ended, Trainer
+from l0engine.errors import ConfigError
 
 
 def resolve_device(name: str) -> torch.device:
@@ -103,7 +87,7 @@ def iterate(
     while True:
         training = None
         try:
-            training = _Training(system, config, device, last, stretch)
+            training = Trainer(system, config, device, last, stretch)
             while (reason := training.ended(should_stop)) is None:
                 training.advance()
                 if training.at_snapshot():
@@ -134,160 +118,12 @@ def fit(problem: Problem, config: Config | None = None) -> Result:
             return end.value  # type: ignore[no-any-return]
 
 
-class _Ended(NamedTuple):
-    status: Status
-    message: str
-
-
-class _Training:
-    """The mutable part of a fit: parameters, optimiser and the households still alive, on one device."""
-
-    def __init__(
-        self, system: ScaledSystem, config: Config, device: torch.device, resume: TrainingState | None, stretch: tuple[float, float]
-    ) -> None:
-        self._system, self._config, self._device, self._stretch = system, config, device, stretch
-        self._every = max(1, config.epochs // SNAPSHOTS)
-        self._gated = ESTIMATORS[config.estimator].gated
-        n = system.matrix.shape[1]
-        if resume is None:
-            start = torch.stack(
-                [
-                    torch.log(torch.tensor(system.base_weights)),
-                    self._dist(0).log_alpha_for(config.init_keep_prob).expand(n),
-                ]
-            )
-            zeros = np.zeros((2, n), np.float32)
-            resume = TrainingState(np.asarray(0), np.arange(n), np.zeros(3), start.float().numpy(), zeros, zeros)
-        elif len(resume.alive) and resume.alive.max() >= n:
-            raise ProblemError("The checkpoint belongs to another problem: start the run anew.")
-        self.step = int(resume.step)
-        tensors = (torch.from_numpy(np.array(a, np.float32)).to(device) for a in (resume.parameters, resume.exp_avg, resume.exp_avg_sq))
-        self._load(np.asarray(resume.alive), *tensors)
-        self._finite, self._settled = True, np.asarray(resume.settled)
-        self._may_settle = config.stop_when_settled and config.final_temperature is None
-        self._terms: Terms | None = None
-
-    def ended(self, should_stop: Callable[[], bool]) -> _Ended | None:
-        """Why the training is over, or None to go on."""
-        if not self._finite:
-            remedy = f"lower learning_rate (now {self._config.learning_rate:g})"
-            return _Ended(Status.DIVERGED, f"The loss was no longer a finite number at step {self.step}: {remedy}.")
-        if self.step >= self._config.epochs:
-            return _Ended(Status.STEP_LIMIT, "")
-        if self._may_settle and self.step - self._settled[0] >= SETTLED_STEPS:
-            return _Ended(Status.CONVERGED, f"Settled after {self.step:,} of {self._config.epochs:,} epochs.")
-        if should_stop():
-            return _Ended(Status.STOPPED, f"Stopped after {self.step:,} of {self._config.epochs:,} epochs.")
-        return None
-
-    def advance(self) -> None:
-        """One step of Adam; now and then, drop the dead."""
-        forward = self._pass()
-        if self._due(self.step + 1):
-            self._terms = self._objective.terms(forward)
-        self._adam.step()
-        if self._cap is not None:
-            torch.minimum(self._parameters[0], self._cap, out=self._parameters[0])
-        self.step += 1
-        if self._gated and self.step % COMPACT_EVERY == 0:
-            self._compact()
-
-    def at_snapshot(self) -> bool:
-        return self._due(self.step)
-
-    def snapshot(self, seconds: float) -> Snapshot:
-        """The present state as numbers; the loss terms are those the last step started from."""
-        dist = self._dist(self.step)
-        terms = self._terms or self._objective.terms(self._pass())
-        gate = self._objective.gate(self._parameters, dist)
-        weights = gate * torch.exp(self._parameters[0])
-        errors = self._objective.relative_errors(weights).abs()
-        self._finite = all(map(np.isfinite, terms)) and bool(torch.isfinite(errors).all())
-        n, between = self._system.matrix.shape[1], gate[(gate > 0) & (gate < 1)].cpu().numpy()
-        kept = int((weights > 0).sum())
-        self._settle(kept, sum(terms))
-        return Snapshot(
-            step=self.step,
-            epochs=self._config.epochs,
-            seconds=seconds,
-            data_loss=terms.data,
-            l0_loss=terms.l0,
-            l2_loss=terms.l2,
-            temperature=dist.beta,
-            kept=kept,
-            gate_zero=1 - kept / n,
-            gate_one=int((gate >= 1).sum()) / n,
-            gate_counts=tuple(int(c) for c in np.histogram(between, GATE_BINS)[0]),
-            error_quantiles=tuple(float(q) for q in np.quantile(errors.cpu().numpy(), ERROR_QUANTILES)),
-            ess=effective_sample_size(weights.cpu().numpy()),
-        )
-
-    def state(self) -> TrainingState:
-        """Parameters and optimiser state, copied to plain arrays."""
-        tensors = (t.detach().cpu().numpy().copy() for t in self._tensors())
-        return TrainingState(np.asarray(self.step), self._alive, self._settled, *tensors)
-
-    def weights(self) -> np.ndarray:
-        """Gated weights of all households in float64, 0 where dropped; NaN-free only if the training stayed finite."""
-        gate = self._objective.gate(self._parameters, self._dist(self.step))
-        out = np.zeros(self._system.matrix.shape[1])
-        out[self._alive] = (gate * torch.exp(self._parameters[0])).cpu().numpy()
-        return out
-
-    def _settle(self, kept: int, loss: float) -> None:
-        """Remember since which step neither the kept households nor the loss have moved."""
-        _, kept_then, loss_then = self._settled
-        if kept != kept_then or abs(loss - loss_then) > SETTLED_LOSS * abs(loss_then):
-            self._settled = np.array([self.step, kept, loss])
-
-    def _due(self, step: int) -> bool:
-        return step % self._every == 0 or step == self._config.epochs
-
-    def _pass(self) -> Forward:
-        """Forward and backward pass at the present parameters."""
-        return self._objective.gradient(self._parameters, self._dist(self.step), self.step, self._gradient)
-
-    def _dist(self, step: int) -> HardConcreteDistribution:
-        c = self._config
-        if c.final_temperature is None:
-            return HardConcreteDistribution(c.temperature, *self._stretch)
-        stage = step // self._every * self._every  # a temperature has a moment table, so it moves in stages
-        return HardConcreteDistribution(geometric(stage, c.epochs, c.temperature, c.final_temperature), *self._stretch)
-
-    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        slots = self._adam.state[self._parameters]
-        return self._parameters, slots["exp_avg"], slots["exp_avg_sq"]
-
-    def _load(self, alive: np.ndarray, parameters: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor) -> None:
-        """Make these households and tensors the ones in training."""
-        self._alive, self._parameters = alive, parameters.contiguous()
-        self._objective = Objective(self._system, self._config, alive, self._device)
-        self._gradient = self._parameters.grad = torch.zeros_like(self._parameters)
-        eps = 1e-8 / self._objective.unit
-        self._adam = torch.optim.Adam([self._parameters], lr=self._config.learning_rate, eps=eps, fused=True)
-        self._adam.state[self._parameters] = {
-            "step": torch.tensor(float(self.step), device=self._device),
-            "exp_avg": exp_avg.contiguous(),
-            "exp_avg_sq": exp_avg_sq.contiguous(),
-        }
-        self._cap = None
-        if self._config.max_ratio is not None:
-            cap = np.log(self._config.max_ratio * self._system.base_weights[alive])
-            self._cap = torch.from_numpy(cap.astype(np.float32)).to(self._device)
-
-    def _compact(self) -> None:
-        """Drop the columns of dead households where enough would go to pay for it."""
-        live = self._dist(self.step).p_active(self._parameters[1]) >= DEAD
-        if int(live.sum()) <= (1 - COMPACT_SHARE) * len(self._alive) and bool(live.any()):
-            self._load(self._alive[live.cpu().numpy()], *(t[:, live] for t in self._tensors()))
-
-
 def _conclude(
     problem: Problem,
     config: Config,
     system: ScaledSystem,
     gated: np.ndarray,
-    reason: _Ended,
+    reason: Ended,
     notes: list[str],
     history: tuple[Snapshot, ...],
     device: str,
@@ -298,7 +134,7 @@ def _conclude(
     if reason.status is not Status.DIVERGED and not (gated > 0).any():
         early = reason.status is Status.STOPPED
         why = f"{reason.message} No gate was open yet: let it run longer" if early else "No household was kept"
-        reason = _Ended(Status.DIVERGED, f"{why}{', or' if early else ':'} lower lambda_l0 (now {config.lambda_l0:g}).")
+        reason = Ended(Status.DIVERGED, f"{why}{', or' if early else ':'} lower lambda_l0 (now {config.lambda_l0:g}).")
     if reason.status is Status.DIVERGED:
         gated = np.zeros_like(gated)
     weights, refitted = gated, None

@@ -25,7 +25,8 @@ from l0engine.calibration.metrics import sparsity
 from l0engine.calibration.problem import Problem, checked_matrix
 from l0engine.calibration.results import Result, Snapshot
 from l0engine.calibration.state import TrainingState
-from l0engine.calibration.training import DEAD, iterate
+from l0engine.calibration.trainer import DEAD, UNSETTLED
+from l0engine.calibration.training import iterate
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import HardConcreteDistribution
 
@@ -260,7 +261,7 @@ class SparseCalibrationWeights(nn.Module):
             dropped[:] = True
             dropped[state.alive] = False
 
-        start = TrainingState(np.asarray(steps), np.arange(self.n_features), np.zeros(3), *whole.copy())
+        start = TrainingState(np.asarray(steps), np.arange(self.n_features), UNSETTLED, *whole.copy())
         config = replace(config, epochs=steps + config.epochs)
         run = iterate(problem, config, save=save, resume=start, stretch=(self.gamma, self.zeta))
         result = _drain(run, log_every, self.n_features)

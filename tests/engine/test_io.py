@@ -210,7 +210,7 @@ def test_us_sample_has_the_published_oddities():
     support = pd.read_csv(SAMPLES / "us" / "targets.csv")["support"]
     np.testing.assert_array_equal(p.support, support)
     assert (p.support == 0).sum() == 18 and (p.matrix.data < 0).sum() == 1196
-    assert (p.values < 0).sum() == 55  # noqa: PD011
+    assert (p.values < 0).sum() == 55
 
 
 def test_cut_slices_writes_the_same_bytes(tmp_path):

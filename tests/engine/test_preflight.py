@@ -68,3 +68,8 @@ def test_duplicates_need_equal_values_and_not_only_equal_columns():
     p = Problem.create(np.array([[1.0, 2, 0], [1.0, 3, 0], [1.0, 2, 0]]), [1, 1, 1], base_weights=[1, 1, 1])
     (found,) = [f for f in preflight(p) if f.kind == "duplicate"]
     assert found.targets.tolist() == [2]
+
+
+def test_a_target_of_exactly_one_household_is_not_below_its_floor():
+    kinds = {f.kind for f in preflight(Problem.create(np.ones((1, 8)) * 4, [4.0], base_weights=np.ones(8)))}
+    assert "below_floor" not in kinds

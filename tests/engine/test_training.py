@@ -7,6 +7,7 @@ import oracles
 import pytest
 import torch
 
+from l0engine.calibration import trainer
 from l0engine.calibration import training as module
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import effective_sample_size, relative_errors
@@ -15,6 +16,7 @@ from l0engine.calibration.results import ERROR_QUANTILES, Status
 from l0engine.calibration.state import TrainingState
 from l0engine.calibration.training import fit, iterate
 from l0engine.errors import ConfigError, ProblemError
+from l0engine.hard_concrete import _moment_table
 
 PROBLEM = oracles.random_problem(1, targets=10, households=300)
 CONFIG = Config(lambda_l0=3e-3, epochs=200)
@@ -102,7 +104,7 @@ def test_dropping_dead_households_changes_little(monkeypatch, estimator):
     config = replace(CONFIG, estimator=estimator, epochs=400)
     dropping, states = saved_states(config)
     assert len(states[-1].alive) < 0.8 * 300
-    monkeypatch.setattr(module, "COMPACT_EVERY", 10**9)
+    monkeypatch.setattr(trainer, "COMPACT_EVERY", 10**9)
     keeping, states = saved_states(config)
     assert len(states[-1].alive) == 300
     assert dropping.final.kept == pytest.approx(keeping.final.kept, rel=0.25)
@@ -121,6 +123,20 @@ def test_stopping_leaves_refitted_weights():
     assert snapshots[-1].step == 51
     assert result.refitted is not None
     assert result.weights.sum() > 0
+
+
+@pytest.mark.parametrize("changes", [{"lambda_l0": 1e-2}, {"estimator": "ungated"}], ids=str)
+def test_a_settled_run_ends_early_with_the_weights_of_a_full_one(changes):
+    config = replace(CONFIG, epochs=2000, **changes)
+    settled, states = saved_states(config)
+    full = fit(PROBLEM, replace(config, stop_when_settled=False))
+    assert (settled.status, full.status) == (Status.CONVERGED, Status.STEP_LIMIT)
+    assert settled.message == f"Settled after {settled.history[-1].step:,} of 2,000 epochs."
+    assert settled.history[-1].step < 2000 == full.history[-1].step
+    assert settled.final.kept == pytest.approx(full.final.kept, abs=2)
+    assert len({s.kept for s in settled.history[-3:]}) == 1
+    resumed, _ = drain(iterate(PROBLEM, config, resume=states[-3]))
+    assert resumed.weights.tobytes() == settled.weights.tobytes()
 
 
 def test_stopping_before_the_first_step():
@@ -188,6 +204,12 @@ def test_annealing_goes_down_by_a_constant_factor():
     assert ratios[0] < 1
 
 
+def test_annealing_moves_in_stages_since_every_temperature_costs_a_table():
+    before = _moment_table.cache_info().misses
+    fit(PROBLEM, replace(CONFIG, epochs=400, temperature=0.81, final_temperature=0.11))
+    assert _moment_table.cache_info().misses - before <= trainer.SNAPSHOTS + 1
+
+
 @pytest.mark.parametrize("estimator", [*GATED, "ungated"])
 def test_snapshots_agree_with_the_weights(estimator):
     result = fit(PROBLEM, replace(CONFIG, estimator=estimator, refit=False))
@@ -233,7 +255,7 @@ def test_a_device_this_machine_lacks_is_named():
 def on_a_small_device(monkeypatch, fails_at):
     """Pretend to run on a device other than the CPU that runs out of memory at a step."""
 
-    class Small(module._Training):
+    class Small(trainer.Trainer):
         def __init__(self, system, config, device, *rest):
             self._small = device.type != "cpu"
             if self._small and fails_at is None:
@@ -245,7 +267,7 @@ def on_a_small_device(monkeypatch, fails_at):
                 raise torch.OutOfMemoryError("no room")
             super().advance()
 
-    monkeypatch.setattr(module, "_Training", Small)
+    monkeypatch.setattr(module, "Trainer", Small)
     monkeypatch.setattr(module, "resolve_device", lambda name: torch.device("meta"))
 
 
@@ -263,7 +285,7 @@ def test_the_cpu_out_of_memory_is_an_error(monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("no room")
 
-    monkeypatch.setattr(module, "Objective", full)
+    monkeypatch.setattr(trainer, "Objective", full)
     with pytest.raises(torch.OutOfMemoryError):
         fit(PROBLEM, CONFIG)
 

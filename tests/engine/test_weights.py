@@ -12,6 +12,8 @@ from scipy import sparse as sp
 
 from l0engine.calibration import SparseCalibrationWeights
 from l0engine.calibration import weights as module
+from l0engine.calibration.trainer import DEAD
+from l0engine.calibration.training import iterate
 from l0engine.errors import ConfigError, L0Error, ProblemError
 
 PROBLEM = oracles.random_problem(4, targets=6, households=80)
@@ -370,10 +372,24 @@ class TestGroups:
         assert self.total(group_multipliers={"b": 9.0}) == pytest.approx(200.0, rel=1e-3)
 
 
-def test_other_stretches_reach_the_training():
-    a, b = (weights(gamma=g, zeta=z).fit(DENSE, Y, **FIT) for g, z in ((-0.1, 1.1), (-0.5, 1.5)))
-    assert (parameters(a) != parameters(b)).any()
-    np.testing.assert_allclose(b.predict(DENSE), Y, rtol=0.35)
+@pytest.mark.parametrize("stretch", [{}, {"gamma": -0.5, "zeta": 1.5}, {"gamma": -0.01, "zeta": 1.01}])
+def test_the_training_has_the_stretch_and_temperature_of_the_module(stretch, caplog):
+    with caplog.at_level(logging.INFO, "l0engine.calibration.weights"):
+        model = weights(beta=0.4, **stretch).fit(DENSE, Y, **FIT, verbose=True, verbose_freq=200)
+    assert f"{model.get_active_weights()['count']} of 80 kept" in caplog.text
+
+
+def test_households_dropped_between_two_saves_are_left_as_shut_as_they_were(monkeypatch):
+    alive = []
+
+    def watched(problem, config, save, **how):
+        return iterate(problem, config, save=lambda s: (alive.append(s.alive), save(s)), **how)
+
+    monkeypatch.setattr(module, "iterate", watched)
+    model = weights(beta=0.4).fit(DENSE, Y, **{**FIT, "lambda_l0": 1.0, "lr": 0.2, "epochs": 2000})  # saves every 20 steps, drops every 25
+    dropped = np.setdiff1d(alive[0], alive[1])
+    assert len(dropped) > 10
+    assert model.distribution.p_active(model.log_alpha.detach())[dropped].max() <= DEAD * (1 + 1e-5)
 
 
 def test_progress_is_logged_and_not_printed(caplog, capsys):
@@ -397,12 +413,9 @@ def test_unreachable_targets_and_empty_selections_are_logged(caplog):
     assert nothing.get_sparsity() == 1.0
 
 
-def test_the_training_is_the_library_s_own(monkeypatch):
-    seen = []
-    monkeypatch.setattr(module, "iterate", lambda problem, config, **how: seen.append(config) or iter_original(problem, config, **how))
-    iter_original = __import__("l0engine.calibration.training", fromlist=["iterate"]).iterate
-    fitted()
-    assert (seen[0].estimator, seen[0].refit, seen[0].epochs) == ("sampled", False, 200)
+def test_without_groups_gates_pay_the_same_price_as_with_one_group_each():
+    assert parameters(fitted()).tobytes() == parameters(fitted(target_groups=list("abcdef"))).tobytes()
+    assert (parameters(fitted()) != parameters(fitted(target_groups=list("aaabbb")))).any()
 
 
 def test_double_and_bfloat16_modules_predict():
