@@ -13,11 +13,13 @@ Estimators in Survey Sampling; Guggemos & Tille (2010) for the soft targets.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse as sp
+from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -159,9 +161,9 @@ def _solve(dual: _Dual, curvature: np.ndarray, tau: float, gradient: np.ndarray)
     if q <= DENSE_TARGETS:
         h = (dual.a @ sp.diags_array(curvature) @ dual.at).toarray()
         h[np.diag_indices(q)] += tau
-        factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(h))  # torch's LAPACK keeps to torch's threads
-        if not failed:
-            return np.asarray(torch.cholesky_solve(torch.from_numpy(gradient)[:, None], factor)[:, 0].numpy())
+        with contextlib.suppress(np.linalg.LinAlgError):  # not numerically definite: conjugate gradients get as far as rounding lets them
+            factor = cho_factor(h, overwrite_a=True, check_finite=False)
+            return np.asarray(cho_solve(factor, gradient, check_finite=False))
     diagonal = dual.squares @ curvature + tau
     operator: Any = LinearOperator((q, q), matvec=lambda v: dual.a @ (curvature * (dual.at @ v)) + tau * v, dtype=np.float64)
     inverse: Any = LinearOperator((q, q), matvec=lambda v: v / diagonal, dtype=np.float64)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.estimators import ESTIMATORS
@@ -22,8 +23,8 @@ from l0engine.schedules import geometric
 
 #: Every so many steps dead households are looked for, and dropped where at least this share would go.
 COMPACT_EVERY, COMPACT_SHARE = 25, 0.2
-#: A household whose gate is open with less than this probability is dead.
-DEAD = 0.02
+#: A household whose gate is open with less than this probability is dead; see `dead_below`.
+DEAD = 0.1
 #: Snapshots of a whole run, and steps of an annealed temperature.
 SNAPSHOTS = 100
 #: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
@@ -32,6 +33,11 @@ SETTLED_STEPS, SETTLED_LOSS = 50, 1e-4
 UNSETTLED = np.full(3, np.inf)
 #: Gamma and zeta of the gates, unless asked otherwise.
 STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
+
+
+def dead_below(init_keep_prob: float) -> float:
+    """The keep probability below which a household is dropped for good: `DEAD`, or a fifth of what it started from, if that is less."""
+    return min(DEAD, init_keep_prob / 5)
 
 
 class Ended(NamedTuple):
@@ -85,7 +91,7 @@ class Trainer:
         forward = self._pass()
         if self._due(self.step + 1):
             self._terms = self._objective.terms(forward)
-        self._adam.step()
+        self._adam()
         if self._cap is not None:
             torch.minimum(self._parameters[0], self._cap, out=self._parameters[0])
         self.step += 1
@@ -154,22 +160,25 @@ class Trainer:
         stage = step // self._every * self._every  # a temperature has a moment table, so it moves in stages
         return HardConcreteDistribution(geometric(stage, c.epochs, c.temperature, c.final_temperature), *self._stretch)
 
+    def _adam(self) -> None:
+        """One step of torch's fused Adam. Its class would import the compiler on first use, which takes longer than a small fit."""
+        adam(
+            [self._parameters], [self._gradient], [self._exp_avg], [self._exp_avg_sq], [], [self._adam_step],
+            fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self._config.learning_rate, weight_decay=0.0,
+            eps=1e-8 / self._objective.unit, maximize=False, foreach=False, capturable=False, differentiable=False,
+            grad_scale=None, found_inf=None, has_complex=False,
+        )  # fmt: skip
+
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        slots = self._adam.state[self._parameters]
-        return self._parameters, slots["exp_avg"], slots["exp_avg_sq"]
+        return self._parameters, self._exp_avg, self._exp_avg_sq
 
     def _load(self, alive: np.ndarray, parameters: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor) -> None:
         """Make these households and tensors the ones in training."""
         self._alive, self._parameters = alive, parameters.contiguous()
         self._objective = Objective(self._system, self._config, alive, self._device)
-        self._gradient = self._parameters.grad = torch.zeros_like(self._parameters)
-        eps = 1e-8 / self._objective.unit
-        self._adam = torch.optim.Adam([self._parameters], lr=self._config.learning_rate, eps=eps, fused=True)
-        self._adam.state[self._parameters] = {
-            "step": torch.tensor(float(self.step), device=self._device),
-            "exp_avg": exp_avg.contiguous(),
-            "exp_avg_sq": exp_avg_sq.contiguous(),
-        }
+        self._gradient = torch.zeros_like(self._parameters)
+        self._exp_avg, self._exp_avg_sq = exp_avg.contiguous(), exp_avg_sq.contiguous()
+        self._adam_step = torch.tensor(float(self.step), device=self._device)
         self._cap = None
         if self._config.max_ratio is not None:
             cap = np.log(self._config.max_ratio * self._system.base_weights[alive])
@@ -177,6 +186,6 @@ class Trainer:
 
     def _compact(self) -> None:
         """Drop the columns of dead households where enough would go to pay for it."""
-        live = self._dist(self.step).p_active(self._parameters[1]) >= DEAD
+        live = self._dist(self.step).p_active(self._parameters[1]) >= dead_below(self._config.init_keep_prob)
         if int(live.sum()) <= (1 - COMPACT_SHARE) * len(self._alive) and bool(live.any()):
             self._load(self._alive[live.cpu().numpy()], *(t[:, live] for t in self._tensors()))

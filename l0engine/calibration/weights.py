@@ -25,7 +25,7 @@ from l0engine.calibration.metrics import sparsity
 from l0engine.calibration.problem import Problem, checked_matrix
 from l0engine.calibration.results import Result, Snapshot
 from l0engine.calibration.state import TrainingState
-from l0engine.calibration.trainer import DEAD, UNSETTLED
+from l0engine.calibration.trainer import UNSETTLED, dead_below
 from l0engine.calibration.training import iterate
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import HardConcreteDistribution
@@ -105,6 +105,7 @@ class SparseCalibrationWeights(nn.Module):
         weights = numbers("init_weights", 1.0 if init_weights is None else init_weights, n_features)
         self._base_weights = np.where(weights == 0, SMALLEST_WEIGHT, weights)
         keep = numbers("init_keep_prob", init_keep_prob, n_features, high=1.0).clip(SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+        self._least_keep_prob = float(keep.min())
         log_alpha = self.distribution.log_alpha_for(torch.from_numpy(keep)).numpy()
         log_alpha = log_alpha + self._jitter.normal(0.0, log_alpha_jitter_sd, n_features)
         self.log_weight = nn.Parameter(torch.from_numpy(np.log(self._base_weights)).float().to(device))
@@ -180,7 +181,8 @@ class SparseCalibrationWeights(nn.Module):
             estimator="sampled" if self.use_gates else "ungated",
             normalize_groups=normalize_groups and groups is not None,
             group_multipliers={group_name(k): v for k, v in (group_multipliers or {}).items()},
-            epochs=epochs, stop_when_settled=False, learning_rate=lr, refit=False, device=self.device.type, seed=self._training_seed,
+            init_keep_prob=self._least_keep_prob, epochs=epochs, stop_when_settled=False,
+            learning_rate=lr, refit=False, device=self.device.type, seed=self._training_seed,
         )  # fmt: skip
         if not problem.reachable.all():
             logger.warning("%d targets are out of reach of any weights and left out.", (~problem.reachable).sum())
@@ -270,7 +272,9 @@ class SparseCalibrationWeights(nn.Module):
             raise ProblemError(result.message)
         if last.kept == 0:
             logger.warning(result.message)
-        dead = float(self.distribution.log_alpha_for(DEAD))  # what a household dropped since the last save had sunk to
+        dead = float(
+            self.distribution.log_alpha_for(dead_below(self._least_keep_prob))
+        )  # what a household dropped since the last save had sunk to
         whole[0, 1, dropped] = np.minimum(whole[0, 1, dropped], dead)
         with torch.no_grad():
             self.log_weight.copy_(torch.from_numpy(whole[0, 0]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -106,8 +107,11 @@ def main() -> None:
     for method, repeat in (("l0engine", a.repeat), ("l0-python", 1)):
         runs = []
         for _ in range(repeat):
+            environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}  # for both: threads that wait leave the core to others
             command = [sys.executable, __file__, a.problem, "--epochs", str(epochs), "--method", method]
-            runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]))
+            runs.append(
+                json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.splitlines()[-1])
+            )
         r = rows[method] = sorted(runs, key=lambda r: r["seconds"])[len(runs) // 2]
         parts = f"   fit {r['fit']:.1f} s, refit {r['refit']:.1f} s" if "fit" in r else ""
         print(

@@ -12,7 +12,7 @@ from scipy import sparse as sp
 
 from l0engine.calibration import SparseCalibrationWeights
 from l0engine.calibration import weights as module
-from l0engine.calibration.trainer import DEAD
+from l0engine.calibration.trainer import dead_below
 from l0engine.calibration.training import iterate
 from l0engine.errors import ConfigError, L0Error, ProblemError
 
@@ -389,7 +389,7 @@ def test_households_dropped_between_two_saves_are_left_as_shut_as_they_were(monk
     model = weights(beta=0.4).fit(DENSE, Y, **{**FIT, "lambda_l0": 1.0, "lr": 0.2, "epochs": 2000})  # saves every 20 steps, drops every 25
     dropped = np.setdiff1d(alive[0], alive[1])
     assert len(dropped) > 10
-    assert model.distribution.p_active(model.log_alpha.detach())[dropped].max() <= DEAD * (1 + 1e-5)
+    assert model.distribution.p_active(model.log_alpha.detach())[dropped].max() <= dead_below(0.5) * (1 + 1e-5)
 
 
 def test_progress_is_logged_and_not_printed(caplog, capsys):
