@@ -112,7 +112,10 @@ IMPORTS = {module: _imports(module) for module in TREES}
 def _offenders(modules: Iterator[str] | list[str], *forbidden: str) -> list[str]:
     """Places in `modules` that import one of the forbidden packages, or a part of one."""
     return [
-        f"{m}, line {i.line}: {i.module}" for m in modules for i in IMPORTS[m] if any((i.module + ".").startswith(f + ".") for f in forbidden)
+        f"{m}, line {i.line}: {i.module}"
+        for m in modules
+        for i in IMPORTS[m]
+        if any((i.module + ".").startswith(f + ".") for f in forbidden)
     ]
 
 

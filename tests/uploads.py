@@ -67,7 +67,10 @@ def files(kind: str) -> dict[str, bytes]:
         return {"matrix.mtx": buffer.getvalue(), **text}
     if kind == "long csv":
         i, j = np.nonzero(matrix)
-        return {"matrix.csv": _csv(pd.DataFrame({"target": names[i].to_numpy(), "household_id": ids[j].to_numpy(), "value": matrix[i, j]})), **text}
+        return {
+            "matrix.csv": _csv(pd.DataFrame({"target": names[i].to_numpy(), "household_id": ids[j].to_numpy(), "value": matrix[i, j]})),
+            **text,
+        }
     wide = pd.DataFrame({"household_id": ids, **{name: matrix[i] for i, name in enumerate(names)}})
     if kind == "wide csv":
         return {"matrix.csv": _csv(wide), **text}

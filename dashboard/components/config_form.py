@@ -127,7 +127,8 @@ def _entry(name: str, s: Setting) -> None:
     else:
         bounds = {"min_value": s.low if math.isfinite(s.low) else None, "max_value": s.high if math.isfinite(s.high) else None}
         placeholder = "none" if s.optional else None
-        st.number_input(s.label, value=None, format="%.4g", placeholder=placeholder, **bounds, **common)
+        step = 10.0 ** math.floor(math.log10(default)) if s.log and default else None  # of the size of the value, not 0.01
+        st.number_input(s.label, value=None, format="%.4g", step=step, placeholder=placeholder, **bounds, **common)
 
 
 def _take(name: str, key: str) -> None:

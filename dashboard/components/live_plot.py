@@ -19,17 +19,35 @@ const plotly = () => loading ??= new Promise((resolve, reject) => {
   const script = Object.assign(document.createElement('script'), {src: SRC, onload: () => resolve(window.Plotly), onerror: reject});
   document.head.appendChild(script);
 });
+// Figures move their ranges as data come in; Plotly's own uirevision gives way to that, so a viewer's zoom is kept here.
+const follow = element => element.on('plotly_relayout', changes => {
+  const axes = new Set(Object.keys(changes).map(key => key.match(/^([xy]axis[0-9]*)[.](?:auto)?range/)?.[1]).filter(Boolean));
+  for (const axis of axes) {
+    const {range, _rangeInitial0, _rangeInitial1} = element._fullLayout[axis];
+    const reset = changes[axis + '.autorange'] || (range[0] === _rangeInitial0 && range[1] === _rangeInitial1);
+    if (reset) delete element.zoom[axis]; else element.zoom[axis] = [...range];
+  }
+  if (axes.size) draw(element);
+});
+const draw = element => plotly().then(P => {
+  const layout = {...element.figure.layout, uirevision: 'keep'};
+  element.drawn = (element.drawn ?? 0) + 1;
+  for (const axis of Object.keys(layout).filter(key => /^[xy]axis[0-9]*$/.test(key)))
+    layout[axis] = {...layout[axis], uirevision: element.drawn, ...(element.zoom[axis] && {range: element.zoom[axis], autorange: false})};
+  return P.react(element, element.figure.data, layout, element.config);
+});
 export default function ({data, parentElement}) {
   let element = parentElement.querySelector('.live-plot');
-  if (!element) {
-    element = Object.assign(document.createElement('div'), {className: 'live-plot'});
+  const fresh = !element;
+  if (fresh) {
+    element = Object.assign(document.createElement('div'), {className: 'live-plot', zoom: {}});
     element.setAttribute('role', 'img');
     parentElement.appendChild(element);
   }
   element.setAttribute('aria-label', data.alt);
-  const figure = JSON.parse(data.figure);
-  element.style.height = figure.layout.height + 'px';
-  plotly().then(P => P.react(element, figure.data, {...figure.layout, uirevision: 'keep'}, JSON.parse(data.config)));
+  Object.assign(element, {figure: JSON.parse(data.figure), config: JSON.parse(data.config)});
+  element.style.height = element.figure.layout.height + 'px';
+  draw(element).then(() => fresh && follow(element));
 }
 """
 

@@ -36,7 +36,7 @@ def in_use(problem: Problem, findings: tuple[Finding, ...]) -> np.ndarray:
 def _finding(problem: Problem, finding: Finding) -> None:
     dropped = finding.kind in state.draft()["exclude"]
     chosen = "" if finding.kind not in EXCLUDABLE else " · left out" if dropped else " · kept"
-    label = f"{_MARKS[finding.severity]} **{wording.count(len(finding.targets))}** {finding.title[0].lower()}{finding.title[1:]}{chosen}"
+    label = f"{_MARKS[finding.severity]} {finding.title}: **{wording.count(len(finding.targets))}**{chosen}"
     with st.expander(label):
         st.markdown(f"{finding.meaning} {finding.action}")
         if finding.kind in EXCLUDABLE:

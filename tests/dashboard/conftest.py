@@ -10,8 +10,8 @@ import pytest
 import streamlit as st
 from helpers import Visit
 from streamlit.testing.v1 import AppTest
-
 from waiting import end_workers, until
+
 from dashboard import state
 from l0engine.runs.store import Store
 from l0engine.runs.supervisor import Supervisor

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from streamlit.testing.v1 import AppTest
 from uploads import mime
-
 from waiting import until
+
 from dashboard import state
 from l0engine.calibration.config import settings
 from l0engine.runs.records import RunRecord

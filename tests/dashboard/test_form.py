@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+import uploads
 
-from dashboard import state
 from l0engine.calibration.config import PRESETS, Config, settings
 
 SLIDERS = [name for name, s in settings().items() if not s.advanced]
@@ -61,7 +61,9 @@ def numbers_of(slider) -> list[str]:
     return list(slider.options)
 
 
-@pytest.mark.parametrize(("name", "text"), [("lambda_l0", "3.21e-4"), ("lambda_l0", "0.000123456789"), ("lambda_l2", " 7e-10 "), ("temperature", "0.123")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("lambda_l0", "3.21e-4"), ("lambda_l0", "0.000123456789"), ("lambda_l2", " 7e-10 "), ("temperature", "0.123")]
+)
 def test_the_exact_value_sets_the_slider(form, name, text):
     form.type_exact(name, text)
     assert form.slider(name).value == float(text)
@@ -70,8 +72,10 @@ def test_the_exact_value_sets_the_slider(form, name, text):
     assert started(form) == Config.from_dict({name: float(text)})
 
 
-@pytest.mark.parametrize("name", SLIDERS)
-@pytest.mark.parametrize("text", ["abc", "", "-1", "1e99", "nan", "inf", "1,5", "0x10"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [*(("lambda_l0", text) for text in ("abc", "", "-1", "1e99", "nan", "inf", "1,5")), ("lambda_l2", "0x10"), ("temperature", "0")],
+)
 def test_a_value_that_is_none_gets_a_sentence_and_loses_nothing(form, name, text):
     other = next(n for n in SLIDERS if n != name)
     form.type_exact(other, "0.0777")
@@ -110,7 +114,7 @@ def advanced(form):
 
 
 CHANGES = {
-    "final_temperature": 0.1, "estimator": "sampled", "loss": "mse", "normalize_groups": True, "epochs": 77, "learning_rate": 0.05,
+    "final_temperature": 0.1, "estimator": "sampled", "loss": "mse", "normalize_groups": True, "epochs": 77, "stop_when_settled": False, "learning_rate": 0.05,
     "init_keep_prob": 0.8, "max_ratio": 20.0, "refit": False, "mu": 1e-3, "device": "cpu", "seed": 2**53 - 1,
 }  # fmt: skip
 
@@ -118,7 +122,7 @@ CHANGES = {
 def test_every_advanced_field_has_a_widget_and_a_test(advanced):
     assert sorted(CHANGES) == sorted(ADVANCED)
     for name in ADVANCED:
-        assert advanced.widget(settings()[name].label).value == getattr(Config(), name)
+        assert advanced.widget(settings()[name].label).value == getattr(Config(), name) != CHANGES[name]
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -148,13 +152,35 @@ def test_settings_that_do_not_go_together_are_explained(advanced):
     assert not advanced.said("error") and started(advanced) == Config(loss="capped", estimator="sampled")
 
 
+def test_an_emptied_number_gets_a_sentence(advanced):
+    advanced.set("epochs", 90).set("epochs", None)
+    (said,) = advanced.said("error")
+    assert said.startswith("epochs is None") and "between 1 and 1e+06" in said and advanced.button("Start").disabled
+    assert advanced.to("data").title == "Data"
+    assert started(advanced.to("calibrate").set("epochs", 91)) == Config(epochs=91)
+
+
 def test_group_multipliers_reach_the_run(advanced):
-    """AppTest cannot edit cells; the draft is what the editor writes to, and what it shows."""
-    editor = advanced.at.get("arrow_data_frame")
-    assert editor, "the table of groups is there"
-    groups = sorted(set(state.store().problem(advanced.at.session_state["problem"]).groups))
-    shown = advanced.at.dataframe[0].value
-    assert list(shown["group"]) == groups and set(shown["factor"]) == {1.0}
+    groups = sorted(set(uploads.massachusetts().targets["group"]))
+    (editor,) = advanced.at.data_editor
+    assert list(editor.value["group"]) == groups and set(editor.value["factor"]) == {1.0}
+    edits: dict[int, dict[str, float]] = {}
+    for row, factor in ((0, 2.5), (2, 0.0), (0, 4.0), (1, 3.0), (2, 1.0)):  # one after the other; the first is changed again
+        edits[row] = {"factor": factor}
+        advanced.at.session_state[editor.key] = {"edited_rows": edits, "added_rows": [], "deleted_rows": []}
+        advanced.rerun()
+    assert advanced.at.data_editor[0].proto.id == editor.proto.id  # the same editor all along, so that no edit is lost
+    advanced.to("data").to("calibrate")
+    assert list(advanced.at.data_editor[0].value["factor"])[:3] == [4.0, 3.0, 1.0]
+    assert dict(started(advanced).group_multipliers) == {groups[0]: 4.0, groups[1]: 3.0}
+
+
+def test_multipliers_of_another_problem_are_left_at_home(advanced):
+    advanced.at.session_state[advanced.at.data_editor[0].key] = {"edited_rows": {0: {"factor": 2.0}}, "added_rows": [], "deleted_rows": []}
+    advanced.rerun().choose("Advanced settings", False).to("data")
+    _matrix, targets, _households = uploads.small()
+    advanced.upload({**uploads.files("npz"), "targets.csv": targets.assign(group="other").to_csv(index=False).encode()})
+    assert started(advanced.to("calibrate")) == Config()  # a run with a multiplier of an unknown group would fail
 
 
 def test_the_draft_survives_other_pages_and_other_problems(advanced):

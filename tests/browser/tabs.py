@@ -1,0 +1,83 @@
+"""What a person does and sees in a tab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from playwright.sync_api import Page
+from uploads import mime
+
+#: Points of each live picture, by what it shows.
+POINTS = (
+    "Object.fromEntries([...document.querySelectorAll('.live-plot')].map(e => [e.getAttribute('aria-label'), "
+    "Math.max(0, ...(e.data ?? []).map(t => (t.x?._inputArray ?? t.x ?? []).length))]))"
+)
+LOSS = "Loss terms by step"
+VERDICT = "equally weighted households"
+
+
+def settle(page: Page) -> None:
+    """Until the script has run to its end."""
+    page.wait_for_function("document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def upload(page: Page, files: Mapping[str, bytes]) -> None:
+    page.get_by_text("Or upload your own").click()
+    payload = [{"name": name, "mimeType": mime(name), "buffer": content} for name, content in files.items()]
+    page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(payload)  # type: ignore[arg-type]
+    press(page, "Read these files")
+    page.get_by_text("was read as the matrix").wait_for()
+
+
+def to_calibrate(page: Page) -> None:
+    press(page, "Calibrate")
+    page.wait_for_selector("h1:has-text('Calibrate')")
+    page.get_by_role("button", name="Start", exact=True).wait_for()
+    settle(page)
+
+
+def epochs(page: Page, number: int) -> None:
+    """Open the advanced settings, let the run use all its epochs, and type how many; the last is not even confirmed with Enter."""
+    page.get_by_text("Advanced settings").click()
+    field = page.get_by_role("spinbutton", name="Epochs")
+    field.wait_for()
+    settle(page)
+    page.get_by_text("Stop when settled").click()
+    page.get_by_text("Your own settings").wait_for()  # the server has heard of it
+    settle(page)
+    field.fill(str(number))
+
+
+def start(page: Page) -> str:
+    """Start, and the id of the run from the address."""
+    press(page, "Start")
+    return run_id(page)
+
+
+def run_id(page: Page) -> str:
+    return str(page.wait_for_function("new URLSearchParams(location.search).get('run')").json_value())
+
+
+def picture(label: str = LOSS) -> str:
+    """JavaScript for the element of a live picture."""
+    return f"document.querySelector('.live-plot[aria-label=\"{label}\"]')"
+
+
+def points(page: Page) -> dict[str, int]:
+    return dict(page.evaluate(POINTS))
+
+
+def wait_for_points(page: Page, more_than: int) -> None:
+    """Until the curve of the loss has more points than that."""
+    page.wait_for_function(f"({POINTS})['{LOSS}'] > {more_than}")
+
+
+def download(page: Page, name: str) -> bytes:
+    with page.expect_download() as caught:
+        page.get_by_role("button", name=re.compile(re.escape(name))).click()
+    return caught.value.path().read_bytes()
