@@ -13,7 +13,6 @@ Estimators in Survey Sampling; Guggemos & Tille (2010) for the soft targets.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +30,9 @@ from l0engine.calibration.system import ScaledSystem
 DENSE_TARGETS = 4000
 #: The exponent stays below this; a weight never grows by more than a factor e^50.
 LARGEST_EXPONENT = 50.0
-NEWTON_STEPS = 60
+NEWTON_STEPS = 100
+#: Iterations of conjugate gradients that a factor of an earlier curvature gets before a new one is made.
+PATIENCE = 12
 #: A refitted weight below this share of its base weight is dropped: it moves no total, and would count as kept.
 NEGLIGIBLE = 1e-6
 #: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
@@ -158,11 +159,11 @@ class _Dual:
 
 def _newton(dual: _Dual, theta: np.ndarray, tau: float, tolerance: float) -> np.ndarray:
     """Minimise f from theta by Newton steps with exact line search."""
-    enough = tolerance * float(dual.start.sum())
+    enough, system = tolerance * float(dual.start.sum()), _NewtonSystem(dual)
     for _ in range(NEWTON_STEPS):
         w, curvature = dual.primal(dual.at @ theta)
         gradient = dual.a @ w - dual.b + tau * theta
-        direction = -_solve(dual, curvature, tau, gradient)
+        direction = -system.solve(curvature, tau, gradient)
         if -(gradient @ direction) <= enough:
             break
         theta = theta + _line_search(dual, theta, direction, tau) * direction
@@ -183,17 +184,44 @@ def _line_search(dual: _Dual, theta: np.ndarray, direction: np.ndarray, tau: flo
     return float(brentq(slope, 0.0, top, xtol=1e-3)) if slope(top) > 0 else top
 
 
-def _solve(dual: _Dual, curvature: np.ndarray, tau: float, gradient: np.ndarray) -> np.ndarray:
-    """``(A diag(curvature) A' + tau I)^-1 gradient``."""
-    q = len(gradient)
-    if q <= DENSE_TARGETS:
-        h = (dual.a @ sp.diags_array(curvature) @ dual.at).toarray()
-        h[np.diag_indices(q)] += tau
-        with contextlib.suppress(np.linalg.LinAlgError):  # not numerically definite: conjugate gradients get as far as rounding lets them
-            factor = cho_factor(h, overwrite_a=True, check_finite=False)
-            return np.asarray(cho_solve(factor, gradient, check_finite=False))
-    diagonal = dual.squares @ curvature + tau
-    operator: Any = LinearOperator((q, q), matvec=lambda v: dual.a @ (curvature * (dual.at @ v)) + tau * v, dtype=np.float64)
-    inverse: Any = LinearOperator((q, q), matvec=lambda v: v / diagonal, dtype=np.float64)
-    solution, _ = cg(operator, gradient, rtol=1e-3, maxiter=200, M=inverse)
-    return np.asarray(solution)
+class _NewtonSystem:
+    """``(A diag(curvature) A' + tau I)^-1 gradient`` for one curvature after the other.
+
+    Up to `DENSE_TARGETS` targets by Cholesky factor, which then serves as preconditioner of rough conjugate gradients for the
+    curvatures that follow, until it no longer helps; beyond, by conjugate gradients preconditioned with the diagonal.
+    """
+
+    def __init__(self, dual: _Dual) -> None:
+        self._dual = dual
+        self._factor: Any = None
+
+    def solve(self, curvature: np.ndarray, tau: float, gradient: np.ndarray) -> np.ndarray:
+        if len(gradient) > DENSE_TARGETS:
+            return self._by_diagonal(curvature, tau, gradient)
+        if self._factor is not None:
+            solution, failed = self._conjugate(curvature, tau, gradient, self._by_factor, rtol=0.1, maxiter=PATIENCE)
+            if not failed:
+                return solution
+        h = (self._dual.a @ sp.diags_array(curvature) @ self._dual.at).toarray()
+        h[np.diag_indices_from(h)] += tau
+        try:
+            self._factor = cho_factor(h, overwrite_a=True, check_finite=False)
+        except np.linalg.LinAlgError:  # not numerically definite: get as far as rounding lets us
+            return self._by_diagonal(curvature, tau, gradient)
+        return self._by_factor(gradient)
+
+    def _by_factor(self, v: np.ndarray) -> np.ndarray:
+        return np.asarray(cho_solve(self._factor, v, check_finite=False))
+
+    def _by_diagonal(self, curvature: np.ndarray, tau: float, gradient: np.ndarray) -> np.ndarray:
+        diagonal = self._dual.squares @ curvature + tau
+        return self._conjugate(curvature, tau, gradient, lambda v: v / diagonal, rtol=1e-3, maxiter=200)[0]
+
+    def _conjugate(
+        self, curvature: np.ndarray, tau: float, gradient: np.ndarray, precondition: Any, *, rtol: float, maxiter: int
+    ) -> tuple[np.ndarray, bool]:
+        a, at, shape = self._dual.a, self._dual.at, (len(gradient), len(gradient))
+        operator: Any = LinearOperator(shape, matvec=lambda v: a @ (curvature * (at @ v)) + tau * v, dtype=np.float64)
+        inverse: Any = LinearOperator(shape, matvec=precondition, dtype=np.float64)
+        solution, failed = cg(operator, gradient, rtol=rtol, maxiter=maxiter, M=inverse)
+        return np.asarray(solution), bool(failed)
