@@ -108,9 +108,9 @@ class HardConcreteDistribution:
     def moments(self, log_alpha: Tensor) -> Moments:
         """Mean and variance with their derivatives, not tracked by autograd; one table look-up for all four."""
         table, per_unit = _moment_table(self).to(log_alpha), _CELLS / (2 * LOG_ALPHA_BOUND)
-        position = (_bounded(log_alpha.detach()) + LOG_ALPHA_BOUND) * per_unit
+        position = _bounded(log_alpha.detach()).add_(LOG_ALPHA_BOUND).mul_(per_unit)
         nearest = position.round()
-        offset = (position - nearest) / per_unit
+        offset = position.sub_(nearest).div_(per_unit)
         node = nearest.int().clamp_(0, _CELLS).flatten()  # NaN turns into any integer
         mean, mean_1, mean_2, var, var_1, var_2 = (column.index_select(0, node).view_as(offset) for column in table)
         return Moments(

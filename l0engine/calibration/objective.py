@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import sparse as sp
 from torch import Tensor
 
 from l0engine.calibration.config import Config
@@ -51,11 +52,11 @@ class Objective:
         self._target = _float32(system.target, device)
         self._importance = _float32(system.importance / self.unit, device)
         self._relative = _float32(system.relative, device)
-        squares = columns.copy()
-        squares.data = squares.data.astype(np.float64) ** 2
+        squares = sp.csc_array((columns.data * columns.data, columns.indices, columns.indptr), shape=columns.shape)
         self._square = _float32(squares.T @ (system.importance / self.unit), device)
         lambda_l0 = config.lambda_l0 if self._estimator.gated else 0.0
         self._lambda_l0, self._lambda_l2 = lambda_l0 / self.unit, config.lambda_l2 / self.unit
+        self._spread = self._square + self._lambda_l2  # what a unit of gate variance costs, for each squared weight
 
     def gradient(self, parameters: Tensor, dist: HardConcreteDistribution, step: int, out: Tensor) -> Forward:
         """Write the gradient with respect to `parameters` into `out`, both of shape (2, n_alive); what it went through."""
@@ -63,12 +64,14 @@ class Objective:
         w = torch.exp(log_weight)
         gates = self._estimator.gates(log_alpha, dist, self._config.seed, step)
         residual = self._map.matvec(w * gates.mean) - self._target
-        pull = w * self._map.rmatvec(self._importance * self._loss.derivative(residual))
+        pull = self._map.rmatvec(self._importance * self._loss.derivative(residual)).mul_(w)
         square, pi = w * w, dist.p_active(log_alpha)
-        spread = self._square + self._lambda_l2
-        out[0] = pull * gates.mean + 2 * square * (self._lambda_l2 * gates.mean * gates.mean + spread * gates.variance)
-        out[1] = pull * gates.mean_slope + self._lambda_l0 * pi * (1 - pi)
-        out[1] += square * (2 * self._lambda_l2 * gates.mean * gates.mean_slope + spread * gates.variance_slope)
+        spread, squeeze = square * self._spread, square * gates.mean
+        by_weight, by_gate = out
+        torch.mul(pull, gates.mean, out=by_weight).addcmul_(spread, gates.variance, value=2)
+        by_weight.addcmul_(squeeze, gates.mean, value=2 * self._lambda_l2)
+        torch.mul(pull, gates.mean_slope, out=by_gate).addcmul_(spread, gates.variance_slope)
+        by_gate.addcmul_(squeeze, gates.mean_slope, value=2 * self._lambda_l2).addcmul_(pi, 1 - pi, value=self._lambda_l0)
         return Forward(square, gates, residual, pi)
 
     def terms(self, forward: Forward) -> Terms:

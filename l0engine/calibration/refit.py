@@ -205,13 +205,14 @@ class _NewtonSystem:
         h = (self._dual.a @ sp.diags_array(curvature) @ self._dual.at).toarray()
         h[np.diag_indices_from(h)] += tau
         try:
-            self._factor = cho_factor(h, overwrite_a=True, check_finite=False)
+            factor, lower = cho_factor(h, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError:  # not numerically definite: get as far as rounding lets us
             return self._by_diagonal(curvature, tau, gradient)
-        return self._by_factor(gradient)
+        self._factor = (factor.astype(np.float32), lower)  # half the bytes to stream in each iteration that it preconditions
+        return np.asarray(cho_solve((factor, lower), gradient, check_finite=False))
 
     def _by_factor(self, v: np.ndarray) -> np.ndarray:
-        return np.asarray(cho_solve(self._factor, v, check_finite=False))
+        return np.asarray(cho_solve(self._factor, v.astype(np.float32), check_finite=False), np.float64)
 
     def _by_diagonal(self, curvature: np.ndarray, tau: float, gradient: np.ndarray) -> np.ndarray:
         diagonal = self._dual.squares @ curvature + tau

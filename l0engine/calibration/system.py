@@ -57,11 +57,12 @@ class ScaledSystem:
         loss = LOSSES[config.loss]
         scales = loss.scales(problem)[use]
         rows = problem.matrix if use.all() else problem.matrix[use]
-        scaled = sp.csr_array((rows.data / np.repeat(scales, np.diff(rows.indptr)), rows.indices, rows.indptr), shape=rows.shape)
+        divisor = np.repeat(scales.astype(rows.dtype), np.diff(rows.indptr))
+        scaled = sp.csr_array((rows.data / divisor, rows.indices, rows.indptr), shape=rows.shape)
         return cls(
             loss=loss,
             use=use,
-            matrix=scaled.astype(problem.matrix.dtype).tocsc(),
+            matrix=scaled.tocsc(),
             target=problem.values[use] / scales,
             importance=importance(problem, config, use)[use],
             relative=scales / problem.scales[use],

@@ -72,6 +72,7 @@ class Trainer:
         self._finite, self._settled = True, np.asarray(resume.settled)
         self._may_settle = config.stop_when_settled and config.final_temperature is None
         self._terms: Terms | None = None
+        self._stands_still = False
 
     def ended(self, should_stop: Callable[[], bool]) -> Ended | None:
         """Why the training is over, or None to go on."""
@@ -80,7 +81,7 @@ class Trainer:
             return Ended(Status.DIVERGED, f"The loss was no longer a finite number at step {self.step}: {remedy}.")
         if self.step >= self._config.epochs:
             return Ended(Status.STEP_LIMIT, "")
-        if self._may_settle and self.step - self._settled[0] >= SETTLED_STEPS:
+        if self._stands_still and self._may_settle:
             return Ended(Status.CONVERGED, f"Settled after {self.step:,} of {self._config.epochs:,} epochs.")
         if should_stop():
             return Ended(Status.STOPPED, f"Stopped after {self.step:,} of {self._config.epochs:,} epochs.")
@@ -141,10 +142,12 @@ class Trainer:
         return out
 
     def _settle(self, kept: int, loss: float) -> None:
-        """Remember since which step neither the kept households nor the loss have moved."""
-        _, kept_then, loss_then = self._settled
-        if kept != kept_then or abs(loss - loss_then) > SETTLED_LOSS * abs(loss_then):
+        """Remember since which step neither the kept households nor the loss have moved, and whether that is long enough."""
+        since, kept_then, loss_then = self._settled
+        moved = kept != kept_then or abs(loss - loss_then) > SETTLED_LOSS * abs(loss_then)
+        if moved:
             self._settled = np.array([self.step, kept, loss])
+        self._stands_still = not moved and self.step - since >= SETTLED_STEPS
 
     def _due(self, step: int) -> bool:
         return step % self._every == 0 or step == self._config.epochs

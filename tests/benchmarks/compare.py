@@ -107,7 +107,7 @@ def main() -> None:
     for method, repeat in (("l0engine", a.repeat), ("l0-python", 1)):
         runs = []
         for _ in range(repeat):
-            environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}  # for both: threads that wait leave the core to others
+            environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}  # for both, as the workers have it
             command = [sys.executable, __file__, a.problem, "--epochs", str(epochs), "--method", method]
             runs.append(
                 json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.splitlines()[-1])

@@ -23,9 +23,9 @@ from l0engine.runs.supervisor import Supervisor
 
 SHORT = Config(epochs=200, lambda_l0=1e-4)
 #: Far more steps than any test waits for.
-ENDLESS = Config(epochs=60_000, lambda_l0=1e-4)
+ENDLESS = Config(epochs=60_000, lambda_l0=1e-4, stop_when_settled=False)
 #: Long enough to be paused on the way, short enough to be run twice.
-MEDIUM = Config(epochs=3_000, lambda_l0=1e-4)
+MEDIUM = Config(epochs=3_000, lambda_l0=1e-4, stop_when_settled=False)
 
 
 @pytest.fixture(scope="module")
