@@ -37,7 +37,7 @@ def test_the_real_default_is_the_united_states(visit, monkeypatch):
     targets = pd.read_csv(uploads.SAMPLES / "us" / "targets.csv")
     assert page.metrics["Targets"] == f"{len(targets):,}" == "2,413" and page.metrics["Households"] == "200,576"
     assert page.at.button(key="sample_us").label == "Chosen"
-    unreachable = page.expander("unreachable")
+    unreachable = page.expander("Unreachable")
     assert f"**{(targets['support'] == 0).sum()}**" in unreachable.label
     assert not unreachable.button_group  # nothing to choose: they cannot be met
 
@@ -121,11 +121,11 @@ def test_what_is_left_out_in_the_preflight_reaches_the_run(visit):
     assert thin and negative and left < 35  # the sample shows something
     page = visit()
     assert page.button("Calibrate").help == "To 35 targets."
-    assert page.expander("thinly supported").label.endswith("kept") and f"**{thin}**" in page.expander("thinly supported").label
+    assert page.expander("Thinly supported").label.endswith("kept") and f"**{thin}**" in page.expander("Thinly supported").label
     page.at.button_group(key="exclude_thin").set_value("Leave out").run()
     page.check()
     assert page.button("Calibrate").help == f"To {35 - thin} targets."
-    assert page.expander("thinly supported").label.endswith("left out")
+    assert page.expander("Thinly supported").label.endswith("left out")
     page.at.button_group(key="exclude_negative").set_value("Leave out").run()
     assert page.check().button("Calibrate").help == f"To {left} targets."
     page.to("calibrate")
@@ -141,7 +141,7 @@ def test_what_is_left_out_in_the_preflight_reaches_the_run(visit):
 def test_the_tables_of_the_preflight_name_the_targets(visit):
     plain = uploads.massachusetts()
     thin = plain.targets["target"][(plain.matrix != 0).sum(axis=1) < 5]
-    table = visit().expander("thinly supported").dataframe[0].value
+    table = visit().expander("Thinly supported").dataframe[0].value
     assert list(table["target"]) == list(thin)
 
 
