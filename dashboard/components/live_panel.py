@@ -100,7 +100,7 @@ def _figures(snapshots: Sequence[Snapshot]) -> None:
         ),
     )
     for cell, (label, help_, words, values) in zip(cells, lines, strict=False):
-        cell.metric(label, words(values[-1]) if values else "–", help=help_, chart_data=values or [0.0], chart_type="line")
+        cell.metric(label, words(values[-1]) if values else "–", help=help_)
     speed, left, done, text = None, "–", 0.0, "Starting the worker; the first step comes within a few seconds."
     if snapshots:
         last, first = snapshots[-1], snapshots[max(0, len(snapshots) - 10)]

@@ -36,18 +36,31 @@ const draw = element => plotly().then(P => {
     layout[axis] = {...layout[axis], uirevision: element.drawn, ...(element.zoom[axis] && {range: element.zoom[axis], autorange: false})};
   return P.react(element, element.figure.data, layout, element.config);
 });
+// One picture at a time, when the page has nothing better to do, and only where it can be seen: a tick must not block the page.
+const drawSoon = element => {
+  if (element.waiting || element.visible === false) return;
+  element.waiting = true;
+  (window.requestIdleCallback ?? setTimeout)(() => {
+    element.waiting = false;
+    draw(element).then(() => { if (!element.followed) { element.followed = true; follow(element); } });
+  }, {timeout: 1000});
+};
+const seen = new IntersectionObserver(entries => entries.forEach(({target, isIntersecting}) => {
+  target.visible = isIntersecting;
+  if (isIntersecting) drawSoon(target);
+}), {rootMargin: '200px'});
 export default function ({data, parentElement}) {
   let element = parentElement.querySelector('.live-plot');
-  const fresh = !element;
-  if (fresh) {
+  if (!element) {
     element = Object.assign(document.createElement('div'), {className: 'live-plot', zoom: {}});
     element.setAttribute('role', 'img');
     parentElement.appendChild(element);
+    seen.observe(element);
   }
   element.setAttribute('aria-label', data.alt);
   Object.assign(element, {figure: JSON.parse(data.figure), config: JSON.parse(data.config)});
   element.style.height = element.figure.layout.height + 'px';
-  draw(element).then(() => fresh && follow(element));
+  drawSoon(element);
 }
 """
 

@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     faulthandler.enable()
     if sys.platform != "win32":
-        os.nice(10)  # the server, and the person at the machine, come first
+        os.nice(19)  # the server, and the person at the machine, come first
     try:
         store = Store(given.home)
         run = store.begin(given.run, os.getpid())
