@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.preflight import Finding, preflight
 from l0engine.calibration.preflight import in_use as preflight_in_use
 from l0engine.calibration.problem import Problem
-from l0engine.errors import L0Error
+from l0engine.errors import L0Error, ProblemError
 from l0engine.io import load_guarded, load_problem, recognise_uploads
 from l0engine.runs.records import ProblemRecord, RunRecord, RunResult
 from l0engine.runs.store import Store
@@ -98,7 +98,7 @@ def open_problem(sha: str) -> None:
     _choose_problem(store().problem_record(sha).sha)
 
 
-def open_upload(files: Mapping[str, bytes]) -> tuple[str, ...]:
+def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
     """Parse uploaded files in a guarded child process and make them the current problem.
 
     Returns
@@ -111,12 +111,16 @@ def open_upload(files: Mapping[str, bytes]) -> tuple[str, ...]:
     ProblemError
         A sentence that names file, place and remedy; the current problem stays as it was.
     """
+    names = [name for name, _ in files]
+    if len(set(names)) < len(names):
+        twice = Path(next(n for n in names if names.count(n) > 1)).name
+        raise ProblemError(f"Two of the files are named '{twice}': rename or remove one.")
     with tempfile.TemporaryDirectory() as scratch:
         raw, parsed = Path(scratch, "raw"), Path(scratch, "parsed")
         raw.mkdir()
-        recognised = recognise_uploads(files, raw)
+        recognised = recognise_uploads(dict(files), raw)
         load_guarded(raw, parsed)
-        title = ", ".join(Path(name).name for name in files)
+        title = ", ".join(Path(name).name for name in names)
         record = store().adopt_problem(parsed, title if len(title) <= 60 else title[:59] + "…")
     _choose_problem(record.sha)
     return tuple(f"'{r.name}' was read as the {r.role}." for r in recognised)

@@ -38,7 +38,7 @@ with st.expander("Or upload your own", icon=":material/upload_file:", expanded=s
     ):
         try:
             with st.spinner("Reading, in a process of its own …"):
-                understood = state.open_upload({f.name: f.getvalue() for f in files})
+                understood = state.open_upload([(f.name, f.getvalue()) for f in files])
             st.session_state.read_as = understood
             st.rerun()
         except L0Error as error:

@@ -49,7 +49,7 @@ def l0_python(m, y, base, lambda_l0, lambda_l2, epochs):
     """Seconds of the fit, weights, and no parts."""
     from l0.calibration import SparseCalibrationWeights
 
-    model = SparseCalibrationWeights(n_features=m.shape[1], beta=0.35, init_keep_prob=0.5, init_weights=base, seed=0)
+    model = SparseCalibrationWeights(n_features=m.shape[1], init_weights=base, seed=0)
     started = time.perf_counter()
     model.fit(sp.csr_matrix(m), y, lambda_l0=lambda_l0, lr=0.15, epochs=epochs, loss_type="relative")
     seconds = time.perf_counter() - started

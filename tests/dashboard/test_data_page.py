@@ -113,6 +113,15 @@ def test_a_bad_upload_gets_one_sentence_and_changes_nothing(visit, case):
     assert page.metrics["Households"] == str(len(uploads.small().households)) and not page.said("error")
 
 
+def test_two_uploads_of_one_name_are_refused_and_not_dropped(visit):
+    page = visit()
+    (name, content), *others = uploads.files("npz").items()
+    twice = [(name, content, "application/octet-stream")] * 2
+    page.at.file_uploader[0].set_value([*twice, *((n, c, "text/csv") for n, c in others)]).run()
+    page.check().press("Read these files")
+    assert page.said("error")[0].startswith(f"Two of the files are named '{name}': rename or remove one.")
+
+
 def test_what_is_left_out_in_the_preflight_reaches_the_run(visit):
     plain = uploads.massachusetts()
     support = (plain.matrix != 0).sum(axis=1)
