@@ -113,7 +113,7 @@ class Supervisor:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env={**os.environ, **_threads(self._slots)},
+                    env={**os.environ, **worker_environment(self._slots)},
                     start_new_session=True,
                 )
         except OSError as error:
@@ -125,11 +125,21 @@ class Supervisor:
         self._store.spawned(run.id, child.pid)
 
 
-def _threads(slots: int) -> dict[str, str]:
+#: Threads that wait must sleep: spinning ones take the cores from the pages, and from each other when runs share them.
+#: Memory once got is kept, up to 4 GB: a fit allocates the same large arrays over and over.
+_CALM = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MALLOC_TRIM_THRESHOLD_": "4000000000",
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+}
+
+
+def worker_environment(slots: int) -> dict[str, str]:
+    """What a worker process gets on top of the server's environment: its threads, the same for every run, and how they wait."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     count = str(max(1, cores // slots))
-    # Threads that wait must sleep: spinning ones take the cores from the pages, and from each other when runs share them.
-    return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, **_CALM}
 
 
 def _is_worker(pid: int, run_id: str) -> bool:

@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse as sp
 
+from l0engine.runs.supervisor import worker_environment
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -30,7 +32,7 @@ def us_problem():
 
     p = load_problem(ROOT / "sample_data" / "us")
     rows = p.support >= 5
-    return sp.csr_array(p.matrix[rows]), p.values[rows], np.array(p.base_weights), 1e-3, 1.2e-11
+    return sp.csr_array(p.matrix[rows]), p.values[rows], np.array(p.base_weights), 1e-3, 1.6e-11
 
 
 def readme_problem():
@@ -107,7 +109,7 @@ def main() -> None:
     for method, repeat in (("l0engine", a.repeat), ("l0-python", 1)):
         runs = []
         for _ in range(repeat):
-            environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}  # for both, as the workers have it
+            environment = os.environ | worker_environment(slots=1)  # for both
             command = [sys.executable, __file__, a.problem, "--epochs", str(epochs), "--method", method]
             runs.append(
                 json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.splitlines()[-1])
