@@ -121,7 +121,7 @@ def product(map_: LinearMap, weights: Tensor) -> Tensor:
 def _torch_csr(m: Any, device: torch.device) -> Tensor:
     m = sp.csr_array(m)
     index = np.int32 if max(m.nnz, *m.shape) < 2**31 else np.int64
-    pointers, columns = torch.from_numpy(m.indptr.astype(index)), torch.from_numpy(m.indices.astype(index))
+    pointers, columns = (torch.from_numpy(i.astype(index, copy=False)) for i in (m.indptr, m.indices))
     with warnings.catch_warnings():  # torch calls its CSR tensors beta; the shared tests hold them to SciPy's products
         warnings.filterwarnings("ignore", message="Sparse")
         return torch.sparse_csr_tensor(pointers, columns, torch.from_numpy(m.data), size=m.shape, check_invariants=False).to(device)

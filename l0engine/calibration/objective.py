@@ -53,7 +53,7 @@ class Objective:
         self._importance = _float32(system.importance / self.unit, device)
         self._relative = _float32(system.relative, device)
         squares = sp.csc_array((columns.data * columns.data, columns.indices, columns.indptr), shape=columns.shape)
-        self._square = _float32(squares.T @ (system.importance / self.unit), device)
+        self._square = _float32(squares.T @ (system.importance / self.unit).astype(columns.dtype), device)
         lambda_l0 = config.lambda_l0 if self._estimator.gated else 0.0
         self._lambda_l0, self._lambda_l2 = lambda_l0 / self.unit, config.lambda_l2 / self.unit
         self._spread = self._square + self._lambda_l2  # what a unit of gate variance costs, for each squared weight
