@@ -24,7 +24,7 @@ from l0engine.schedules import geometric
 #: Every so many steps dead households are looked for, and dropped where at least this share would go.
 COMPACT_EVERY, COMPACT_SHARE = 25, 0.2
 #: A household whose gate is open with less than this probability is dead; see `dead_below`.
-DEAD = 0.1
+DEAD = 0.2
 #: Snapshots of a whole run, and steps of an annealed temperature.
 SNAPSHOTS = 100
 #: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
@@ -36,8 +36,8 @@ STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
 
 
 def dead_below(init_keep_prob: float) -> float:
-    """The keep probability below which a household is dropped for good: `DEAD`, or a fifth of what it started from, if that is less."""
-    return min(DEAD, init_keep_prob / 5)
+    """The keep probability below which a household is dropped for good: `DEAD`, or two fifths of where it started, if that is less."""
+    return min(DEAD, 0.4 * init_keep_prob)
 
 
 class Ended(NamedTuple):
