@@ -110,8 +110,10 @@ class Trainer:
         weights = gate * torch.exp(self._parameters[0])
         errors = self._objective.relative_errors(weights).abs()
         self._finite = all(map(np.isfinite, terms)) and bool(torch.isfinite(errors).all())
-        n, between = self._system.matrix.shape[1], gate[(gate > 0) & (gate < 1)].cpu().numpy()
-        kept = int((weights > 0).sum())
+        n, kept, opened = self._system.matrix.shape[1], int((weights > 0).sum()), int((gate >= 1).sum())
+        counts = torch.histc(gate, len(GATE_BINS) - 1, 0.0, 1.0).long()
+        counts[0] -= int((gate <= 0).sum())
+        counts[-1] -= opened
         self._settle(kept, sum(terms))
         return Snapshot(
             step=self.step,
@@ -123,8 +125,8 @@ class Trainer:
             temperature=dist.beta,
             kept=kept,
             gate_zero=1 - kept / n,
-            gate_one=int((gate >= 1).sum()) / n,
-            gate_counts=tuple(int(c) for c in np.histogram(between, GATE_BINS)[0]),
+            gate_one=opened / n,
+            gate_counts=tuple(counts.tolist()),
             error_quantiles=tuple(float(q) for q in np.quantile(errors.cpu().numpy(), ERROR_QUANTILES)),
             ess=effective_sample_size(weights.cpu().numpy()),
         )
@@ -191,4 +193,6 @@ class Trainer:
         """Drop the columns of dead households where enough would go to pay for it."""
         live = self._dist(self.step).p_active(self._parameters[1]) >= dead_below(self._config.init_keep_prob)
         if int(live.sum()) <= (1 - COMPACT_SHARE) * len(self._alive) and bool(live.any()):
-            self._load(self._alive[live.cpu().numpy()], *(t[:, live] for t in self._tensors()))
+            tensors = [t[:, live] for t in self._tensors()]
+            del self._objective  # its memory serves the smaller one
+            self._load(self._alive[live.cpu().numpy()], *tensors)
