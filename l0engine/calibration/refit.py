@@ -13,7 +13,6 @@ Estimators in Survey Sampling; Guggemos & Tille (2010) for the soft targets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -106,39 +105,11 @@ def rake(a: sp.csr_array, b: np.ndarray, start: np.ndarray, mu: float, *, upper:
     -------
     ndarray of float64, shape (n_kept,)
     """
-    return rake_path(a, b, start, [mu], upper=upper)[0][0]
-
-
-def rake_path(
-    a: sp.csr_array,
-    b: np.ndarray,
-    start: np.ndarray,
-    mus: Sequence[float],
-    *,
-    upper: np.ndarray | None = None,
-    theta: np.ndarray | None = None,
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """As `rake`, for several falling `mus`, each the warm start of the next.
-
-    Parameters
-    ----------
-    theta : ndarray of float64, shape (n_targets,), optional
-        Dual solution of a neighbouring problem with the same targets, to start from.
-
-    Returns
-    -------
-    list of ndarray, ndarray
-        The weights for each mu, and the dual solution at the last.
-    """
-    dual, out = _Dual(a, b, start, upper), []
-    if theta is None:
-        theta = np.zeros(a.shape[0])
-        if mus[0] < WARM:
-            theta = _newton(dual, theta, WARM * dual.scale, LOOSE)
-    for mu in mus:
-        theta = _newton(dual, theta, mu * dual.scale, TOLERANCE)
-        out.append(dual.primal(dual.at @ theta)[0])
-    return out, theta
+    dual, theta = _Dual(a, b, start, upper), np.zeros(a.shape[0])
+    if mu < WARM:
+        theta = _newton(dual, theta, WARM * dual.scale, LOOSE)
+    theta = _newton(dual, theta, mu * dual.scale, TOLERANCE)
+    return dual.primal(dual.at @ theta)[0]
 
 
 class _Dual:
