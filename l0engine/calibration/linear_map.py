@@ -41,8 +41,8 @@ class DenseMap:
 class TorchCSRMap:
     """torch CSR tensors of the matrix and of its stored transpose; CUDA, and the CPU where torch has MKL."""
 
-    def __init__(self, matrix: sp.csc_array, device: torch.device) -> None:
-        self._matrix = _torch_csr(matrix.tocsr(), device)
+    def __init__(self, matrix: sp.csc_array, device: torch.device, rows: sp.csr_array | None = None) -> None:
+        self._matrix = _torch_csr(matrix.tocsr() if rows is None else rows, device)
         self._transpose = _torch_csr(matrix.T, device)
 
     def matvec(self, weights: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def has_mkl() -> bool:
     return bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
 
 
-def linear_map(matrix: sp.csc_array, device: torch.device) -> LinearMap:
+def linear_map(matrix: sp.csc_array, device: torch.device, rows: sp.csr_array | None = None) -> LinearMap:
     """The fastest products for a matrix on a device.
 
     Parameters
@@ -93,12 +93,14 @@ def linear_map(matrix: sp.csc_array, device: torch.device) -> LinearMap:
     matrix : csc_array, shape (n_targets, n_households)
         Columns are what a fit drops, so it comes by columns.
     device : torch.device
+    rows : csr_array, optional
+        The same matrix by rows, where it is at hand.
     """
     m = matrix if matrix.dtype == np.float32 else matrix.astype(np.float32)
     if m.nnz > DENSE_FROM * m.shape[0] * m.shape[1]:
         return DenseMap(m, device)
     if device.type == "cuda" or (device.type == "cpu" and has_mkl()):
-        return TorchCSRMap(m, device)
+        return TorchCSRMap(m, device, rows if m is matrix else None)
     return ScipyMap(m, device) if device.type == "cpu" else GatherMap(m, device)
 
 
@@ -121,7 +123,8 @@ def product(map_: LinearMap, weights: Tensor) -> Tensor:
 def _torch_csr(m: Any, device: torch.device) -> Tensor:
     m = sp.csr_array(m)
     index = np.int32 if max(m.nnz, *m.shape) < 2**31 else np.int64
-    pointers, columns = (torch.from_numpy(i.astype(index, copy=False)) for i in (m.indptr, m.indices))
-    with warnings.catch_warnings():  # torch calls its CSR tensors beta; the shared tests hold them to SciPy's products
-        warnings.filterwarnings("ignore", message="Sparse")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse")  # torch calls its CSR tensors beta; the tests hold them to SciPy's products
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nothing here writes
+        pointers, columns = (torch.from_numpy(i.astype(index, copy=False)) for i in (m.indptr, m.indices))
         return torch.sparse_csr_tensor(pointers, columns, torch.from_numpy(m.data), size=m.shape, check_invariants=False).to(device)

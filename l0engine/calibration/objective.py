@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy import sparse as sp
 from torch import Tensor
 
 from l0engine.calibration.config import Config
@@ -45,15 +44,13 @@ class Objective:
     """
 
     def __init__(self, system: ScaledSystem, config: Config, alive: np.ndarray, device: torch.device) -> None:
-        columns = system.columns(alive)
         self.unit = max(1.0, float(np.abs(system.target).max()) / LARGEST_TARGET) ** 2
         self._config, self._loss, self._estimator = config, system.loss, ESTIMATORS[config.estimator]
-        self._map = linear_map(columns, device)
+        self._map = linear_map(system.columns(alive), device, system.rows if len(alive) == system.rows.shape[1] else None)
         self._target = _float32(system.target, device)
         self._importance = _float32(system.importance / self.unit, device)
         self._relative = _float32(system.relative, device)
-        squares = sp.csc_array((columns.data * columns.data, columns.indices, columns.indptr), shape=columns.shape)
-        self._square = _float32(squares.T @ (system.importance / self.unit).astype(columns.dtype), device)
+        self._square = _float32(system.squares[alive] / self.unit, device)
         lambda_l0 = config.lambda_l0 if self._estimator.gated else 0.0
         self._lambda_l0, self._lambda_l2 = lambda_l0 / self.unit, config.lambda_l2 / self.unit
         self._spread = self._square + self._lambda_l2  # what a unit of gate variance costs, for each squared weight

@@ -13,25 +13,27 @@ Estimators in Survey Sampling; Guggemos & Tille (2010) for the soft targets.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from scipy import sparse as sp
-from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
+from torch import Tensor
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.system import ScaledSystem
 
-#: Up to this many targets the Newton system is a dense Cholesky factor; beyond, conjugate gradients without a matrix.
+#: Up to this many targets the Newton system is factored; beyond, nothing is as large as its square.
 DENSE_TARGETS = 4000
 #: The exponent stays below this; a weight never grows by more than a factor e^50.
 LARGEST_EXPONENT = 50.0
 NEWTON_STEPS = 100
 #: Iterations of conjugate gradients that a factor of an earlier curvature gets before a new one is made.
 PATIENCE = 12
+#: They end when the residual has shrunk to this share.
+ROUGH = 0.1
 #: A refitted weight below this share of its base weight is dropped: it moves no total, and would count as kept.
 NEGLIGIBLE = 1e-6
 #: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
@@ -158,32 +160,38 @@ def _line_search(dual: _Dual, theta: np.ndarray, direction: np.ndarray, tau: flo
 class _NewtonSystem:
     """``(A diag(curvature) A' + tau I)^-1 gradient`` for one curvature after the other.
 
-    Up to `DENSE_TARGETS` targets by Cholesky factor, which then serves as preconditioner of rough conjugate gradients for the
-    curvatures that follow, until it no longer helps; beyond, by conjugate gradients preconditioned with the diagonal.
+    By rough conjugate gradients. Up to `DENSE_TARGETS` targets their preconditioner is a Cholesky factor, of an earlier
+    curvature as long as that helps, in single precision where that is enough; beyond, it is the diagonal.
     """
 
     def __init__(self, dual: _Dual) -> None:
         self._dual = dual
-        self._factor: Any = None
+        self._factor: Tensor | None = None
 
     def solve(self, curvature: np.ndarray, tau: float, gradient: np.ndarray) -> np.ndarray:
         if len(gradient) > DENSE_TARGETS:
             return self._by_diagonal(curvature, tau, gradient)
-        if self._factor is not None:
-            solution, failed = self._conjugate(curvature, tau, gradient, self._by_factor, rtol=0.1, maxiter=PATIENCE)
-            if not failed:
-                return solution
-        h = (self._dual.a @ sp.diags_array(curvature) @ self._dual.at).toarray()
-        h[np.diag_indices_from(h)] += tau
-        try:
-            factor, lower = cho_factor(h, overwrite_a=True, check_finite=False)
-        except np.linalg.LinAlgError:  # not numerically definite: get as far as rounding lets us
-            return self._by_diagonal(curvature, tau, gradient)
-        self._factor = (factor.astype(np.float32), lower)  # half the bytes to stream in each iteration that it preconditions
-        return np.asarray(cho_solve((factor, lower), gradient, check_finite=False))
+        for dtype in (None, torch.float32, torch.float64):
+            if dtype is not None:
+                self._factor = self._cholesky(curvature, tau, dtype)
+            if self._factor is not None:
+                solution, failed = self._conjugate(curvature, tau, gradient, self._by_factor, rtol=ROUGH, maxiter=PATIENCE)
+                if not failed:
+                    return solution
+        return self._by_diagonal(curvature, tau, gradient)  # numerically not definite: get as far as rounding lets us
+
+    def _cholesky(self, curvature: np.ndarray, tau: float, dtype: torch.dtype) -> Tensor | None:
+        """Factor of the system with its diagonal scaled to 1; None where it is not definite in this precision."""
+        h = torch.from_numpy((self._dual.a @ sp.diags_array(curvature) @ self._dual.at).toarray())
+        h.diagonal().add_(tau)
+        self._scale = h.diagonal().rsqrt()
+        factor, failed = torch.linalg.cholesky_ex(h.mul_(self._scale).mul_(self._scale[:, None]).to(dtype))
+        return None if failed else factor
 
     def _by_factor(self, v: np.ndarray) -> np.ndarray:
-        return np.asarray(cho_solve(self._factor, v.astype(np.float32), check_finite=False), np.float64)
+        factor = cast(Tensor, self._factor)
+        scaled = (torch.from_numpy(v) * self._scale).to(factor.dtype)
+        return np.asarray(torch.cholesky_solve(scaled[:, None], factor)[:, 0] * self._scale)
 
     def _by_diagonal(self, curvature: np.ndarray, tau: float, gradient: np.ndarray) -> np.ndarray:
         diagonal = self._dual.squares @ curvature + tau

@@ -26,6 +26,10 @@ class ScaledSystem:
         The targets of the problem that stand here as rows.
     matrix : csc_array, shape (n_use, n_households)
         Rows of the problem's matrix divided by the loss's scales.
+    rows : csr_array, shape (n_use, n_households)
+        The same matrix by rows.
+    squares : ndarray of float32 or float64, shape (n_households,)
+        ``sum_i importance_i matrix_ij^2``.
     target : ndarray of float64, shape (n_use,)
     importance : ndarray of float64, shape (n_use,)
         Factor of each residual's loss; see `losses.importance`.
@@ -37,6 +41,8 @@ class ScaledSystem:
     loss: Loss
     use: np.ndarray
     matrix: sp.csc_array
+    rows: sp.csr_array
+    squares: np.ndarray
     target: np.ndarray
     importance: np.ndarray
     relative: np.ndarray
@@ -55,16 +61,21 @@ class ScaledSystem:
         if not use.any():
             raise ProblemError("No target can be used: all are unreachable, left out or of weight 0; check the preflight.")
         loss = LOSSES[config.loss]
-        scales = loss.scales(problem)[use]
+        scales, weight = loss.scales(problem)[use], importance(problem, config, use)[use]
         rows = problem.matrix if use.all() else problem.matrix[use]
-        divisor = np.repeat(scales.astype(rows.dtype), np.diff(rows.indptr))
-        scaled = sp.csr_array((rows.data / divisor, rows.indices, rows.indptr), shape=rows.shape)
+        data = np.repeat(scales.astype(rows.dtype), np.diff(rows.indptr))
+        np.divide(rows.data, data, out=data)
+        rows = sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+        matrix = rows.tocsc()
+        squares = sp.csc_array((matrix.data * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
         return cls(
             loss=loss,
             use=use,
-            matrix=scaled.tocsc(),
+            matrix=matrix,
+            rows=rows,
+            squares=squares.T @ weight.astype(rows.dtype),
             target=problem.values[use] / scales,
-            importance=importance(problem, config, use)[use],
+            importance=weight,
             relative=scales / problem.scales[use],
             base_weights=problem.base_weights,
         )

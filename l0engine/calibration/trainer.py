@@ -22,7 +22,7 @@ from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.schedules import geometric
 
 #: Every so many steps dead households are looked for, and dropped where at least this share would go.
-COMPACT_EVERY, COMPACT_SHARE = 25, 0.2
+COMPACT_EVERY, COMPACT_SHARE = 20, 0.2
 #: A household whose gate is open with less than this probability is dead; see `dead_below`.
 DEAD = 0.2
 #: Snapshots of a whole run, and steps of an annealed temperature.

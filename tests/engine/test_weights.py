@@ -11,6 +11,7 @@ import torch
 from scipy import sparse as sp
 
 from l0engine.calibration import SparseCalibrationWeights
+from l0engine.calibration import trainer
 from l0engine.calibration import weights as module
 from l0engine.calibration.trainer import dead_below
 from l0engine.calibration.training import iterate
@@ -386,7 +387,8 @@ def test_households_dropped_between_two_saves_are_left_as_shut_as_they_were(monk
         return iterate(problem, config, save=lambda s: (alive.append(s.alive), save(s)), **how)
 
     monkeypatch.setattr(module, "iterate", watched)
-    model = weights(beta=0.4).fit(DENSE, Y, **{**FIT, "lambda_l0": 0.5, "lr": 0.2, "epochs": 2000})  # saves every 20 steps, drops every 25
+    monkeypatch.setattr(trainer, "COMPACT_EVERY", 25)
+    model = weights(beta=0.4).fit(DENSE, Y, **{**FIT, "lambda_l0": 0.5, "lr": 0.2, "epochs": 2000})  # saves every 20 steps
     dropped = np.setdiff1d(alive[0], alive[1])
     assert len(dropped) > 10
     assert model.distribution.p_active(model.log_alpha.detach())[dropped].max() <= dead_below(0.5) * (1 + 1e-5)
