@@ -10,8 +10,7 @@ import pytest
 import torch
 from scipy import sparse as sp
 
-from l0engine.calibration import SparseCalibrationWeights
-from l0engine.calibration import trainer
+from l0engine.calibration import SparseCalibrationWeights, trainer
 from l0engine.calibration import weights as module
 from l0engine.calibration.trainer import dead_below
 from l0engine.calibration.training import iterate
