@@ -154,7 +154,7 @@ def _line_search(dual: _Dual, theta: np.ndarray, direction: np.ndarray, tau: flo
     top = 1.0
     while slope(top) < 0 and top < 1e6:
         top *= 2
-    return float(brentq(slope, 0.0, top, xtol=1e-3)) if slope(top) > 0 else top
+    return float(brentq(slope, 0.0, top, xtol=1e-12, rtol=1e-2)) if slope(top) > 0 else top
 
 
 class _NewtonSystem:

@@ -181,6 +181,7 @@ def test_page_and_figures_follow_the_theme(server, open_tab, scheme):
     page = open_tab(f"{server.url}/calibrate?run={run}", scheme)
     page.get_by_text(VERDICT).wait_for()
     wait_for_points(page, 1)
-    drawn = page.evaluate("[...document.querySelectorAll('.live-plot')].map(e => JSON.stringify([e.data, e.layout]).toUpperCase())")
-    assert len(drawn) == 4 and any(wanted["kept"] in text for text in drawn)
+    texts = "[...document.querySelectorAll('.live-plot')].map(e => JSON.stringify([e.data, e.layout]).toUpperCase())"
+    page.wait_for_function(f"{texts}.length === 4 && {texts}.some(text => text.includes('{wanted['kept']}'))")  # drawn one by one
+    drawn = page.evaluate(texts)
     assert not any(other["kept"] in text for text in drawn)
