@@ -206,7 +206,7 @@ def result(record: RunRecord) -> RunResult | None:
 
 def in_use(record: RunRecord) -> np.ndarray:
     """The targets that the measures of a run count."""
-    return preflight_in_use(_problem(record.problem), _findings(record.problem), record.config.exclude)
+    return preflight_in_use(_problem(record.problem), _findings(record.problem), record.config)
 
 
 def follow_url() -> None:

@@ -49,7 +49,7 @@ def objective(
     variance: torch.Tensor,
     p_active: torch.Tensor,
     lambda_l0: float,
-    lambda_l2: float,
+    lambda_l2: torch.Tensor,
     phi: Callable[[torch.Tensor], torch.Tensor],
 ) -> torch.Tensor:
     """The penalised loss in dense double precision, for given gates and gate variances; differentiable."""
@@ -58,7 +58,7 @@ def objective(
     r = A @ (w * gates) - torch.tensor(target / scale)
     a = torch.tensor(importance)
     data = (a * phi(r)).sum() + sum(a[i] * A[i, j] ** 2 * w[j] ** 2 * variance[j] for i in range(len(r)) for j in range(len(w)))
-    return data + lambda_l0 * p_active.sum() + lambda_l2 * (w**2 * (gates**2 + variance)).sum()
+    return data + lambda_l0 * p_active.sum() + (lambda_l2 * w**2 * (gates**2 + variance)).sum()
 
 
 def relaxed_raking(A: np.ndarray, b: np.ndarray, g: np.ndarray, tau: float, upper: np.ndarray | None = None) -> np.ndarray:

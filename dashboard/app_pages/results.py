@@ -46,7 +46,7 @@ with targets_tab:
         "estimates",
         "Estimate against published value of each target",
     )
-    table = targets_table(problem, result.weights, use)
+    table = targets_table(problem, result.weights, use, run.config.hold_out)
     search, group = st.columns([2, 1])
     text = search.text_input("Search targets", placeholder="Part of a name, such as CA/ or snap", key="target_search")
     chosen = group.selectbox("Group", sorted(set(problem.groups)), index=None, placeholder="All groups", key="target_group")

@@ -29,11 +29,13 @@ def show(groups: list[str]) -> Config | None:
         columns = layout.columns(3, key="advanced_fields", narrowest=220, gap="medium")
         for i, name in enumerate(name for name, s in fields.items() if s.advanced):
             with columns[i % 3]:
-                _entry(name, fields[name])
+                _entry(name, fields[name], groups)
         _multipliers(groups)
-    multipliers = {g: factor for g, factor in state.draft()["group_multipliers"].items() if g in groups}  # others: of another problem
+    draft = state.draft()  # of its groups, those of this problem
+    multipliers = {g: factor for g, factor in draft["group_multipliers"].items() if g in groups}
+    hold_out = [g for g in draft["hold_out"] if g in groups]
     try:
-        return Config.from_dict({**state.draft(), "group_multipliers": multipliers})
+        return Config.from_dict({**draft, "group_multipliers": multipliers, "hold_out": hold_out})
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return None
@@ -113,17 +115,22 @@ def _take_exact(name: str, slider: str, exact: str) -> None:
     st.session_state[slider] = value
 
 
-def _entry(name: str, s: Setting) -> None:
+def _entry(name: str, s: Setting, groups: list[str]) -> None:
     """The widget that fits an advanced field."""
     default, key = Config().to_dict()[name], _key(name)
     st.session_state.setdefault(key, state.draft()[name])
     common: dict[str, Any] = {"key": key, "help": s.help, "on_change": _take, "args": (name, key)}
-    if s.choices:
+    if isinstance(default, list):
+        st.session_state[key] = [g for g in st.session_state[key] if g in groups]
+        st.multiselect(s.label, groups, placeholder="none", **common)
+    elif s.choices:
         st.selectbox(s.label, s.choices, **common)
     elif isinstance(default, bool):
         st.toggle(s.label, **common)
-    elif isinstance(default, int):  # value=None: emptied, a field is empty, and `Config` says what it needs
-        st.number_input(s.label, value=None, min_value=int(s.low), max_value=int(min(s.high, 2**53 - 1)), step=1, **common)
+    elif s.whole:  # value=None: emptied, a field is empty, and `Config` says what it needs
+        placeholder = "none" if s.optional else None
+        bounds = {"min_value": int(s.low), "max_value": int(min(s.high, 2**53 - 1))}
+        st.number_input(s.label, value=None, step=1, placeholder=placeholder, **bounds, **common)
     else:
         bounds = {"min_value": s.low if math.isfinite(s.low) else None, "max_value": s.high if math.isfinite(s.high) else None}
         placeholder = "none" if s.optional else None

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import state, wording
 from l0engine.calibration import preflight
-from l0engine.calibration.config import EXCLUDABLE
+from l0engine.calibration.config import EXCLUDABLE, Config
 from l0engine.calibration.preflight import Finding, Severity
 from l0engine.calibration.problem import Problem
 
@@ -30,7 +30,9 @@ def show(problem: Problem, findings: tuple[Finding, ...]) -> None:
 
 def in_use(problem: Problem, findings: tuple[Finding, ...]) -> np.ndarray:
     """The targets the next run would see."""
-    return preflight.in_use(problem, findings, state.draft()["exclude"])
+    draft = state.draft()
+    there = [g for g in draft["hold_out"] if g in problem.groups]  # others: of another problem
+    return preflight.in_use(problem, findings, Config(exclude=draft["exclude"], hold_out=there))
 
 
 def _finding(problem: Problem, finding: Finding) -> None:

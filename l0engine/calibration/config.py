@@ -29,6 +29,7 @@ class Setting(NamedTuple):
     choices: tuple[str, ...] = ()
     advanced: bool = True
     optional: bool = False
+    whole: bool = False
 
 
 def _setting(default: Any, label: str, help: str, **how: Any) -> Any:
@@ -52,6 +53,26 @@ class Config:
     lambda_l2: float = _setting(
         1e-12, "λ L2: price of large weights", "Multiplies the sum of squared gated weights. Higher spreads weight over "
         "more households and raises the effective sample size.", low=0.0, high=1e6, unit="per squared weight", log=True, advanced=False,
+    )  # fmt: skip
+    share: float | None = _setting(
+        None, "Price of all households", "λ L0 times the number of households, in place of λ L0: what keeping everyone would "
+        "cost. It means the same on problems of every size.", low=0.0, high=1e12, log=True, optional=True,
+    )  # fmt: skip
+    lambda_ratio: float = _setting(
+        0.0, "λ ratio: price of large ratios", "Multiplies the sum of squared ratios of gated weight to base weight, in the fit and in the "
+        "refit. Higher keeps weights closer together.", low=0.0, high=1e6, unit="per squared ratio", log=True,
+    )  # fmt: skip
+    budget: int | None = _setting(
+        None, "Goal: households", "Keep exactly so many. λ L0 only says where to begin: it falls by itself where too few are left.",
+        low=1, high=2**53 - 1, optional=True, whole=True,
+    )  # fmt: skip
+    max_median_error: float | None = _setting(
+        None, "Goal: median error at most", "Keep the fewest households whose median relative error is at most this (0.01 is 1 %).",
+        low=0.0, high=1e6, log=True, optional=True,
+    )  # fmt: skip
+    min_ess: float | None = _setting(
+        None, "Goal: effective sample size at least", "Keep the fewest households with this effective sample size.",
+        low=1.0, high=2.0**53, log=True, optional=True,
     )  # fmt: skip
     temperature: float = _setting(
         0.35, "Temperature", "Softness of the gates (beta). Lower is closer to on/off; higher learns more smoothly.",
@@ -77,7 +98,10 @@ class Config:
     exclude: tuple[str, ...] = _setting(
         (), "Leave out targets", "Findings of the preflight whose targets the fit leaves out.", choices=EXCLUDABLE
     )
-    epochs: int = _setting(500, "Epochs", "Steps of the optimiser; each uses all targets.", low=1, high=1_000_000, unit="steps")
+    hold_out: tuple[str, ...] = _setting(
+        (), "Hold out groups", "Target groups the fit never sees; their error is reported apart, as a test of what was not aimed at."
+    )
+    epochs: int = _setting(500, "Epochs", "Steps of the optimiser; each uses all targets.", low=1, high=1_000_000, unit="steps", whole=True)
     stop_when_settled: bool = _setting(
         True, "Stop when settled", "End before the last epoch once no household comes or goes and the loss stands still."
     )
@@ -85,6 +109,10 @@ class Config:
     init_keep_prob: float = _setting(
         0.5, "Initial keep probability", "Probability that a gate is open at the start.", low=1e-6, high=1.0 - 1e-6
     )
+    jitter: float = _setting(
+        0.0, "Jitter of the start", "Standard deviation of noise on the starting log weights and gates, drawn from the seed. It shows how "
+        "much the choice of households hangs on chance.", low=0.0, high=1.0,
+    )  # fmt: skip
     max_ratio: float | None = _setting(
         None, "Largest weight / base weight", "Hard cap on the ratio of the final weight to the base weight; empty for none.",
         low=1e-6, high=1e12, log=True, optional=True,
@@ -102,24 +130,40 @@ class Config:
     seed: int = _setting(
         0,
         "Seed",
-        "Start of the random numbers of sampled gates; the same seed gives the same bits.",
+        "Start of the random numbers of sampled gates and of the jitter; the same seed gives the same bits.",
         low=0,
         high=2**53 - 1,  # what a float and a form can tell apart
+        whole=True,
     )
 
     def __post_init__(self) -> None:
         for f in fields(self):
             object.__setattr__(self, f.name, _checked(f.name, f.metadata["setting"], f.default, getattr(self, f.name)))
+        if self.budget is not None and not (self.max_median_error is None and self.min_ess is None):
+            raise ConfigError(f"budget is {self.budget:,} beside another goal: ask for a number of households or for a quality, not both.")
+        if self.has_goal and not self.refit:
+            raise ConfigError("A goal is met by the refit: turn refit on, or take the goal out.")
+        if self.has_goal and self.estimator == "ungated":
+            raise ConfigError("estimator 'ungated' keeps every household: choose 'expected' or 'sampled', or take the goal out.")
         if self.loss == "capped" and self.estimator == "expected":
             raise ConfigError(
                 "loss 'capped' does not go with estimator 'expected', whose expectation is exact for squared losses only: "
                 "choose estimator 'sampled', or loss 'relative'."
             )
 
+    @property
+    def has_goal(self) -> bool:
+        """True where the number of households is sought, not left to lambda_l0."""
+        return not (self.budget is None and self.max_median_error is None and self.min_ess is None)
+
+    def price(self, n_households: int) -> float:
+        """lambda_l0 on a problem of this size."""
+        return self.lambda_l0 if self.share is None else self.share / n_households
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**plain, "group_multipliers": dict(self.group_multipliers), "exclude": list(self.exclude)}
+        return {**plain, "group_multipliers": dict(self.group_multipliers), "exclude": list(self.exclude), "hold_out": list(self.hold_out)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -141,11 +185,12 @@ def _checked(name: str, s: Setting, default: Any, value: Any) -> Any:
         return None
     if name == "group_multipliers":
         return MappingProxyType({str(k): _number(f"{name}[{k}]", s, v) for k, v in dict(value).items()})
-    if name == "exclude":
+    if isinstance(default, tuple):
         value = (value,) if isinstance(value, str) else tuple(value)
         for v in value:
-            _choice(name, s, v)
-        return value
+            if s.choices:
+                _choice(name, s, v)
+        return tuple(map(str, value))
     if s.choices:
         return _choice(name, s, value)
     if isinstance(default, bool):
@@ -153,7 +198,7 @@ def _checked(name: str, s: Setting, default: Any, value: Any) -> Any:
             raise ConfigError(f"{name} is {value!r}: set it to true or false.")
         return value
     number = _number(name, s, value)
-    if isinstance(default, int):
+    if s.whole:
         if number != int(number):
             raise ConfigError(f"{name} is {value!r}: set it to a whole number.")
         return int(number)

@@ -36,11 +36,12 @@ class Forward(NamedTuple):
 
 
 class Objective:
-    """``sum_i a_i E phi(r_i) + lambda_l0 sum_j pi_j + lambda_l2 sum_j E (w_j z_j)^2`` over the households alive.
+    """``sum_i a_i E phi(r_i) + lambda_l0 sum_j pi_j + sum_j l_j E (w_j z_j)^2`` over the households alive.
 
-    With a squared loss ``E phi(r_i)`` is ``phi`` at the mean gates plus ``sum_j a_i A_ij^2 w_j^2 var(z_j)``. Parameters are
-    the stacked log weights and log_alpha, a tensor of shape (2, n_alive); all tensors are float32 on one device. Values and
-    gradients are divided by `unit`, which Adam does not see; `terms` multiplies it back.
+    ``l_j = lambda_l2 + lambda_ratio / base_j^2``. With a squared loss ``E phi(r_i)`` is ``phi`` at the mean gates plus
+    ``sum_j a_i A_ij^2 w_j^2 var(z_j)``. Parameters are the stacked log weights and log_alpha, a tensor of shape (2, n_alive);
+    all tensors are float32 on one device. Values and gradients are divided by `unit`, which Adam does not see; `terms`
+    multiplies it back.
     """
 
     def __init__(self, system: ScaledSystem, config: Config, alive: np.ndarray, device: torch.device) -> None:
@@ -51,8 +52,10 @@ class Objective:
         self._importance = _float32(system.importance / self.unit, device)
         self._relative = _float32(system.relative, device)
         self._square = _float32(system.squares[alive] / self.unit, device)
-        lambda_l0 = config.lambda_l0 if self._estimator.gated else 0.0
-        self._lambda_l0, self._lambda_l2 = lambda_l0 / self.unit, config.lambda_l2 / self.unit
+        lambda_l0 = config.price(system.matrix.shape[1]) if self._estimator.gated else 0.0
+        self._lambda_l0 = lambda_l0 / self.unit
+        lambda_l2 = config.lambda_l2 + config.lambda_ratio / system.base_weights[alive] ** 2
+        self._lambda_l2 = _float32(lambda_l2 / self.unit, device)
         self._spread = self._square + self._lambda_l2  # what a unit of gate variance costs, for each squared weight
 
     def gradient(self, parameters: Tensor, dist: HardConcreteDistribution, step: int, out: Tensor) -> Forward:
@@ -63,19 +66,19 @@ class Objective:
         residual = self._map.matvec(w * gates.mean) - self._target
         pull = self._map.rmatvec(self._importance * self._loss.derivative(residual)).mul_(w)
         square, pi = w * w, dist.p_active(log_alpha)
-        spread, squeeze = square * self._spread, square * gates.mean
+        spread, squeeze = square * self._spread, square * self._lambda_l2 * gates.mean
         by_weight, by_gate = out
         torch.mul(pull, gates.mean, out=by_weight).addcmul_(spread, gates.variance, value=2)
-        by_weight.addcmul_(squeeze, gates.mean, value=2 * self._lambda_l2)
+        by_weight.addcmul_(squeeze, gates.mean, value=2)
         torch.mul(pull, gates.mean_slope, out=by_gate).addcmul_(spread, gates.variance_slope)
-        by_gate.addcmul_(squeeze, gates.mean_slope, value=2 * self._lambda_l2).addcmul_(pi, 1 - pi, value=self._lambda_l0)
+        by_gate.addcmul_(squeeze, gates.mean_slope, value=2).addcmul_(pi, 1 - pi, value=self._lambda_l0)
         return Forward(square, gates, residual, pi)
 
     def terms(self, forward: Forward) -> Terms:
         """The three loss terms of a forward pass."""
         square, gates, residual, pi = forward
         data = (self._importance * self._loss.value(residual)).sum() + (self._square * square * gates.variance).sum()
-        l2 = self._lambda_l2 * (square * (gates.mean * gates.mean + gates.variance)).sum()
+        l2 = (self._lambda_l2 * square * (gates.mean * gates.mean + gates.variance)).sum()
         return Terms(*(self.unit * float(t) for t in (data, self._lambda_l0 * pi.sum(), l2)))
 
     def gate(self, parameters: Tensor, dist: HardConcreteDistribution) -> Tensor:

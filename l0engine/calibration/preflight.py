@@ -11,6 +11,7 @@ import numpy as np
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem import Problem
+from l0engine.errors import ConfigError
 
 #: Fewer supporting households than this make a target thin.
 THIN = 5
@@ -85,17 +86,40 @@ def preflight(problem: Problem) -> tuple[Finding, ...]:
 
 
 def targets_in_use(problem: Problem, config: Config) -> np.ndarray:
-    """True for the targets a fit sees and its measures count, shape (n_targets,): reachable, wanted, of positive weight."""
-    return in_use(problem, preflight(problem), config.exclude)
+    """True for the targets a fit sees and its measures count, shape (n_targets,): reachable, wanted, of positive weight.
+
+    Raises
+    ------
+    ConfigError
+        A group to hold out is not there.
+    """
+    return in_use(problem, preflight(problem), config)
 
 
-def in_use(problem: Problem, findings: Iterable[Finding], exclude: Iterable[str]) -> np.ndarray:
+def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:
     """As `targets_in_use`, from findings at hand."""
-    use = problem.reachable & (problem.target_weights > 0)
+    return np.asarray(_wanted(problem, findings, config) & ~_withheld(problem, config))
+
+
+def held_out_targets(problem: Problem, config: Config) -> np.ndarray:
+    """True for the targets that `hold_out` keeps from a fit which would else see them, shape (n_targets,)."""
+    return np.asarray(_wanted(problem, preflight(problem), config) & _withheld(problem, config))
+
+
+def _wanted(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:
+    use: np.ndarray = problem.reachable & (problem.target_weights > 0)
     for finding in findings:
-        if finding.kind in tuple(exclude):
+        if finding.kind in config.exclude:
             use[finding.targets] = False
     return use
+
+
+def _withheld(problem: Problem, config: Config) -> np.ndarray:
+    for name in config.hold_out:
+        if name not in problem.groups:
+            groups = ", ".join(sorted(set(problem.groups)))
+            raise ConfigError(f"hold_out names the group '{name}', which no target has: the groups are {groups}.")
+    return np.isin(problem.groups.astype(str), config.hold_out)
 
 
 def _repeats(problem: Problem) -> np.ndarray:

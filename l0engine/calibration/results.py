@@ -162,6 +162,8 @@ class Result:
     device : str
         Where the training ended ('cpu', 'cuda', ...).
     fit_seconds, refit_seconds : float
+    held_out : Measures or None
+        Measures of `weights` over the targets held out; None where there are none.
     """
 
     status: Status
@@ -175,6 +177,7 @@ class Result:
     device: str
     fit_seconds: float
     refit_seconds: float
+    held_out: Measures | None = None
 
     @property
     def final(self) -> Measures | None:

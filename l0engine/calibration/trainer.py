@@ -56,14 +56,12 @@ class Trainer:
         self._gated = ESTIMATORS[config.estimator].gated
         n = system.matrix.shape[1]
         if resume is None:
-            start = torch.stack(
-                [
-                    torch.log(torch.tensor(system.base_weights)),
-                    self._dist(0).log_alpha_for(config.init_keep_prob).expand(n),
-                ]
-            )
+            log_alpha = float(self._dist(0).log_alpha_for(config.init_keep_prob))
+            start = np.stack([np.log(system.base_weights), np.full(n, log_alpha)])
+            if config.jitter:
+                start += config.jitter * np.random.default_rng(config.seed).standard_normal(start.shape)
             zeros = np.zeros((2, n), np.float32)
-            resume = TrainingState(np.asarray(0), np.arange(n), UNSETTLED, start.float().numpy(), zeros, zeros)
+            resume = TrainingState(np.asarray(0), np.arange(n), UNSETTLED, start.astype(np.float32), zeros, zeros)
         elif len(resume.alive) and resume.alive.max() >= n:
             raise ProblemError("The checkpoint belongs to another problem: start the run anew.")
         self.step = int(resume.step)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.goals import falls_short, smallest
 from l0engine.calibration.metrics import measure
+from l0engine.calibration.preflight import held_out_targets
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.refit import refit
 from l0engine.calibration.results import Result, Snapshot, Status
@@ -17,6 +21,9 @@ from l0engine.calibration.state import TrainingState
 from l0engine.calibration.system import ScaledSystem
 from l0engine.calibration.trainer import STRETCH, Ended, Trainer
 from l0engine.errors import ConfigError
+
+#: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
+FALL, FALLS = 4.0, 6
 
 
 def resolve_device(name: str) -> torch.device:
@@ -75,37 +82,24 @@ def iterate(
         Problem and config do not go together, before the first step.
     """
     started = time.perf_counter()
-    system = ScaledSystem.build(problem, config)
-    device, notes, history, last = resolve_device(config.device), [], [], resume
-
-    def keep(state: TrainingState) -> None:
-        nonlocal last
-        last = state
-        if save is not None:
-            save(state)
-
+    system, device = ScaledSystem.build(problem, config), resolve_device(config.device)
+    if config.budget is not None and config.budget > problem.n_households:
+        raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
+    attempt, resume = _attempt(config, resume)
+    history: list[Snapshot] = []
     while True:
-        training = None
-        try:
-            training = Trainer(system, config, device, last, stretch)
-            while (reason := training.ended(should_stop)) is None:
-                training.advance()
-                if training.at_snapshot():
-                    history.append(training.snapshot(time.perf_counter() - started))
-                    keep(training.state())
-                    yield history[-1]
-            break
-        except torch.OutOfMemoryError:
-            if device.type == "cpu":
-                raise
-            step = int(last.step) if last is not None else 0
-            notes.append(f"The {device.type} device ran out of memory; the run went on from step {step} on the CPU.")
-            device = torch.device("cpu")
-    if not history or history[-1].step != training.step:
-        history.append(training.snapshot(time.perf_counter() - started))
-        yield history[-1]
-    fit_seconds = time.perf_counter() - started
-    return _conclude(problem, config, system, training.weights(), reason, notes, tuple(history), device.type, fit_seconds)
+        lower, first = falling(config, problem.n_households, attempt), attempt * (config.epochs + 1)
+        trained = yield from _train(system, lower, device, should_stop, save, resume, stretch, history, started, first)
+        last = not config.has_goal or attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
+        if last or np.count_nonzero(trained.gated > 0) >= (config.budget or 1):
+            seconds = time.perf_counter() - started
+            result = _conclude(problem, config, lower, system, trained, tuple(history), seconds)
+            short = falls_short(config, result.final) if result.final is not None else ""
+            if last or not short:
+                break
+        attempt, resume, device = attempt + 1, None, trained.device
+    missed = f"The goal is out of reach: {short}." if short else ""
+    return replace(result, message=" ".join(filter(None, [result.message, missed])))
 
 
 def fit(problem: Problem, config: Config | None = None) -> Result:
@@ -118,41 +112,115 @@ def fit(problem: Problem, config: Config | None = None) -> Result:
             return end.value  # type: ignore[no-any-return]
 
 
+class _Trained(NamedTuple):
+    gated: np.ndarray
+    reason: Ended
+    notes: list[str]
+    device: torch.device
+
+
+def _train(
+    system: ScaledSystem,
+    config: Config,
+    device: torch.device,
+    should_stop: Callable[[], bool],
+    save: Callable[[TrainingState], None] | None,
+    resume: TrainingState | None,
+    stretch: tuple[float, float],
+    history: list[Snapshot],
+    started: float,
+    first: int,
+) -> Generator[Snapshot, None, _Trained]:
+    """One training; its snapshots join the history, their steps counted from `first`."""
+    notes: list[str] = []
+    last = resume
+
+    def look(training: Trainer) -> Snapshot:
+        snapshot = training.snapshot(time.perf_counter() - started)
+        history.append(replace(snapshot, step=snapshot.step + first, epochs=snapshot.epochs + first))
+        return history[-1]
+
+    while True:
+        training = None
+        try:
+            training = Trainer(system, config, device, last, stretch)
+            while (reason := training.ended(should_stop)) is None:
+                training.advance()
+                if training.at_snapshot():
+                    snapshot = look(training)
+                    last = training.state()
+                    if save is not None:
+                        save(replace(last, step=last.step + first))
+                    yield snapshot
+            break
+        except torch.OutOfMemoryError:
+            if device.type == "cpu":
+                raise
+            step = int(last.step) if last is not None else 0
+            notes.append(f"The {device.type} device ran out of memory; the run went on from step {step} on the CPU.")
+            device = torch.device("cpu")
+    if not history or history[-1].step != training.step + first:
+        yield look(training)
+    return _Trained(training.weights(), reason, notes, device)
+
+
+def falling(config: Config, n_households: int, attempt: int) -> Config:
+    """The config of an attempt at a goal: lambda_l0 falls, and in the end every household stays."""
+    if attempt == 0:
+        return config
+    if attempt == FALLS:
+        return replace(config, estimator="ungated", budget=None, max_median_error=None, min_ess=None)
+    return replace(config, share=None, lambda_l0=config.price(n_households) / FALL**attempt)
+
+
+def _attempt(config: Config, resume: TrainingState | None) -> tuple[int, TrainingState | None]:
+    """Which attempt at a goal a state belongs to, and the state as that attempt knows it."""
+    if resume is None:
+        return 0, None
+    attempt, step = divmod(int(resume.step), config.epochs + 1)
+    return attempt, replace(resume, step=np.asarray(step))
+
+
 def _conclude(
     problem: Problem,
     config: Config,
+    lower: Config,
     system: ScaledSystem,
-    gated: np.ndarray,
-    reason: Ended,
-    notes: list[str],
+    trained: _Trained,
     history: tuple[Snapshot, ...],
-    device: str,
     fit_seconds: float,
 ) -> Result:
-    """Refit the kept households, measure before and after, and say what happened."""
-    started = time.perf_counter()
+    """Refit the kept households, or as few of them as a goal asks for; measure before and after, and say what happened."""
+    started, gated, reason = time.perf_counter(), trained.gated, trained.reason
     if reason.status is not Status.DIVERGED and not (gated > 0).any():
         early = reason.status is Status.STOPPED
         why = f"{reason.message} No gate was open yet: let it run longer" if early else "No household was kept"
-        reason = Ended(Status.DIVERGED, f"{why}{', or' if early else ':'} lower lambda_l0 (now {config.lambda_l0:g}).")
+        reason = Ended(Status.DIVERGED, f"{why}{', or' if early else ':'} lower lambda_l0 (now {lower.price(problem.n_households):g}).")
     if reason.status is Status.DIVERGED:
         gated = np.zeros_like(gated)
-    weights, refitted = gated, None
-    if config.refit and reason.status is not Status.DIVERGED:
+    weights, refitted, fell = gated, None, ""
+    if config.has_goal and reason.status is not Status.DIVERGED:
+        found = smallest(problem, system, config, gated)
+        weights, refitted = found.weights, found.measures
+        if lower is not config:
+            fell = f"To keep enough households λ L0 was lowered to {lower.price(problem.n_households):g}."
+            fell = "No λ L0 kept enough households: all of them were the start." if lower.estimator == "ungated" else fell
+    elif config.refit and reason.status is not Status.DIVERGED:
         weights = refit(system, gated, config)
         refitted = measure(problem, weights, system.use)
     for a in (gated, weights):
         a.setflags(write=False)
     return Result(
         status=reason.status,
-        message=" ".join(filter(None, [reason.message, *notes])),
+        message=" ".join(filter(None, [reason.message, *trained.notes, fell])),
         config=config,
         gated_weights=gated,
         weights=weights,
         gated=measure(problem, gated, system.use),
         refitted=refitted,
+        held_out=measure(problem, weights, held_out_targets(problem, config)) if config.hold_out else None,
         history=history,
-        device=device,
+        device=trained.device.type,
         fit_seconds=fit_seconds,
         refit_seconds=time.perf_counter() - started,
     )

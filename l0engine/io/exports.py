@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(own), attributes.rename(columns=clash)], axis=1)
 
 
-def targets_table(problem: Problem, weights: np.ndarray, use: np.ndarray) -> pd.DataFrame:
+def targets_table(problem: Problem, weights: np.ndarray, use: np.ndarray, hold_out: Collection[str] = ()) -> pd.DataFrame:
     """Every target with its estimate: target, value, estimate, relative_error, group, used.
 
     Parameters
@@ -47,18 +48,21 @@ def targets_table(problem: Problem, weights: np.ndarray, use: np.ndarray) -> pd.
     weights : ndarray, shape (n_households,)
     use : ndarray of bool, shape (n_targets,)
         `preflight.targets_in_use`.
+    hold_out : collection of str
+        Groups the fit did not see.
 
     Notes
     -----
-    relative_error is `metrics.relative_errors`; used is 'yes', 'unreachable' or 'left out'.
+    relative_error is `metrics.relative_errors`; used is 'yes', 'held out', 'left out' or 'unreachable'.
     """
+    unused = np.where(problem.reachable, np.where(_of_groups(problem, hold_out), "held out", "left out"), "unreachable")
     return pd.DataFrame({
         "target": problem.names,
         "value": problem.values,
         "estimate": problem.estimates(weights),
         "relative_error": metrics.relative_errors(problem, weights),
         "group": problem.groups,
-        "used": np.where(use, "yes", np.where(problem.reachable, "left out", "unreachable")),
+        "used": np.where(use, "yes", unused),
     })  # fmt: skip
 
 
@@ -67,8 +71,8 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
 
     Notes
     -----
-    input_sha256 is `Problem.fingerprint`; seconds is fit_seconds + refit_seconds; gated and refitted hold the fields of
-    `Measures`, or None.
+    input_sha256 is `Problem.fingerprint`; seconds is fit_seconds + refit_seconds; gated, refitted and held_out hold the fields
+    of `Measures`, or None.
     """
     return {
         "status": str(result.status),
@@ -84,8 +88,9 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
         "n_households": problem.n_households,
         "gated": _measures(result.gated),
         "refitted": _measures(result.refitted),
+        "held_out": _measures(result.held_out),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
-        "left_out": [str(n) for n in problem.names[problem.reachable & ~use]],
+        "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~_of_groups(problem, result.config.hold_out)]],
         "config": _finite(result.config.to_dict()),
         "versions": _versions(),
         "notes": list(problem.notes),
@@ -98,7 +103,7 @@ def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndar
     folder.mkdir(parents=True, exist_ok=True)
     summary = json.dumps(run_summary(problem, result, use), indent=2, ensure_ascii=False, allow_nan=False)
     _replace(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
-    _replace(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use)))
+    _replace(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out)))
     _replace(folder / "run.json", (summary + "\n").encode())
 
 
@@ -113,6 +118,10 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
         if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype)):
             safe.isetitem(i, [_harmless(cell) for cell in table.iloc[:, i]])
     return safe.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _of_groups(problem: Problem, groups: Collection[str]) -> np.ndarray:
+    return np.isin(problem.groups.astype(str), list(groups))
 
 
 def _harmless(cell: Any) -> Any:

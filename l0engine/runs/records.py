@@ -45,6 +45,7 @@ class Outcome:
     device: str
     fit_seconds: float
     refit_seconds: float
+    held_out: Measures | None = None
 
     @property
     def final(self) -> Measures | None:
@@ -58,14 +59,82 @@ class Outcome:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Inverse of `to_dict`."""
-        measures = {k: None if values[k] is None else Measures(**values[k]) for k in ("gated", "refitted")}
+        measures = {k: None if values.get(k) is None else Measures(**values[k]) for k in ("gated", "refitted", "held_out")}
         return cls(**{**values, **measures, "status": Status(values["status"])})
 
     @classmethod
     def of(cls, result: Result) -> Self:
         """The outcome of a fit."""
         r = result
-        return cls(r.status, r.message, r.gated, r.refitted, r.device, r.fit_seconds, r.refit_seconds)
+        return cls(r.status, r.message, r.gated, r.refitted, r.device, r.fit_seconds, r.refit_seconds, r.held_out)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A frontier to compute after the fit of a run.
+
+    Attributes
+    ----------
+    budgets : tuple of int
+        Numbers of households, for `frontier`.
+    compare : tuple of int
+        Numbers of households at which the reference methods are tried too.
+    references : tuple of str
+        Names of reference methods.
+    source : str or None
+        Run whose fit is taken, in place of a new one.
+    """
+
+    budgets: tuple[int, ...]
+    compare: tuple[int, ...] = ()
+    references: tuple[str, ...] = ()
+    source: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        return cls(tuple(values["budgets"]), tuple(values["compare"]), tuple(values["references"]), values["source"])
+
+
+@dataclass(frozen=True)
+class PointRecord:
+    """A `FrontierPoint` of a run without its weights.
+
+    Attributes
+    ----------
+    method, budget, measures, held_out, seconds, note
+        As in `FrontierPoint`.
+    curve : tuple of (float, Measures)
+        Softness mu of the refit and measures at this size, softest first; empty until it is computed.
+    """
+
+    method: str
+    budget: int
+    measures: Measures
+    held_out: Measures | None
+    seconds: float
+    note: str
+    curve: tuple[tuple[float, Measures], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Names the point among those of its run, as 'l0engine-5000'."""
+        return f"{self.method}-{self.budget}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        held_out = None if values["held_out"] is None else Measures(**values["held_out"])
+        curve = tuple((mu, Measures(**m)) for mu, m in values["curve"])
+        return cls(**{**values, "measures": Measures(**values["measures"]), "held_out": held_out, "curve": curve})
 
 
 @dataclass(frozen=True, eq=False)

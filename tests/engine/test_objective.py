@@ -67,7 +67,7 @@ def by_autograd(problem, config, params, step, alive):
         v,
         p,
         config.lambda_l0,
-        config.lambda_l2,
+        config.lambda_l2 + config.lambda_ratio / torch.tensor(problem.base_weights[alive]) ** 2,
         PHI[config.loss],
     )
     grads = torch.autograd.grad(loss, (log_weight, log_alpha), allow_unused=True)
@@ -82,6 +82,7 @@ def test_gradient_and_terms_match_autograd_of_the_dense_objective(problem, estim
         loss=loss,
         lambda_l0=0.02,
         lambda_l2=3e-5,
+        lambda_ratio=2e-3,
         normalize_groups=True,
         group_multipliers={"b": 3.0},
         temperature=0.4,

@@ -3,11 +3,12 @@ import oracles
 import pytest
 from scipy import sparse as sp
 
-from l0engine.calibration import refit as module
+from l0engine.calibration import raking as module
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import effective_sample_size, relative_errors
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.refit import rake, refit
+from l0engine.calibration.raking import rake
+from l0engine.calibration.refit import refit
 from l0engine.calibration.system import ScaledSystem
 
 

@@ -1,0 +1,81 @@
+"""Elimination: the kept households of a fit, ever fewer, so that one fit answers every size.
+
+The households that carry least are left out, a fifth at a time, and the rest takes over their part by a brief least-squares
+refit in log weights, which decides who goes next. Final weights are raked from the gated weights of those who stay, scaled to
+the full total: that keeps the effective sample size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse as sp
+from scipy.optimize import minimize
+
+from l0engine.calibration.system import ScaledSystem
+
+#: Share of the households that one round leaves, steps of the refit before the first round and after each, and its memory.
+LEAVE, FIRST, BRIEF, MEMORY = 0.8, 100, 60, 10
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """Some households, and what is known of them.
+
+    Attributes
+    ----------
+    kept : ndarray of int, shape (n_kept,)
+        Columns of the system, ascending.
+    start : ndarray of float64, shape (n_kept,)
+        Their gated weights, scaled to the total of the fit: where raking starts.
+    log_weights : ndarray of float64, shape (n_kept,)
+        After the brief refit; with the norms of the columns they are the order of elimination.
+    """
+
+    kept: np.ndarray
+    start: np.ndarray
+    log_weights: np.ndarray
+
+
+class Elimination:
+    """Backward elimination from the households that a fit kept.
+
+    Parameters
+    ----------
+    system : ScaledSystem
+    gated : ndarray of float64, shape (n_households,)
+        Gated weights; some are positive.
+    """
+
+    def __init__(self, system: ScaledSystem, gated: np.ndarray) -> None:
+        self._row = np.sqrt(system.importance)
+        self._target, self._system = self._row * system.target, system
+        self._norm = np.sqrt(system.squares)
+        kept = np.flatnonzero(gated > 0)
+        self.full = Support(kept, gated[kept], self._refit(kept, np.log(gated[kept]), FIRST))
+
+    def down_to(self, budget: int, support: Support) -> Support:
+        """The `budget` households to keep of a support that has at least as many."""
+        total = support.start.sum()
+        while len(support.kept) > budget:
+            size = max(budget, int(len(support.kept) * LEAVE))
+            part = self._norm[support.kept] * np.exp(support.log_weights)
+            stay = np.sort(np.argpartition(-part, size - 1)[:size])
+            kept, start = support.kept[stay], support.start[stay]
+            support = Support(kept, start * (total / start.sum()), self._refit(kept, support.log_weights[stay], BRIEF))
+        return support
+
+    def _refit(self, kept: np.ndarray, log_weights: np.ndarray, steps: int) -> np.ndarray:
+        """Least squares in log weights, briefly."""
+        a = sp.csr_array(sp.diags_array(self._row) @ self._system.columns(kept).tocsr().astype(np.float64))
+        at, b = sp.csr_array(a.T), self._target
+
+        def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
+            w = np.exp(x)
+            r = a @ w - b
+            return float(r @ r), 2 * (at @ r) * w
+
+        options: Any = {"maxiter": steps, "maxcor": MEMORY}
+        return np.asarray(minimize(loss, log_weights, jac=True, method="L-BFGS-B", options=options).x)

@@ -1,0 +1,192 @@
+"""The sparsity frontier: error against the number of households, every point from one fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.elimination import Elimination
+from l0engine.calibration.goals import calibrated
+from l0engine.calibration.metrics import measure
+from l0engine.calibration.preflight import held_out_targets
+from l0engine.calibration.problem import Problem
+from l0engine.calibration.refit import recalibrate
+from l0engine.calibration.results import Measures, Result, Snapshot
+from l0engine.calibration.system import ScaledSystem
+from l0engine.calibration.training import FALLS, falling, iterate
+from l0engine.errors import ConfigError
+
+#: Softnesses of the refit on the curve of error against effective sample size, softest first.
+CURVE = (10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
+#: Newton's tolerance on that curve: weights right to about 0.1 %.
+CURVE_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class FrontierPoint:
+    """Weights for one number of households.
+
+    Attributes
+    ----------
+    method : str
+        'l0engine', or the name of a reference method.
+    budget : int
+        Households asked for; `measures.kept` is how many there are.
+    households : ndarray of int, shape (n_kept,)
+        Columns of the problem's matrix, ascending.
+    start, weights : ndarray of float64, shape (n_kept,)
+        Where the refit started, and what it made; all positive.
+    measures : Measures
+        Over the targets in use.
+    held_out : Measures or None
+        Over the targets held out, where there are any.
+    seconds : float
+        What this point took, beyond the fit and the points before it.
+    note : str
+        What there is to know about it, in a sentence; may be empty.
+    """
+
+    method: str
+    budget: int
+    households: np.ndarray
+    start: np.ndarray
+    weights: np.ndarray
+    measures: Measures
+    held_out: Measures | None
+    seconds: float = 0.0
+    note: str = ""
+
+    def full(self, n_households: int) -> np.ndarray:
+        """The weights of all households, shape (n_households,); 0 where not kept."""
+        out = np.zeros(n_households)
+        out[self.households] = self.weights
+        return out
+
+
+def checked_budgets(budgets: Sequence[Any], problem: Problem) -> tuple[int, ...]:
+    """Budgets in falling order.
+
+    Raises
+    ------
+    ConfigError
+        None is given, or one is not a whole number from 1 to the number of households, or stands twice.
+    """
+    if not len(budgets):
+        raise ConfigError("There is no budget: give one or more numbers of households.")
+    for k in budgets:
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= problem.n_households:
+            raise ConfigError(f"The budget {k!r} is not a whole number from 1 to {problem.n_households:,}, the number of households.")
+    falling = sorted(map(int, budgets), reverse=True)
+    if again := [k for k, next_ in pairwise(falling) if k == next_]:
+        raise ConfigError(f"The budget {again[0]:,} stands twice: give each number once.")
+    return tuple(falling)
+
+
+def frontier(
+    problem: Problem,
+    result: Result,
+    budgets: Sequence[int],
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    watch: Callable[[Snapshot], None] = lambda _: None,
+) -> Generator[FrontierPoint]:
+    """Weights at every budget, largest first, by elimination from the households a fit kept.
+
+    Budgets above that number are answered from a fit with a smaller lambda_l0, which is made here.
+
+    Parameters
+    ----------
+    problem : Problem
+    result : Result
+        A fit of this problem with weights; its config holds for all points. A goal of it is left aside.
+    budgets : sequence of int
+    should_stop : callable
+        Polled between points and in a further fit; once True no more points come. Those yielded stay good.
+    watch : callable
+        Gets the snapshots of a further fit.
+
+    Raises
+    ------
+    ConfigError
+        See `checked_budgets`; or the fit left no weights.
+    """
+    wanted = checked_budgets(budgets, problem)
+    if not result.status.has_weights:
+        raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
+    config = replace(result.config, budget=None, max_median_error=None, min_ess=None)
+    system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)
+    kept = int((result.gated_weights > 0).sum())
+    above = [k for k in wanted if k > kept]
+    if above:
+        gated = _keeping(above[0], problem, config, should_stop, watch)
+        yield from _points(problem, system, config, held, gated, above, should_stop)
+    below = [k for k in wanted if k <= kept]
+    if below:
+        yield from _points(problem, system, config, held, result.gated_weights, below, should_stop)
+
+
+def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[tuple[float, Measures]]:
+    """Error against effective sample size at one number of households: softness mu of the refit and measures, softest first."""
+    system = ScaledSystem.build(problem, config)
+    theta, weights = None, np.zeros(problem.n_households)
+    for mu in CURVE:
+        soft = replace(config, mu=mu)
+        weights[point.households], theta = recalibrate(system, point.households, point.start, soft, theta=theta, tolerance=CURVE_TOLERANCE)
+        measures = measure(problem, weights, system.use)
+        assert measures is not None
+        yield mu, measures
+
+
+def _points(
+    problem: Problem,
+    system: ScaledSystem,
+    config: Config,
+    held: np.ndarray,
+    gated: np.ndarray,
+    budgets: Sequence[int],
+    should_stop: Callable[[], bool],
+) -> Generator[FrontierPoint]:
+    if should_stop():
+        return
+    elimination = Elimination(system, gated)
+    support, theta = elimination.full, None
+    for budget in budgets:
+        if should_stop():
+            return
+        started = time.perf_counter()
+        support = elimination.down_to(budget, support)
+        found = calibrated(problem, system, config, support, theta)
+        theta = found.theta
+        yield FrontierPoint(
+            method="l0engine",
+            budget=budget,
+            households=support.kept,
+            start=support.start,
+            weights=found.weights[support.kept],
+            measures=found.measures,
+            held_out=measure(problem, found.weights, held) if held.any() else None,
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _keeping(
+    at_least: int, problem: Problem, config: Config, should_stop: Callable[[], bool], watch: Callable[[Snapshot], None]
+) -> np.ndarray:
+    """Gated weights of a fit that keeps so many households, with a smaller lambda_l0."""
+    for attempt in range(1, FALLS + 1):
+        run = iterate(problem, replace(falling(config, problem.n_households, attempt), refit=False), should_stop=should_stop)
+        while True:
+            try:
+                watch(next(run))
+            except StopIteration as end:
+                gated = np.asarray(end.value.gated_weights)
+                break
+        if should_stop() or np.count_nonzero(gated) >= at_least:
+            break
+    return gated

@@ -1,0 +1,86 @@
+"""Goals: the smallest set of households that does what was asked, found by elimination from the kept ones of a fit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.elimination import LEAVE, Elimination, Support
+from l0engine.calibration.metrics import measure
+from l0engine.calibration.problem import Problem
+from l0engine.calibration.refit import NEGLIGIBLE, recalibrate
+from l0engine.calibration.results import Measures
+from l0engine.calibration.system import ScaledSystem
+
+#: Newton's tolerance for sets of many sizes: weights right to about 0.01 %.
+TOLERANCE = 1e-8
+
+
+class Calibrated(NamedTuple):
+    """A support with its raked weights, shape (n_households,), their measures, and the dual solution."""
+
+    support: Support
+    weights: np.ndarray
+    measures: Measures
+    theta: np.ndarray
+
+
+def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: Support, theta: np.ndarray | None = None) -> Calibrated:
+    """Rake a support; every household keeps a positive weight, so that counts are exact.
+
+    Parameters
+    ----------
+    theta : ndarray of float64, shape (n_use,), optional
+        Dual solution of a neighbouring size. It serves only where there are more households than targets.
+    """
+    kept, many = support.kept, len(support.kept) > len(system.target)
+    raked, theta = recalibrate(system, kept, support.start, config, theta=theta if many else None, tolerance=TOLERANCE)
+    weights = np.zeros(problem.n_households)
+    weights[kept] = np.maximum(raked, NEGLIGIBLE * system.base_weights[kept])
+    weights.setflags(write=False)
+    measures = measure(problem, weights, system.use)
+    assert measures is not None  # a support is never empty
+    return Calibrated(support, weights, measures, theta)
+
+
+def falls_short(config: Config, m: Measures) -> str:
+    """How far measures are from the goals of a config, in words; empty where they meet them."""
+    if config.budget is not None and m.kept < config.budget:
+        return f"{m.kept:,} households are kept, not {config.budget:,}"
+    if config.max_median_error is not None and not m.median_abs_rel_error <= config.max_median_error:
+        return f"the median error is {m.median_abs_rel_error:.3%}, not {config.max_median_error:.3%}"
+    if config.min_ess is not None and not m.ess >= config.min_ess:
+        return f"the effective sample size is {m.ess:,.0f}, not {config.min_ess:,.0f}"
+    return ""
+
+
+def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray) -> Calibrated:
+    """The fewest of the kept households that meet the goals of a config; all of them where they do not.
+
+    Sizes go down by fifths until a goal is missed, then the last step is halved until it is one household; error and effective
+    sample size are taken to worsen with every household that leaves, which holds but for their noise.
+
+    Parameters
+    ----------
+    gated : ndarray of float64, shape (n_households,)
+        Gated weights of a fit; some are positive.
+    """
+    elimination = Elimination(system, gated)
+    if config.budget is not None:
+        budget = min(config.budget, len(elimination.full.kept))
+        return calibrated(problem, system, config, elimination.down_to(budget, elimination.full))
+    good = calibrated(problem, system, config, elimination.full)
+    if falls_short(config, good.measures):
+        return good
+    low, high = 0, len(good.support.kept)  # `low` misses the goal, `high` meets it
+    while high - low > 1:
+        size = max(int(high * LEAVE), 1) if low == 0 else (low + high) // 2
+        size = min(size, high - 1)
+        tried = calibrated(problem, system, config, elimination.down_to(size, good.support), good.theta)
+        if falls_short(config, tried.measures):
+            low = size
+        else:
+            good, high = tried, size
+    return good
