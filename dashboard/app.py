@@ -12,6 +12,7 @@ page = st.navigation(
     [
         st.Page("app_pages/data.py", title="Data", icon=":material/table_view:", default=True),
         st.Page("app_pages/calibrate.py", title="Calibrate", icon=":material/tune:"),
+        st.Page("app_pages/frontier.py", title="Frontier", icon=":material/show_chart:"),
         st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),
     ]
 )

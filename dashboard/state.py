@@ -16,12 +16,13 @@ import streamlit as st
 
 from dashboard.figures.theme import PALETTES, Palette
 from l0engine.calibration.config import Config
+from l0engine.calibration.metrics import active
 from l0engine.calibration.preflight import Finding, preflight
 from l0engine.calibration.preflight import in_use as preflight_in_use
 from l0engine.calibration.problem import Problem
 from l0engine.errors import L0Error, ProblemError
 from l0engine.io import load_guarded, load_problem, recognise_uploads
-from l0engine.runs.records import ProblemRecord, RunRecord, RunResult
+from l0engine.runs.records import Plan, PointRecord, ProblemRecord, RunRecord, RunResult
 from l0engine.runs.store import Store
 from l0engine.runs.supervisor import Supervisor
 
@@ -151,7 +152,7 @@ def findings() -> tuple[Finding, ...]:
 def _choose_problem(sha: str) -> None:
     if st.session_state.get("problem") != sha:
         st.session_state.problem = sha
-        st.session_state.pop("run", None)
+        _choose_run(None)
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------
@@ -176,17 +177,34 @@ def form_version() -> int:
 # -- run --------------------------------------------------------------------------------------------------------------
 
 
-def start_run(config: Config) -> None:
-    """Queue a run of the current problem and make it the current run."""
-    st.session_state.run = store().create_run(problem_sha(), config).id
+def start_run(config: Config, plan: Plan | None = None) -> None:
+    """Queue a run of the current problem, with a frontier after it where asked, and make it the current run."""
+    _choose_run(store().create_run(problem_sha(), config, plan).id)
     supervisor().wake()
+
+
+def start_sweep(configs: Sequence[Config]) -> str:
+    """Queue a run of the current problem for each config; the id they share."""
+    sweep = uuid.uuid4().hex[:12]
+    for config in configs:
+        store().create_run(problem_sha(), config, sweep=sweep)
+    supervisor().wake()
+    return sweep
 
 
 def open_run(run_id: str) -> None:
     """Make a run of the store, and its problem, the current ones."""
     record = store().run(run_id)
     _choose_problem(record.problem)
-    st.session_state.run = record.id
+    if st.session_state.get("run") != record.id:
+        _choose_run(record.id)
+
+
+def _choose_run(run_id: str | None) -> None:
+    for key in ("run", "point"):
+        st.session_state.pop(key, None)
+    if run_id is not None:
+        st.session_state.run = run_id
 
 
 def run() -> RunRecord | None:
@@ -204,6 +222,44 @@ def result(record: RunRecord) -> RunResult | None:
     return _result(record.id, record.ended or 0.0) if record.status.has_weights else None
 
 
+def sweeps(sha: str) -> dict[str, str]:
+    """Sweeps of a problem, newest first, with a title each."""
+    out: dict[str, list[RunRecord]] = {}
+    for record in store().runs(sha, limit=2000):
+        if record.sweep is not None:
+            out.setdefault(record.sweep, []).append(record)
+    return {name: f"{runs[-1].title.split(' · ')[0]} · {len(runs)} runs" for name, runs in out.items()}
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
+def kept_sets(runs: tuple[tuple[str, float], ...]) -> np.ndarray:
+    """Who is kept in each run (id, ended), shape (n_runs, n_households)."""
+    return np.stack([active(found.weights) for run_id, _ in runs if (found := store().result(run_id)) is not None])
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
+def _point_weights(run_id: str, key: str, n_households: int) -> np.ndarray:
+    return store().point_weights(run_id, key, n_households)
+
+
+def open_point(key: str | None) -> None:
+    """Make a point of the current run's frontier the one that Results shows; None for the run's own result."""
+    st.session_state.pop("point", None)
+    if key is not None:
+        st.session_state.point = key
+
+
+def point(record: RunRecord) -> PointRecord | None:
+    """The chosen point of a run's frontier."""
+    key = st.session_state.get("point")
+    return next((p for p in store().points(record.id) if p.key == key), None) if key else None
+
+
+def point_weights(record: RunRecord, chosen: PointRecord) -> np.ndarray:
+    """Weights of all households at a point."""
+    return _point_weights(record.id, chosen.key, _problem(record.problem).n_households)
+
+
 def in_use(record: RunRecord) -> np.ndarray:
     """The targets that the measures of a run count."""
     return preflight_in_use(_problem(record.problem), _findings(record.problem), record.config)
@@ -218,11 +274,13 @@ def follow_url() -> None:
         try:
             if "run" in st.query_params:
                 open_run(st.query_params["run"])
+                open_point(st.query_params.get("point"))
             elif "problem" in st.query_params:
                 open_problem(st.query_params["problem"])
         except L0Error as error:
             st.session_state.notice = f"This address does not open here: {error}"
-    wanted = {"run": st.session_state.get("run"), "problem": None if "run" in st.session_state else st.session_state.get("problem")}
+    wanted = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
+    wanted |= {"problem": None if "run" in st.session_state else st.session_state.get("problem")}
     wanted = {k: v for k, v in wanted.items() if v is not None}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)

@@ -1,13 +1,16 @@
-"""Command line: `python -m l0engine check PROBLEM` and `python -m l0engine fit PROBLEM --out DIR`."""
+"""Command line: `python -m l0engine check PROBLEM`, and `fit` or `frontier PROBLEM --out DIR`."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,9 @@ from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
 from l0engine.errors import ConfigError, L0Error, ProblemError
 from l0engine.io import load_problem, write_run
+
+#: Settings that ask for one size, where a frontier asks for many.
+_GOALS = ("budget", "max_median_error", "min_ess")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,10 +53,24 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("fit", help="keep few households, meet the targets, write the weights")
     fit.set_defaults(command=_fit)
     fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets weights.csv, targets.csv and run.json")
-    group = fit.add_argument_group("settings")
-    for field in fields(Config):
-        _add_setting(group, field.name, field.default)
-    for command in (check, fit):
+
+    frontier = commands.add_parser("frontier", help="one fit, then the error at every number of households asked for")
+    frontier.set_defaults(command=_frontier)
+    frontier.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets frontier.csv and weights_K.csv for each budget K")
+    frontier.add_argument("--budgets", type=_list(int), required=True, metavar="K,K,...", help="numbers of households")
+    frontier.add_argument(
+        "--references",
+        type=_list(str),
+        default=[],
+        metavar="NAME,...",
+        help="other methods at each budget: dense, random, pps, l1, lp, gated",
+    )
+    for command in (fit, frontier):
+        group = command.add_argument_group("settings")
+        for field in fields(Config):
+            if command is fit or field.name not in _GOALS:
+                _add_setting(group, field.name, field.default)
+    for command in (check, fit, frontier):
         command.add_argument("problem", type=Path, help="folder with matrix, targets and, if any, households")
     return parser
 
@@ -65,12 +85,23 @@ def _add_setting(group: Any, name: str, default: Any) -> None:
     elif name == "group_multipliers":
         group.add_argument(flag, nargs="+", type=_pair, metavar="NAME=FACTOR", default=argparse.SUPPRESS, help=text)
     elif isinstance(default, tuple):
-        group.add_argument(
-            flag, nargs="+", metavar="FINDING", default=argparse.SUPPRESS, help=f"{text} One or more of {', '.join(s.choices)}."
-        )
+        name, choices = ("FINDING", f" One or more of {', '.join(s.choices)}.") if s.choices else ("GROUP", "")
+        group.add_argument(flag, nargs="+", metavar=name, default=argparse.SUPPRESS, help=text + choices)
     else:
         shown = f"{text} Default: {'none' if default is None else default}."
         group.add_argument(flag, metavar="|".join(s.choices) or "X", default=argparse.SUPPRESS, help=shown)
+
+
+def _list(kind: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """A type for argparse: comma-separated values."""
+
+    def parse(text: str) -> list[Any]:
+        try:
+            return [kind(part.strip().replace("_", "")) for part in text.split(",") if part.strip()]
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a list of {kind.__name__} with commas between") from None
+
+    return parse
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -123,17 +154,43 @@ def _fit(parsed: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     write_run(out, problem, result, use)
     print(f"{result.status.sentence} {result.message}".strip())
-    for name, measures in (("gated", result.gated), ("refitted", result.refitted)):
+    for name, measures in (("gated", result.gated), ("refitted", result.refitted), ("held out", result.held_out)):
         if measures is not None:
             print(f"{name:>9}: {_words(measures)}")
     print(f"Written to {out}: weights.csv, targets.csv, run.json ({result.fit_seconds + result.refit_seconds:.1f} s on {result.device}).")
     return 0 if result.status.has_weights else 1
 
 
-def _with_progress(problem: Problem, config: Config) -> Result:
-    """Drain `iterate` behind a progress bar, which shows on a terminal only."""
-    from l0engine.calibration.training import iterate
+def _frontier(parsed: argparse.Namespace) -> int:
+    """Fit once, then write point after point. Interrupt once to keep the points found so far."""
+    from l0engine.calibration.frontier import frontier
+    from l0engine.calibration.point import checked_budgets
+    from l0engine.calibration.references import compare
+    from l0engine.io import write_frontier
 
+    config, out, points = _config(parsed), parsed.out, []
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file: name a folder.")
+    problem = load_problem(parsed.problem)
+    budgets = checked_budgets(parsed.budgets, problem.n_households)
+    result = _with_progress(problem, dataclasses.replace(config, refit=False))
+    if not result.status.has_weights:
+        print(f"{result.status.sentence} {result.message}".strip())
+        return 1
+    with _interruptible() as stopping:
+        found = [frontier(problem, result, budgets, should_stop=stopping)]
+        found += [compare(problem, result, k, parsed.references, should_stop=stopping) for k in budgets if parsed.references]
+        for point in chain(*found):
+            points.append(point)
+            write_frontier(out, problem, points)
+            print(f"{point.method:>9}: {_words(point.measures)}", flush=True)
+    print(f"Written to {out}: frontier.csv, and weights_K.csv for each budget.")
+    return 0 if points else 1
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Inside, the first interrupt does not raise: what this yields turns True. The second one does."""
     stopping = False
 
     def stop(*_: object) -> None:
@@ -143,17 +200,25 @@ def _with_progress(problem: Problem, config: Config) -> Result:
 
     previous = signal.signal(signal.SIGINT, stop)
     try:
-        with tqdm(total=config.epochs, unit="step", disable=None) as bar:
-            run = iterate(problem, config, should_stop=lambda: stopping)
-            while True:
-                try:
-                    snapshot: Snapshot = next(run)
-                except StopIteration as end:
-                    return end.value  # type: ignore[no-any-return]
-                bar.set_postfix_str(f"kept {snapshot.kept:,}, median error {snapshot.median_error:.2%}", refresh=False)
-                bar.update(snapshot.step - bar.n)
+        yield lambda: stopping
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def _with_progress(problem: Problem, config: Config) -> Result:
+    """Drain `iterate` behind a progress bar, which shows on a terminal only."""
+    from l0engine.calibration.training import iterate
+
+    with _interruptible() as stopping, tqdm(total=config.epochs, unit="step", disable=None) as bar:
+        run = iterate(problem, config, should_stop=stopping)
+        while True:
+            try:
+                snapshot: Snapshot = next(run)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            bar.total = snapshot.epochs
+            bar.set_postfix_str(f"kept {snapshot.kept:,}, median error {snapshot.median_error:.2%}", refresh=False)
+            bar.update(snapshot.step - bar.n)
 
 
 def _words(m: Measures) -> str:

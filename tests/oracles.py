@@ -61,18 +61,20 @@ def objective(
     return data + lambda_l0 * p_active.sum() + (lambda_l2 * w**2 * (gates**2 + variance)).sum()
 
 
-def relaxed_raking(A: np.ndarray, b: np.ndarray, g: np.ndarray, tau: float, upper: np.ndarray | None = None) -> np.ndarray:
+def relaxed_raking(
+    A: np.ndarray, b: np.ndarray, g: np.ndarray, tau: float, upper: np.ndarray | None = None, price: np.ndarray | float = 0.0
+) -> np.ndarray:
     """Weights of the refit by a general solver on its primal, in weights relative to g."""
 
     def primal(x: np.ndarray) -> float:
         r = A @ (g * x) - b
-        return float((g * (x * np.log(x) - x + 1)).sum() + r @ r / (2 * tau))
+        return float((g * (x * np.log(x) - x + 1)).sum() + (r @ r + (price * (g * x) ** 2).sum()) / (2 * tau))
 
     def slope(x: np.ndarray) -> np.ndarray:
-        return np.asarray(g * (np.log(x) + A.T @ (A @ (g * x) - b) / tau))
+        return np.asarray(g * (np.log(x) + (A.T @ (A @ (g * x) - b) + price * g * x) / tau))
 
     def curvature(x: np.ndarray) -> np.ndarray:
-        return np.asarray(np.diag(g / x) + (A * g).T @ (A * g) / tau)
+        return np.asarray(np.diag(g / x + price * g**2 / tau) + (A * g).T @ (A * g) / tau)
 
     top = np.full(len(g), np.inf) if upper is None else upper / g
     start = np.minimum(np.ones(len(g)), top / 2)

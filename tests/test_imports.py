@@ -19,9 +19,9 @@ l0engine l0engine.calibration
 l0engine.hard_concrete l0engine.schedules l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state
 l0engine.calibration.problem l0engine.calibration.config
 l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
-l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
+l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
 l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination
-l0engine.calibration.trainer l0engine.calibration.goals
+l0engine.calibration.trainer l0engine.calibration.goals l0engine.calibration.polish
 l0engine.calibration.training
 l0engine.calibration.frontier
 l0engine.calibration.references
@@ -35,20 +35,24 @@ l0engine.io.uploads l0engine.io.guard
 l0engine.io
 l0engine.runs l0engine.runs.database l0engine.runs.files l0engine.runs.records
 l0engine.runs.shelf
+l0engine.runs.points
 l0engine.runs.store
 l0engine.runs.supervisor l0engine.runs.worker
+l0engine.runs.sweeps
 l0engine.__main__
 dashboard dashboard.wording
 dashboard.figures dashboard.figures.axes dashboard.figures.theme
-dashboard.figures.bins
+dashboard.figures.bins dashboard.figures.frontier
 dashboard.figures.base_errors dashboard.figures.composition dashboard.figures.error_fan dashboard.figures.estimates dashboard.figures.gates \
-    dashboard.figures.kept dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \
+    dashboard.figures.kept dashboard.figures.method_bars dashboard.figures.trade_off dashboard.figures.sweep \
+    dashboard.figures.overlap dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \
     dashboard.figures.weight_concentration
 dashboard.state
 dashboard.components dashboard.components.live_plot dashboard.components.layout
+dashboard.components.frontier_form dashboard.components.frontier_view dashboard.components.sweep_panel
 dashboard.components.config_form dashboard.components.downloads dashboard.components.live_panel dashboard.components.outcome \
     dashboard.components.preflight_list dashboard.components.problem_facts dashboard.components.sidebar
-dashboard.app_pages.data dashboard.app_pages.calibrate dashboard.app_pages.results
+dashboard.app_pages.data dashboard.app_pages.calibrate dashboard.app_pages.frontier dashboard.app_pages.results
 dashboard.app
 """
 PLACE = {module: i for i, line in enumerate(LAYERS.replace("\\\n", "").strip().splitlines()) for module in line.split()}

@@ -1,6 +1,7 @@
 """Results: the verdict, every target, who was kept, the weights, and the files to take away."""
 
 import streamlit as st
+from dashboard.figures.frontier import TITLES
 
 from dashboard import state, wording
 from dashboard.components import downloads, layout, outcome
@@ -17,7 +18,14 @@ if run is None or result is None or result.final is None:
         st.switch_page("app_pages/calibrate.py")
     st.stop()
 
-measures, use, palette = result.final, state.in_use(run), state.palette()
+point, use, palette = state.point(run), state.in_use(run), state.palette()
+measures, weights = (result.final, result.weights) if point is None else (point.measures, state.point_weights(run, point))
+if point is not None:
+    words, back = layout.columns([4, 1], key="point", narrowest=180, align="center")
+    words.info(f"A point of the frontier: {TITLES[point.method]}, {wording.count(measures.kept)} households.", icon=":material/show_chart:")
+    if back.button("Show the fit itself", width="stretch"):
+        state.open_point(None)
+        st.rerun()
 st.markdown(f"### {outcome.verdict(measures, problem.n_households)}")
 figures = {
     "Households kept": (wording.count(measures.kept), f"{wording.of(measures.kept, problem.n_households)} have a positive weight."),
@@ -32,7 +40,10 @@ figures = {
 for column, (label, (value, help_)) in zip(layout.columns(len(figures), key="figures", narrowest=130), figures.items(), strict=True):
     column.metric(label, value, help=help_)
 with st.container(horizontal=True):
-    downloads.show(run, "weights.csv", "targets.csv", "run.json")
+    if point is None:
+        downloads.show(run, "weights.csv", "targets.csv", "run.json")
+    else:
+        downloads.show_point(run, point, problem)
 
 
 def chart(figure, key: str, alt: str) -> None:
@@ -42,11 +53,11 @@ def chart(figure, key: str, alt: str) -> None:
 targets_tab, households_tab, weights_tab = st.tabs(["Targets", "Households", "Weights"], key="results_tab")
 with targets_tab:
     chart(
-        estimates.plot(estimates.info(problem, result.weights, use), palette),
+        estimates.plot(estimates.info(problem, weights, use), palette),
         "estimates",
         "Estimate against published value of each target",
     )
-    table = targets_table(problem, result.weights, use, run.config.hold_out)
+    table = targets_table(problem, weights, use, run.config.hold_out)
     search, group = st.columns([2, 1])
     text = search.text_input("Search targets", placeholder="Part of a name, such as CA/ or snap", key="target_search")
     chosen = group.selectbox("Group", sorted(set(problem.groups)), index=None, placeholder="All groups", key="target_group")
@@ -66,19 +77,19 @@ with households_tab:
     attributes = list(problem.attributes.columns)
     if attributes:
         attribute = st.selectbox("Compare by", attributes, key="attribute")
-        info = composition.info(problem, result.weights, attribute)
+        info = composition.info(problem, weights, attribute)
         chart(composition.plot(info, palette), "composition", f"Kept households against all, by {attribute}")
     else:
         st.info("The households came without columns to compare; a households file with more columns shows who was kept.")
     st.caption(f"{wording.plural(measures.kept, 'selected household')}, heaviest first")
-    kept = weights_table(problem, result.weights).sort_values("weight", ascending=False)
+    kept = weights_table(problem, weights).sort_values("weight", ascending=False)
     st.dataframe(kept.head(1000), hide_index=True, column_config={"weight": st.column_config.NumberColumn("weight", format="localized")})
 with weights_tab:
     left, right = layout.columns(2, key="weights", narrowest=340, gap="medium")
     with left:
-        chart(weight_change.plot(weight_change.info(problem, result.weights), palette), "weight_change", "Base weight against final weight")
+        chart(weight_change.plot(weight_change.info(problem, weights), palette), "weight_change", "Base weight against final weight")
     with right:
-        info = weight_concentration.info(problem, result.weights)
+        info = weight_concentration.info(problem, weights)
         chart(weight_concentration.plot(info, palette), "concentration", "Share of the total weight held by the heaviest households")
     with st.expander("How to read this"):
         st.markdown(

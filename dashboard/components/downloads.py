@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboard import state
-from l0engine.runs.records import RunRecord
+from l0engine.calibration.problem import Problem
+from l0engine.io import csv_bytes, targets_table, weights_table
+from l0engine.runs.records import PointRecord, RunRecord
 
 _FILES = {
     "weights.csv": ("Weights", "text/csv", "Selected households only: household_id, weight, base_weight and their other columns."),
@@ -22,16 +26,35 @@ def contents(record: RunRecord, name: str) -> bytes:
 def show(record: RunRecord, *names: str) -> None:
     """A button for each file; the first is the one people come for."""
     for i, name in enumerate(names):
-        label, mime, help_ = _FILES[name]
-        st.download_button(
-            f"{label} ({name})",
-            data=lambda name=name: contents(record, name),
-            file_name=name,
-            mime=mime,
-            help=help_,
-            icon=":material/download:",
-            type="primary" if i == 0 else "secondary",
-            key=f"download_{name}",
-            on_click="ignore",
-            width="stretch",
-        )
+        _button(name, name, lambda name=name: contents(record, name), first=i == 0)
+
+
+def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
+    """A button for each file of a frontier point, written when it is asked for."""
+
+    def weights() -> bytes:
+        return csv_bytes(weights_table(problem, state.point_weights(record, point)))
+
+    def targets() -> bytes:
+        found = state.point_weights(record, point)
+        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out))
+
+    _button("weights.csv", f"weights_{point.measures.kept}.csv", weights, first=True)
+    _button("targets.csv", f"targets_{point.measures.kept}.csv", targets)
+    _button("run.json", "run.json", lambda: contents(record, "run.json"))
+
+
+def _button(kind: str, name: str, content: Callable[[], bytes], *, first: bool = False) -> None:
+    label, mime, help_ = _FILES[kind]
+    st.download_button(
+        f"{label} ({name})",
+        data=content,
+        file_name=name,
+        mime=mime,
+        help=help_,
+        icon=":material/download:",
+        type="primary" if first else "secondary",
+        key=f"download_{name}",
+        on_click="ignore",
+        width="stretch",
+    )

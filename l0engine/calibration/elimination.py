@@ -16,8 +16,10 @@ from scipy.optimize import minimize
 
 from l0engine.calibration.system import ScaledSystem
 
-#: Share of the households that one round leaves, steps of the refit before the first round and after each, and its memory.
-LEAVE, FIRST, BRIEF, MEMORY = 0.8, 100, 60, 10
+#: Share of the households that one round leaves; with fewer than `FEW` households for each target every one counts.
+LEAVE, LEAVE_FEW, FEW = 0.8, 0.95, 2.0
+#: Steps of the refit before the first round and after each, and its memory.
+FIRST, BRIEF, MEMORY = 100, 60, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,8 @@ class Elimination:
         """The `budget` households to keep of a support that has at least as many."""
         total = support.start.sum()
         while len(support.kept) > budget:
-            size = max(budget, int(len(support.kept) * LEAVE))
+            n = len(support.kept)
+            size = max(budget, int(n * (LEAVE if n > FEW * len(self._target) else LEAVE_FEW)))
             part = self._norm[support.kept] * np.exp(support.log_weights)
             stay = np.sort(np.argpartition(-part, size - 1)[:size])
             kept, start = support.kept[stay], support.start[stay]

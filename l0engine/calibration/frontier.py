@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.elimination import Elimination
-from l0engine.calibration.goals import calibrated
+from l0engine.calibration.goals import TOLERANCE, calibrated
 from l0engine.calibration.metrics import measure
+from l0engine.calibration.point import FrontierPoint, checked_budgets
 from l0engine.calibration.preflight import held_out_targets
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.refit import recalibrate
@@ -24,68 +23,6 @@ from l0engine.errors import ConfigError
 
 #: Softnesses of the refit on the curve of error against effective sample size, softest first.
 CURVE = (10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
-#: Newton's tolerance on that curve: weights right to about 0.1 %.
-CURVE_TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class FrontierPoint:
-    """Weights for one number of households.
-
-    Attributes
-    ----------
-    method : str
-        'l0engine', or the name of a reference method.
-    budget : int
-        Households asked for; `measures.kept` is how many there are.
-    households : ndarray of int, shape (n_kept,)
-        Columns of the problem's matrix, ascending.
-    start, weights : ndarray of float64, shape (n_kept,)
-        Where the refit started, and what it made; all positive.
-    measures : Measures
-        Over the targets in use.
-    held_out : Measures or None
-        Over the targets held out, where there are any.
-    seconds : float
-        What this point took, beyond the fit and the points before it.
-    note : str
-        What there is to know about it, in a sentence; may be empty.
-    """
-
-    method: str
-    budget: int
-    households: np.ndarray
-    start: np.ndarray
-    weights: np.ndarray
-    measures: Measures
-    held_out: Measures | None
-    seconds: float = 0.0
-    note: str = ""
-
-    def full(self, n_households: int) -> np.ndarray:
-        """The weights of all households, shape (n_households,); 0 where not kept."""
-        out = np.zeros(n_households)
-        out[self.households] = self.weights
-        return out
-
-
-def checked_budgets(budgets: Sequence[Any], problem: Problem) -> tuple[int, ...]:
-    """Budgets in falling order.
-
-    Raises
-    ------
-    ConfigError
-        None is given, or one is not a whole number from 1 to the number of households, or stands twice.
-    """
-    if not len(budgets):
-        raise ConfigError("There is no budget: give one or more numbers of households.")
-    for k in budgets:
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= problem.n_households:
-            raise ConfigError(f"The budget {k!r} is not a whole number from 1 to {problem.n_households:,}, the number of households.")
-    falling = sorted(map(int, budgets), reverse=True)
-    if again := [k for k, next_ in pairwise(falling) if k == next_]:
-        raise ConfigError(f"The budget {again[0]:,} stands twice: give each number once.")
-    return tuple(falling)
 
 
 def frontier(
@@ -116,7 +53,7 @@ def frontier(
     ConfigError
         See `checked_budgets`; or the fit left no weights.
     """
-    wanted = checked_budgets(budgets, problem)
+    wanted = checked_budgets(budgets, problem.n_households)
     if not result.status.has_weights:
         raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
     config = replace(result.config, budget=None, max_median_error=None, min_ess=None)
@@ -137,7 +74,7 @@ def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[t
     theta, weights = None, np.zeros(problem.n_households)
     for mu in CURVE:
         soft = replace(config, mu=mu)
-        weights[point.households], theta = recalibrate(system, point.households, point.start, soft, theta=theta, tolerance=CURVE_TOLERANCE)
+        weights[point.households], theta = recalibrate(system, point.households, point.start, soft, theta=theta, tolerance=TOLERANCE)
         measures = measure(problem, weights, system.use)
         assert measures is not None
         yield mu, measures

@@ -14,8 +14,8 @@ from l0engine.calibration.refit import NEGLIGIBLE, recalibrate
 from l0engine.calibration.results import Measures
 from l0engine.calibration.system import ScaledSystem
 
-#: Newton's tolerance for sets of many sizes: weights right to about 0.01 %.
-TOLERANCE = 1e-8
+#: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
+TOLERANCE = 1e-10
 
 
 class Calibrated(NamedTuple):

@@ -36,6 +36,29 @@ def effective_sample_size(weights: np.ndarray) -> float:
     return float(w.sum() ** 2 / (w @ w))
 
 
+def overlap(kept: np.ndarray) -> np.ndarray:
+    """Jaccard overlap of the kept sets of several runs, pair by pair: shared households / households in either.
+
+    Parameters
+    ----------
+    kept : ndarray of bool, shape (n_runs, n_households)
+
+    Returns
+    -------
+    ndarray of float64, shape (n_runs, n_runs)
+        1 on the diagonal, and for two empty sets.
+    """
+    k = np.asarray(kept, np.float64)
+    both, sizes = k @ k.T, k.sum(axis=1)
+    either = sizes[:, None] + sizes[None, :] - both
+    return np.asarray(np.where(either > 0, both / np.maximum(either, 1.0), 1.0))
+
+
+def inclusion(kept: np.ndarray) -> np.ndarray:
+    """Share of the runs that keep each household: ndarray of float64, shape (n_households,); `kept` as for `overlap`."""
+    return np.asarray(kept, np.float64).mean(axis=0)
+
+
 def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures | None:
     """All measures of one set of weights; None where nothing is kept.
 

@@ -30,7 +30,7 @@ DENSE_TARGETS = 4000
 LARGEST_EXPONENT = 50.0
 NEWTON_STEPS = 100
 #: Iterations of conjugate gradients that a factor of an earlier curvature gets before a new one is made.
-PATIENCE = 12
+PATIENCE = 16
 #: They end when the residual has shrunk to this share.
 ROUGH = 0.1
 #: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
@@ -72,6 +72,7 @@ class Raking:
         self._softest = theta is None
         self.theta = np.zeros(a.shape[0]) if theta is None else theta
         self.tau = self._scale
+        self._system = _NewtonSystem(self)
 
     def weights(self, mu: float, *, tolerance: float = TOLERANCE) -> np.ndarray:
         """The solution for a softness mu > 0, shape (n_kept,)."""
@@ -97,11 +98,11 @@ class Raking:
     def _newton(self, mu: float, tolerance: float) -> None:
         """Minimise f from theta by Newton steps with exact line search."""
         self.tau = mu * self._scale
-        enough, system = tolerance * float(self.start.sum()), _NewtonSystem(self)
+        enough = tolerance * float(self.start.sum())
         for _ in range(NEWTON_STEPS):
             w, curvature = self.primal(self.at @ self.theta)
             gradient = self.a @ w - self.b + self.tau * self.theta
-            direction = -system.solve(curvature, gradient)
+            direction = -self._system.solve(curvature, gradient)
             if -(gradient @ direction) <= enough:
                 break
             self.theta = self.theta + self._line_search(direction) * direction

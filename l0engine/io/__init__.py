@@ -1,6 +1,6 @@
 """Problems in from files, results out to files; nothing that came from outside is trusted."""
 
-from l0engine.io.exports import csv_bytes, run_summary, targets_table, weights_table, write_run
+from l0engine.io.exports import csv_bytes, frontier_table, run_summary, targets_table, weights_table, write_frontier, write_run
 from l0engine.io.folder import load_problem
 from l0engine.io.guarded import load_guarded
 from l0engine.io.saving import save_problem
@@ -9,6 +9,7 @@ from l0engine.io.uploads import Recognised, recognise_uploads
 __all__ = [
     "Recognised",
     "csv_bytes",
+    "frontier_table",
     "load_guarded",
     "load_problem",
     "recognise_uploads",
@@ -16,5 +17,6 @@ __all__ = [
     "save_problem",
     "targets_table",
     "weights_table",
+    "write_frontier",
     "write_run",
 ]

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from l0engine.calibration import metrics
+from l0engine.calibration.point import FrontierPoint
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Measures, Result
 
@@ -105,6 +106,30 @@ def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndar
     _replace(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
     _replace(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out)))
     _replace(folder / "run.json", (summary + "\n").encode())
+
+
+def frontier_table(points: Iterable[FrontierPoint]) -> pd.DataFrame:
+    """A row for each point: kept, errors, ess, max_weight_ratio, held_out_median (empty without hold-outs), method."""
+    names = ["kept", "mean_abs_rel_error", "median_abs_rel_error", "share_within_10pct", "ess", "max_weight_ratio"]
+    rows = [
+        [*(getattr(p.measures, n) for n in names), math.nan if p.held_out is None else p.held_out.median_abs_rel_error, p.method]
+        for p in points
+    ]
+    return pd.DataFrame(rows, columns=[*names, "held_out_median", "method"])
+
+
+def write_frontier(folder: str | Path, problem: Problem, points: Sequence[FrontierPoint]) -> None:
+    """Write frontier.csv with all points, and the weights of the last as weights_K.csv, K households; each whole or not at all.
+
+    Called after every point, so that a frontier that is interrupted leaves what it has found. Reference methods get no weights file.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    last = points[-1]
+    if last.method == "l0engine":
+        table = weights_table(problem, last.full(problem.n_households))
+        _replace(folder / f"weights_{last.measures.kept}.csv", csv_bytes(table))
+    _replace(folder / "frontier.csv", csv_bytes(frontier_table(points)))
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:

@@ -12,19 +12,27 @@ from l0engine.errors import L0Error
 
 #: Seconds a connection waits for another one's write to end.
 BUSY_SECONDS = 30.0
-_VERSION = 1
-_SCHEMA = (
-    """CREATE TABLE problems (
-        sha TEXT PRIMARY KEY, title TEXT NOT NULL, n_targets INTEGER NOT NULL, n_households INTEGER NOT NULL,
-        nnz INTEGER NOT NULL, created REAL NOT NULL, source TEXT NOT NULL)""",
-    """CREATE TABLE runs (
-        id TEXT PRIMARY KEY, problem TEXT NOT NULL, config TEXT NOT NULL, status TEXT NOT NULL,
-        message TEXT NOT NULL DEFAULT '', created REAL NOT NULL, started REAL, ended REAL, pid INTEGER,
-        request TEXT NOT NULL DEFAULT 'none', checkpoint INTEGER, outcome TEXT)""",
-    "CREATE INDEX runs_by_status ON runs (status, created)",
-    "CREATE INDEX runs_by_time ON runs (created)",
-    """CREATE TABLE snapshots (
-        run TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, step)) WITHOUT ROWID""",
+#: Statements that bring a file from one version to the next; those of version 0 make a new one.
+_STEPS = (
+    (
+        """CREATE TABLE problems (
+            sha TEXT PRIMARY KEY, title TEXT NOT NULL, n_targets INTEGER NOT NULL, n_households INTEGER NOT NULL,
+            nnz INTEGER NOT NULL, created REAL NOT NULL, source TEXT NOT NULL)""",
+        """CREATE TABLE runs (
+            id TEXT PRIMARY KEY, problem TEXT NOT NULL, config TEXT NOT NULL, status TEXT NOT NULL,
+            message TEXT NOT NULL DEFAULT '', created REAL NOT NULL, started REAL, ended REAL, pid INTEGER,
+            request TEXT NOT NULL DEFAULT 'none', checkpoint INTEGER, outcome TEXT)""",
+        "CREATE INDEX runs_by_status ON runs (status, created)",
+        "CREATE INDEX runs_by_time ON runs (created)",
+        """CREATE TABLE snapshots (
+            run TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, step)) WITHOUT ROWID""",
+    ),
+    (
+        "ALTER TABLE runs ADD COLUMN plan TEXT",
+        "ALTER TABLE runs ADD COLUMN sweep TEXT",
+        """CREATE TABLE points (
+            number INTEGER PRIMARY KEY, run TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (run, key))""",
+    ),
 )
 
 
@@ -46,13 +54,14 @@ class Database:
                 _use_write_ahead(db)
         with self.write() as db:
             found = _version(db)
-            if found == 0:
-                for statement in _SCHEMA:
+            for step in _STEPS[found:]:
+                for statement in step:
                     db.execute(statement)
-                db.execute(f"PRAGMA user_version = {_VERSION}")
-            elif found != _VERSION:
+            if found < len(_STEPS):
+                db.execute(f"PRAGMA user_version = {len(_STEPS)}")
+            elif found > len(_STEPS):
                 raise L0Error(
-                    f"{path} has schema {found} but this version reads schema {_VERSION}: "
+                    f"{path} has schema {found} but this version reads schema {len(_STEPS)}: "
                     "update l0engine, or set L0ENGINE_HOME to another folder."
                 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -161,6 +162,11 @@ class RunResult:
     def final(self) -> Measures | None:
         return self.outcome.final
 
+    def to_result(self, config: Config) -> Result:
+        """The result of the fit, without its history."""
+        fields = {f.name: getattr(self.outcome, f.name) for f in dataclasses.fields(Outcome)}
+        return Result(**fields, config=config, weights=self.weights, gated_weights=self.gated_weights, history=())
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -185,6 +191,10 @@ class RunRecord:
         Step a resumed run goes on from; None without a checkpoint.
     outcome : Outcome or None
         None until the run has ended with weights.
+    plan : Plan or None
+        The frontier it computes after its fit.
+    sweep : str or None
+        Id that the runs of one sweep share.
     """
 
     id: str
@@ -199,6 +209,8 @@ class RunRecord:
     request: Request
     checkpoint: int | None = None
     outcome: Outcome | None = None
+    plan: Plan | None = None
+    sweep: str | None = None
 
     @property
     def title(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import secrets
 import sqlite3
 import time
@@ -12,7 +11,6 @@ import zipfile
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from l0engine.calibration.config import Config
@@ -20,19 +18,19 @@ from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.calibration.state import TrainingState
 from l0engine.errors import L0Error
 from l0engine.runs.files import read_arrays, write_arrays, write_whole
-from l0engine.runs.records import Outcome, Request, RunRecord, RunResult
-from l0engine.runs.shelf import ProblemShelf, default_root
+from l0engine.runs.points import PointShelf, checked_id
+from l0engine.runs.records import Outcome, Plan, Request, RunRecord, RunResult
+from l0engine.runs.shelf import default_root
 
 __all__ = ["Store", "default_root"]
 
 log = logging.getLogger(__name__)
 
-_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 _FIELDS = frozenset({"started", "ended", "pid", "request"})
 _LIVE = (Status.RUNNING, Status.PAUSED)
 
 
-class Store(ProblemShelf):
+class Store(PointShelf):
     """All that outlives a process, under `root`: store.sqlite, problems/<sha>/, runs/<id>/.
 
     Every method may be called from any thread and any process. Ids come from URLs, so they are checked before they
@@ -46,8 +44,8 @@ class Store(ProblemShelf):
 
     # Runs
 
-    def create_run(self, sha: str, config: Config) -> RunRecord:
-        """Queue a run of a problem that is in the store."""
+    def create_run(self, sha: str, config: Config, plan: Plan | None = None, sweep: str | None = None) -> RunRecord:
+        """Queue a run of a problem that is in the store; with a frontier after it, or as one of a sweep, where asked."""
         self.problem_record(sha)
         now, settings = time.time(), json.dumps(config.to_dict(), ensure_ascii=False)
         while True:
@@ -58,8 +56,8 @@ class Store(ProblemShelf):
         write_whole(self.folder(run_id) / "config.json", lambda file: file.write(settings.encode()))
         with self._database.write() as db:
             db.execute(
-                "INSERT INTO runs (id, problem, config, status, created) VALUES (?, ?, ?, ?, ?)",
-                (run_id, sha, settings, Status.QUEUED, now),
+                "INSERT INTO runs (id, problem, config, status, created, plan, sweep) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (run_id, sha, settings, Status.QUEUED, now, None if plan is None else json.dumps(plan.to_dict()), sweep),
             )
         return self.run(run_id)
 
@@ -68,19 +66,18 @@ class Store(ProblemShelf):
         with self._database.connect() as db:
             return _one(db, run_id)
 
-    def runs(self, problem: str | None = None, *, statuses: Collection[Status] = tuple(Status), limit: int = 200) -> list[RunRecord]:
-        """Runs, newest first; of one problem, or in one of some statuses, where asked."""
+    def runs(
+        self, problem: str | None = None, *, statuses: Collection[Status] = tuple(Status), sweep: str | None = None, limit: int = 200
+    ) -> list[RunRecord]:
+        """Runs, newest first; of one problem or sweep, or in one of some statuses, where asked."""
         marks = ", ".join("?" * len(statuses))
         with self._database.connect() as db:
             rows = db.execute(
-                f"SELECT * FROM runs WHERE status IN ({marks}) AND problem = COALESCE(?, problem) ORDER BY created DESC, id DESC LIMIT ?",
-                (*statuses, problem, limit),
+                f"SELECT * FROM runs WHERE status IN ({marks}) AND problem = COALESCE(?, problem) "
+                "AND COALESCE(sweep, '') = COALESCE(?, sweep, '') ORDER BY created DESC, id DESC LIMIT ?",
+                (*statuses, problem, sweep, limit),
             ).fetchall()
         return [_run_record(row) for row in rows]
-
-    def folder(self, run_id: str) -> Path:
-        """Folder of a run's files: config.json, checkpoint.npz, result.npz, worker.log, weights.csv, ..."""
-        return self.root / "runs" / _checked_id(run_id)
 
     def set_status(self, run_id: str, status: Status, message: str = "", **fields: Any) -> None:
         """Set status and message, and any of started, ended, pid, request; an end without `ended` ends now."""
@@ -91,7 +88,7 @@ class Store(ProblemShelf):
         values = {"status": status, "message": message, **fields}
         sets = ", ".join(f"{name} = ?" for name in values)
         with self._database.write() as db:
-            db.execute(f"UPDATE runs SET {sets} WHERE id = ?", (*values.values(), _checked_id(run_id)))
+            db.execute(f"UPDATE runs SET {sets} WHERE id = ?", (*values.values(), checked_id(run_id)))
 
     # Requests, and taking runs up
 
@@ -113,7 +110,7 @@ class Store(ProblemShelf):
     def requested(self, run_id: str) -> Request:
         """The request that stands, in one light query for the worker's loop."""
         with self._database.connect() as db:
-            row = db.execute("SELECT request FROM runs WHERE id = ?", (_checked_id(run_id),)).fetchone()
+            row = db.execute("SELECT request FROM runs WHERE id = ?", (checked_id(run_id),)).fetchone()
         return Request(row["request"]) if row else Request.STOP
 
     def requeue(self, run_id: str) -> RunRecord:
@@ -156,7 +153,7 @@ class Store(ProblemShelf):
         with self._database.write() as db:
             changed = db.execute(
                 "UPDATE runs SET status = ?, message = ?, ended = ? WHERE id = ? AND pid IS ? AND status IN (?, ?)",
-                (Status.INTERRUPTED, message, time.time(), _checked_id(run_id), pid, *_LIVE),
+                (Status.INTERRUPTED, message, time.time(), checked_id(run_id), pid, *_LIVE),
             ).rowcount
         return changed > 0
 
@@ -165,7 +162,7 @@ class Store(ProblemShelf):
         with self._database.write() as db:
             db.execute(
                 "UPDATE runs SET pid = ? WHERE id = ? AND pid IS NULL AND status = ?",
-                (pid, _checked_id(run_id), Status.RUNNING),
+                (pid, checked_id(run_id), Status.RUNNING),
             )
 
     # What a run leaves behind
@@ -174,20 +171,18 @@ class Store(ProblemShelf):
         """Keep a snapshot; one of the same step is replaced."""
         body = json.dumps(snapshot.to_dict())
         with self._database.write() as db:
-            db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (_checked_id(run_id), snapshot.step, body))
+            db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (checked_id(run_id), snapshot.step, body))
 
     def snapshots(self, run_id: str, since: int = -1) -> list[Snapshot]:
         """Snapshots of the steps after `since`, in order."""
         with self._database.connect() as db:
-            rows = db.execute(
-                "SELECT body FROM snapshots WHERE run = ? AND step > ? ORDER BY step", (_checked_id(run_id), since)
-            ).fetchall()
+            rows = db.execute("SELECT body FROM snapshots WHERE run = ? AND step > ? ORDER BY step", (checked_id(run_id), since)).fetchall()
         return [Snapshot.from_dict(json.loads(row["body"])) for row in rows]
 
     def forget_after(self, run_id: str, step: int) -> None:
         """Drop the snapshots of steps that a resumed run is about to take again."""
         with self._database.write() as db:
-            db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (_checked_id(run_id), step))
+            db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (checked_id(run_id), step))
 
     def save_checkpoint(self, run_id: str, state: TrainingState) -> None:
         """Write a checkpoint in the place of the last one, and only then record its step.
@@ -233,14 +228,8 @@ class Store(ProblemShelf):
 _VERBS = {Request.NONE: "go on with", Request.PAUSE: "pause", Request.STOP: "stop"}
 
 
-def _checked_id(run_id: str) -> str:
-    if not _RUN_ID.fullmatch(run_id):
-        raise L0Error(f"{run_id[:40]!r} is not the id of a run: choose one from the list of runs.")
-    return run_id
-
-
 def _one(db: sqlite3.Connection, run_id: str) -> RunRecord:
-    row = db.execute("SELECT * FROM runs WHERE id = ?", (_checked_id(run_id),)).fetchone()
+    row = db.execute("SELECT * FROM runs WHERE id = ?", (checked_id(run_id),)).fetchone()
     if row is None:
         raise L0Error(f"There is no run {run_id}: choose one from the list of runs.")
     return _run_record(row)
@@ -248,13 +237,14 @@ def _one(db: sqlite3.Connection, run_id: str) -> RunRecord:
 
 def _run_record(row: sqlite3.Row) -> RunRecord:
     values = dict(row)
-    outcome = values.pop("outcome")
+    outcome, plan = values.pop("outcome"), values.pop("plan")
     return RunRecord(
         **{
             **values,
             "config": Config.from_dict(json.loads(values["config"])),
             "status": Status(values["status"]),
             "request": Request(values["request"]),
+            "plan": None if plan is None else Plan.from_dict(json.loads(plan)),
             "outcome": None if outcome is None else Outcome.from_dict(json.loads(outcome)),
         }
     )

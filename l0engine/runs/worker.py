@@ -15,14 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from l0engine.calibration.frontier import curve, frontier
 from l0engine.calibration.preflight import targets_in_use
 from l0engine.calibration.problem import Problem
+from l0engine.calibration.references import compare
 from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.calibration.state import TrainingState
 from l0engine.calibration.training import iterate
 from l0engine.errors import L0Error
 from l0engine.io import write_run
-from l0engine.runs.records import Request, RunRecord
+from l0engine.runs.records import Plan, Request, RunRecord
 from l0engine.runs.store import Store
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Execution:
         self._state: TrainingState | None = None
         self._polled = self._checkpointed = time.monotonic()
         self._note = ""
+        self._said = 0.0
         self._offset = 0.0  # training seconds before this process, less those it was paused
 
     def terminate(self, *_: object) -> None:
@@ -62,7 +65,7 @@ class Execution:
         """Train, refit, write the results; every outcome, an error too, becomes a status and a sentence."""
         try:
             problem = self.store.problem(self.run.problem)
-            return self._finish(problem, self._train(problem))
+            return self._finish(problem, self._fit(problem))
         except _Terminated:
             return self._interrupt("The process was asked to end")
         except L0Error as error:
@@ -74,6 +77,16 @@ class Execution:
             log.exception("Run %s failed", self.run.id)
             place = self.store.folder(self.run.id) / "worker.log"
             return self._end(Status.FAILED, f"An unexpected {type(error).__name__} ended the run; the details are in {place}.")
+
+    def _fit(self, problem: Problem) -> Result:
+        """The fit of this run, or the one its plan goes out from."""
+        plan = self.run.plan
+        if plan is None or plan.source is None:
+            return self._train(problem)
+        source = self.store.result(plan.source)
+        if source is None:
+            raise L0Error(f"Run {plan.source} has no weights to go out from: choose a finished run.")
+        return source.to_result(self.run.config)
 
     def _train(self, problem: Problem) -> Result:
         state = self.store.checkpoint(self.run.id)
@@ -148,10 +161,35 @@ class Execution:
                 use = targets_in_use(problem, self.run.config)
                 write_run(self.store.folder(self.run.id), problem, result, use)
                 self.store.save_result(self.run.id, result)
+                if self.run.plan is not None and result.status is not Status.STOPPED:
+                    return self._end(*self._frontier(problem, result, self.run.plan))
             except OSError as error:
                 log.exception("The results of run %s could not be written", self.run.id)
                 return self._interrupt(f"The results could not be written ({error.strerror}); make room on the disk")
         return self._end(result.status, result.message)
+
+    def _frontier(self, problem: Problem, result: Result, plan: Plan) -> tuple[Status, str]:
+        """Points, then reference methods, then the curve of each point; each is kept as soon as it is there."""
+        points = []
+        for point in frontier(problem, result, plan.budgets, should_stop=self._should_stop, watch=self._further):
+            points.append((point, self.store.save_point(self.run.id, point)))
+            self._set(Status.RUNNING, f"{len(points)} of {len(plan.budgets)} points are there.")
+        for budget in plan.compare:
+            for point in compare(problem, result, budget, plan.references, should_stop=self._should_stop):
+                self.store.save_point(self.run.id, point)
+                self._set(Status.RUNNING, f"Comparing with other methods at {budget:,} households.")
+        for number, (point, record) in enumerate(points, 1):
+            if not self._should_stop():
+                self._set(Status.RUNNING, f"Error against effective sample size: point {number} of {len(points)}.")
+                self.store.save_curve(self.run.id, record, list(curve(problem, self.run.config, point)))
+        if self._should_stop():
+            return Status.STOPPED, f"Stopped with {len(points)} of {len(plan.budgets)} points; they can be used."
+        return result.status, f"The frontier has {len(points)} points."
+
+    def _further(self, snapshot: Snapshot) -> None:
+        if time.monotonic() - self._said >= 1.0:
+            self._said = time.monotonic()
+            self._set(Status.RUNNING, f"A fit that keeps more households: step {snapshot.step:,} of {snapshot.epochs:,}.")
 
     def _interrupt(self, why: str) -> Status:
         self._checkpoint()

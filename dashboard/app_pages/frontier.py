@@ -1,0 +1,22 @@
+"""Frontier: how many households against how much error, what it costs, and what other methods make of it; sweeps."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.components import frontier_form, frontier_view, preflight_list, sweep_panel
+
+problem, record, run = state.problem(), state.problem_record(), state.run()
+n_targets = int(preflight_list.in_use(problem, state.findings()).sum())
+
+st.title("Frontier")
+frontier_tab, sweep_tab = st.tabs(["Frontier", "Sweeps"], key="frontier_tab")
+with frontier_tab:
+    shown = run is not None and run.plan is not None
+    if not shown:
+        st.markdown(f"How many households does **{record.title}** need? One fit answers for every number of them.")
+    with st.expander("Another frontier" if shown else "Frontier", icon=":material/tune:", expanded=not shown):
+        frontier_form.show(problem.n_households, n_targets, run)
+    if run is not None and run.plan is not None:
+        frontier_view.show(run, problem.n_households, int(state.in_use(run).sum()))
+with sweep_tab:
+    sweep_panel.show(record.sha)

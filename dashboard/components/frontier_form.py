@@ -1,0 +1,71 @@
+"""The form of a frontier: how many households, compared with what, going out from which fit."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.components import layout
+from dashboard.figures.frontier import TITLES
+from l0engine.calibration.config import Config
+from l0engine.calibration.point import checked_budgets
+from l0engine.errors import ConfigError
+from l0engine.runs.records import Plan, RunRecord
+
+#: Methods that are tried unless asked otherwise; the linear programme and the L1 path take up to a minute each.
+_REFERENCES = ("gated", "random", "pps")
+_POINTS = 8
+
+
+def default_budgets(n_households: int, n_targets: int) -> list[int]:
+    """Round numbers from a tenth of the households down to a fifth of the targets."""
+    high, low = max(n_households / 10, 2), max(n_targets / 5, 1)
+    low = min(low, high / 10)
+    sizes = (high * (low / high) ** (i / (_POINTS - 1)) for i in range(_POINTS))
+    return sorted({min(max(_round(k), 1), n_households) for k in sizes}, reverse=True)
+
+
+def show(n_households: int, n_targets: int, run: RunRecord | None) -> None:
+    """Entry fields and the button that starts it."""
+    budgets, compare = layout.columns([3, 2], key="frontier_form", narrowest=280, gap="medium")
+    proposal = ", ".join(map(str, default_budgets(n_households, n_targets)))
+    text = budgets.text_input(
+        "Numbers of households", proposal, key=f"budgets_{n_households}", help="One point each, from one fit; commas between."
+    )
+    names = [name for name in TITLES if name != "l0engine"]
+    references = compare.multiselect(
+        "Compare with", names, default=_REFERENCES, format_func=TITLES.get, key="references", placeholder="no other method",
+        help="At the size in the middle. All households, the L1 path and the linear programme can take a minute each.",
+    )  # fmt: skip
+    sources = [None, run] if run is not None and run.status.has_weights else [None]
+    source = st.radio(
+        "Go out from",
+        sources[::-1],
+        format_func=lambda r: "a new fit with the settings of the Calibrate page" if r is None else f"the fit of {r.title}",
+        horizontal=True,
+        key=f"source_{run.id if run else ''}",
+    )
+    try:
+        wanted = checked_budgets(_numbers(text), n_households)
+        config = source.config if source is not None else Config.from_dict(state.draft())
+    except ConfigError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    if st.button("Compute the frontier", type="primary", icon=":material/show_chart:"):
+        origin = None if source is None else source.plan.source if source.plan and source.plan.source else source.id
+        state.start_run(config, Plan(wanted, (wanted[len(wanted) // 2],) if references else (), tuple(references), origin))
+        st.rerun()
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part.strip().replace("_", "").replace(" ", "")) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ConfigError(f"'{text[:60]}' is not a list of whole numbers: write them like 5000, 2000, 1000.") from None
+
+
+def _round(x: float) -> int:
+    unit = 10 ** max(0, math.floor(math.log10(x)) - 1)
+    return round(x / unit) * unit

@@ -1,0 +1,104 @@
+"""A frontier as it is computed: the answer in words, the picture, and the chosen size against other methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state, wording
+from dashboard.components import layout
+from dashboard.figures import frontier, method_bars, theme, trade_off
+from l0engine.runs.records import PointRecord, Request, RunRecord
+
+_COLUMNS = (
+    ("Method", lambda p: frontier.TITLES.get(p.method, p.method)),
+    ("Kept", lambda p: wording.count(p.measures.kept)),
+    ("Median error", lambda p: wording.percent(p.measures.median_abs_rel_error)),
+    ("Held-out median", lambda p: wording.percent(p.held_out.median_abs_rel_error if p.held_out else None)),
+    ("Effective sample size", lambda p: wording.count(p.measures.ess)),
+    ("Largest weight / base", lambda p: wording.ratio(p.measures.max_weight_ratio)),
+    ("Note", lambda p: p.note),
+)
+
+
+def show(record: RunRecord, n_households: int, n_targets: int) -> None:
+    """Poll while it grows; a click on the picture chooses a point."""
+    if record.status.ended:
+        _body(record, n_households, n_targets)
+        return
+
+    @st.fragment(run_every=state.tick_seconds())
+    def tick() -> None:
+        run = state.store().run(record.id)
+        if run.status.ended:
+            st.rerun()
+        words, stop = layout.columns([6, 1.2], key="frontier_controls", narrowest=120, align="center")
+        words.markdown(f"**{run.status.value.capitalize()}.** {run.sentence}")
+        stop.button(
+            "Stop", icon=":material/stop:", on_click=state.store().request, args=(run.id, Request.STOP), disabled=not run.can_stop,
+            help="Points found so far stay." if run.can_stop else "Already asked to stop.", width="stretch",
+        )  # fmt: skip
+        _body(run, n_households, n_targets)
+
+    tick()
+
+
+def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
+    points = state.store().points(run.id)
+    st.markdown(f"### {frontier.answer(points, n_targets)}")
+    if run.status.ended and run.message:
+        st.caption(run.message)
+    chosen = state.point(run) or _middle(points)
+    info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None)
+    event = st.plotly_chart(
+        frontier.plot(info, state.palette()), theme=None, config=theme.CONFIG, key=f"frontier_{run.id}", on_select="rerun",
+        selection_mode="points", alt="Median error against households kept",
+    )  # fmt: skip
+    if (key := _clicked(event)) and key in {p.key for p in points} and key != (chosen.key if chosen else None):
+        state.open_point(key)
+        st.rerun(scope="app" if run.status.ended else "fragment")
+    if chosen is None:
+        return
+    _one_size(run, chosen, [p for p in points if p.budget == chosen.budget or p.method == "dense"])
+
+
+def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]) -> None:
+    """The chosen point beside the other methods at its size, and what it trades."""
+    title, use = layout.columns([4, 1], key="chosen", narrowest=180, align="bottom")
+    title.subheader(f"At {wording.plural(chosen.measures.kept, 'household')}")
+    if use.button("Use this point", icon=":material/arrow_forward:", type="primary", width="stretch", help="Opens it in Results."):
+        state.open_point(chosen.key)
+        st.switch_page("app_pages/results.py")
+    palette = state.palette()
+    left, right = layout.columns([3, 2], key="one_size", narrowest=340, gap="medium")
+    with left:
+        figure = method_bars.plot(method_bars.info(points), palette)
+        st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=f"methods_{run.id}", alt="Methods compared at one size")
+    with right:
+        figure = trade_off.plot(trade_off.info(chosen), palette)
+        st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=f"trade_{run.id}", alt="Error against effective sample size")
+    table = pd.DataFrame([[words(p) for _, words in _COLUMNS] for p in points], columns=[name for name, _ in _COLUMNS])
+    empty = [name for name in table.columns if table[name].isin(["", wording.MISSING]).all()]
+    st.dataframe(table.drop(columns=empty), hide_index=True, height="content")
+    with st.expander("How to read this"):
+        st.markdown(
+            "Every point is a set of households chosen by this engine, with its weights calibrated anew. Down is better, left is smaller. "
+            "A set that meets the targets with few, very large weights says little about anything else: look at the effective sample size, "
+            "the largest ratio and, where groups were held out, at their error too."
+        )
+
+
+def _middle(points: Sequence[PointRecord]) -> PointRecord | None:
+    """The point that the other methods were compared at, or the first."""
+    others = {p.budget for p in points if p.method not in ("l0engine", "dense", "lp")}
+    own = [p for p in points if p.method == "l0engine"]
+    return next((p for p in own if p.budget in others), own[0] if own else None)
+
+
+def _clicked(event: object) -> str | None:
+    """The key of a clicked point."""
+    selected = getattr(getattr(event, "selection", None), "points", None) or []
+    data = selected[0].get("customdata") if selected else None
+    return str(data[0]) if data else None
