@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.components import layout
 from dashboard.figures.frontier import TITLES
-from l0engine.calibration.config import Config
+from l0engine.calibration.config import Config, settings
 from l0engine.calibration.point import checked_budgets
 from l0engine.errors import ConfigError
 from l0engine.runs.records import Plan, RunRecord
@@ -27,35 +27,38 @@ def default_budgets(n_households: int, n_targets: int) -> list[int]:
     return sorted({min(max(_round(k), 1), n_households) for k in sizes}, reverse=True)
 
 
-def show(n_households: int, n_targets: int, run: RunRecord | None) -> None:
+def show(n_households: int, n_targets: int, groups: list[str], run: RunRecord | None) -> None:
     """Entry fields and the button that starts it."""
     budgets, compare = layout.columns([3, 2], key="frontier_form", narrowest=280, gap="medium")
     proposal = ", ".join(map(str, default_budgets(n_households, n_targets)))
     text = budgets.text_input(
         "Numbers of households", proposal, key=f"budgets_{n_households}", help="One point each, from one fit; commas between."
     )
-    names = [name for name in TITLES if name != "l0engine"]
     references = compare.multiselect(
-        "Compare with", names, default=_REFERENCES, format_func=TITLES.get, key="references", placeholder="no other method",
+        "Compare with", list(TITLES)[1:], default=_REFERENCES, format_func=TITLES.get, key="references", placeholder="no other method",
         help="At the size in the middle. All households, the L1 path and the linear programme can take a minute each.",
     )  # fmt: skip
-    sources = [None, run] if run is not None and run.status.has_weights else [None]
-    source = st.radio(
-        "Go out from",
-        sources[::-1],
-        format_func=lambda r: "a new fit with the settings of the Calibrate page" if r is None else f"the fit of {r.title}",
-        horizontal=True,
-        key=f"source_{run.id if run else ''}",
-    )
+    names = {"run": f"the fit of {run.title}"} if run is not None and run.status.has_weights else {}
+    names |= {"new": "a new fit with the settings of the Calibrate page"}
+    origin = st.radio("Go out from", list(names), format_func=names.get, horizontal=True, key=f"source_{run.id if run else ''}")
+    source = run if origin == "run" else None
+    held = [g for g in state.draft()["hold_out"] if g in groups]
+    if source is None and len(groups) > 1:
+        held = st.multiselect(
+            "Hold out groups", groups, default=held, key="frontier_hold_out", placeholder="none", help=settings()["hold_out"].help
+        )
+    multipliers = {g: factor for g, factor in state.draft()["group_multipliers"].items() if g in groups}
     try:
         wanted = checked_budgets(_numbers(text), n_households)
-        config = source.config if source is not None else Config.from_dict(state.draft())
+        config = (
+            source.config if source is not None else Config.from_dict({**state.draft(), "group_multipliers": multipliers, "hold_out": held})
+        )
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return
     if st.button("Compute the frontier", type="primary", icon=":material/show_chart:"):
-        origin = None if source is None else source.plan.source if source.plan and source.plan.source else source.id
-        state.start_run(config, Plan(wanted, (wanted[len(wanted) // 2],) if references else (), tuple(references), origin))
+        fit = None if source is None else source.plan.source if source.plan and source.plan.source else source.id
+        state.start_run(config, Plan(wanted, (wanted[len(wanted) // 2],) if references else (), tuple(references), fit))
         st.rerun()
 
 

@@ -61,7 +61,7 @@ def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
         st.rerun(scope="app" if run.status.ended else "fragment")
     if chosen is None:
         return
-    _one_size(run, chosen, [p for p in points if p.budget == chosen.budget or p.method == "dense"])
+    _one_size(run, chosen, _compared(points, chosen))
 
 
 def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]) -> None:
@@ -88,6 +88,13 @@ def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]
             "A set that meets the targets with few, very large weights says little about anything else: look at the effective sample size, "
             "the largest ratio and, where groups were held out, at their error too."
         )
+
+
+def _compared(points: Sequence[PointRecord], chosen: PointRecord) -> list[PointRecord]:
+    """The points of all methods at the chosen size, or at the size where they were compared."""
+    sizes = {p.budget for p in points if p.method not in ("l0engine", "dense")}
+    size = chosen.budget if chosen.budget in sizes or not sizes else min(sizes, key=lambda k: abs(k - chosen.budget))
+    return [p for p in points if p.budget == size or p.method == "dense"]
 
 
 def _middle(points: Sequence[PointRecord]) -> PointRecord | None:

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from scipy import sparse as sp
-from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import linprog
 
 from l0engine.calibration.config import Config
@@ -30,7 +30,9 @@ from l0engine.calibration.system import ScaledSystem
 from l0engine.errors import ConfigError
 
 #: The L1 path halves its penalty so often; by then more of it changes little but time.
-HALVINGS = 12
+HALVINGS = 11
+#: After so many seconds it ends where it is.
+L1_SECONDS = 30.0
 #: A solution of the path may miss its optimality conditions by this share of the penalty.
 L1_TOLERANCE = 1e-3
 #: Its working set grows at most so often for one penalty; a dozen times is usual.
@@ -136,8 +138,8 @@ def _l1(case: Case) -> Choice | None:
     system, row = case.system, np.sqrt(case.system.importance)
     base, norm = system.base_weights, np.sqrt(system.squares)
     a = sp.csc_array(sp.diags_array(row) @ system.matrix.astype(np.float64) @ sp.diags_array(base))
-    x = np.zeros(len(base))
-    for _, x in l1_path(a, row * system.target, case.should_stop):
+    x, until = np.zeros(len(base)), time.perf_counter() + L1_SECONDS
+    for _, x in l1_path(a, row * system.target, lambda: case.should_stop() or time.perf_counter() > until):
         if np.count_nonzero(x) >= case.budget:
             break
     if case.should_stop():
@@ -152,6 +154,7 @@ def _l1(case: Case) -> Choice | None:
             f"The L1 path ends with {len(positive):,} households, not {case.budget:,}: "
             f"an L1 solution needs no more than there are targets ({a.shape[0]:,})."
         )
+        note += f" It was cut short after {L1_SECONDS:g} s." if time.perf_counter() > until else ""
     order = np.argsort(-norm[positive] * weights, kind="stable")
     stay = np.sort(order[: case.budget])
     return Choice(positive[stay], weights[stay] * (weights.sum() / weights[stay].sum()), note=note)
@@ -173,13 +176,13 @@ def l1_path(a: sp.csc_array, b: np.ndarray, should_stop: Callable[[], bool] = la
     for _ in range(HALVINGS if penalty > 0 else 0):
         penalty /= 2
         work = np.flatnonzero(x)
-        for _ in range(ROUNDS):
+        for round_ in range(ROUNDS):
             if should_stop():
                 return
             out = pull > penalty * (1 + L1_TOLERANCE)
             out[work] = False
             enter = np.flatnonzero(out)
-            if not len(enter):
+            if round_ and not len(enter):
                 break
             most = max(50, len(work) // 2)
             if len(enter) > most:
@@ -201,10 +204,8 @@ def nonnegative_quadratic(g: np.ndarray, h: np.ndarray, x: np.ndarray, tolerance
         free = np.flatnonzero((x > 0) | (slope < 0))
         if not len(free) or np.abs(slope[free]).max() <= tolerance:
             break
-        block = g[np.ix_(free, free)]
-        block[np.diag_indices_from(block)] *= 1 + 1e-10  # households that are alike
         step, size = np.zeros_like(x), 1.0
-        step[free] = cho_solve(cho_factor(block, overwrite_a=True), slope[free])
+        step[free] = _newton_step(g[np.ix_(free, free)], slope[free])
         while size > 1e-10:
             move = np.maximum(x - size * step, 0.0) - x
             if slope @ move + move @ (g @ move) / 2 <= 1e-4 * (slope @ move):
@@ -212,6 +213,15 @@ def nonnegative_quadratic(g: np.ndarray, h: np.ndarray, x: np.ndarray, tolerance
             size /= 2
         x = x + move
     return x
+
+
+def _newton_step(g: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """``g^-1 slope``, with as small a ridge as makes it definite: households may be alike."""
+    block, right, ridge, failed = torch.from_numpy(g), torch.from_numpy(slope)[:, None], 1e-10, True
+    while failed:
+        factor, info = torch.linalg.cholesky_ex(block + torch.diag(block.diagonal() * ridge))
+        failed, ridge = bool(info), ridge * 100
+    return np.asarray(torch.cholesky_solve(right, factor)[:, 0])
 
 
 def _lp(case: Case) -> Choice | None:
