@@ -5,6 +5,7 @@ Except `random_problem`, which only builds inputs.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from scipy import sparse as sp
 from scipy.integrate import quad
-from scipy.optimize import Bounds, minimize
+from scipy.optimize import Bounds, LinearConstraint, milp, minimize, nnls
 
 from l0engine.calibration.problem import Problem
 
@@ -91,3 +92,43 @@ def random_problem(seed: int = 0, targets: int = 8, households: int = 60, densit
     truth = rng.lognormal(3.0, 0.5, households)
     base = truth.mean() * rng.uniform(0.5, 1.5, households)
     return Problem.create(sp.csr_array(dense), dense @ truth, **{"base_weights": base, **parts})  # type: ignore[arg-type]
+
+
+def planted_problem(seed: int, targets: tuple[int, int], households: tuple[int, int], truth: tuple[int, int], noise: float) -> Problem:
+    """Totals of a few households, with noise; sizes are drawn from these ranges, and every second matrix is half zeros.
+
+    Base weights are small enough that every target stands above its floor, so that relative errors are relative to the target.
+    """
+    rng = np.random.default_rng(seed)
+    q, n, k = (int(rng.integers(low, high + 1)) for low, high in (targets, households, truth))
+    dense = rng.lognormal(0, 0.7, (q, n)) * (rng.random((q, n)) < (0.5 if seed % 2 else 1.0))
+    planted = rng.choice(n, k, replace=False)
+    for i in np.flatnonzero(~dense[:, planted].any(axis=1)):
+        dense[i, planted[rng.integers(k)]] = 1.0
+    weights = np.zeros(n)
+    weights[planted] = rng.lognormal(3, 0.7, k)
+    values = dense @ weights * (1 + noise * rng.choice([0.1, 0.3, 1.0]) * rng.standard_normal(q))
+    base = min(weights.sum() / n, (values / dense.max(axis=1)).min())
+    return Problem.create(dense, values, base_weights=np.full(n, base))
+
+
+def least_losses(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The least ||A w - b||^2 of any w >= 0 on at most k columns, for k = 0, 1, ..., by trying all sets."""
+    every = range(A.shape[1])
+    best = [float(b @ b)] + [min(nnls(A[:, s], b)[1] ** 2 for s in itertools.combinations(every, k + 1)) for k in every]
+    return np.minimum.accumulate(best)
+
+
+def fewest_households(A: np.ndarray, tolerance: float) -> int:
+    """How few households bring A w within `tolerance` of 1 in every row, A >= 0; by mixed integer programming, proven."""
+    q, n = A.shape
+    largest = np.divide(1 + tolerance, A, out=np.full((q, n), np.inf), where=A > 0).min(axis=0)  # of a weight, and so big M
+    scaled = A * np.where(np.isfinite(largest), largest, 0.0)
+    met = LinearConstraint(np.hstack([scaled, np.zeros((q, n))]), 1 - tolerance, 1 + tolerance)
+    opened = LinearConstraint(np.hstack([np.eye(n), -np.eye(n)]), -np.inf, 0)
+    zeros, ones = np.zeros(n), np.ones(n)
+    done = milp(
+        np.r_[zeros, ones], integrality=np.r_[zeros, ones], bounds=Bounds(0, 1), constraints=[met, opened], options={"time_limit": 60}
+    )
+    assert done.status == 0, done.message
+    return round(done.fun)

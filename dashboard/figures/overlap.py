@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard import wording
 from dashboard.figures import axes, theme
+from l0engine.calibration import metrics
 
 #: Up to so many runs, each cell of the map has its number written in it.
 MAX_WRITTEN = 8
@@ -45,13 +46,10 @@ def info(labels: Sequence[str], sets: Sequence[np.ndarray]) -> OverlapInfo:
     sizes = kept.sum(axis=1)
     shared = np.array([[np.count_nonzero(a & b) for b in kept] for a in kept], int).reshape(runs, runs)
     pairs = sizes[:, None] + sizes[None, :]
-    random = sizes[:, None] * sizes[None, :] / max(kept.shape[1], 1)
+    random = sizes[:, None] * sizes[None, :] / max(kept.shape[1] if runs else 0, 1)
+    chance = np.divide(random, pairs - random, out=np.full(random.shape, np.nan), where=pairs > random)
     counts = np.bincount(kept.sum(axis=0), minlength=runs + 1)[1:] if runs else np.zeros(0, int)
-    return OverlapInfo(tuple(labels), sizes, shared, _share(shared, pairs - shared), _share(random, pairs - random), counts)
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return OverlapInfo(tuple(labels), sizes, shared, metrics.overlap(kept), chance, counts)
 
 
 def plot_overlap(info: OverlapInfo, palette: theme.Palette) -> go.Figure:

@@ -46,17 +46,17 @@ def overlap(kept: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (n_runs, n_runs)
-        1 on the diagonal, and for two empty sets.
+        nan for two empty sets.
     """
     k = np.asarray(kept, np.float64)
     both, sizes = k @ k.T, k.sum(axis=1)
     either = sizes[:, None] + sizes[None, :] - both
-    return np.asarray(np.where(either > 0, both / np.maximum(either, 1.0), 1.0))
+    return np.asarray(np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0))
 
 
 def inclusion(kept: np.ndarray) -> np.ndarray:
     """Share of the runs that keep each household: ndarray of float64, shape (n_households,); `kept` as for `overlap`."""
-    return np.asarray(kept, np.float64).mean(axis=0)
+    return np.asarray(np.asarray(kept, np.float64).mean(axis=0))
 
 
 def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures | None:

@@ -17,8 +17,8 @@ from scipy.optimize import nnls
 
 from l0engine.calibration.system import ScaledSystem
 
-#: Multiplications in the bounds of one round, ``n_targets * n_pool * n_kept^2``, beyond which a search ends or does not begin.
-WORK = 10**7
+#: Multiplications in the bounds of one round, ``n_targets * n_pool * n_kept^2``; a search in which they are more ends: seconds at most.
+WORK = 2 * 10**6
 #: Moves of one descent, detours that ended better, and sets solved for each household that might leave: at most so many.
 MOVES, DETOURS, TRIES = 100, 20, 200
 #: A move lowers the objective by at least this share of the loss of weights 0.
@@ -26,7 +26,7 @@ GAIN = 1e-10
 
 
 class Polished(NamedTuple):
-    """Households, ascending, their weights of least loss, both of shape (n_kept,), and the objective; without a price, weights may be 0."""
+    """Households, ascending, their weights of least loss, both of shape (n_kept,), and the objective; without a price weights may be 0."""
 
     kept: np.ndarray
     weights: np.ndarray
@@ -54,86 +54,84 @@ def polish(system: ScaledSystem, kept: np.ndarray, *, price: float | None = None
         Never worse than `kept`, and the same for the same arguments. None where the problem is too large, see `WORK`.
     """
     pool = np.arange(system.matrix.shape[1]) if pool is None else np.union1d(pool, kept)
-    if len(system.target) * len(pool) * min(len(kept), len(system.target)) ** 2 > WORK:  # more than targets are never needed
+    if len(system.target) * len(pool) > WORK:
         return None
     row = np.sqrt(system.importance)
     search = _Search(row[:, None] * system.columns(pool).toarray().astype(np.float64), row * system.target, price)
-    everyone = np.ones(len(pool), bool)
-    best = search.descend(search.solved(np.searchsorted(pool, np.sort(kept))), everyone)
+    best, everyone = search.solved(np.searchsorted(pool, np.sort(kept))), np.ones(len(pool), bool)
+    if search.too_large(best):
+        return None
+    best = search.descend(best, everyone)
     for _ in range(DETOURS):
-        better = next(filter(None, (search.detour(best, i) for i in range(len(best.chosen)))), None)
+        better = next(filter(None, (search.detour(best, i) for i in range(len(best.kept)))), None)
         if better is None:
             break
         best = search.descend(better, everyone)
-    return Polished(pool[best.chosen], best.weights, best.objective)
-
-
-class _Set(NamedTuple):
-    chosen: np.ndarray
-    weights: np.ndarray
-    objective: float
+    return best._replace(kept=pool[best.kept])
 
 
 class _Search:
+    """The moves, on the columns of a dense matrix."""
+
     def __init__(self, a: np.ndarray, b: np.ndarray, price: float | None) -> None:
         self._a, self._b, self._squares = a, b, (a * a).sum(axis=0)
         self._free, self._price = price is not None, price or 0.0
         self._gain = GAIN * float(b @ b)
 
-    def solved(self, chosen: np.ndarray) -> _Set:
+    def solved(self, kept: np.ndarray) -> Polished:
         """A set with its best weights; where their number is free, without those of weight 0."""
         try:
-            weights, norm = nnls(self._a[:, chosen], self._b) if len(chosen) else (np.zeros(0), np.linalg.norm(self._b))
+            weights, norm = nnls(self._a[:, kept], self._b) if len(kept) else (np.zeros(0), np.linalg.norm(self._b))
         except RuntimeError:  # it did not settle: any other set is better
-            return _Set(chosen, np.zeros(len(chosen)), np.inf)
+            return Polished(kept, np.zeros(len(kept)), np.inf)
         if self._free:
-            chosen, weights = chosen[weights > 0], weights[weights > 0]
-        return _Set(chosen, weights, float(norm) ** 2 + self._price * len(chosen))
+            kept, weights = kept[weights > 0], weights[weights > 0]
+        return Polished(kept, weights, float(norm) ** 2 + self._price * len(kept))
 
-    def descend(self, now: _Set, allowed: np.ndarray) -> _Set:
+    def too_large(self, now: Polished) -> bool:
+        return self._a.size * len(now.kept) ** 2 > WORK
+
+    def descend(self, now: Polished, allowed: np.ndarray) -> Polished:
         """The best move again and again, until none gains."""
         for _ in range(MOVES):
-            if self._a.size * min(len(now.chosen), len(self._b)) ** 2 > WORK:
-                break
-            rests = [np.delete(now.chosen, i) for i in range(len(now.chosen))]
-            moved = self._best(rests + [now.chosen] * self._free, now.objective - self._gain, allowed)
+            rests = [np.delete(now.kept, i) for i in range(len(now.kept))] + [now.kept] * self._free
+            moved = None if self.too_large(now) else self._best(rests, now.objective - self._gain, allowed)
             if moved is None:
                 break
             now = moved
         return now
 
-    def detour(self, best: _Set, i: int) -> _Set | None:
+    def detour(self, best: Polished, i: int) -> Polished | None:
         """Where a descent ends that must do without the i-th household of a set; None where that is no better."""
-        allowed = np.ones(len(self._squares), bool)
-        allowed[best.chosen[i]] = False
-        start = self._best([np.delete(best.chosen, i)], np.inf, allowed)
+        allowed = np.arange(len(self._squares)) != best.kept[i]
+        start = self._best([np.delete(best.kept, i)], np.inf, allowed)
         end = start and self.descend(start, allowed)
         return end if end and end.objective < best.objective - self._gain else None
 
-    def _best(self, rests: list[np.ndarray], least: float, allowed: np.ndarray) -> _Set | None:
-        """The best set below `least` that is one of `rests`, where their number is free, or one of them and an allowed household."""
+    def _best(self, rests: list[np.ndarray], least: float, allowed: np.ndarray) -> Polished | None:
+        """The best set below `least`: one of `rests`, where their number is free, or one of them and an allowed household."""
         found = None
         for rest in map(self.solved, rests):
-            if self._free and len(rest.chosen) > 0 and rest.objective < least:
+            if self._free and len(rest.kept) > 0 and rest.objective < least:
                 found, least = rest, rest.objective
             bounds = np.where(allowed, self._bounds(rest), np.inf)
             for j in np.argsort(bounds, kind="stable")[:TRIES]:
                 if bounds[j] >= least:
                     break
-                tried = self.solved(np.sort(np.append(rest.chosen, j)))
+                tried = self.solved(np.sort(np.append(rest.kept, j)))
                 if tried.objective < least:
                     found, least = tried, tried.objective
         return found
 
-    def _bounds(self, rest: _Set) -> np.ndarray:
+    def _bounds(self, rest: Polished) -> np.ndarray:
         """The objective of a set with each household more, from below; infinite where that one would get no weight."""
         a, b = self._a, self._b
-        pull = a.T @ (b - a[:, rest.chosen] @ rest.weights)
-        basis = np.linalg.qr(a[:, rest.chosen])[0]
+        pull = a.T @ (b - a[:, rest.kept] @ rest.weights)
+        basis = np.linalg.qr(a[:, rest.kept])[0]
         residual, along = b - basis @ (basis.T @ b), basis.T @ a
         outside = self._squares - (along * along).sum(axis=0)  # what the basis does not span of each column
         gain = np.divide((a.T @ residual) ** 2, outside, out=np.zeros_like(pull), where=outside > 1e-12 * self._squares)
         bounds = residual @ residual - gain + self._price  # it counts itself; others may be left with weight 0
         bounds[pull <= 0] = np.inf
-        bounds[rest.chosen] = np.inf
+        bounds[rest.kept] = np.inf
         return np.asarray(bounds)

@@ -301,5 +301,5 @@ def test_raking_with_a_price_matches_a_general_solver():
 
 def test_overlap_and_inclusion_by_hand():
     kept = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 0, 0, 0]], bool)
-    np.testing.assert_allclose(overlap(kept), [[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]])
+    np.testing.assert_allclose(overlap(kept), [[1, 0.5, 0], [0.5, 1, 0], [0, 0, np.nan]])
     np.testing.assert_allclose(inclusion(kept), np.array([1, 2, 2, 1, 0]) / 3)
