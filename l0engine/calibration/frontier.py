@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -93,23 +94,27 @@ def _points(
         return
     elimination = Elimination(system, gated)
     support, theta = elimination.full, None
-    for budget in budgets:
-        if should_stop():
-            return
-        started = time.perf_counter()
-        support = elimination.down_to(budget, support)
-        found = calibrated(problem, system, config, support, theta)
-        theta = found.theta
-        yield FrontierPoint(
-            method="l0engine",
-            budget=budget,
-            households=support.kept,
-            start=support.start,
-            weights=found.weights[support.kept],
-            measures=found.measures,
-            held_out=measure(problem, found.weights, held) if held.any() else None,
-            seconds=time.perf_counter() - started,
-        )
+    with ThreadPoolExecutor(1) as ahead:  # while one size is raked, the next one is chosen
+        following = ahead.submit(elimination.down_to, budgets[0], support)
+        for budget, next_ in zip(budgets, [*budgets[1:], None], strict=True):
+            started = time.perf_counter()
+            support = following.result()
+            if next_ is not None:
+                following = ahead.submit(elimination.down_to, next_, support)
+            found = calibrated(problem, system, config, support, theta)
+            theta = found.theta
+            yield FrontierPoint(
+                method="l0engine",
+                budget=budget,
+                households=support.kept,
+                start=support.start,
+                weights=found.weights[support.kept],
+                measures=found.measures,
+                held_out=measure(problem, found.weights, held) if held.any() else None,
+                seconds=time.perf_counter() - started,
+            )
+            if should_stop():
+                return
 
 
 def _keeping(

@@ -15,7 +15,9 @@ from l0engine.calibration.results import Measures
 from l0engine.calibration.system import ScaledSystem
 
 #: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
-TOLERANCE = 1e-10
+TOLERANCE = 1e-9
+#: With so many households for each target the dual solution of the neighbouring size is a good start.
+MANY = 1.5
 
 
 class Calibrated(NamedTuple):
@@ -33,10 +35,13 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
     Parameters
     ----------
     theta : ndarray of float64, shape (n_use,), optional
-        Dual solution of a neighbouring size. It serves only where there are more households than targets.
+        Dual solution of a neighbouring size. With few households for each target the way does not start there; with fewer
+        households than targets it starts from the weights of the elimination.
     """
-    kept, many = support.kept, len(support.kept) > len(system.target)
-    raked, theta = recalibrate(system, kept, support.start, config, theta=theta if many else None, tolerance=TOLERANCE)
+    kept, n_targets = support.kept, len(system.target)
+    warm = theta if len(support.kept) > MANY * n_targets else None
+    near = np.exp(support.log_weights) if len(support.kept) < n_targets else None
+    raked, theta = recalibrate(system, kept, support.start, config, theta=warm, near=near, tolerance=TOLERANCE)
     weights = np.zeros(problem.n_households)
     weights[kept] = np.maximum(raked, NEGLIGIBLE * system.base_weights[kept])
     weights.setflags(write=False)

@@ -51,7 +51,10 @@ class Raking:
     price : ndarray of float64, shape (n_kept,), optional
         Price c of each squared weight.
     theta : ndarray of float64, shape (n_targets,), optional
-        Dual solution of a like problem to start from; without, the way leads down from soft targets.
+        Dual solution of a like problem to start from.
+    near : ndarray of float64, shape (n_kept,), optional
+        Positive weights near the solution to start from, where there are fewer households than targets. Without either, the
+        way leads down from soft targets.
     """
 
     def __init__(
@@ -63,22 +66,26 @@ class Raking:
         upper: np.ndarray | None = None,
         price: np.ndarray | None = None,
         theta: np.ndarray | None = None,
+        near: np.ndarray | None = None,
     ) -> None:
         self.a, self.at, self.b, self.start = a, sp.csr_array(a.T), b, start
         self.squares = a.power(2)
         self._scale = float((self.squares @ start).mean()) or 1.0
         self._price = None if price is None or not price.any() else price
         self._upper = np.inf if upper is None else upper
-        self._softest = theta is None
+        self._near, self._softest = near, theta is None and near is None
         self.theta = np.zeros(a.shape[0]) if theta is None else theta
         self.tau = self._scale
         self._system = _NewtonSystem(self)
 
     def weights(self, mu: float, *, tolerance: float = TOLERANCE) -> np.ndarray:
         """The solution for a softness mu > 0, shape (n_kept,)."""
+        if self._near is not None:
+            self._approach(mu, self._near)
+            self._near = None
         if self._softest:
             self._softest, softness = False, 1.0
-            while softness > mu * 1.001:
+            while softness > 3 * mu:
                 self._newton(softness, LOOSE)
                 softness /= 10
         self._newton(mu, tolerance)
@@ -94,6 +101,12 @@ class Raking:
             w = np.asarray(wrightomega(np.log(r * self.start) + exponent)) / r
             curvature = w / (1 + r * w)
         return np.minimum(w, self._upper), np.where(w > self._upper, 0.0, curvature)
+
+    def _approach(self, mu: float, near: np.ndarray) -> None:
+        """Set theta so that its exponents come closest to those of some weights, in least squares weighted by these."""
+        self.tau = mu * self._scale
+        exponent = np.log(near / self.start) + (0.0 if self._price is None else self._price / self.tau * near)
+        self.theta = self._system.solve(near, self.a @ (near * exponent))
 
     def _newton(self, mu: float, tolerance: float) -> None:
         """Minimise f from theta by Newton steps with exact line search."""

@@ -44,6 +44,7 @@ def recalibrate(
     config: Config,
     *,
     theta: np.ndarray | None = None,
+    near: np.ndarray | None = None,
     tolerance: float = TOLERANCE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rake some households; for a loss that is not squared, reweight the targets and rake again until settled.
@@ -54,8 +55,8 @@ def recalibrate(
         Columns of the system.
     start : ndarray of float64, shape (n_kept,)
         Positive weights to start from.
-    theta : ndarray of float64, shape (n_use,), optional
-        Dual solution for much the same households; saves half of the work.
+    theta, near : ndarray of float64, optional
+        Where to start, see `Raking`: the dual solution for much the same households, or weights near the solution.
     tolerance : float
         Of `Raking.weights`.
 
@@ -73,8 +74,8 @@ def recalibrate(
             importance = importance * _reweighting(system, a @ weights - system.target)
         row = np.sqrt(importance)
         rows = a if (row == 1).all() else sp.csr_array(sp.diags_array(row) @ a)
-        raking = Raking(rows, row * system.target, start, upper=upper, price=price, theta=theta)
-        weights, theta = raking.weights(config.mu, tolerance=tolerance), raking.theta
+        raking = Raking(rows, row * system.target, start, upper=upper, price=price, theta=theta, near=near)
+        weights, theta, near = raking.weights(config.mu, tolerance=tolerance), raking.theta, None
         if np.abs(weights - before).sum() <= 1e-4 * before.sum():
             break
     return weights, raking.theta
