@@ -20,8 +20,8 @@ l0engine.hard_concrete l0engine.schedules l0engine.calibration.linear_map l0engi
 l0engine.calibration.problem l0engine.calibration.config
 l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
 l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
-l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination
-l0engine.calibration.trainer l0engine.calibration.goals l0engine.calibration.polish
+l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination l0engine.calibration.polish
+l0engine.calibration.trainer l0engine.calibration.goals
 l0engine.calibration.training
 l0engine.calibration.frontier
 l0engine.calibration.references

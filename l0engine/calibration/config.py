@@ -118,6 +118,10 @@ class Config:
         low=1e-6, high=1e12, log=True, optional=True,
     )  # fmt: skip
     refit: bool = _setting(True, "Refit", "Recalibrate the kept households without gates (relaxed raking). Leave on.")
+    polish: bool = _setting(
+        False, "Polish", "On small problems, exchange households one by one for others before the refit: a lower loss, but no regard for "
+        "even weights. Larger problems are left as they are.",
+    )  # fmt: skip
     mu: float = _setting(
         3e-4,
         "Refit softness (mu)",
@@ -145,6 +149,8 @@ class Config:
             raise ConfigError("A goal is met by the refit: turn refit on, or take the goal out.")
         if self.has_goal and self.estimator == "ungated":
             raise ConfigError("estimator 'ungated' keeps every household: choose 'expected' or 'sampled', or take the goal out.")
+        if self.polish and (self.loss == "capped" or self.max_ratio is not None or self.lambda_ratio > 0):
+            raise ConfigError("polish knows squared losses without caps or prices of ratios only: turn it off, or take those out.")
         if self.loss == "capped" and self.estimator == "expected":
             raise ConfigError(
                 "loss 'capped' does not go with estimator 'expected', whose expectation is exact for squared losses only: "

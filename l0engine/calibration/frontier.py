@@ -106,9 +106,9 @@ def _points(
             yield FrontierPoint(
                 method="l0engine",
                 budget=budget,
-                households=support.kept,
-                start=support.start,
-                weights=found.weights[support.kept],
+                households=found.support.kept,
+                start=found.support.start,
+                weights=found.weights[found.support.kept],
                 measures=found.measures,
                 held_out=measure(problem, found.weights, held) if held.any() else None,
                 seconds=time.perf_counter() - started,

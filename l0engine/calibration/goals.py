@@ -9,6 +9,7 @@ import numpy as np
 from l0engine.calibration.config import Config
 from l0engine.calibration.elimination import LEAVE, Elimination, Support
 from l0engine.calibration.metrics import measure
+from l0engine.calibration.polish import polished
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.refit import NEGLIGIBLE, recalibrate
 from l0engine.calibration.results import Measures
@@ -38,7 +39,10 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
         Dual solution of a neighbouring size. With few households for each target the way does not start there; with fewer
         households than targets it starts from the weights of the elimination.
     """
-    kept, n_targets = support.kept, len(system.target)
+    n_targets = len(system.target)
+    if config.polish and len(support.kept) <= n_targets:
+        support = _polished(system, support)
+    kept = support.kept
     warm = theta if len(support.kept) > MANY * n_targets else None
     near = np.exp(support.log_weights) if len(support.kept) < n_targets else None
     raked, theta = recalibrate(system, kept, support.start, config, theta=warm, near=near, tolerance=TOLERANCE)
@@ -48,6 +52,15 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
     measures = measure(problem, weights, system.use)
     assert measures is not None  # a support is never empty
     return Calibrated(support, weights, measures, theta)
+
+
+def _polished(system: ScaledSystem, support: Support) -> Support:
+    """Other households in the same number, with a lower loss."""
+    gated = np.zeros(system.matrix.shape[1])
+    gated[support.kept] = support.start
+    better = polished(system, gated)
+    kept = np.flatnonzero(better)
+    return support if better is gated else Support(kept, better[kept], np.log(better[kept]))
 
 
 def falls_short(config: Config, m: Measures) -> str:

@@ -70,6 +70,16 @@ def polish(system: ScaledSystem, kept: np.ndarray, *, price: float | None = None
     return best._replace(kept=pool[best.kept])
 
 
+def polished(system: ScaledSystem, gated: np.ndarray, price: float | None = None) -> np.ndarray:
+    """Gated weights after `polish`, shape (n_households,); as they were where the problem is too large or nothing is worth its price."""
+    found = polish(system, np.flatnonzero(gated > 0), price=price)
+    if found is None or not len(found.kept):
+        return gated
+    out = np.zeros_like(gated)
+    out[found.kept] = np.maximum(found.weights, 1e-6 * system.base_weights[found.kept])
+    return out
+
+
 class _Search:
     """The moves, on the columns of a dense matrix."""
 

@@ -34,7 +34,7 @@ PATIENCE = 16
 #: They end when the residual has shrunk to this share.
 ROUGH = 0.1
 #: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
-TOLERANCE, LOOSE = 1e-11, 1e-2
+TOLERANCE, LOOSE = 1e-13, 1e-2
 
 
 class Raking:

@@ -13,6 +13,7 @@ import torch
 from l0engine.calibration.config import Config
 from l0engine.calibration.goals import falls_short, smallest
 from l0engine.calibration.metrics import measure
+from l0engine.calibration.polish import polished
 from l0engine.calibration.preflight import held_out_targets
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.refit import refit
@@ -165,9 +166,10 @@ def _train(
 
 
 def falling(config: Config, n_households: int, attempt: int) -> Config:
-    """The config of an attempt at a goal: lambda_l0 falls, and in the end every household stays."""
+    """The config of an attempt at a goal: lambda_l0 falls, and in the end every household stays; so it does where that costs nothing."""
     if attempt == 0:
-        return config
+        free = config.price(n_households) == 0 and not config.has_goal
+        return replace(config, estimator="ungated") if free and config.estimator == "expected" else config
     if attempt == FALLS:
         return replace(config, estimator="ungated", budget=None, max_median_error=None, min_ess=None)
     return replace(config, share=None, lambda_l0=config.price(n_households) / FALL**attempt)
@@ -206,7 +208,8 @@ def _conclude(
             fell = f"To keep enough households λ L0 was lowered to {lower.price(problem.n_households):g}."
             fell = "No λ L0 kept enough households: all of them were the start." if lower.estimator == "ungated" else fell
     elif config.refit and reason.status is not Status.DIVERGED:
-        weights = refit(system, gated, config)
+        chosen = polished(system, gated, lower.price(problem.n_households)) if config.polish else gated
+        weights = refit(system, chosen, config)
         refitted = measure(problem, weights, system.use)
     for a in (gated, weights):
         a.setflags(write=False)
