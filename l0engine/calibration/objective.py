@@ -66,12 +66,12 @@ class Objective:
         residual = self._map.matvec(w * gates.mean) - self._target
         pull = self._map.rmatvec(self._importance * self._loss.derivative(residual)).mul_(w)
         square, pi = w * w, dist.p_active(log_alpha)
-        spread, squeeze = square * self._spread, square * self._lambda_l2 * gates.mean
+        spread = square * self._spread
+        pull.addcmul_(square * self._lambda_l2, gates.mean, value=2)
         by_weight, by_gate = out
         torch.mul(pull, gates.mean, out=by_weight).addcmul_(spread, gates.variance, value=2)
-        by_weight.addcmul_(squeeze, gates.mean, value=2)
         torch.mul(pull, gates.mean_slope, out=by_gate).addcmul_(spread, gates.variance_slope)
-        by_gate.addcmul_(squeeze, gates.mean_slope, value=2).addcmul_(pi, 1 - pi, value=self._lambda_l0)
+        by_gate.addcmul_(pi, 1 - pi, value=self._lambda_l0)
         return Forward(square, gates, residual, pi)
 
     def terms(self, forward: Forward) -> Terms:

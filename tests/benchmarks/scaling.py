@@ -78,7 +78,10 @@ def ours(size: float, epochs: int) -> dict[str, float]:
     points = list(frontier(p, result, [max(2, round(b * result.gated.kept * 5)) for b in BUDGETS]))
     out |= {"total": time.perf_counter() - started, "points": len(points)}
     for point in points:
-        print(f"    {point.budget:,} kept: median {point.measures.median_abs_rel_error:.4f}, ESS {point.measures.ess:,.0f}, {point.seconds:.1f} s", file=sys.stderr)
+        print(
+            f"    {point.budget:,} kept: median {point.measures.median_abs_rel_error:.4f}, ESS {point.measures.ess:,.0f}, {point.seconds:.1f} s",
+            file=sys.stderr,
+        )
     return out
 
 
@@ -120,7 +123,9 @@ def main() -> None:
         child(a.child, sizes[0], a.epochs)
         return
     rows = []
-    print(f"{'non-zeros':>12}{'households':>12}{'targets':>9}{'fit':>8}{'refit':>8}{'all':>8}{'peak MB':>9}{'kept':>9}{'median':>9}{'epoch':>10}{'l0-python':>11}")
+    print(
+        f"{'non-zeros':>12}{'households':>12}{'targets':>9}{'fit':>8}{'refit':>8}{'all':>8}{'peak MB':>9}{'kept':>9}{'median':>9}{'epoch':>10}{'l0-python':>11}"
+    )
     for size in sizes:
         r = run("ours", size, a.epochs)
         r["theirs"] = run("theirs", size, a.theirs)["epoch"] if a.theirs else float("nan")
@@ -133,7 +138,9 @@ def main() -> None:
     if len(rows) > 1:
         column = {name: [r[name] for r in rows] for name in rows[0]}
         for name in ("epoch", "total", "peak_mb"):
-            print(f"slope of {name}: {slope(column['nnz'], column[name]):.2f} in non-zeros, {slope(column['households'], column[name]):.2f} in households")
+            print(
+                f"slope of {name}: {slope(column['nnz'], column[name]):.2f} in non-zeros, {slope(column['households'], column[name]):.2f} in households"
+            )
         Path(__file__).with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
 
 

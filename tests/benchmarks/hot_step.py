@@ -1,0 +1,60 @@
+"""Each part of one training step at full width against the time to stream the matrix twice, which no step can beat.
+
+python tests/benchmarks/hot_step.py us|readme|national
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from compare import PROBLEMS
+from scaling import problem as national
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.linear_map import linear_map
+from l0engine.calibration.objective import Objective
+from l0engine.calibration.problem import Problem
+from l0engine.calibration.system import ScaledSystem
+from l0engine.hard_concrete import HardConcreteDistribution
+
+
+def best(act: Callable[[], object], repeat: int = 15) -> float:
+    """Milliseconds, the least of some runs."""
+    times = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        act()
+        times.append(time.perf_counter() - started)
+    return 1e3 * min(times)
+
+
+def main() -> None:
+    name = sys.argv[1]
+    m, values, base = national(1.0) if name == "national" else PROBLEMS[name]()[:3]
+    system = ScaledSystem.build(Problem.create(m, values, base_weights=base), Config())
+    n, dist, device = len(base), HardConcreteDistribution(0.35), torch.device("cpu")
+    objective = Objective(system, Config(), np.arange(n), device)
+    product = linear_map(system.matrix, device, system.rows)
+    parameters = torch.stack([torch.log(torch.tensor(base)).float(), torch.zeros(n)])
+    gradient, w, r = torch.zeros_like(parameters), torch.rand(n), torch.rand(len(system.target))
+    dense = system.matrix.nnz > 0.5 * np.prod(system.matrix.shape)
+    stored = torch.zeros(int(np.prod(system.matrix.shape)) if dense else 2 * system.matrix.nnz)  # values and column numbers
+    parts = {
+        "matrix @ weights": lambda: product.matvec(w),
+        "matrix.T @ residual": lambda: product.rmatvec(r),
+        "moments of the gates": lambda: dist.moments(parameters[1]),
+        "whole step without Adam": lambda: objective.gradient(parameters, dist, 0, gradient),
+    }
+    floor = 2 * best(lambda: stored.sum())
+    print(f"{name}: {m.shape[0]:,} x {n:,}, {system.matrix.nnz:,} non-zeros; floor (streaming the matrix twice) {floor:.2f} ms")
+    for label, act in parts.items():
+        took = best(act)
+        print(f"  {label:26}{took:8.2f} ms   {took / floor:5.1f} x floor")
+
+
+if __name__ == "__main__":
+    main()
