@@ -165,21 +165,22 @@ def _frontier(parsed: argparse.Namespace) -> int:
     """Fit once, then write point after point. Interrupt once to keep the points found so far."""
     from l0engine.calibration.frontier import frontier
     from l0engine.calibration.point import checked_budgets
-    from l0engine.calibration.references import compare
+    from l0engine.calibration.references import checked_methods, compare
     from l0engine.io import write_frontier
 
     config, out, points = _config(parsed), parsed.out, []
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: name a folder.")
     problem = load_problem(parsed.problem)
-    budgets = checked_budgets(parsed.budgets, problem.n_households)
+    budgets, others = checked_budgets(parsed.budgets, problem.n_households), checked_methods(parsed.references)
     result = _with_progress(problem, dataclasses.replace(config, refit=False))
     if not result.status.has_weights:
         print(f"{result.status.sentence} {result.message}".strip())
         return 1
     with _interruptible() as stopping:
         found = [frontier(problem, result, budgets, should_stop=stopping)]
-        found += [compare(problem, result, k, parsed.references, should_stop=stopping) for k in budgets if parsed.references]
+        for i, k in enumerate(budgets):  # two have a size of their own: once is enough
+            found.append(compare(problem, result, k, [m for m in others if i == 0 or m not in ("dense", "lp")], should_stop=stopping))
         for point in chain(*found):
             points.append(point)
             write_frontier(out, problem, points)

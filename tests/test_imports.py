@@ -23,7 +23,7 @@ l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.rak
 l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination l0engine.calibration.polish
 l0engine.calibration.trainer l0engine.calibration.goals
 l0engine.calibration.training
-l0engine.calibration.frontier
+l0engine.calibration.frontier l0engine.calibration.l1_path
 l0engine.calibration.references
 l0engine.calibration.weights
 l0engine.io.limits

@@ -58,14 +58,14 @@ def show(record: RunRecord, problem: Problem) -> None:
             alt="Share of targets within each error, before and after the refit",
         )
     with right:
-        st.dataframe(comparison(result.gated, result.refitted), hide_index=True, height="content")
+        st.dataframe(comparison(result.gated, result.refitted, result.outcome.held_out), hide_index=True, height="content")
         st.caption(
             "Gated: weights as training left them. Refitted: the same households calibrated once more without gates; these are exported."
         )
 
 
-def comparison(gated: Measures | None, refitted: Measures | None) -> pd.DataFrame:
-    """Gated against refitted, in words."""
-    columns = {"Gated": gated, "Refitted": refitted}
+def comparison(gated: Measures | None, refitted: Measures | None, held_out: Measures | None = None) -> pd.DataFrame:
+    """Gated against refitted, and the refitted weights on targets held out, in words."""
+    columns = {"Gated": gated, "Refitted": refitted, "Held-out targets": held_out}
     words = {name: [w(getattr(m, field)) for _, field, w in _ROWS] for name, m in columns.items() if m is not None}
     return pd.DataFrame({"": [label for label, *_ in _ROWS], **words})

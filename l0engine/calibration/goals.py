@@ -30,7 +30,15 @@ class Calibrated(NamedTuple):
     theta: np.ndarray
 
 
-def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: Support, theta: np.ndarray | None = None) -> Calibrated:
+def calibrated(
+    problem: Problem,
+    system: ScaledSystem,
+    config: Config,
+    support: Support,
+    theta: np.ndarray | None = None,
+    *,
+    eliminated: bool = True,
+) -> Calibrated:
     """Rake a support; every household keeps a positive weight, so that counts are exact.
 
     Parameters
@@ -38,13 +46,15 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
     theta : ndarray of float64, shape (n_use,), optional
         Dual solution of a neighbouring size. With few households for each target the way does not start there; with fewer
         households than targets it starts from the weights of the elimination.
+    eliminated : bool
+        Whether the support comes from an elimination; only then is it polished, where the config says so.
     """
     n_targets = len(system.target)
-    if config.polish and len(support.kept) <= n_targets:
+    if eliminated and config.polish and len(support.kept) <= n_targets:
         support = _polished(system, support)
     kept = support.kept
     warm = theta if len(support.kept) > MANY * n_targets else None
-    near = np.exp(support.log_weights) if len(support.kept) < n_targets else None
+    near = np.exp(support.log_weights) if eliminated and len(support.kept) < n_targets else None
     raked, theta = recalibrate(system, kept, support.start, config, theta=warm, near=near, tolerance=TOLERANCE)
     weights = np.zeros(problem.n_households)
     weights[kept] = np.maximum(raked, NEGLIGIBLE * system.base_weights[kept])

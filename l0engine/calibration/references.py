@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from scipy import sparse as sp
 from scipy.optimize import linprog
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.elimination import Elimination, Support
 from l0engine.calibration.goals import calibrated
+from l0engine.calibration.l1_path import l1_path
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.point import FrontierPoint, checked_budgets
 from l0engine.calibration.preflight import held_out_targets
@@ -29,14 +29,8 @@ from l0engine.calibration.results import Result
 from l0engine.calibration.system import ScaledSystem
 from l0engine.errors import ConfigError
 
-#: The L1 path halves its penalty so often; by then more of it changes little but time.
-HALVINGS = 11
-#: After so many seconds it ends where it is.
+#: After so many seconds the L1 path ends where it is.
 L1_SECONDS = 30.0
-#: A solution of the path may miss its optimality conditions by this share of the penalty.
-L1_TOLERANCE = 1e-3
-#: Its working set grows at most so often for one penalty; a dozen times is usual.
-ROUNDS = 100
 #: Linear programming takes the households the fit kept, where the matrix has more entries than this; and ends after so many seconds.
 LP_ENTRIES, LP_SECONDS = 300_000, 60.0
 
@@ -160,70 +154,6 @@ def _l1(case: Case) -> Choice | None:
     return Choice(positive[stay], weights[stay] * (weights.sum() / weights[stay].sum()), note=note)
 
 
-def l1_path(a: sp.csc_array, b: np.ndarray, should_stop: Callable[[], bool] = lambda: False) -> Generator[tuple[float, np.ndarray]]:
-    """Solutions of ``minimise ||a x - b||^2 / 2 + penalty sum(x) over x >= 0``, the penalty halved each time.
-
-    Each is solved on a working set, which grows until no column left out would enter.
-
-    Yields
-    ------
-    penalty : float
-    x : ndarray of float64, shape (n_columns,)
-    """
-    at = sp.csr_array(a.T)
-    x, pull = np.zeros(a.shape[1]), at @ b
-    penalty = float(pull.max())
-    for _ in range(HALVINGS if penalty > 0 else 0):
-        penalty /= 2
-        work = np.flatnonzero(x)
-        for round_ in range(ROUNDS):
-            if should_stop():
-                return
-            out = pull > penalty * (1 + L1_TOLERANCE)
-            out[work] = False
-            enter = np.flatnonzero(out)
-            if round_ and not len(enter):
-                break
-            most = max(50, len(work) // 2)
-            if len(enter) > most:
-                enter = enter[np.argpartition(-pull[enter], most)[:most]]
-            work = np.union1d(np.flatnonzero(x), enter)
-            part = sp.csc_array(a[:, work])
-            x[work] = nonnegative_quadratic((part.T @ part).toarray(), part.T @ b - penalty, x[work], L1_TOLERANCE / 2 * penalty)
-            pull = at @ (b - a @ x)
-        yield penalty, np.where(x > NEGLIGIBLE, x, 0.0)
-
-
-def nonnegative_quadratic(g: np.ndarray, h: np.ndarray, x: np.ndarray, tolerance: float) -> np.ndarray:
-    """Minimise ``x' g x / 2 - h' x`` over x >= 0 by projected Newton steps from x.
-
-    Source: Bertsekas (1982), Projected Newton methods for optimization problems with simple constraints.
-    """
-    for _ in range(200):
-        slope = g @ x - h
-        free = np.flatnonzero((x > 0) | (slope < 0))
-        if not len(free) or np.abs(slope[free]).max() <= tolerance:
-            break
-        step, size = np.zeros_like(x), 1.0
-        step[free] = _newton_step(g[np.ix_(free, free)], slope[free])
-        while size > 1e-10:
-            move = np.maximum(x - size * step, 0.0) - x
-            if slope @ move + move @ (g @ move) / 2 <= 1e-4 * (slope @ move):
-                break
-            size /= 2
-        x = x + move
-    return x
-
-
-def _newton_step(g: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """``g^-1 slope``, with as small a ridge as makes it definite: households may be alike."""
-    block, right, ridge, failed = torch.from_numpy(g), torch.from_numpy(slope)[:, None], 1e-10, True
-    while failed:
-        factor, info = torch.linalg.cholesky_ex(block + torch.diag(block.diagonal() * ridge))
-        failed, ridge = bool(info), ridge * 100
-    return np.asarray(torch.cholesky_solve(right, factor)[:, 0])
-
-
 def _lp(case: Case) -> Choice | None:
     """The vertex of least absolute residuals; the columns are in units of the base weights."""
     system, row, note = case.system, np.sqrt(case.system.importance), "The size of an LP vertex is its own: at most one household a target."
@@ -271,6 +201,13 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType({
 })  # fmt: skip
 
 
+def checked_methods(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, all of them in `REFERENCES`; or a ConfigError."""
+    if unknown := [name for name in names if name not in REFERENCES]:
+        raise ConfigError(f"There is no reference method {unknown[0]!r}: choose from {', '.join(REFERENCES)}.")
+    return tuple(names)
+
+
 def compare(
     problem: Problem,
     result: Result,
@@ -297,8 +234,7 @@ def compare(
     ConfigError
         A method is unknown; see `checked_budgets`; or the fit left no weights.
     """
-    if unknown := [name for name in methods if name not in REFERENCES]:
-        raise ConfigError(f"There is no reference method {unknown[0]!r}: choose from {', '.join(REFERENCES)}.")
+    methods = checked_methods(methods)
     (budget,) = checked_budgets([budget], problem.n_households)
     if not result.status.has_weights:
         raise ConfigError(f"The fit left no weights, so there is nothing to compare: {result.message}")
@@ -318,7 +254,7 @@ def compare(
 def _point(problem: Problem, case: Case, held: np.ndarray, name: str, choice: Choice) -> FrontierPoint:
     kept, start, _, note = choice
     if choice.refit:
-        _, weights, measures, _ = calibrated(problem, case.system, case.config, Support(kept, start, np.log(start)))
+        _, weights, measures, _ = calibrated(problem, case.system, case.config, Support(kept, start, np.log(start)), eliminated=False)
     else:
         weights = np.zeros(problem.n_households)
         weights[kept] = start

@@ -140,7 +140,7 @@ def test_the_curve_trades_error_for_effective_sample_size(points):
     assert ess == sorted(ess, reverse=True)
     softness = dict(found)[3e-4]
     assert softness.ess == pytest.approx(points[0].measures.ess, rel=1e-3)  # the config's own mu
-    assert softness.mean_abs_rel_error == pytest.approx(points[0].measures.mean_abs_rel_error, rel=2e-2)
+    assert softness.mean_abs_rel_error == pytest.approx(points[0].measures.mean_abs_rel_error, abs=5e-6)  # of 4e-5: where Newton stops
 
 
 # -- goals --------------------------------------------------------------------------------------------------------------

@@ -12,16 +12,10 @@ from scipy.optimize import linprog, minimize, nnls
 from l0engine.calibration import references as module
 from l0engine.calibration.config import Config
 from l0engine.calibration.elimination import Elimination
+from l0engine.calibration.l1_path import l1_path, nonnegative_quadratic
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.references import (
-    REFERENCES,
-    compare,
-    inclusion_probabilities,
-    l1_path,
-    nonnegative_quadratic,
-    systematic_sample,
-)
+from l0engine.calibration.references import REFERENCES, compare, inclusion_probabilities, systematic_sample
 from l0engine.calibration.results import Result, Status
 from l0engine.calibration.system import ScaledSystem
 from l0engine.errors import ConfigError

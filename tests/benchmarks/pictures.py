@@ -1,0 +1,83 @@
+"""The README's pictures of the benchmarks, from frontier.json and scaling.json beside this file.
+
+    python tests/benchmarks/pictures.py
+
+Draws with the dashboard's own colours in Chromium (playwright), into dashboard/screenshots/.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import plotly.graph_objects as go
+from playwright.sync_api import sync_playwright
+
+from dashboard.figures import axes, theme
+
+HERE = Path(__file__).parent
+OUT = HERE.parents[1] / "dashboard" / "screenshots"
+
+
+def frontier(palette: theme.Palette) -> go.Figure:
+    data = json.loads((HERE / "frontier.json").read_text())
+    ours, theirs = data["l0engine"], data["l0-python"]
+    kept, median = [p["kept"] for p in ours["points"]], [p["median"] for p in ours["points"]]
+    other = theirs["points"][0]
+    fig = theme.figure(
+        palette,
+        f"United States: ten sizes in {ours['seconds']:.1f} s, against one fit of l0-python in {theirs['seconds']:.0f} s",
+        "Two cores; labels are effective sample sizes",
+        axes.count_log_axis("Households kept (log scale)", [*kept, other["kept"]]),
+        axes.percent_log_axis("Median error (log scale)", [*median, other["median"]]),
+        height=420,
+    )
+    texts = [f"{p['ess']:,.0f}" for p in ours["points"]]
+    fig.add_scatter(
+        x=kept, y=median, mode="lines+markers+text", text=texts, textposition="top right", name="l0engine", line={"color": palette.kept}
+    )
+    label = f"l0-python {other['ess']:,.0f}"
+    fig.add_scatter(
+        x=[other["kept"]], y=[other["median"]], mode="markers+text", text=[label], textposition="bottom left", name="l0-python 0.6.2",
+        marker={"color": palette.bad, "size": 11, "symbol": "diamond"},
+    )  # fmt: skip
+    return fig
+
+
+def scaling(palette: theme.Palette) -> go.Figure:
+    rows = json.loads((HERE / "scaling.json").read_text())
+    nnz = [r["nnz"] for r in rows]
+    series = (
+        ("Fit, refit and 6 sizes: seconds", [r["total"] for r in rows], palette.kept, "solid"),
+        ("One epoch: milliseconds", [r["epoch"] * 1e3 for r in rows], palette.target, "solid"),
+        ("One epoch of l0-python: milliseconds", [r["theirs"] * 1e3 for r in rows], palette.bad, "dash"),
+        ("Peak memory: MB", [r["peak_mb"] for r in rows], palette.dropped, "dot"),
+    )
+    fig = theme.figure(
+        palette,
+        "Time and memory against the size of the problem",
+        "National, state and district targets; two cores",
+        axes.count_log_axis("Non-zeros of the matrix (log scale)", nnz),
+        axes.count_log_axis("Seconds, milliseconds, MB (log scale)", [v for _, values, *_ in series for v in values]),
+        height=420,
+    )
+    for name, values, colour, dash in series:
+        fig.add_scatter(x=nnz, y=values, mode="lines+markers", name=name, line={"color": colour, "dash": dash})
+    return fig
+
+
+def main() -> None:
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for draw in (frontier, scaling):
+            if not (HERE / f"{draw.__name__}.json").exists():
+                continue
+            figure = draw(theme.PALETTES["light"]).update_layout(paper_bgcolor="white", plot_bgcolor="white", width=1000)
+            page = browser.new_page(viewport={"width": 1000, "height": 430})
+            page.set_content(figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
+            page.wait_for_selector(".main-svg")
+            page.screenshot(path=OUT / f"benchmark_{draw.__name__}.png")
+
+
+if __name__ == "__main__":
+    main()
