@@ -39,7 +39,7 @@ def frontier(palette: theme.Palette) -> go.Figure:
     label = f"l0-python {other['ess']:,.0f}"
     fig.add_scatter(
         x=[other["kept"]], y=[other["median"]], mode="markers+text", text=[label], textposition="bottom left", name="l0-python 0.6.2",
-        marker={"color": palette.bad, "size": 11, "symbol": "diamond"},
+        marker={"color": palette.error, "size": 11, "symbol": "diamond"},
     )  # fmt: skip
     return fig
 
@@ -50,7 +50,7 @@ def scaling(palette: theme.Palette) -> go.Figure:
     series = (
         ("Fit, refit and 6 sizes: seconds", [r["total"] for r in rows], palette.kept, "solid"),
         ("One epoch: milliseconds", [r["epoch"] * 1e3 for r in rows], palette.target, "solid"),
-        ("One epoch of l0-python: milliseconds", [r["theirs"] * 1e3 for r in rows], palette.bad, "dash"),
+        ("One epoch of l0-python: milliseconds", [r["theirs"] * 1e3 for r in rows], palette.error, "dash"),
         ("Peak memory: MB", [r["peak_mb"] for r in rows], palette.dropped, "dot"),
     )
     fig = theme.figure(
