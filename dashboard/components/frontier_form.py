@@ -40,7 +40,9 @@ def show(n_households: int, n_targets: int, groups: list[str], run: RunRecord | 
     )  # fmt: skip
     names = {"run": f"the fit of {run.title}"} if run is not None and run.status.has_weights else {}
     names |= {"new": "a new fit with the settings of the Calibrate page"}
-    origin = st.radio("Go out from", list(names), format_func=names.get, horizontal=True, key=f"source_{run.id if run else ''}")
+    origin = st.radio(
+        "Go out from", list(names), format_func=names.get, horizontal=True, key=f"source_{run.id if run else ''}_{len(names)}"
+    )
     source = run if origin == "run" else None
     held = [g for g in state.draft()["hold_out"] if g in groups]
     if source is None and len(groups) > 1:

@@ -103,7 +103,8 @@ def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.
 
 def held_out_targets(problem: Problem, config: Config) -> np.ndarray:
     """True for the targets that `hold_out` keeps from a fit which would else see them, shape (n_targets,)."""
-    return np.asarray(_wanted(problem, preflight(problem), config) & _withheld(problem, config))
+    withheld = _withheld(problem, config)
+    return np.asarray(_wanted(problem, preflight(problem), config) & withheld) if withheld.any() else withheld
 
 
 def _wanted(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:

@@ -75,7 +75,7 @@ class Visit:
         return self.check()
 
     def widget(self, label: str) -> Any:
-        kinds = ("selectbox", "button_group", "toggle", "number_input", "select_slider", "text_input")
+        kinds = ("selectbox", "button_group", "toggle", "number_input", "select_slider", "text_input", "multiselect", "radio")
         return _one([w for kind in kinds for w in getattr(self.at, kind) if w.label == label], label)
 
     def slider(self, name: str) -> Any:
