@@ -1,0 +1,88 @@
+"""The frontier in a real browser: points arrive, a click chooses one, Results shows it, its weights come out."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import uploads
+from tabs import download, press, run_id, settle
+from waiting import until
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem import Problem
+from l0engine.runs.records import Plan
+from l0engine.runs.store import Store
+
+#: Every marker of the picture: its key and its place on the screen.
+MARKERS = """(() => { const chart = document.querySelector('.js-plotly-plot'); const found = [];
+chart.querySelectorAll('.scatterlayer .trace').forEach((trace, t) => trace.querySelectorAll('path.point').forEach(point => {
+  const {x, y, width, height} = point.getBoundingClientRect(), data = point.__data__?.data ?? point.__data__?.customdata;
+  found.push([String(data?.[0] ?? data), x + width / 2, y + height / 2]); })); return found; })()"""
+
+
+@pytest.fixture
+def store(server):
+    return Store(server.home)
+
+
+def the_problem(store):
+    matrix, targets, households = uploads.small()
+    parts = {"names": targets["target"], "groups": targets["group"], "household_ids": households["household_id"]}
+    return store.add_problem(Problem.create(matrix, targets["value"], base_weights=households["base_weight"], **parts), "Small").sha
+
+
+def test_from_budgets_to_the_weights_of_a_clicked_point(server, open_tab, store):
+    sha = the_problem(store)
+    n = store.problem_record(sha).n_households
+    page = open_tab(f"{server.url}/frontier?problem={sha}")
+    numbers = page.get_by_role("textbox", name="Numbers of households")
+    numbers.wait_for()
+    settle(page)
+    budgets = [n // 2, n // 4, n // 8]
+    numbers.fill(", ".join(map(str, budgets)))
+    numbers.press("Enter")
+    settle(page)
+    press(page, "Compute the frontier")
+    run = run_id(page)
+    until(lambda: store.run(run).status.ended, story=lambda: store.run(run))
+    assert store.run(run).status.has_weights, store.run(run)
+    assert store.run(run).plan.budgets == tuple(budgets)
+    press_point = page.get_by_role("button", name="Use this point", exact=True)
+    press_point.wait_for()
+    page.get_by_text(f"The frontier has {len(budgets)} points").wait_for()
+    settle(page)
+    points = {p.key: p for p in store.points(run)}
+    assert {f"l0engine-{k}" for k in budgets} < set(points)
+
+    wanted = f"l0engine-{budgets[0]}"
+    x, y = max(page.evaluate(MARKERS), key=lambda m: m[1])[1:]  # the one furthest to the right keeps most
+    page.mouse.click(x, y)
+    page.wait_for_function(f"new URLSearchParams(location.search).get('point') === '{wanted}'")
+    page.get_by_role("heading", name=f"At {budgets[0]:,} households").wait_for()
+    settle(page)
+    press_point.click()
+    page.wait_for_selector("h1:has-text('Results')")
+    page.get_by_text(f"Kept {budgets[0]:,} of {n:,}").wait_for()
+    content = download(page, f"weights_{budgets[0]}.csv")
+    weights = pd.read_csv(io.BytesIO(content))
+    problem = store.problem(sha)
+    column = pd.Index(problem.household_ids).get_indexer(weights["household_id"].astype(str))
+    full = np.zeros(n)
+    full[column] = weights["weight"]
+    np.testing.assert_array_equal(full, store.point_weights(run, wanted, n))
+    page.reload()
+    page.get_by_text(f"Kept {budgets[0]:,} of {n:,}").wait_for()  # the address says it all
+
+
+def test_stop_keeps_the_points_that_are_there(server, open_tab, store):
+    sha = the_problem(store)
+    n = store.problem_record(sha).n_households
+    run = store.create_run(sha, Config(epochs=300_000, stop_when_settled=False), Plan((n // 2,))).id
+    page = open_tab(f"{server.url}/frontier?run={run}")
+    page.get_by_text("Training; stop it").wait_for()
+    press(page, "Stop")
+    until(lambda: store.run(run).status.ended, story=lambda: store.run(run))
+    page.get_by_text("Stopped after").first.wait_for()
