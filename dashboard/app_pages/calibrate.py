@@ -14,6 +14,9 @@ with title:
     st.title("Calibrate")
     households, totals = wording.plural(problem.n_households, "household"), wording.plural(n_targets, "total")
     st.markdown(f"Keep few of {households} so that {totals} of **{record.title}** are met.")
+failed = run is not None and run.status.ended and not run.status.has_weights
+if run is not None and failed:
+    outcome.show(run, problem)  # before all else: what went wrong, and what to do
 with st.expander("Settings of the next run" if busy else "Settings", icon=":material/tune:", expanded=not busy):
     config = config_form.show(sorted(set(problem.groups)))
 with start:
@@ -30,8 +33,8 @@ if run is None:
 elif busy:
     live_panel.show(run, problem.n_households)
 else:
-    outcome.show(run, problem)
-    if run.status.has_weights:
+    if not failed:
+        outcome.show(run, problem)
         first, second, _ = layout.columns([1, 1, 1], key="onward", narrowest=220)
         with first:
             downloads.show(run, "weights.csv")

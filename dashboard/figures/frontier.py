@@ -271,15 +271,18 @@ def answer(points: Sequence[PointRecord], n_targets: int) -> str:
         first = f"Already {wording.plural(k[0], 'household')}, the fewest tried, give a median error of {wording.percent(e[0])}"
         return f"{first}; the lowest is {lowest}." if e[best] < e[0] else f"{first}; more do not lower it."
     else:
-        need = _rounded(_first_at(k, axes.at_least(e), goal))
+        least = _first_at(k, axes.at_least(e), goal)
+        need = _rounded(least)
         first = f"You need about {need} households for a median error of {wording.percent(goal)}"
         if need == bend:
             return f"{first}; below that the error rises steeply."
         first += "."
     if knee is None:
         return first
-    close = n_targets and 0.85 <= k[knee] / n_targets <= 1.15
-    return f"{first} Below {bend}{', about the number of targets,' if close else ''} the error rises steeply."
+    about = ", about the number of targets," if n_targets and 0.85 <= k[knee] / n_targets <= 1.15 else ""
+    if e[best] <= theme.ERROR_STEPS[-1] and k[knee] > least:
+        return f"{first} More than {bend}{about} gain little."
+    return f"{first} Below {bend}{about} the error rises steeply."
 
 
 def _curve(points: Sequence[PointRecord]) -> list[tuple[int, float]]:

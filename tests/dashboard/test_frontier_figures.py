@@ -168,7 +168,7 @@ BENT = line((500, 0.064), (1000, 0.008), (2000, 0.001), (4000, 0.00084), (8000, 
         # 1 % where error = 80,000 / k^2, k = 2,828; the bend at 4,000 stands near the number of targets
         (
             line((1000, 0.08), (2000, 0.02), (4000, 0.005), (8000, 0.005), (16000, 0.005)), 4400,
-            "You need about 2,800 households for a median error of 1 %. Below 4,000, about the number of targets, the error rises steeply.",
+            "You need about 2,800 households for a median error of 1 %. More than 4,000, about the number of targets, gain little.",
         ),
         (
             line((100, 0.0009), (200, 0.0008), (400, 0.0007)), 100,
