@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from l0engine.calibration.results import Measures, Result, Snapshot, Status
     from l0engine.calibration.training import fit, iterate
     from l0engine.calibration.weights import SparseCalibrationWeights
+    from l0engine.gates import FeatureGate, HybridGate, L0Gate, SampleGate
     from l0engine.hard_concrete import HardConcrete, HardConcreteDistribution
+    from l0engine.layers import SparseL0Linear
+    from l0engine.penalties import (
+        PenaltyTracker,
+        compute_l0_penalty,
+        compute_l0l2_penalty,
+        compute_l2_penalty,
+        get_active_parameter_count,
+        get_sparsity_stats,
+        update_temperatures,
+    )
+    from l0engine.schedules import TemperatureScheduler
 
 __version__ = version("l0engine")
 
@@ -23,7 +35,12 @@ __version__ = version("l0engine")
 __all__ = ["Config", "Problem", "SparseCalibrationWeights", "fit", "iterate", "preflight"]
 __all__ += ["Measures", "Result", "Snapshot", "Status"]
 # Gates
-__all__ += ["HardConcrete", "HardConcreteDistribution"]
+__all__ += ["FeatureGate", "HardConcrete", "HardConcreteDistribution", "HybridGate", "L0Gate", "SampleGate"]
+# Models with gates
+__all__ += ["SparseL0Linear"]
+# Training them: penalties, temperature, record
+__all__ += ["PenaltyTracker", "TemperatureScheduler", "compute_l0_penalty", "compute_l0l2_penalty", "compute_l2_penalty"]
+__all__ += ["get_active_parameter_count", "get_sparsity_stats", "update_temperatures"]
 # Errors
 __all__ += ["ConfigError", "L0Error", "ProblemError"]
 
@@ -36,6 +53,18 @@ __getattr__ = importer(
         "calibration.results": ("Measures", "Result", "Snapshot", "Status"),
         "calibration.training": ("fit", "iterate"),
         "calibration.weights": ("SparseCalibrationWeights",),
+        "gates": ("FeatureGate", "HybridGate", "L0Gate", "SampleGate"),
         "hard_concrete": ("HardConcrete", "HardConcreteDistribution"),
+        "layers": ("SparseL0Linear",),
+        "penalties": (
+            "PenaltyTracker",
+            "compute_l0_penalty",
+            "compute_l0l2_penalty",
+            "compute_l2_penalty",
+            "get_active_parameter_count",
+            "get_sparsity_stats",
+            "update_temperatures",
+        ),
+        "schedules": ("TemperatureScheduler",),
     },
 )
