@@ -1,11 +1,11 @@
 """Results: the verdict, every target, who was kept, the weights, and the files to take away."""
 
 import streamlit as st
-from dashboard.figures.frontier import TITLES
 
 from dashboard import state, wording
 from dashboard.components import downloads, layout, outcome
 from dashboard.figures import composition, estimates, theme, weight_change, weight_concentration
+from dashboard.figures.frontier import TITLES
 from l0engine.io import targets_table, weights_table
 
 st.title("Results")

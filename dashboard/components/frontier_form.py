@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import streamlit as st
 
@@ -29,14 +30,16 @@ def default_budgets(n_households: int, n_targets: int) -> list[int]:
 
 def show(n_households: int, n_targets: int, groups: list[str], run: RunRecord | None) -> None:
     """Entry fields and the button that starts it."""
-    budgets, compare = layout.columns([3, 2], key="frontier_form", narrowest=280, gap="medium")
+    budgets, compare = layout.columns([5, 6], key="frontier_form", narrowest=280, gap="medium")
     proposal = ", ".join(map(str, default_budgets(n_households, n_targets)))
     text = budgets.text_input(
-        "Numbers of households", proposal, key=f"budgets_{n_households}", help="One point each, from one fit; commas between."
-    )
+        "Numbers of households", proposal, key=f"budgets_{n_households}", persist_state="session",
+        help="One point each, from one fit; commas between.",
+    )  # fmt: skip
     references = compare.multiselect(
-        "Compare with", list(TITLES)[1:], default=_REFERENCES, format_func=TITLES.get, key="references", placeholder="no other method",
+        "Compare with", list(TITLES)[1:], default=_REFERENCES, format_func=TITLES.get, key="references", persist_state="session",
         help="At the size in the middle. All households, the L1 path and the linear programme can take a minute each.",
+        placeholder="no other method",
     )  # fmt: skip
     names = {"run": f"the fit of {run.title}"} if run is not None and run.status.has_weights else {}
     names |= {"new": "a new fit with the settings of the Calibrate page"}
@@ -51,20 +54,25 @@ def show(n_households: int, n_targets: int, groups: list[str], run: RunRecord | 
         )
     multipliers = {g: factor for g, factor in state.draft()["group_multipliers"].items() if g in groups}
     try:
-        wanted = checked_budgets(_numbers(text), n_households)
+        wanted = checked_budgets(_numbers(text, n_households), n_households)
         config = (
             source.config if source is not None else Config.from_dict({**state.draft(), "group_multipliers": multipliers, "hold_out": held})
         )
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return
-    if st.button("Compute the frontier", type="primary", icon=":material/show_chart:"):
+    why = "No target is left in the fit: hold out fewer groups." if set(groups) <= set(config.hold_out) else None
+    if st.button("Compute the frontier", type="primary", icon=":material/show_chart:", disabled=why is not None, help=why):
         fit = None if source is None else source.plan.source if source.plan and source.plan.source else source.id
         state.start_run(config, Plan(wanted, (wanted[len(wanted) // 2],) if references else (), tuple(references), fit))
         st.rerun()
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(text: str, n_households: int) -> list[int]:
+    """Numbers as typed; '1,500' is refused where it could mean 1500 too."""
+    for one, rest in re.findall(r"(?<![\d,])([1-9]\d{0,2}),(\d{3})(?!\d)", text):
+        if int(one + rest) <= n_households:
+            raise ConfigError(f"'{one},{rest}' may be one number or two: write {one}{rest}, or put a space after the comma.")
     try:
         return [int(part.strip().replace("_", "").replace(" ", "")) for part in text.split(",") if part.strip()]
     except ValueError:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, wording
-from dashboard.components import layout
+from dashboard.components import layout, outcome
 from dashboard.figures import frontier, method_bars, theme, trade_off
 from l0engine.runs.records import PointRecord, Request, RunRecord
 
@@ -35,7 +35,7 @@ def show(record: RunRecord, n_households: int, n_targets: int) -> None:
         if run.status.ended:
             st.rerun()
         words, stop = layout.columns([6, 1.2], key="frontier_controls", narrowest=120, align="center")
-        words.markdown(f"**{run.status.value.capitalize()}.** {run.sentence}")
+        words.markdown(f"**{run.status.value.replace('_', ' ').capitalize()}.** {run.sentence}")
         stop.button(
             "Stop", icon=":material/stop:", on_click=state.store().request, args=(run.id, Request.STOP), disabled=not run.can_stop,
             help="Points found so far stay." if run.can_stop else "Already asked to stop.", width="stretch",
@@ -47,8 +47,12 @@ def show(record: RunRecord, n_households: int, n_targets: int) -> None:
 
 def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
     points = state.store().points(run.id)
+    if run.status.ended and not _say_how_it_ended(run, len(points)):
+        return
+    if not points:
+        _fit_so_far(run)
     st.markdown(f"### {frontier.answer(points, n_targets)}")
-    if run.status.ended and run.message:
+    if run.status.has_weights and run.message:
         st.caption(run.message)
     chosen = state.point(run) or _middle(points)
     info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None)
@@ -64,21 +68,46 @@ def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
     _one_size(run, chosen, _compared(points, chosen))
 
 
+def _say_how_it_ended(run: RunRecord, n_points: int) -> bool:
+    """Where there are no weights or no points, why, and what to do; True where there are points to show all the same."""
+    if not run.status.has_weights:
+        outcome.show(run, state.problem())
+    elif not n_points:
+        st.info(f"{run.sentence} There are no points yet; another frontier can go out from this fit.", icon=":material/info:")
+    return n_points > 0
+
+
+def _fit_so_far(run: RunRecord) -> None:
+    """How far the fit is that all points come from."""
+    if snapshots := state.store().snapshots(run.id):
+        last = snapshots[-1]
+        text = f"First the fit that all points come from: step {wording.count(last.step)} of {wording.count(last.epochs)}"
+        st.progress(min(last.step / max(last.epochs, 1), 1.0), text=text)
+
+
 def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]) -> None:
     """The chosen point beside the other methods at its size, and what it trades."""
     title, use = layout.columns([4, 1], key="chosen", narrowest=180, align="bottom")
     title.subheader(f"At {wording.plural(chosen.measures.kept, 'household')}")
-    if use.button("Use this point", icon=":material/arrow_forward:", type="primary", width="stretch", help="Opens it in Results."):
+    ready = run.status.has_weights
+    if use.button(
+        "Use this point", icon=":material/arrow_forward:", type="primary", width="stretch", disabled=not ready,
+        help="Opens it in Results." if ready else "Results show it once the run has ended with weights.",
+    ):  # fmt: skip
         state.open_point(chosen.key)
         st.switch_page("app_pages/results.py")
+    sizes = {p.measures.kept for p in points if p.method != "dense"}
+    if chosen.measures.kept not in sizes and sizes:
+        st.caption(f"The methods were compared at {wording.plural(max(sizes), 'household')}.")
     palette = state.palette()
-    left, right = layout.columns([3, 2], key="one_size", narrowest=340, gap="medium")
+    own = chosen.method == "l0engine" and (chosen.curve or not run.status.ended)  # other methods have no curve
+    left, right = layout.columns([3, 2], key="one_size", narrowest=340, gap="medium") if own else (st.container(), None)
     with left:
         figure = method_bars.plot(method_bars.info(points), palette)
         st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=f"methods_{run.id}", alt="Methods compared at one size")
-    with right:
+    if right is not None:
         figure = trade_off.plot(trade_off.info(chosen), palette)
-        st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=f"trade_{run.id}", alt="Error against effective sample size")
+        right.plotly_chart(figure, theme=None, config=theme.CONFIG, key=f"trade_{run.id}", alt="Error against effective sample size")
     table = pd.DataFrame([[words(p) for _, words in _COLUMNS] for p in points], columns=[name for name, _ in _COLUMNS])
     empty = [name for name in table.columns if table[name].isin(["", wording.MISSING]).all()]
     st.dataframe(table.drop(columns=empty), hide_index=True, height="content")

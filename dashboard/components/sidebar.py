@@ -34,7 +34,8 @@ def show() -> None:
             st.markdown(f"{_ICONS[run.status]} **{run.title}**  \n{status_words(run.status)}")
         earlier = [r for r in state.store().runs(record.sha, limit=50) if run is None or r.id != run.id]
         if earlier:
-            titles = {r.id: f"{r.title} · {status_words(r.status)}" for r in earlier}
+            words = [r.title for r in earlier]  # a menu tells its options apart by their words
+            titles = {r.id: f"{r.title}{f' · {r.id[-4:]}' if words.count(r.title) > 1 else ''} · {status_words(r.status)}" for r in earlier}
             st.selectbox(
                 "Earlier runs",
                 list(titles),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
@@ -11,12 +12,14 @@ from dashboard import state, wording
 from dashboard.components import layout
 from dashboard.figures import overlap, sweep, theme
 from l0engine.calibration.config import Config, settings
-from l0engine.errors import ConfigError
-from l0engine.runs.records import RunRecord
-from l0engine.runs.sweeps import grid
+from l0engine.errors import ConfigError, L0Error
+from l0engine.runs.records import Request, RunRecord
+from l0engine.runs.sweeps import LARGEST, grid
 
 #: What people sweep, and values to begin with.
 _AXES = {"lambda_l0": "1e-4, 3e-4, 1e-3, 3e-3", "seed": "0, 1, 2, 3", "temperature": "0.25, 0.35, 0.5", "lambda_l2": "1e-12, 1e-11, 1e-10"}
+
+_YES_NO = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 
 
 def show(sha: str) -> None:
@@ -26,13 +29,43 @@ def show(sha: str) -> None:
     sweeps = state.sweeps(sha)
     if not sweeps:
         return
-    chosen = st.selectbox("Sweep", list(sweeps), format_func=sweeps.get, key="sweep") if len(sweeps) > 1 else next(iter(sweeps))
+    titles = _distinct(sweeps)
+    if st.session_state.get("sweep") not in titles:  # of another problem
+        st.session_state.pop("sweep", None)
+    chosen = st.selectbox("Sweep", list(titles), format_func=titles.get, key="sweep") if len(titles) > 1 else next(iter(titles))
+
+    def runs() -> list[RunRecord]:
+        return state.store().runs(sha, sweep=chosen, limit=LARGEST)[::-1]
+
+    found = runs()
+    if all(r.status.ended for r in found):
+        _body(found)
+        return
 
     @st.fragment(run_every=state.tick_seconds())
     def tick() -> None:
-        _body(state.store().runs(sha, sweep=chosen, limit=1000)[::-1])
+        now = runs()
+        if all(r.status.ended for r in now):
+            st.rerun()
+        _stop(now)
+        _body(now)
 
     tick()
+
+
+def _distinct(titles: Mapping[str, str]) -> dict[str, str]:
+    """Titles that are there twice with their ids: a menu tells options apart by their words."""
+    words = list(titles.values())
+    return {name: title if words.count(title) == 1 else f"{title} · {name[:4]}" for name, title in titles.items()}
+
+
+def _stop(runs: Sequence[RunRecord]) -> None:
+    """A way out of a sweep that takes too long; what has ended stays."""
+    going = [r for r in runs if r.can_stop]
+    if st.button("Stop the sweep", icon=":material/stop:", disabled=not going, help="Runs that have ended stay."):
+        for run in going:
+            with suppress(L0Error):  # it has ended meanwhile
+                state.store().request(run.id, Request.STOP)
 
 
 def _form() -> None:
@@ -44,7 +77,10 @@ def _form() -> None:
         standard = Config().to_dict()[name]
         entries[name] = column.text_input(labels[name], _AXES.get(name, "" if standard is None else str(standard)), key=f"axis_{name}")
     try:
-        base = Config.from_dict({**state.draft(), "hold_out": [], "group_multipliers": {}})
+        draft, groups = state.draft(), set(state.problem().groups)  # of the draft's groups, those of this problem
+        multipliers = {g: factor for g, factor in draft["group_multipliers"].items() if g in groups}
+        held = [g for g in draft["hold_out"] if g in groups]
+        base = Config.from_dict({**draft, "hold_out": held, "group_multipliers": multipliers})
         if "seed" in axes and base.estimator == "expected" and base.jitter == 0 and "jitter" not in axes:
             base = Config.from_dict({**base.to_dict(), "jitter": 0.1})
             st.caption("Expected gates draw no random numbers; so that seeds differ, the start gets a jitter of 0.1.")
@@ -55,7 +91,7 @@ def _form() -> None:
     why = None if configs else "Choose a setting to vary."
     label = f"Start {wording.plural(len(configs), 'run')}" if configs else "Start"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=why is not None, help=why):
-        state.start_sweep(configs)
+        st.session_state.sweep = state.start_sweep(configs)
         st.rerun()
 
 
@@ -64,17 +100,18 @@ def _values(name: str, text: str) -> list[object]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     standard = Config().to_dict()[name]
     if isinstance(standard, bool):
-        return [part.lower() in ("true", "yes", "on", "1") for part in parts]
+        return [_YES_NO.get(part.lower(), part) for part in parts]
     return [None if part.lower() == "none" else part for part in parts]
 
 
 def _body(runs: Sequence[RunRecord]) -> None:
     """What has ended so far."""
-    ended = [r for r in runs if r.outcome is not None and r.outcome.final is not None]
-    failed = sum(r.status.ended and r.outcome is None for r in runs)
+    over = [r for r in runs if r.status.ended]
+    ended = [r for r in over if r.status.has_weights and r.outcome is not None and r.outcome.final is not None]
+    lost = len(over) - len(ended)
     st.progress(
-        len(ended) / max(len(runs), 1),
-        text=f"{len(ended)} of {len(runs)} runs have ended{f', {failed} without weights' if failed else ''}.",
+        len(over) / max(len(runs), 1),
+        text=f"{len(over)} of {wording.plural(len(runs), 'run')} ended{f', {lost} of them without weights' if lost else ''}.",
     )
     if not ended:
         return
@@ -99,7 +136,7 @@ def _stability(runs: Sequence[RunRecord], others: Sequence[str]) -> None:
         return
     kept = state.kept_sets(tuple((r.id, r.ended or 0.0) for r in alike[:10]))
     st.subheader("How stable is the choice over seeds?")
-    setting = ", ".join(f"{settings()[n].label} {getattr(alike[0].config, n)!s}" for n in others)
+    setting = ", ".join(f"{settings()[n].label} = {getattr(alike[0].config, n)!s}" for n in others)
     st.caption(f"Runs that differ in their seed only{f' ({setting})' if setting else ''}.")
     left, right = layout.columns(2, key="stability", narrowest=340, gap="medium")
     info = overlap.info([f"seed {r.config.seed}" for r in alike[:10]], np.asarray(kept))

@@ -28,7 +28,7 @@ def grid(config: Config, axes: Mapping[str, Sequence[Any]]) -> list[Config]:
     Raises
     ------
     ConfigError
-        An axis is no setting or has no values, a value is out of bounds, or there are too many combinations.
+        An axis is no setting or has no values, a value is out of bounds or stands twice, or there are too many combinations.
     """
     for name, values in axes.items():
         if name not in settings():
@@ -40,7 +40,11 @@ def grid(config: Config, axes: Mapping[str, Sequence[Any]]) -> list[Config]:
         count *= len(values)
     if count > LARGEST:
         raise ConfigError(f"The sweep has {count:,} combinations: ask for at most {LARGEST:,}.")
-    return [replace(config, **dict(zip(axes, combination, strict=True))) for combination in itertools.product(*axes.values())]
+    configs = [replace(config, **dict(zip(axes, combination, strict=True))) for combination in itertools.product(*axes.values())]
+    plain = [repr(c.to_dict()) for c in configs]
+    if len(set(plain)) < len(plain):
+        raise ConfigError("The sweep has the same combination twice: give each value of a setting once.")
+    return configs
 
 
 def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor | None = None) -> list[Future[str]]:

@@ -13,6 +13,8 @@ from waiting import until
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem import Problem
+from l0engine.calibration.results import Status
+from l0engine.io import csv_bytes, weights_table
 from l0engine.runs.records import Plan
 from l0engine.runs.store import Store
 
@@ -73,16 +75,49 @@ def test_from_budgets_to_the_weights_of_a_clicked_point(server, open_tab, store)
     full = np.zeros(n)
     full[column] = weights["weight"]
     np.testing.assert_array_equal(full, store.point_weights(run, wanted, n))
+    assert content == csv_bytes(weights_table(problem, full))
     page.reload()
     page.get_by_text(f"Kept {budgets[0]:,} of {n:,}").wait_for()  # the address says it all
 
 
-def test_stop_keeps_the_points_that_are_there(server, open_tab, store):
+def test_points_arrive_and_a_stop_keeps_them(server, open_tab, store):
+    sha = the_problem(store)
+    n = store.problem_record(sha).n_households
+    source = store.create_run(sha, Config(epochs=60)).id
+    page = open_tab(f"{server.url}/frontier?run={source}")  # also wakes the supervisor
+    until(lambda: store.run(source).status.has_weights, story=lambda: store.run(source))
+    run = store.create_run(sha, store.run(source).config, Plan(tuple(range(n, 5, -1)), source=source)).id
+    page = open_tab(f"{server.url}/frontier?run={run}")
+    drawn = "(document.querySelector('.js-plotly-plot')?.data ?? []).find(t => t.name === 'l0engine')?.x.length ?? 0"
+    page.wait_for_function(f"({drawn}) > 1")
+    before = page.evaluate(drawn)
+    page.wait_for_function(f"({drawn}) > {before}")
+    assert not store.run(run).status.ended and page.get_by_role("button", name="Use this point", exact=True).is_disabled()
+    press(page, "Stop")
+    page.get_by_text(" points; they can be used.").wait_for()
+    kept = len(store.points(run))
+    assert store.run(run).status is Status.STOPPED and before < kept < n - 5
+    page.wait_for_function(f"({drawn}) === {kept}")
+    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length > 1")
+    settle(page)
+    x, y = min(page.evaluate(MARKERS), key=lambda m: m[1])[1:]  # the one furthest to the left, or a neighbour: they overlap
+    page.mouse.click(x, y)
+    key = page.wait_for_function("new URLSearchParams(location.search).get('point')").json_value()
+    (chosen,) = (p.measures.kept for p in store.points(run) if p.key == key)
+    assert chosen < n
+    page.get_by_role("heading", name=f"At {chosen:,} households").wait_for()
+    page.wait_for_function(
+        f"JSON.stringify(document.querySelector('.js-plotly-plot').layout.title).includes('Chosen: {chosen:,} households')"
+    )
+
+
+def test_a_stop_before_the_first_point_says_so(server, open_tab, store):
     sha = the_problem(store)
     n = store.problem_record(sha).n_households
     run = store.create_run(sha, Config(epochs=300_000, stop_when_settled=False), Plan((n // 2,))).id
     page = open_tab(f"{server.url}/frontier?run={run}")
-    page.get_by_text("Training; stop it").wait_for()
+    page.get_by_text("First the fit that all points come from: step").wait_for()
     press(page, "Stop")
     until(lambda: store.run(run).status.ended, story=lambda: store.run(run))
-    page.get_by_text("Stopped after").first.wait_for()
+    page.get_by_text("There are no points yet").wait_for()
+    assert page.locator(".js-plotly-plot").count() == 0

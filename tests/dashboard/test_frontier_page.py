@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,40 @@ from dashboard.components.frontier_form import default_budgets
 from l0engine.calibration import metrics
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
-from l0engine.io import load_problem
+from l0engine.io import csv_bytes, load_problem, weights_table
 from l0engine.runs.records import Plan
+from l0engine.runs.store import Store
+from l0engine.runs.supervisor import Supervisor
 
 MASSACHUSETTS = uploads.SAMPLES / "massachusetts"
 NUMBERS = "Numbers of households"
+
+
+PLAN = Plan((200, 60, 30), (60,), ("random", "gated", "dense"))
+
+
+@pytest.fixture(scope="module")
+def _computed(tmp_path_factory):
+    """A store with one finished frontier of Massachusetts, made by a real supervisor and worker."""
+    home = tmp_path_factory.mktemp("computed") / "home"
+    store = Store(home)
+    sha = store.add_problem(load_problem(MASSACHUSETTS), "Massachusetts", "sample massachusetts").sha
+    run = store.create_run(sha, Config(epochs=60, hold_out="state_snap"), PLAN)
+    supervisor = Supervisor(store, 1, poll=0.05)
+    supervisor.start()
+    try:
+        until(lambda: store.run(run.id).status.ended, story=lambda: store.run(run.id))
+    finally:
+        supervisor.stop()
+    assert store.run(run.id).status.has_weights, store.run(run.id)
+    return home, run.id
+
+
+@pytest.fixture
+def frontier(_computed, home):
+    """Id of a finished frontier in this test's own store."""
+    shutil.copytree(_computed[0], home)
+    return _computed[1]
 
 
 def heading(page):
@@ -51,13 +81,44 @@ def test_proposed_budgets_are_allowed_ones(households, targets):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("0", "0 is not a whole number"), ("4000", "4000"), ("5, 5", "5 stands twice"), ("few", "'few' is not a list"), ("", "no budget")],
+    [
+        ("0", "0 is not a whole number"),
+        ("-5", "-5 is not a whole number"),
+        ("4000", "4000"),
+        ("5, 5", "5 stands twice"),
+        ("few", "'few' is not a list"),
+        ("12.5", "'12.5' is not a list"),
+        ("", "no budget"),
+        ("1,500, 800", "'1,500' may be one number or two: write 1500"),  # not silently 1, 500 and 800
+    ],
 )
 def test_bad_budgets_get_a_sentence_and_start_nothing(visit, text, said):
     page = visit("frontier").choose(NUMBERS, text)
-    assert any(said in error for error in page.said("error"))
+    (error,) = page.said("error")
+    assert said in error
     assert "Compute the frontier" not in page.buttons()
     assert state.store().runs() == []
+
+
+def test_numbers_are_read_as_people_write_them(visit):
+    page = visit("frontier").choose(NUMBERS, "30,200, 1_000,,1 200 ").press("Compute the frontier")
+    assert page.record.plan.budgets == (1200, 1000, 200, 30)
+    assert page.record.plan.compare == (200,)
+
+
+def test_a_frontier_needs_a_target(visit):
+    groups = sorted(set(uploads.massachusetts().targets["group"]))
+    page = visit("frontier").choose("Hold out groups", groups)
+    assert page.button("Compute the frontier").disabled
+    assert "No target is left" in page.button("Compute the frontier").help
+    page.choose("Hold out groups", groups[1:]).press("Compute the frontier")
+    assert page.record.config == Config(hold_out=groups[1:])
+
+
+def test_the_entries_survive_other_pages(visit):
+    page = visit("frontier").choose(NUMBERS, "77, 33").choose("Compare with", ["lp"])
+    page.to("data").to("frontier")
+    assert page.widget(NUMBERS).value == "77, 33" and page.widget("Compare with").value == ["lp"]
 
 
 def test_from_budgets_to_a_point_in_results(visit, working):
@@ -68,15 +129,21 @@ def test_from_budgets_to_a_point_in_results(visit, working):
     points = store.points(run.id)
     assert [p.key for p in points] == ["l0engine-200", "l0engine-60", "l0engine-30", "random-60", "gated-60"]
     assert "households" in heading(page) and not page.said("error")
+    assert "The frontier has 3 points." in page.said("caption")
     drawn = page.chart(f"frontier_{run.id}")
     assert all(p.key in drawn for p in points)
     assert "In use" in page.chart(f"trade_{run.id}")
 
-    table = page.at.dataframe[0].value
-    assert list(table["Kept"]) == ["60", "60", "60"]
-    ours = next(p for p in points if p.key == "l0engine-60")
-    assert table["Median error"][0] == wording.percent(ours.measures.median_abs_rel_error)
-    assert table["Held-out median"][0] == wording.percent(ours.held_out.median_abs_rel_error)
+    table, compared = page.at.dataframe[0].value, [p for p in points if p.budget == 60]
+    assert list(table["Method"]) == ["l0engine", "Random", "Gated, no refit"]
+    for column, words, value in (
+        ("Kept", wording.count, lambda p: p.measures.kept),
+        ("Median error", wording.percent, lambda p: p.measures.median_abs_rel_error),
+        ("Held-out median", wording.percent, lambda p: p.held_out.median_abs_rel_error),
+        ("Effective sample size", wording.count, lambda p: p.measures.ess),
+        ("Largest weight / base", wording.ratio, lambda p: p.measures.max_weight_ratio),
+    ):
+        assert list(table[column]) == [words(value(p)) for p in compared], column
 
     page.press("Use this point")
     assert page.title == "Results" and page.at.query_params["point"] == "l0engine-60"
@@ -101,6 +168,9 @@ def test_files_of_a_point_are_its_own(visit, working):
         downloads.show_point(page.record, point, load_problem(MASSACHUSETTS))
     finally:
         downloads.st.download_button = original
+    problem = load_problem(MASSACHUSETTS)
+    own = weights_table(problem, state.store().point_weights(page.run_id, point.key, problem.n_households))
+    assert caught["Weights (weights_40.csv)"] == csv_bytes(own)
     weights = pd.read_csv(io.BytesIO(caught["Weights (weights_40.csv)"]), dtype={"household_id": str})
     plain = uploads.massachusetts()
     column = pd.Index(plain.households["household_id"]).get_indexer(weights["household_id"])
@@ -123,23 +193,90 @@ def test_a_frontier_of_a_finished_run_trains_nothing(visit, working, finished):
     assert again.record.plan.source == finished
 
 
-def test_a_shared_address_opens_the_same_point(visit, working):
-    page = computed(visit("frontier"), numbers="50, 25", others=[])
-    again = visit("frontier", run=page.run_id, point="l0engine-25")
-    assert any("At 25 households" in text for text in again.said("subheader"))
-    harmless = visit("frontier", run=page.run_id, point="../etc/passwd")
-    assert any("At 50 households" in text for text in harmless.said("subheader"))
+def test_a_shared_address_opens_the_same_point(visit, frontier):
+    page = visit("frontier", run=frontier, point="l0engine-30")
+    assert page.said("subheader") == ["At 30 households"] and page.at.query_params["point"] == "l0engine-30"
+    assert "The methods were compared at 60 households." in page.said("caption")
+    assert '"Chosen"' in page.chart(f"frontier_{frontier}")
+    again = visit("frontier", run=frontier, point="l0engine-30")  # a reload, or somebody else
+    assert again.said("subheader", "caption", "markdown") == page.said("subheader", "caption", "markdown")
+    assert again.chart(f"frontier_{frontier}") == page.chart(f"frontier_{frontier}")
+    assert visit("results", run=frontier, point="l0engine-30").metrics["Households kept"] == "30"
+
+
+@pytest.mark.parametrize("point", ["l0engine-31", "../etc/passwd", "<b>x</b>", ""])
+def test_an_unknown_point_in_the_address_is_harmless(visit, frontier, point):
+    page = visit("frontier", run=frontier, point=point)
+    assert page.said("subheader") == ["At 60 households"] and not page.said("error", "warning")
+    kept = state.store().result(frontier).final.kept
+    assert page.to("results").metrics["Households kept"] == f"{kept:,}"
+    assert "Show the fit itself" not in page.buttons()
+
+
+def test_a_point_of_another_method_opens_too(visit, frontier):
+    page = visit("frontier", run=frontier, point="random-60")
+    assert page.said("subheader") == ["At 60 households"] and page.chart(f"methods_{frontier}")
+    assert not [c for c in page.at.get("plotly_chart") if c.proto.id.endswith(f"trade_{frontier}")]  # it has no such curve
+    page.press("Use this point")
+    assert page.title == "Results" and page.said("info") == ["A point of the frontier: Random, 60 households."]
+    random = next(p for p in state.store().points(frontier) if p.key == "random-60")
+    assert page.metrics["Effective sample size"] == wording.short(random.measures.ess)
+
+
+def many(visit, run):
+    """A frontier of a finished fit with more points than any test waits for, two of which are there."""
+    page = visit("frontier", run=run).choose(NUMBERS, ", ".join(map(str, range(1000, 0, -1)))).press("Compute the frontier")
+    until(lambda: len(state.store().points(page.run_id)) > 1 or page.record.status.ended, story=lambda: page.record)
+    return page.rerun()
+
+
+def test_stop_keeps_the_points_found_so_far(visit, working, finished):
+    page = many(visit, finished)
+    assert page.record.status is Status.RUNNING and any("of 1000 points are there" in text for text in page.said("markdown"))
+    assert page.button("Use this point").disabled and "once the run has ended" in page.button("Use this point").help
+    page.press("Stop").until_ended()
+    points = state.store().points(page.run_id)
+    assert page.record.status is Status.STOPPED and 1 < len(points) < 1000
+    assert f"Stopped with {len(points)} of 1000 points; they can be used." in page.said("caption")
+    drawn = page.chart(f"frontier_{page.run_id}")
+    assert all(p.key in drawn for p in points) and "Stop" not in page.buttons()
+    page.press("Use this point")
+    assert page.title == "Results" and page.metrics["Households kept"] == f"{points[0].measures.kept:,}"
+
+
+def test_a_frontier_stopped_in_its_fit_says_that_it_has_no_points(visit, working):
+    page = visit("frontier")
+    endless = Config(epochs=60_000, stop_when_settled=False)
+    run = state.store().create_run(page.at.session_state["problem"], endless, Plan((50,)))
+    state.supervisor().wake()
+    page = visit("frontier", run=run.id).until_training()
+    assert any("First the fit that all points come from: step" in p.proto.text for p in page.at.get("progress"))
+    page.press("Stop").until_ended()
+    (said,) = page.said("info")
+    assert "There are no points yet" in said and not page.at.get("plotly_chart")
+    assert not any("being computed" in text for text in page.said("markdown"))
+    assert page.widget("Go out from").options[0].startswith("the fit of ")
 
 
 def test_a_frontier_that_cannot_be_says_why(visit, working):
     page = visit("frontier")
-    run = state.store().create_run(
-        state.problem_sha() if "problem" in page.at.session_state else page.at.session_state["problem"], Config(epochs=30), Plan((9999,))
-    )
+    run = state.store().create_run(page.at.session_state["problem"], Config(epochs=30), Plan((9999,)))
     state.supervisor().wake()
     page = visit("frontier", run=run.id).until_ended()
     assert page.record.status is Status.FAILED
-    assert any("9999" in text for text in page.said("error", "caption", "markdown", "warning"))
+    assert page.said("error") == ["The budget 9999 is not a whole number from 1 to 3,044, the number of households."]
+    assert not page.at.get("plotly_chart") and not any("being computed" in text for text in page.said("markdown"))
+    assert page.button("Compute the frontier")
+
+
+def test_a_frontier_that_fails_half_way_shows_what_it_found(visit, working, finished):
+    source = state.store().run(finished)
+    run = state.store().create_run(source.problem, source.config, Plan((40, 20), (20,), ("magic",), finished))
+    page = visit("frontier", run=run.id).until_ended()
+    (said,) = page.said("error")
+    assert page.record.status is Status.FAILED and "'magic'" in said
+    drawn = page.chart(f"frontier_{run.id}")
+    assert "l0engine-40" in drawn and "l0engine-20" in drawn
 
 
 # -- sweeps
@@ -158,13 +295,77 @@ def test_a_sweep_from_form_to_pictures(visit, working):
     assert {r.config.jitter for r in runs} == {0.1}
     until(lambda: all(r.status.ended for r in state.store().runs()), 120, lambda: state.store().runs())
     page.rerun()
-    assert page.chart("pareto") and page.chart("parallel") and page.chart("overlap") and page.chart("inclusion")
-    assert any("stable" in text for text in page.said("subheader"))
+    assert [p.proto.text for p in page.at.get("progress")] == ["4 of 4 runs ended."] and "Stop the sweep" not in page.buttons()
+    for chart in ("pareto", "parallel"):
+        assert page.chart(chart)
+    assert all(r.id in page.chart("pareto") for r in runs)
+    assert page.said("subheader")[-1] == "How stable is the choice over seeds?"
+    assert "Runs that differ in their seed only (λ L0: price of a household = 0.0001)." in page.said("caption")
+    alike = sorted((r for r in state.store().runs() if r.config.lambda_l0 == 1e-4), key=lambda r: r.config.seed)
+    first, second = (state.store().result(r.id).weights > 0 for r in alike)
+    assert (first != second).any()  # the jitter makes a difference
+    share = (first & second).sum() / (first | second).sum()
+    assert (
+        f"Median overlap of two runs {wording.percent(share)}" in json.loads(page.chart("overlap"))["layout"]["title"]["subtitle"]["text"]
+    )
+    assert wording.of((first & second).sum(), (first | second).sum()) in page.chart("inclusion")
 
 
-@pytest.mark.parametrize(("values", "said"), [("-1", "lambda_l0 is '-1'"), ("abc", "lambda_l0 is 'abc'"), ("", "no values")])
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [("-1", "lambda_l0 is '-1'"), ("abc", "lambda_l0 is 'abc'"), ("", "no values"), (", ".join(map(str, range(300))), "combinations")],
+)
 def test_bad_sweeps_get_a_sentence(visit, values, said):
     page = visit("frontier")
     page.widget("λ L0: price of a household").set_value(values).run()
-    assert any(said in error for error in page.check().said("error"))
+    (error,) = page.check().said("error")
+    assert said in error and not [label for label in page.buttons() if label.startswith("Start")]
     assert state.store().runs() == []
+
+
+def test_a_sweep_needs_a_setting(visit):
+    page = visit("frontier").choose("Settings to vary", [])
+    assert page.button("Start").disabled and page.button("Start").help == "Choose a setting to vary."
+
+
+def test_a_sweep_over_yes_and_no(visit):
+    page = visit("frontier").choose("Settings to vary", ["normalize_groups"]).choose("Average within groups", "yes, maybe")
+    (error,) = page.said("error")
+    assert "normalize_groups is 'maybe'" in error
+    page.choose("Average within groups", "yes, No").press("Start 2 runs")
+    assert {r.config.normalize_groups for r in state.store().runs()} == {True, False}
+    assert {r.config.jitter for r in state.store().runs()} == {0.0}  # only seeds need one
+
+
+def test_a_sweep_holds_out_what_the_form_holds_out(visit):
+    page = visit("calibrate").choose("Advanced settings", True).set("hold_out", ["state_snap"]).to("frontier")
+    page.choose("Settings to vary", ["seed"]).choose("Seed", "1, 2").press("Start 2 runs")
+    found = sorted((r.config for r in state.store().runs()), key=lambda c: c.seed)
+    assert found == [Config(hold_out="state_snap", jitter=0.1, seed=n) for n in (1, 2)]
+
+
+def test_a_second_sweep_is_shown_and_the_first_can_be_opened(visit):
+    page = visit("frontier").choose("Settings to vary", ["seed"]).choose("Seed", "1").press("Start 1 run")
+    assert [p.proto.text for p in page.at.get("progress")] == ["0 of 1 run ended."]
+    first = page.at.session_state["sweep"]
+    page.choose("Seed", "2").press("Start 1 run")
+    menu = page.widget("Sweep")
+    assert menu.value not in (None, first) and len(set(menu.options)) == 2  # of the same minute and size, yet told apart
+    page.press("Stop the sweep").rerun()
+    assert sorted(r.status for r in state.store().runs()) == [Status.INTERRUPTED, Status.QUEUED]
+    assert [p.proto.text for p in page.at.get("progress")] == ["1 of 1 run ended, 1 of them without weights."]
+    page.choose("Sweep", first)
+    assert page.button("Stop the sweep") and [p.proto.text for p in page.at.get("progress")] == ["0 of 1 run ended."]
+
+
+def test_the_menu_tells_runs_of_a_sweep_apart(visit):
+    page = visit("frontier")
+    sha = page.at.session_state["problem"]
+    runs = [state.store().create_run(sha, Config(seed=seed), sweep="a") for seed in range(3)]
+    page.rerun()
+    menu = page.widget("Earlier runs")
+    assert len(set(menu.options)) == 3
+    wanted = runs[1]
+    assert sum(wanted.id[-4:] in text for text in menu.options) == 1
+    menu.set_value(wanted.id).run()
+    assert page.check().run_id == wanted.id

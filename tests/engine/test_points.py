@@ -145,6 +145,7 @@ def test_a_grid_is_every_combination_in_order():
         ({"lambda": [1]}, "no setting 'lambda'"),
         ({"seed": []}, "no values"),
         ({"seed": [-1]}, "seed is -1"),
+        ({"lambda_l0": [1e-3, "0.001"]}, "same combination twice"),
         ({"seed": range(40), "epochs": range(1, 40)}, "1,560"),
     ],
 )
