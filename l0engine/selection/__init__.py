@@ -1,0 +1,31 @@
+"""Choosing rows that stand for all rows, and columns that explain another one, by Hard Concrete gates held to a count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from l0engine.lazy import importer
+
+if TYPE_CHECKING:
+    from l0engine.selection.designs import random, stratified
+    from l0engine.selection.features import choose_features, iterate_features
+    from l0engine.selection.figures import Joint, Mean, Quantiles, Share, moments
+    from l0engine.selection.path import FeaturePath, FeatureSet, FeatureSnapshot
+    from l0engine.selection.samples import SampleSnapshot, Selected, choose_samples, iterate_samples
+    from l0engine.selection.standardised import Standardised
+
+__all__ = ["FeaturePath", "FeatureSet", "FeatureSnapshot", "choose_features", "iterate_features"]
+__all__ += ["Joint", "Mean", "Quantiles", "Share", "Standardised", "moments"]
+__all__ += ["SampleSnapshot", "Selected", "choose_samples", "iterate_samples", "random", "stratified"]
+
+__getattr__ = importer(
+    __name__,
+    {
+        "designs": ("random", "stratified"),
+        "features": ("choose_features", "iterate_features"),
+        "figures": ("Joint", "Mean", "Quantiles", "Share", "moments"),
+        "path": ("FeaturePath", "FeatureSet", "FeatureSnapshot"),
+        "samples": ("SampleSnapshot", "Selected", "choose_samples", "iterate_samples"),
+        "standardised": ("Standardised",),
+    },
+)
