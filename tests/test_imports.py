@@ -14,14 +14,15 @@ ROOT = Path(__file__).parent.parent
 #: Every module of both packages, earliest first. A module imports from earlier lines only, never from its own:
 #: so there are no cycles. A new file must be given its place here.
 LAYERS = """
-l0engine.errors l0engine.lazy
+l0engine.errors l0engine.lazy l0engine.draining
 l0engine l0engine.calibration l0engine.selection
 l0engine.hard_concrete l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state
 l0engine.gates l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config
 l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
 l0engine.layers l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
-l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination l0engine.calibration.polish
-l0engine.calibration.trainer l0engine.calibration.goals
+l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination
+l0engine.calibration.trainer l0engine.calibration.polish
+l0engine.calibration.goals
 l0engine.selection.standardised l0engine.selection.models l0engine.selection.counts
 l0engine.selection.figures l0engine.selection.swaps l0engine.selection.backward
 l0engine.selection.designs l0engine.selection.path

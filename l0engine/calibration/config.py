@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
@@ -161,6 +161,10 @@ class Config:
     def has_goal(self) -> bool:
         """True where the number of households is sought, not left to lambda_l0."""
         return not (self.budget is None and self.max_median_error is None and self.min_ess is None)
+
+    def without_goal(self) -> Self:
+        """The same settings, with the number of households left to lambda_l0."""
+        return replace(self, budget=None, max_median_error=None, min_ess=None)
 
     def price(self, n_households: int) -> float:
         """lambda_l0 on a problem of this size."""

@@ -20,6 +20,7 @@ from l0engine.calibration.refit import recalibrate
 from l0engine.calibration.results import Measures, Result, Snapshot
 from l0engine.calibration.system import ScaledSystem
 from l0engine.calibration.training import FALLS, falling, iterate
+from l0engine.draining import drain
 from l0engine.errors import ConfigError
 
 #: Softnesses of the refit on the curve of error against effective sample size, softest first.
@@ -57,7 +58,7 @@ def frontier(
     wanted = checked_budgets(budgets, problem.n_households)
     if not result.status.has_weights:
         raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
-    config = replace(result.config, budget=None, max_median_error=None, min_ess=None)
+    config = result.config.without_goal()
     system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)
     kept = int((result.gated_weights > 0).sum())
     above = [k for k in wanted if k > kept]
@@ -123,12 +124,7 @@ def _keeping(
     """Gated weights of a fit that keeps so many households, with a smaller lambda_l0."""
     for attempt in range(1, FALLS + 1):
         run = iterate(problem, replace(falling(config, problem.n_households, attempt), refit=False), should_stop=should_stop)
-        while True:
-            try:
-                watch(next(run))
-            except StopIteration as end:
-                gated = np.asarray(end.value.gated_weights)
-                break
+        gated = drain(run, watch).gated_weights
         if should_stop() or np.count_nonzero(gated) >= at_least:
             break
     return gated

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
+from l0engine.calibration.refit import NEGLIGIBLE
 from l0engine.calibration.system import ScaledSystem
 
 #: Multiplications in the bounds of one round, ``n_targets * n_pool * n_kept^2``; a search in which they are more ends: seconds at most.
@@ -76,7 +77,7 @@ def polished(system: ScaledSystem, gated: np.ndarray, price: float | None = None
     if found is None or not len(found.kept):
         return gated
     out = np.zeros_like(gated)
-    out[found.kept] = np.maximum(found.weights, 1e-6 * system.base_weights[found.kept])
+    out[found.kept] = np.maximum(found.weights, NEGLIGIBLE * system.base_weights[found.kept])
     return out
 
 

@@ -238,7 +238,7 @@ def compare(
     (budget,) = checked_budgets([budget], problem.n_households)
     if not result.status.has_weights:
         raise ConfigError(f"The fit left no weights, so there is nothing to compare: {result.message}")
-    config = replace(result.config, budget=None, max_median_error=None, min_ess=None)
+    config = result.config.without_goal()
     system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)
     case = Case(system, config, result.gated_weights, budget, should_stop)
     for name in methods:

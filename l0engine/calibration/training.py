@@ -21,6 +21,7 @@ from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.calibration.state import TrainingState
 from l0engine.calibration.system import ScaledSystem
 from l0engine.calibration.trainer import STRETCH, Ended, Trainer
+from l0engine.draining import drain
 from l0engine.errors import ConfigError
 
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
@@ -105,12 +106,7 @@ def iterate(
 
 def fit(problem: Problem, config: Config | None = None) -> Result:
     """Drain `iterate`: the result of a whole run, with a default `Config` where none is given."""
-    run = iterate(problem, config or Config())
-    while True:
-        try:
-            next(run)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+    return drain(iterate(problem, config or Config()))
 
 
 class _Trained(NamedTuple):
@@ -171,7 +167,7 @@ def falling(config: Config, n_households: int, attempt: int) -> Config:
         free = config.price(n_households) == 0 and not config.has_goal
         return replace(config, estimator="ungated") if free and config.estimator == "expected" else config
     if attempt == FALLS:
-        return replace(config, estimator="ungated", budget=None, max_median_error=None, min_ess=None)
+        return replace(config.without_goal(), estimator="ungated")
     return replace(config, share=None, lambda_l0=config.price(n_households) / FALL**attempt)
 
 

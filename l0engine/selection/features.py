@@ -23,6 +23,7 @@ import torch
 from scipy import sparse as sp
 
 from l0engine.calibration.linear_map import linear_map
+from l0engine.draining import drain
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.schedules import geometric
@@ -80,12 +81,7 @@ def choose_features(
         A setting is out of bounds; a column is not numeric, constant or has missing values, and the message names it.
     """
     run = iterate_features(X, y, max_features, task=task, seed=seed, epochs=epochs, should_stop=should_stop)
-    while True:
-        try:
-            watch(next(run))
-        except StopIteration as end:
-            path: FeaturePath = end.value
-            return path
+    return drain(run, watch)
 
 
 def iterate_features(

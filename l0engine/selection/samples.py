@@ -25,6 +25,7 @@ from scipy import linalg
 from scipy import sparse as sp
 
 from l0engine.calibration.linear_map import LinearMap, linear_map
+from l0engine.draining import drain
 from l0engine.errors import ConfigError
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.selection.counts import gate_counts, held
@@ -142,12 +143,7 @@ def choose_samples(
         `n`, `epochs` or `keep` is out of bounds.
     """
     run = iterate_samples(features, n, seed=seed, epochs=epochs, keep=keep, should_stop=should_stop)
-    while True:
-        try:
-            watch(next(run))
-        except StopIteration as end:
-            found: Selected = end.value
-            return found
+    return drain(run, watch)
 
 
 def iterate_samples(
