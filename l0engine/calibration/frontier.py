@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.elimination import Elimination
-from l0engine.calibration.goals import TOLERANCE, calibrated
+from l0engine.calibration.elimination import Elimination, Support
+from l0engine.calibration.goals import TOLERANCE, Calibrated, calibrated, starts_warm
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.point import FrontierPoint, checked_budgets
 from l0engine.calibration.preflight import held_out_targets
@@ -95,15 +94,19 @@ def _points(
         return
     elimination = Elimination(system, gated)
     support, theta = elimination.full, None
-    with ThreadPoolExecutor(1) as ahead:  # while one size is raked, the next one is chosen
-        following = ahead.submit(elimination.down_to, budgets[0], support)
-        for budget, next_ in zip(budgets, [*budgets[1:], None], strict=True):
-            started = time.perf_counter()
-            support = following.result()
-            if next_ is not None:
-                following = ahead.submit(elimination.down_to, next_, support)
-            found = calibrated(problem, system, config, support, theta)
-            theta = found.theta
+
+    def choose(budget: int) -> Support | Calibrated:
+        nonlocal support
+        support = elimination.down_to(budget, support)
+        return support if starts_warm(support, system) else calibrated(problem, system, config, support)
+
+    ahead = ThreadPoolExecutor(1)  # sizes are chosen, and the smallest raked, while the large ones are raked here one from the other
+    try:
+        for budget, job in [(k, ahead.submit(choose, k)) for k in budgets]:
+            found = job.result()
+            if isinstance(found, Support):
+                found = calibrated(problem, system, config, found, theta)
+                theta = found.theta
             yield FrontierPoint(
                 method="l0engine",
                 budget=budget,
@@ -112,10 +115,12 @@ def _points(
                 weights=found.weights[found.support.kept],
                 measures=found.measures,
                 held_out=measure(problem, found.weights, held) if held.any() else None,
-                seconds=time.perf_counter() - started,
+                seconds=found.seconds,
             )
             if should_stop():
                 return
+    finally:
+        ahead.shutdown(cancel_futures=True)
 
 
 def _keeping(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -22,12 +23,18 @@ MANY = 1.5
 
 
 class Calibrated(NamedTuple):
-    """A support with its raked weights, shape (n_households,), their measures, and the dual solution."""
+    """A support with its raked weights, shape (n_households,), their measures, the dual solution, and how long it took."""
 
     support: Support
     weights: np.ndarray
     measures: Measures
     theta: np.ndarray
+    seconds: float
+
+
+def starts_warm(support: Support, system: ScaledSystem) -> bool:
+    """Whether there are households enough to start raking from the dual solution of a neighbouring size."""
+    return len(support.kept) > MANY * len(system.target)
 
 
 def calibrated(
@@ -49,11 +56,11 @@ def calibrated(
     eliminated : bool
         Whether the support comes from an elimination; only then is it polished, where the config says so.
     """
-    n_targets = len(system.target)
+    started, n_targets = time.perf_counter(), len(system.target)
     if eliminated and config.polish and len(support.kept) <= n_targets:
         support = _polished(system, support)
     kept = support.kept
-    warm = theta if len(support.kept) > MANY * n_targets else None
+    warm = theta if starts_warm(support, system) else None
     near = np.exp(support.log_weights) if eliminated and len(support.kept) < n_targets else None
     raked, theta = recalibrate(system, kept, support.start, config, theta=warm, near=near, tolerance=TOLERANCE)
     weights = np.zeros(problem.n_households)
@@ -61,7 +68,7 @@ def calibrated(
     weights.setflags(write=False)
     measures = measure(problem, weights, system.use)
     assert measures is not None  # a support is never empty
-    return Calibrated(support, weights, measures, theta)
+    return Calibrated(support, weights, measures, theta, time.perf_counter() - started)
 
 
 def _polished(system: ScaledSystem, support: Support) -> Support:

@@ -29,10 +29,12 @@ DENSE_TARGETS = 4000
 #: The exponent stays below this; a weight never grows by more than a factor e^50.
 LARGEST_EXPONENT = 50.0
 NEWTON_STEPS = 100
+#: Where nothing is known of the solution, the way to mu leads down from here by decades.
+SOFTEST = 0.1
 #: Iterations of conjugate gradients that a factor of an earlier curvature gets before a new one is made.
-PATIENCE = 16
+PATIENCE = 12
 #: They end when the residual has shrunk to this share.
-ROUGH = 0.2
+ROUGH = 0.4
 #: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
 TOLERANCE, LOOSE = 1e-13, 3e-3
 
@@ -84,7 +86,7 @@ class Raking:
             self._approach(mu, self._near)
             self._near = None
         if self._softest:
-            self._softest, softness = False, 1.0
+            self._softest, softness = False, SOFTEST
             while softness > 3 * mu:
                 self._newton(softness, LOOSE)
                 softness /= 10

@@ -254,7 +254,8 @@ def compare(
 def _point(problem: Problem, case: Case, held: np.ndarray, name: str, choice: Choice) -> FrontierPoint:
     kept, start, _, note = choice
     if choice.refit:
-        _, weights, measures, _ = calibrated(problem, case.system, case.config, Support(kept, start, np.log(start)), eliminated=False)
+        raked = calibrated(problem, case.system, case.config, Support(kept, start, np.log(start)), eliminated=False)
+        weights, measures = raked.weights, raked.measures
     else:
         weights = np.zeros(problem.n_households)
         weights[kept] = start

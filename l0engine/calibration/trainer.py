@@ -25,7 +25,7 @@ from l0engine.schedules import geometric
 COMPACT_EVERY, COMPACT_SHARE = 20, 0.2
 #: A household whose gate is open with less than this probability is dead; see `dead_below`.
 DEAD = 0.2
-#: Snapshots of a whole run, and steps of an annealed temperature.
+#: Most snapshots of a whole run, and steps of an annealed temperature.
 SNAPSHOTS = 100
 #: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
 SETTLED_STEPS, SETTLED_LOSS = 50, 1e-4
@@ -52,7 +52,7 @@ class Trainer:
         self, system: ScaledSystem, config: Config, device: torch.device, resume: TrainingState | None, stretch: tuple[float, float]
     ) -> None:
         self._system, self._config, self._device, self._stretch = system, config, device, stretch
-        self._every = max(1, config.epochs // SNAPSHOTS)
+        self._every = -(-config.epochs // SNAPSHOTS)  # rounded up
         self._gated = ESTIMATORS[config.estimator].gated
         n = system.matrix.shape[1]
         if resume is None:

@@ -71,7 +71,7 @@ def iterate(
     Yields
     ------
     Snapshot
-        About a hundred in a run, the last one at its last step.
+        A hundred at most in a run, the last one at its last step.
 
     Returns
     -------
