@@ -72,10 +72,10 @@ def frontier(
 def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[tuple[float, Measures]]:
     """Error against effective sample size at one number of households: softness mu of the refit and measures, softest first."""
     system = ScaledSystem.build(problem, config)
-    theta, weights = None, np.zeros(problem.n_households)
+    dual, weights = None, np.zeros(problem.n_households)
     for mu in CURVE:
         soft = replace(config, mu=mu)
-        weights[point.households], theta = recalibrate(system, point.households, point.start, soft, theta=theta, tolerance=TOLERANCE)
+        weights[point.households], dual = recalibrate(system, point.households, point.start, soft, after=dual, tolerance=TOLERANCE)
         measures = measure(problem, weights, system.use)
         assert measures is not None
         yield mu, measures
@@ -93,7 +93,7 @@ def _points(
     if should_stop():
         return
     elimination = Elimination(system, gated)
-    support, theta = elimination.full, None
+    support, dual = elimination.full, None
 
     def choose(budget: int) -> Support | Calibrated:
         nonlocal support
@@ -105,8 +105,8 @@ def _points(
         for budget, job in [(k, ahead.submit(choose, k)) for k in budgets]:
             found = job.result()
             if isinstance(found, Support):
-                found = calibrated(problem, system, config, found, theta)
-                theta = found.theta
+                found = calibrated(problem, system, config, found, dual)
+                dual = found.dual
             yield FrontierPoint(
                 method="l0engine",
                 budget=budget,

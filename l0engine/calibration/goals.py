@@ -12,6 +12,7 @@ from l0engine.calibration.elimination import LEAVE, Elimination, Support
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.polish import polished
 from l0engine.calibration.problem import Problem
+from l0engine.calibration.raking import Dual
 from l0engine.calibration.refit import NEGLIGIBLE, recalibrate
 from l0engine.calibration.results import Measures
 from l0engine.calibration.system import ScaledSystem
@@ -28,7 +29,7 @@ class Calibrated(NamedTuple):
     support: Support
     weights: np.ndarray
     measures: Measures
-    theta: np.ndarray
+    dual: Dual
     seconds: float
 
 
@@ -42,7 +43,7 @@ def calibrated(
     system: ScaledSystem,
     config: Config,
     support: Support,
-    theta: np.ndarray | None = None,
+    after: Dual | None = None,
     *,
     eliminated: bool = True,
 ) -> Calibrated:
@@ -50,8 +51,8 @@ def calibrated(
 
     Parameters
     ----------
-    theta : ndarray of float64, shape (n_use,), optional
-        Dual solution of a neighbouring size. With few households for each target the way does not start there; with fewer
+    after : Dual, optional
+        Solution of a neighbouring size. With few households for each target the way does not start there; with fewer
         households than targets it starts from the weights of the elimination.
     eliminated : bool
         Whether the support comes from an elimination; only then is it polished, where the config says so.
@@ -60,15 +61,15 @@ def calibrated(
     if eliminated and config.polish and len(support.kept) <= n_targets:
         support = _polished(system, support)
     kept = support.kept
-    warm = theta if starts_warm(support, system) else None
+    warm = after if starts_warm(support, system) else None
     near = np.exp(support.log_weights) if eliminated and len(support.kept) < n_targets else None
-    raked, theta = recalibrate(system, kept, support.start, config, theta=warm, near=near, tolerance=TOLERANCE)
+    raked, dual = recalibrate(system, kept, support.start, config, after=warm, near=near, tolerance=TOLERANCE)
     weights = np.zeros(problem.n_households)
     weights[kept] = np.maximum(raked, NEGLIGIBLE * system.base_weights[kept])
     weights.setflags(write=False)
     measures = measure(problem, weights, system.use)
     assert measures is not None  # a support is never empty
-    return Calibrated(support, weights, measures, theta, time.perf_counter() - started)
+    return Calibrated(support, weights, measures, dual, time.perf_counter() - started)
 
 
 def _polished(system: ScaledSystem, support: Support) -> Support:
@@ -113,7 +114,7 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     while high - low > 1:
         size = max(int(high * LEAVE), 1) if low == 0 else (low + high) // 2
         size = min(size, high - 1)
-        tried = calibrated(problem, system, config, elimination.down_to(size, good.support), good.theta)
+        tried = calibrated(problem, system, config, elimination.down_to(size, good.support), good.dual)
         if falls_short(config, tried.measures):
             low = size
         else:

@@ -14,7 +14,7 @@ Sampling; Guggemos & Tille (2010) for the soft targets.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -39,6 +39,20 @@ ROUGH = 0.4
 TOLERANCE, LOOSE = 1e-13, 3e-3
 
 
+class Factor(NamedTuple):
+    """Cholesky factor of a Newton system whose diagonal was scaled to 1, shape (n_targets, n_targets), and the scale."""
+
+    cholesky: Tensor
+    scale: np.ndarray
+
+
+class Dual(NamedTuple):
+    """What a solution has for a like problem to start from: theta, shape (n_targets,), and its last factor."""
+
+    theta: np.ndarray
+    factor: Factor | None
+
+
 class Raking:
     """The problem at the head of this file for one support; each solution starts from the one before.
 
@@ -52,8 +66,8 @@ class Raking:
         Largest allowed weights u.
     price : ndarray of float64, shape (n_kept,), optional
         Price c of each squared weight.
-    theta : ndarray of float64, shape (n_targets,), optional
-        Dual solution of a like problem to start from.
+    after : Dual, optional
+        Solution of a like problem to start from.
     near : ndarray of float64, shape (n_kept,), optional
         Positive weights near the solution to start from, where there are fewer households than targets. Without either, the
         way leads down from soft targets.
@@ -67,7 +81,7 @@ class Raking:
         *,
         upper: np.ndarray | None = None,
         price: np.ndarray | None = None,
-        theta: np.ndarray | None = None,
+        after: Dual | None = None,
         near: np.ndarray | None = None,
     ) -> None:
         self.a, self.at, self.b, self.start = a, sp.csr_array(a.T), b, start
@@ -75,10 +89,15 @@ class Raking:
         self._scale = float((self.squares @ start).mean()) or 1.0
         self._price = None if price is None or not price.any() else price
         self._upper = np.inf if upper is None else upper
-        self._near, self._softest = near, theta is None and near is None
-        self.theta = np.zeros(a.shape[0]) if theta is None else theta
+        self._near, self._softest = near, after is None and near is None
+        self.theta = np.zeros(a.shape[0]) if after is None else after.theta
         self.tau = self._scale
-        self._system = _NewtonSystem(self)
+        self._system = _NewtonSystem(self, None if after is None else after.factor)
+
+    @property
+    def dual(self) -> Dual:
+        """The solution reached."""
+        return Dual(self.theta, self._system.factor)
 
     def weights(self, mu: float, *, tolerance: float = TOLERANCE) -> np.ndarray:
         """The solution for a softness mu > 0, shape (n_kept,)."""
@@ -151,36 +170,36 @@ class _NewtonSystem:
     curvature as long as that helps, in single precision where that is enough; beyond, it is the diagonal.
     """
 
-    def __init__(self, dual: Raking) -> None:
+    def __init__(self, dual: Raking, factor: Factor | None) -> None:
         self._dual = dual
-        self._factor: Tensor | None = None
+        self.factor = factor
 
     def solve(self, curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         if len(gradient) > DENSE_TARGETS:
             return self._by_diagonal(curvature, gradient)
         for dtype in (None, np.float32, np.float64):
             if dtype is not None:
-                self._factor = self._cholesky(curvature, dtype)
-            if self._factor is not None:
+                self.factor = self._cholesky(curvature, dtype)
+            if self.factor is not None:
                 solution, failed = self._conjugate(curvature, gradient, self._by_factor, rtol=ROUGH, maxiter=PATIENCE)
                 if not failed:
                     return solution
         return self._by_diagonal(curvature, gradient)  # numerically not definite: get as far as rounding lets us
 
-    def _cholesky(self, curvature: np.ndarray, dtype: type[np.floating]) -> Tensor | None:
+    def _cholesky(self, curvature: np.ndarray, dtype: type[np.floating]) -> Factor | None:
         """Factor of the system with its diagonal scaled to 1; None where it is not definite in this precision."""
         dual = self._dual
-        self._scale = 1 / np.sqrt(dual.squares @ curvature + dual.tau)
-        left = sp.csr_array(sp.diags_array(self._scale) @ dual.a @ sp.diags_array(np.sqrt(curvature))).astype(dtype)
+        scale = 1 / np.sqrt(dual.squares @ curvature + dual.tau)
+        left = sp.csr_array(sp.diags_array(scale) @ dual.a @ sp.diags_array(np.sqrt(curvature))).astype(dtype)
         h = torch.from_numpy((left @ left.T).toarray())
-        h.diagonal().add_(torch.from_numpy((dual.tau * self._scale**2).astype(dtype)))
+        h.diagonal().add_(torch.from_numpy((dual.tau * scale**2).astype(dtype)))
         factor, failed = torch.linalg.cholesky_ex(h)
-        return None if failed else factor
+        return None if failed else Factor(factor, scale)
 
     def _by_factor(self, v: np.ndarray) -> np.ndarray:
-        factor = cast(Tensor, self._factor)
-        scaled = torch.from_numpy(v * self._scale).to(factor.dtype)
-        return np.asarray(torch.cholesky_solve(scaled[:, None], factor)[:, 0].numpy() * self._scale)
+        cholesky, scale = cast(Factor, self.factor)
+        scaled = torch.from_numpy(v * scale).to(cholesky.dtype)
+        return np.asarray(torch.cholesky_solve(scaled[:, None], cholesky)[:, 0].numpy() * scale)
 
     def _by_diagonal(self, curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         diagonal = self._dual.squares @ curvature + self._dual.tau

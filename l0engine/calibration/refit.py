@@ -7,7 +7,7 @@ import torch
 from scipy import sparse as sp
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.raking import TOLERANCE, Raking
+from l0engine.calibration.raking import TOLERANCE, Dual, Raking
 from l0engine.calibration.system import ScaledSystem
 
 #: A refitted weight below this share of its base weight is dropped: it moves no total, and would count as kept.
@@ -43,10 +43,10 @@ def recalibrate(
     start: np.ndarray,
     config: Config,
     *,
-    theta: np.ndarray | None = None,
+    after: Dual | None = None,
     near: np.ndarray | None = None,
     tolerance: float = TOLERANCE,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Dual]:
     """Rake some households; for a loss that is not squared, reweight the targets and rake again until settled.
 
     Parameters
@@ -55,15 +55,17 @@ def recalibrate(
         Columns of the system.
     start : ndarray of float64, shape (n_kept,)
         Positive weights to start from.
-    theta, near : ndarray of float64, optional
-        Where to start, see `Raking`: the dual solution for much the same households, or weights near the solution.
+    after : Dual, optional
+        Solution for much the same households to start from, see `Raking`.
+    near : ndarray of float64, shape (n_kept,), optional
+        Or weights near the solution.
     tolerance : float
         Of `Raking.weights`.
 
     Returns
     -------
     weights : ndarray of float64, shape (n_kept,)
-    theta : ndarray of float64, shape (n_use,)
+    dual : Dual
     """
     a, base = system.columns(kept).tocsr().astype(np.float64), system.base_weights[kept]
     upper = None if config.max_ratio is None else config.max_ratio * base
@@ -74,11 +76,11 @@ def recalibrate(
             importance = importance * _reweighting(system, a @ weights - system.target)
         row = np.sqrt(importance)
         rows = a if (row == 1).all() else sp.csr_array(sp.diags_array(row) @ a)
-        raking = Raking(rows, row * system.target, start, upper=upper, price=price, theta=theta, near=near)
-        weights, theta, near = raking.weights(config.mu, tolerance=tolerance), raking.theta, None
+        raking = Raking(rows, row * system.target, start, upper=upper, price=price, after=after, near=near)
+        weights, after, near = raking.weights(config.mu, tolerance=tolerance), raking.dual, None
         if np.abs(weights - before).sum() <= 1e-4 * before.sum():
             break
-    return weights, raking.theta
+    return weights, raking.dual
 
 
 def _reweighting(system: ScaledSystem, residual: np.ndarray) -> np.ndarray:
