@@ -9,12 +9,14 @@ from dashboard.components import sidebar
 
 st.set_page_config(page_title="l0engine", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 page = st.navigation(
-    [
-        st.Page("app_pages/data.py", title="Data", icon=":material/table_view:", default=True),
-        st.Page("app_pages/calibrate.py", title="Calibrate", icon=":material/tune:"),
-        st.Page("app_pages/frontier.py", title="Frontier", icon=":material/show_chart:"),
-        st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),
-    ]
+    {
+        "Calibration": [
+            st.Page("app_pages/data.py", title="Data", icon=":material/table_view:", default=True),
+            st.Page("app_pages/calibrate.py", title="Calibrate", icon=":material/tune:"),
+            st.Page("app_pages/frontier.py", title="Frontier", icon=":material/show_chart:"),
+            st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),
+        ],
+    }
 )
 state.follow_url()
 sidebar.show()

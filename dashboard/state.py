@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
+from dashboard import studies
 from dashboard.figures.theme import PALETTES, Palette
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active
@@ -277,9 +278,11 @@ def follow_url() -> None:
                 open_point(st.query_params.get("point"))
             elif "problem" in st.query_params:
                 open_problem(st.query_params["problem"])
+            studies.arrive(st.query_params.to_dict())
         except L0Error as error:
             st.session_state.notice = f"This address does not open here: {error}"
     wanted = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
+    wanted |= studies.address()
     wanted |= {"problem": None if "run" in st.session_state else st.session_state.get("problem")}
     wanted = {k: v for k, v in wanted.items() if v is not None}
     if st.query_params.to_dict() != wanted:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from l0engine.calibration.weights import SparseCalibrationWeights
     from l0engine.gates import FeatureGate, HybridGate, L0Gate, SampleGate
     from l0engine.hard_concrete import HardConcrete, HardConcreteDistribution
-    from l0engine.layers import SparseL0Linear
     from l0engine.penalties import (
         PenaltyTracker,
         compute_l0_penalty,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         update_temperatures,
     )
     from l0engine.schedules import TemperatureScheduler
+    from l0engine.sparse_linear import SparseL0Linear
 
 __version__ = version("l0engine")
 
@@ -55,7 +55,7 @@ __getattr__ = importer(
         "calibration.weights": ("SparseCalibrationWeights",),
         "gates": ("FeatureGate", "HybridGate", "L0Gate", "SampleGate"),
         "hard_concrete": ("HardConcrete", "HardConcreteDistribution"),
-        "layers": ("SparseL0Linear",),
+        "sparse_linear": ("SparseL0Linear",),
         "penalties": (
             "PenaltyTracker",
             "compute_l0_penalty",

@@ -19,7 +19,7 @@ l0engine l0engine.calibration l0engine.selection
 l0engine.hard_concrete l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state
 l0engine.gates l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config
 l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
-l0engine.layers l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
+l0engine.sparse_linear l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
 l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination
 l0engine.calibration.trainer l0engine.calibration.polish
 l0engine.calibration.goals
@@ -44,6 +44,8 @@ l0engine.runs.points
 l0engine.runs.store
 l0engine.runs.supervisor l0engine.runs.worker
 l0engine.runs.sweeps
+l0engine.studies l0engine.studies.study
+l0engine.studies.shelf l0engine.studies.worker
 l0engine.__main__
 dashboard dashboard.wording
 dashboard.figures dashboard.figures.axes dashboard.figures.theme
@@ -52,10 +54,12 @@ dashboard.figures.base_errors dashboard.figures.composition dashboard.figures.er
     dashboard.figures.kept dashboard.figures.method_bars dashboard.figures.trade_off dashboard.figures.sweep \
     dashboard.figures.overlap dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \
     dashboard.figures.weight_concentration
+dashboard.studies
 dashboard.state
 dashboard.components dashboard.components.live_plot dashboard.components.layout
 dashboard.components.config_form dashboard.components.downloads dashboard.components.live_panel dashboard.components.outcome \
     dashboard.components.preflight_list dashboard.components.problem_facts dashboard.components.sidebar
+dashboard.components.study_panel
 dashboard.components.frontier_form dashboard.components.frontier_view dashboard.components.sweep_panel
 dashboard.app_pages.data dashboard.app_pages.calibrate dashboard.app_pages.frontier dashboard.app_pages.results
 dashboard.app

@@ -2,8 +2,8 @@
 
 from l0engine.io.exports import csv_bytes, frontier_table, run_summary, targets_table, weights_table, write_frontier, write_run
 from l0engine.io.folder import load_problem
-from l0engine.io.guarded import load_guarded
-from l0engine.io.saving import save_problem
+from l0engine.io.guarded import load_guarded, table_guarded
+from l0engine.io.saving import save_problem, save_table
 from l0engine.io.uploads import Recognised, recognise_uploads
 
 __all__ = [
@@ -15,6 +15,8 @@ __all__ = [
     "recognise_uploads",
     "run_summary",
     "save_problem",
+    "save_table",
+    "table_guarded",
     "targets_table",
     "weights_table",
     "write_frontier",

@@ -1,4 +1,4 @@
-"""The child process of `load_guarded`: ``python -m l0engine.io.guard FOLDER DESTINATION MEMORY_BYTES SECONDS``."""
+"""The child process of `guarded`: ``python -m l0engine.io.guard problem|table SOURCE DESTINATION MEMORY_BYTES SECONDS``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,35 @@ import pyarrow as pa
 from l0engine.errors import ProblemError
 from l0engine.io.folder import load_problem
 from l0engine.io.guarded import OUT_OF_MEMORY, REFUSED
-from l0engine.io.saving import save_problem
+from l0engine.io.saving import save_problem, save_table
+from l0engine.io.tables import read_table
 
 
 def main(arguments: list[str]) -> int:
     """Load and save under limits; the exit code tells how it went, standard output why a problem was refused."""
-    folder, destination, memory_bytes, seconds = arguments
+    what, source, destination, memory_bytes, seconds = arguments
     _limit(int(memory_bytes), int(seconds))
     try:
-        save_problem(load_problem(Path(folder)), Path(destination))
+        _CHECKS[what](Path(source), Path(destination))
     except ProblemError as e:
         json.dump(str(e), sys.stdout)
         return REFUSED
     except MemoryError:
         return OUT_OF_MEMORY
     return 0
+
+
+def _problem(source: Path, destination: Path) -> None:
+    save_problem(load_problem(source), destination)
+
+
+def _table(source: Path, destination: Path) -> None:
+    table = read_table(source)
+    table.require()
+    save_table(table.attributes(table.columns), destination)
+
+
+_CHECKS = {"problem": _problem, "table": _table}
 
 
 def _limit(memory_bytes: int, seconds: int) -> None:

@@ -1,4 +1,4 @@
-"""load_guarded: read an untrusted problem folder in a child process with limits on memory and time."""
+"""load_guarded and table_guarded: read untrusted files in a child process with limits on memory and time."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from l0engine.io.saving import partial_folder
 
 #: Exit codes of `l0engine.io.guard`.
 REFUSED, OUT_OF_MEMORY = 3, 4
+_SMALLER = {"problem": "a smaller problem, or the matrix as sparse NPZ", "table": "fewer rows or columns"}
 #: One thread each: thread pools reserve address space, which the limit counts.
 _ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -45,8 +46,22 @@ def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: i
     ProblemError
         What `load_problem` says, or that the files asked for too much memory or time, or broke the reader.
     """
-    folder, destination = Path(folder).absolute(), Path(destination).absolute()
-    command = [sys.executable, "-m", "l0engine.io.guard", str(folder), str(destination), str(int(memory_bytes))]
+    _guarded("problem", Path(folder).absolute(), Path(destination).absolute(), memory_bytes, seconds)
+
+
+def table_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
+    """Check an untrusted CSV or Parquet table and write it to `destination` as plain Parquet; limits as in `load_guarded`.
+
+    Raises
+    ------
+    ProblemError
+        The file is no table with rows, or asks for too much memory or time, or broke the reader.
+    """
+    _guarded("table", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
+
+
+def _guarded(what: str, folder: Path, destination: Path, memory_bytes: int, seconds: float) -> None:
+    command = [sys.executable, "-m", "l0engine.io.guard", what, str(folder), str(destination), str(int(memory_bytes))]
     child = subprocess.Popen(
         [*command, str(max(1, round(seconds)))],
         env={**os.environ, **_ONE_THREAD},
@@ -57,7 +72,7 @@ def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: i
     try:
         answer, _ = child.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise _too_slow(folder, seconds) from None
+        raise _too_slow(what, folder, seconds) from None
     finally:
         if child.poll() is None:
             child.kill()
@@ -66,12 +81,9 @@ def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: i
     if child.returncode == REFUSED:
         raise ProblemError(json.loads(answer))
     if child.returncode == OUT_OF_MEMORY:
-        raise ProblemError(
-            f"Reading '{shown(folder)}' needs more than {memory_bytes / 2**30:.2g} GiB of memory: "
-            "give a smaller problem, or the matrix as sparse NPZ."
-        )
+        raise ProblemError(f"Reading '{shown(folder)}' needs more than {memory_bytes / 2**30:.2g} GiB of memory: give {_SMALLER[what]}.")
     if child.returncode == -signal.SIGXCPU:
-        raise _too_slow(folder, seconds)
+        raise _too_slow(what, folder, seconds)
     if child.returncode != 0:
         raise ProblemError(
             f"Reading '{shown(folder)}' broke the reader (exit code {child.returncode}): "
@@ -79,7 +91,5 @@ def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: i
         )
 
 
-def _too_slow(folder: Path, seconds: float) -> ProblemError:
-    return ProblemError(
-        f"Reading '{shown(folder)}' took longer than {seconds:g} seconds: give a smaller problem, or the matrix as sparse NPZ."
-    )
+def _too_slow(what: str, folder: Path, seconds: float) -> ProblemError:
+    return ProblemError(f"Reading '{shown(folder)}' took longer than {seconds:g} seconds: give {_SMALLER[what]}.")

@@ -1,4 +1,4 @@
-"""save_problem: write a problem folder, whole or not at all."""
+"""save_problem and save_table: write a problem folder or a table, whole or not at all."""
 
 from __future__ import annotations
 
@@ -49,6 +49,24 @@ def save_problem(problem: Problem, folder: str | Path) -> None:
         raise ProblemError(f"The folder '{shown(folder)}' cannot be written ({e.strerror}): choose another.") from e
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def save_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet.
+
+    Raises
+    ------
+    ProblemError
+        It cannot be written there, or holds what Parquet cannot.
+    """
+    partial = partial_folder(path, os.getpid())
+    try:
+        _write_parquet(frame, partial)
+        partial.replace(path)
+    except OSError as e:
+        raise ProblemError(f"The file '{shown(path)}' cannot be written ({e.strerror}): choose another place.") from e
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def partial_folder(folder: Path, pid: int) -> Path:

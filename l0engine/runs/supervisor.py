@@ -100,7 +100,7 @@ class Supervisor:
         if child is not None:
             code = child.poll()
             return None if code is None else _ending(code)
-        if _is_worker(run.pid, run.id):
+        if is_worker(run.pid, run.id):
             return None
         return "Its process is gone, perhaps with a restart of the machine; resume to go on from the last checkpoint."
 
@@ -142,7 +142,7 @@ def worker_environment(slots: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, **_CALM}
 
 
-def _is_worker(pid: int, run_id: str) -> bool:
+def is_worker(pid: int, run_id: str) -> bool:
     """True where a process lives and is the worker of this run: numbers of processes are used again."""
     try:
         process = psutil.Process(pid)

@@ -72,7 +72,7 @@ def test_the_child_sets_its_limits(folder, tmp_path, monkeypatch, capsys):
     seen = {}
     monkeypatch.setattr(resource, "setrlimit", lambda what, value: seen.update({what: value}))
     (folder / "matrix.npz").unlink()
-    assert guard.main([str(folder), str(tmp_path / "out"), "12345", "7"]) == 3
+    assert guard.main(["problem", str(folder), str(tmp_path / "out"), "12345", "7"]) == 3
     assert seen[resource.RLIMIT_AS] == (12345, 12345) and seen[resource.RLIMIT_CPU][0] == 7
     assert "has no matrix file" in json.loads(capsys.readouterr().out)
     assert os.listdir(tmp_path) == ["problem"]

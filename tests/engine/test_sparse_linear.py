@@ -112,7 +112,7 @@ def test_units_and_offsets_do_not_matter(sparse):
 def test_the_logged_objective_is_the_expected_one(caplog):
     """At step 2, where Adam has moved every parameter by its learning rate once, against sampled gates."""
     X, y, _ = _planted(5, n=60, p=8, k=3)
-    with caplog.at_level(logging.INFO, "l0engine.layers"):
+    with caplog.at_level(logging.INFO, "l0engine.sparse_linear"):
         SparseL0Linear(seed=0).fit(X, y, lambda_reg=0.3, lr=0.1, epochs=2, verbose=True, verbose_freq=2)
     assert len(caplog.messages) == 1
     Z, goal = (X - X.mean(0)) / X.std(0), y - y.mean()

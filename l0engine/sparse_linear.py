@@ -1,4 +1,4 @@
-"""Models and layers whose weights have gates."""
+"""SparseL0Linear: linear regression on few features."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class SparseL0Linear(nn.Module):
         lambda_reg, lr, epochs : optional
             In place of the ones given at construction, for this call.
         verbose : bool
-            Log progress to the logger 'l0engine.layers' at level INFO every `verbose_freq` steps.
+            Log progress to the logger 'l0engine.sparse_linear' at level INFO every `verbose_freq` steps.
         verbose_freq : int
 
         Raises
