@@ -51,12 +51,12 @@ dashboard dashboard.wording
 dashboard.figures dashboard.figures.axes dashboard.figures.theme
 dashboard.figures.bins dashboard.figures.frontier
 dashboard.figures.base_errors dashboard.figures.composition dashboard.figures.error_fan dashboard.figures.estimates dashboard.figures.gates \
-    dashboard.figures.kept dashboard.figures.method_bars dashboard.figures.trade_off dashboard.figures.sweep \
+    dashboard.figures.kept dashboard.figures.frontier_answer dashboard.figures.method_bars dashboard.figures.trade_off dashboard.figures.sweep \
     dashboard.figures.overlap dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \
     dashboard.figures.weight_concentration
 dashboard.studies
 dashboard.state
-dashboard.components dashboard.components.live_plot dashboard.components.layout
+dashboard.components dashboard.components.chart dashboard.components.live_plot dashboard.components.layout
 dashboard.components.config_form dashboard.components.downloads dashboard.components.live_panel dashboard.components.outcome \
     dashboard.components.preflight_list dashboard.components.problem_facts dashboard.components.sidebar
 dashboard.components.study_panel

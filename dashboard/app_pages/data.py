@@ -4,7 +4,8 @@ import streamlit as st
 
 from dashboard import state, wording
 from dashboard.components import layout, preflight_list, problem_facts
-from dashboard.figures import base_errors, theme
+from dashboard.components.chart import chart
+from dashboard.figures import base_errors
 from l0engine.errors import L0Error
 
 st.title("Data")
@@ -58,7 +59,7 @@ problem_facts.show(problem)
 left, right = layout.columns([3, 2], key="understood", narrowest=330, gap="large")
 with left:
     figure = base_errors.plot(base_errors.info(problem), state.palette())
-    st.plotly_chart(figure, theme=None, config=theme.CONFIG, key="base_errors", alt="Error of each target at base weights, by group")
+    chart(figure, "base_errors", "Error of each target at base weights, by group")
     with st.expander("How to read this"):
         st.markdown(
             "Each dot is one published total. The further right, the worse the survey's own weights reproduce it: at 10 % the weighted "

@@ -4,26 +4,28 @@ import streamlit as st
 
 from dashboard import state, wording
 from dashboard.components import downloads, layout, outcome
-from dashboard.figures import composition, estimates, theme, weight_change, weight_concentration
+from dashboard.components.chart import chart
+from dashboard.figures import composition, estimates, weight_change, weight_concentration
 from dashboard.figures.frontier import TITLES
 from l0engine.io import targets_table, weights_table
 
 st.title("Results")
 run, problem = state.run(), state.problem()
 result = state.result(run) if run else None
-if run is None or result is None or result.final is None:
+point = state.point(run) if run else None
+if run is None or (point is None and (result is None or result.final is None)):
     sentence = "No run yet." if run is None else run.sentence
     st.info(f"{sentence} Results appear here when a run ends with weights.", icon=":material/hourglass_empty:")
     if st.button("Go to Calibrate", type="primary", icon=":material/arrow_forward:"):
         st.switch_page("app_pages/calibrate.py")
     st.stop()
 
-point, use, palette = state.point(run), state.in_use(run), state.palette()
+use, palette = state.in_use(run), state.palette()
 measures, weights = (result.final, result.weights) if point is None else (point.measures, state.point_weights(run, point))
 if point is not None:
     words, back = layout.columns([4, 1], key="point", narrowest=180, align="center")
     words.info(f"A point of the frontier: {TITLES[point.method]}, {wording.count(measures.kept)} households.", icon=":material/show_chart:")
-    if back.button("Show the fit itself", width="stretch"):
+    if result is not None and back.button("Show the fit itself", width="stretch"):
         state.open_point(None)
         st.rerun()
 st.markdown(f"### {outcome.verdict(measures, problem.n_households)}")
@@ -44,10 +46,6 @@ with st.container(horizontal=True):
         downloads.show(run, "weights.csv", "targets.csv", "run.json")
     else:
         downloads.show_point(run, point, problem)
-
-
-def chart(figure, key: str, alt: str) -> None:
-    st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=key, alt=alt)
 
 
 targets_tab, households_tab, weights_tab = st.tabs(["Targets", "Households", "Weights"], key="results_tab")

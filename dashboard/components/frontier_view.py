@@ -9,7 +9,9 @@ import streamlit as st
 
 from dashboard import state, wording
 from dashboard.components import layout, outcome
-from dashboard.figures import frontier, method_bars, theme, trade_off
+from dashboard.components.chart import chart
+from dashboard.figures import frontier, method_bars, trade_off
+from dashboard.figures.frontier_answer import answer
 from l0engine.runs.records import PointRecord, Request, RunRecord
 
 _COLUMNS = (
@@ -34,8 +36,11 @@ def show(record: RunRecord, n_households: int, n_targets: int) -> None:
         run = state.store().run(record.id)
         if run.status.ended:
             st.rerun()
-        words, stop = layout.columns([6, 1.2], key="frontier_controls", narrowest=120, align="center")
+        words, pause, stop = layout.columns([6, 1.2, 1.2], key="frontier_controls", narrowest=120, align="center")
         words.markdown(f"**{run.status.value.replace('_', ' ').capitalize()}.** {run.sentence}")
+        if run.can_continue:
+            request = state.store().request
+            pause.button("Resume", icon=":material/play_arrow:", on_click=request, args=(run.id, Request.NONE), width="stretch")
         stop.button(
             "Stop", icon=":material/stop:", on_click=state.store().request, args=(run.id, Request.STOP), disabled=not run.can_stop,
             help="Points found so far stay." if run.can_stop else "Already asked to stop.", width="stretch",
@@ -51,15 +56,13 @@ def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
         return
     if not points:
         _fit_so_far(run)
-    st.markdown(f"### {frontier.answer(points, n_targets)}")
+    st.markdown(f"### {answer(points, n_targets)}")
     if run.status.has_weights and run.message:
         st.caption(run.message)
     chosen = state.point(run) or _middle(points)
     info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None)
-    event = st.plotly_chart(
-        frontier.plot(info, state.palette()), theme=None, config=theme.CONFIG, key=f"frontier_{run.id}", on_select="rerun",
-        selection_mode="points", alt="Median error against households kept",
-    )  # fmt: skip
+    figure, alt = frontier.plot(info, state.palette()), "Median error against households kept"
+    event = chart(figure, f"frontier_{run.id}", alt, on_select="rerun", selection_mode="points")
     if (key := _clicked(event)) and key in {p.key for p in points} and key != (chosen.key if chosen else None):
         state.open_point(key)
         st.rerun(scope="app" if run.status.ended else "fragment")
@@ -89,11 +92,7 @@ def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]
     """The chosen point beside the other methods at its size, and what it trades."""
     title, use = layout.columns([4, 1], key="chosen", narrowest=180, align="bottom")
     title.subheader(f"At {wording.plural(chosen.measures.kept, 'household')}")
-    ready = run.status.has_weights
-    if use.button(
-        "Use this point", icon=":material/arrow_forward:", type="primary", width="stretch", disabled=not ready,
-        help="Opens it in Results." if ready else "Results show it once the run has ended with weights.",
-    ):  # fmt: skip
+    if use.button("Use this point", icon=":material/arrow_forward:", type="primary", width="stretch", help="Opens it in Results."):
         state.open_point(chosen.key)
         st.switch_page("app_pages/results.py")
     sizes = {p.measures.kept for p in points if p.method != "dense"}
@@ -104,10 +103,10 @@ def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]
     left, right = layout.columns([3, 2], key="one_size", narrowest=340, gap="medium") if own else (st.container(), None)
     with left:
         figure = method_bars.plot(method_bars.info(points), palette)
-        st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=f"methods_{run.id}", alt="Methods compared at one size")
+        chart(figure, f"methods_{run.id}", "Methods compared at one size")
     if right is not None:
-        figure = trade_off.plot(trade_off.info(chosen), palette)
-        right.plotly_chart(figure, theme=None, config=theme.CONFIG, key=f"trade_{run.id}", alt="Error against effective sample size")
+        with right:
+            chart(trade_off.plot(trade_off.info(chosen), palette), f"trade_{run.id}", "Error against effective sample size")
     table = pd.DataFrame([[words(p) for _, words in _COLUMNS] for p in points], columns=[name for name, _ in _COLUMNS])
     empty = [name for name in table.columns if table[name].isin(["", wording.MISSING]).all()]
     st.dataframe(table.drop(columns=empty), hide_index=True, height="content")

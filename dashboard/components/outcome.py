@@ -7,7 +7,8 @@ import streamlit as st
 
 from dashboard import state, wording
 from dashboard.components import layout
-from dashboard.figures import refit_effect, theme
+from dashboard.components.chart import chart
+from dashboard.figures import refit_effect
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Measures
 from l0engine.runs.records import RunRecord
@@ -50,13 +51,7 @@ def show(record: RunRecord, problem: Problem) -> None:
     with left:
         refitted = result.weights if result.refitted else None
         info = refit_effect.info(problem, result.gated_weights, refitted, state.in_use(record))
-        st.plotly_chart(
-            refit_effect.plot(info, state.palette()),
-            theme=None,
-            config=theme.CONFIG,
-            key="refit_effect",
-            alt="Share of targets within each error, before and after the refit",
-        )
+        chart(refit_effect.plot(info, state.palette()), "refit_effect", "Share of targets within each error, before and after the refit")
     with right:
         st.dataframe(comparison(result.gated, result.refitted, result.outcome.held_out), hide_index=True, height="content")
         st.caption(

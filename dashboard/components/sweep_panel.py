@@ -10,7 +10,8 @@ import streamlit as st
 
 from dashboard import state, wording
 from dashboard.components import layout
-from dashboard.figures import overlap, sweep, theme
+from dashboard.components.chart import chart
+from dashboard.figures import overlap, sweep
 from l0engine.calibration.config import Config, settings
 from l0engine.errors import ConfigError, L0Error
 from l0engine.runs.records import Request, RunRecord
@@ -119,13 +120,9 @@ def _body(runs: Sequence[RunRecord]) -> None:
     palette, info = state.palette(), sweep.info(ended, fields)
     left, right = layout.columns(2, key="sweep_pictures", narrowest=340, gap="medium")
     with left:
-        st.plotly_chart(
-            sweep.plot_pareto(info, palette), theme=None, config=theme.CONFIG, key="pareto", alt="Error against households kept of each run"
-        )
+        chart(sweep.plot_pareto(info, palette), "pareto", "Error against households kept of each run")
     with right:
-        st.plotly_chart(
-            sweep.plot_parallel(info, palette), theme=None, config=theme.CONFIG, key="parallel", alt="Settings and outcomes of each run"
-        )
+        chart(sweep.plot_parallel(info, palette), "parallel", "Settings and outcomes of each run")
     _stability(ended, [n for n in fields if n != "seed"])
 
 
@@ -141,18 +138,6 @@ def _stability(runs: Sequence[RunRecord], others: Sequence[str]) -> None:
     left, right = layout.columns(2, key="stability", narrowest=340, gap="medium")
     info = overlap.info([f"seed {r.config.seed}" for r in alike[:10]], np.asarray(kept))
     with left:
-        st.plotly_chart(
-            overlap.plot_overlap(info, state.palette()),
-            theme=None,
-            config=theme.CONFIG,
-            key="overlap",
-            alt="Overlap of the kept sets of each two seeds",
-        )
+        chart(overlap.plot_overlap(info, state.palette()), "overlap", "Overlap of the kept sets of each two seeds")
     with right:
-        st.plotly_chart(
-            overlap.plot_inclusion(info, state.palette()),
-            theme=None,
-            config=theme.CONFIG,
-            key="inclusion",
-            alt="Households by how many seeds keep them",
-        )
+        chart(overlap.plot_inclusion(info, state.palette()), "inclusion", "Households by how many seeds keep them")

@@ -84,6 +84,8 @@ def _log_axis(title: str, values: np.ndarray, text: Any) -> dict[str, Any]:
     every = 3 if every == 2 and last - first > 9 else every
     ticks = [m * 10.0**e for e in range(first, last + 1, 1) for m in steps if every == 1 or e % every == 0]
     pad = (high - low) * 0.04
+    if high - low < 1 and sum(low - pad <= math.log10(t) <= high + pad for t in ticks) < 3:
+        ticks = [m * 10.0**e for e in range(first, last + 1) for m in (1, 1.5, 2, 3, 4, 5, 7)]
     texts = [text(t) for t in ticks]
     return axis(title, type="log", range=[low - pad, high + pad], tickvals=ticks, ticktext=texts, tickangle=0)
 

@@ -133,7 +133,7 @@ def plot_inclusion(info: OverlapInfo, palette: theme.Palette) -> go.Figure:
         "In how many runs is a household kept?",
         f"In every run: {wording.of(info.inclusion[-1], ever)} of those ever kept" if ever else "No household was kept",
         axes.axis("Runs that keep it", range=[0.4, max(runs, 1) + 0.6], tickvals=list(range(1, runs + 1, every)), showgrid=False),
-        axes.share_axis("Share of households ever kept"),
+        axes.share_axis("Share of households ever kept", range=[0, 1.12]),  # room for the label of a full bar
     )
     fig.update_layout(showlegend=False, bargap=0.25)
     if ever:

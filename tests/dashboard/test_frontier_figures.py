@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard.figures import axes, frontier, method_bars, overlap, sweep, theme, trade_off
+from dashboard.figures.frontier_answer import _goal, answer
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Measures, Status
 from l0engine.runs.records import Outcome, PointRecord, Request, RunRecord
@@ -84,7 +85,7 @@ def test_frontier_is_whole_from_anything(points, palette):
             if "markers" in t.mode and t.customdata is not None:
                 assert all(row[0] in {p.key for p in points} for row in t.customdata)
     check(method_bars.plot(method_bars.info(points[:8]), palette))
-    assert frontier.answer(points, 300)
+    assert answer(points, 300)
 
 
 def test_frontier_draws_the_points_in_order_with_their_keys():
@@ -181,25 +182,25 @@ BENT = line((500, 0.064), (1000, 0.008), (2000, 0.001), (4000, 0.00084), (8000, 
     ],
 )  # fmt: skip
 def test_answer_by_hand(points, n_targets, words):
-    assert frontier.answer(points, n_targets) == words
-    assert frontier.answer(points[::-1], n_targets) == words
+    assert answer(points, n_targets) == words
+    assert answer(points[::-1], n_targets) == words
 
 
 def test_answer_does_not_see_a_bend_in_two_close_points():
     close = line((1000, 0.04), (2000, 0.02), (2020, 0.0185), (4000, 0.01), (8000, 0.005))
-    assert "steeply" not in frontier.answer(close, 0)
+    assert "steeply" not in answer(close, 0)
 
 
 def test_answer_takes_the_better_of_two_points_of_one_size_and_no_reference():
     points = [*BENT, point(2000, 0.5), point(700, 0.0001, "lp"), point(3000, math.nan)]
-    assert frontier.answer(points, 100) == frontier.answer(BENT, 100)
+    assert answer(points, 100) == answer(BENT, 100)
 
 
 @pytest.mark.parametrize(
     "best, goal", [(0.0, 0.001), (0.0008, 0.001), (0.001, 0.002), (0.0049, 0.01), (0.011, 0.02), (0.013, 0.05), (0.03, 0.05), (0.15, 0.2)]
 )
 def test_the_error_asked_for_is_round_and_above_the_best(best, goal):
-    assert frontier._goal(best) == pytest.approx(goal)
+    assert _goal(best) == pytest.approx(goal)
 
 
 def test_method_bars_by_hand():

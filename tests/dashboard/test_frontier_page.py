@@ -233,7 +233,7 @@ def many(visit, run):
 def test_stop_keeps_the_points_found_so_far(visit, working, finished):
     page = many(visit, finished)
     assert page.record.status is Status.RUNNING and any("of 1000 points are there" in text for text in page.said("markdown"))
-    assert page.button("Use this point").disabled and "once the run has ended" in page.button("Use this point").help
+    assert not page.button("Use this point").disabled  # its weights are on disk already
     page.press("Stop").until_ended()
     points = state.store().points(page.run_id)
     assert page.record.status is Status.STOPPED and 1 < len(points) < 1000

@@ -1,0 +1,99 @@
+"""The frontier in words: how many households it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from dashboard import wording
+from dashboard.figures import axes, theme
+from dashboard.figures.frontier import error, info
+from l0engine.runs.records import PointRecord
+
+#: Bends: the rise below is at least `_STEEP` (the error grows faster than the households fall), and twice the rise above;
+#: slopes are taken over a change in households of at least `_SPAN`, so that two close points do not make one.
+_STEEP, _SPAN = 1.0, 1.5
+
+
+def answer(points: Sequence[PointRecord], n_targets: int) -> str:
+    """How many households it takes, in one or two sentences.
+
+    Notes
+    -----
+    The error asked for is a class bound of `theme.ERROR_STEPS` near twice the lowest error, or else a round number (1, 2 or 5 times a
+    power of ten) near it; never below 0.1 %. Where the curve first comes down to it is interpolated between logarithms.
+    """
+    curve = _curve(points)
+    if not curve:
+        return "The first points are being computed."
+    k, e = np.array(curve).T
+    if len(curve) < 3:
+        parts = [f"{wording.plural(n, 'household')} give{'s' if n == 1 else ''} a median error of {wording.percent(v)}" for n, v in curve]
+        return f"So far: {', '.join(parts)}."
+    best, goal = int(e.argmin()), _goal(float(e.min()))
+    lowest = f"{wording.percent(e[best])} with {wording.plural(k[best], 'household')}"
+    knee = _knee(np.log(k), np.log(axes.at_least(e)))
+    bend = "" if knee is None else _rounded(k[knee])
+    if e[best] > theme.ERROR_STEPS[-1]:
+        first = f"The median error stays above {wording.percent(theme.ERROR_STEPS[-1])}: at best it is {lowest}."
+    elif e[0] <= goal:
+        first = f"Already {wording.plural(k[0], 'household')}, the fewest tried, give a median error of {wording.percent(e[0])}"
+        return f"{first}; the lowest is {lowest}." if e[best] < e[0] else f"{first}; more do not lower it."
+    else:
+        least = _first_at(k, axes.at_least(e), goal)
+        need = _rounded(least)
+        first = f"You need about {need} households for a median error of {wording.percent(goal)}"
+        if need == bend:
+            return f"{first}; below that the error rises steeply."
+        first += "."
+    if knee is None:
+        return first
+    about = ", about the number of targets," if n_targets and 0.85 <= k[knee] / n_targets <= 1.15 else ""
+    if e[best] <= theme.ERROR_STEPS[-1] and k[knee] > least:
+        return f"{first} More than {bend}{about} gain little."
+    return f"{first} Below {bend}{about} the error rises steeply."
+
+
+def _curve(points: Sequence[PointRecord]) -> list[tuple[int, float]]:
+    """(households, error) of this fit's points, by households, the better one where two keep as many."""
+    found: dict[int, float] = {}
+    for p in info(points, 0, 0).ours:
+        found[p.measures.kept] = min(error(p), found.get(p.measures.kept, math.inf))
+    return sorted(found.items())
+
+
+def _goal(best: float) -> float:
+    """A round error near twice the best, at least 1.2 times it: at the best itself a flat curve is reached nowhere in particular."""
+    about = max(2 * best, theme.ERROR_STEPS[0])
+    steps = [s for s in theme.ERROR_STEPS if 1.2 * best <= s and 0.5 <= s / about <= 2]
+    unit = 10.0 ** math.floor(math.log10(about))
+    rounds = [m * unit for m in (1, 2, 5, 10) if m * unit >= 1.2 * best]
+    return min(steps or rounds, key=lambda s: abs(math.log(s / about)))
+
+
+def _first_at(k: np.ndarray, e: np.ndarray, goal: float) -> float:
+    """The fewest households with an error of `goal`; `e` starts above it and is positive."""
+    i = int(np.argmax(e <= goal))
+    share = math.log(e[i - 1] / goal) / math.log(e[i - 1] / e[i])
+    return float(k[i - 1] * (k[i] / k[i - 1]) ** share)
+
+
+def _knee(k: np.ndarray, e: np.ndarray) -> int | None:
+    """Where the error, going down in households, begins to rise: the largest change of slope; logarithms in, None without a bend."""
+    found, most = None, 0.0
+    for j in range(1, len(k) - 1):
+        below, above = np.flatnonzero(k <= k[j] - math.log(_SPAN)), np.flatnonzero(k >= k[j] + math.log(_SPAN))
+        if not (len(below) and len(above)) or e[0] - e[j] < math.log(2):
+            continue
+        i, n = below[-1], above[0]
+        rise, before = (e[i] - e[j]) / (k[j] - k[i]), max((e[j] - e[n]) / (k[n] - k[j]), 0.0)
+        if rise >= max(_STEEP, 2 * before) and rise - before > most:
+            found, most = j, float(rise - before)
+    return found
+
+
+def _rounded(number: float) -> str:
+    """Two digits, for 'about'."""
+    return wording.count(float(f"{number:.1e}"))
