@@ -60,7 +60,7 @@ def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
     if run.status.has_weights and run.message:
         st.caption(run.message)
     chosen = state.point(run) or _middle(points)
-    info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None)
+    info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None, run.config)
     figure, alt = frontier.plot(info, state.palette()), "Median error against households kept"
     event = chart(figure, f"frontier_{run.id}", alt, on_select="rerun", selection_mode="points")
     if (key := _clicked(event)) and key in {p.key for p in points} and key != (chosen.key if chosen else None):

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from dashboard import wording
 from dashboard.figures import axes, theme
+from l0engine.calibration.config import Config, settings
 from l0engine.runs.records import PointRecord
 
 #: Names of the methods, in the order of legends.
@@ -51,6 +52,8 @@ class FrontierInfo(NamedTuple):
     n_targets, n_households : int
     chosen : str or None
         Key of the point with a ring.
+    config : Config or None
+        Settings of the fit.
     """
 
     ours: tuple[PointRecord, ...]
@@ -58,6 +61,7 @@ class FrontierInfo(NamedTuple):
     n_targets: int
     n_households: int
     chosen: str | None
+    config: Config | None = None
 
 
 def title(method: str) -> str:
@@ -65,11 +69,13 @@ def title(method: str) -> str:
     return TITLES.get(method) or theme.label(method, 24)
 
 
-def info(points: Sequence[PointRecord], n_targets: int, n_households: int, chosen: str | None = None) -> FrontierInfo:
+def info(
+    points: Sequence[PointRecord], n_targets: int, n_households: int, chosen: str | None = None, config: Config | None = None
+) -> FrontierInfo:
     """Points in any order, finished or still arriving; those without a measurable error are left out."""
     drawn = sorted((p for p in points if math.isfinite(error(p)) and p.measures.kept > 0), key=lambda p: (p.measures.kept, p.budget))
     ours = tuple(p for p in drawn if p.method == _OURS)
-    return FrontierInfo(ours, tuple(p for p in drawn if p.method != _OURS), n_targets, n_households, chosen)
+    return FrontierInfo(ours, tuple(p for p in drawn if p.method != _OURS), n_targets, n_households, chosen, config)
 
 
 def plot(info: FrontierInfo, palette: theme.Palette) -> go.Figure:
@@ -140,7 +146,7 @@ def _points(fig: go.Figure, info: FrontierInfo, floor: float, points: Sequence[P
         x=[p.measures.kept for p in points] or [None],
         y=axes.at_least([value(p) for p in points], floor).tolist() or [None],
         name=name,
-        customdata=[[p.key, hover(p, info.n_households)] for p in points],
+        customdata=[[p.key, hover(p, info.n_households, info.config)] for p in points],
         hovertemplate="%{customdata[1]}<extra></extra>",
         selected=whole,
         unselected=whole,
@@ -148,7 +154,7 @@ def _points(fig: go.Figure, info: FrontierInfo, floor: float, points: Sequence[P
     )
 
 
-def hover(p: PointRecord, n_households: int | None = None) -> str:
+def hover(p: PointRecord, n_households: int | None = None, config: Config | None = None) -> str:
     """Everything a point is measured by, one line each."""
     m, held = p.measures, _held(p)
     size = f"{wording.of(m.kept, n_households)} households" if n_households else wording.plural(m.kept, "household")
@@ -167,7 +173,22 @@ def hover(p: PointRecord, n_households: int | None = None) -> str:
         lines.append(f"took {wording.seconds(p.seconds)}")
     if p.note.strip():
         lines.append(f"<i>{'<br>'.join(theme.label(line) for line in textwrap.wrap(p.note, 44))}</i>")
+    if config is not None:
+        lines += [f"<i>{theme.label(line)}</i>" for line in textwrap.wrap(configuration(config), 44)]
     return "<br>".join(lines)
+
+
+def configuration(config: Config) -> str:
+    """The price of a household, and every setting that is not at its default."""
+    default, price = Config().to_dict(), "lambda_l0" if config.share is None else "share"
+    changed = {name: v for name, v in config.to_dict().items() if name == price or (v != default[name] and name != "lambda_l0")}
+    return "; ".join(f"{settings()[name].label} {_plain(v)}" for name, v in changed.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _subtitle(info: FrontierInfo) -> str:

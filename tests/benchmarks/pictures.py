@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
 
@@ -34,8 +35,10 @@ def frontier(palette: theme.Palette) -> go.Figure:
     )
     texts = [f"{p['ess']:,.0f}" for p in ours["points"]]
     fig.add_scatter(
-        x=kept, y=median, mode="lines+markers+text", text=texts, textposition="top right", name="l0engine", line={"color": palette.kept}
-    )
+        x=kept, y=median, mode="lines+markers+text", text=texts, textposition="top right", name="l0engine", line={"color": palette.kept},
+        cliponaxis=False,
+    )  # fmt: skip
+    fig.update_layout(margin_r=50)
     label = f"l0-python {other['ess']:,.0f}"
     fig.add_scatter(
         x=[other["kept"]], y=[other["median"]], mode="markers+text", text=[label], textposition="bottom left", name="l0-python 0.6.2",
@@ -46,7 +49,7 @@ def frontier(palette: theme.Palette) -> go.Figure:
 
 def scaling(palette: theme.Palette) -> go.Figure:
     rows = json.loads((HERE / "scaling.json").read_text())
-    nnz = [r["nnz"] for r in rows]
+    sizes = {"Non-zeros of the matrix (log scale)": [r["nnz"] for r in rows], "Households (log scale)": [r["households"] for r in rows]}
     series = (
         ("Fit, refit and 6 sizes: seconds", [r["total"] for r in rows], palette.kept, "solid"),
         ("One epoch: milliseconds", [r["epoch"] * 1e3 for r in rows], palette.target, "solid"),
@@ -56,13 +59,21 @@ def scaling(palette: theme.Palette) -> go.Figure:
     fig = theme.figure(
         palette,
         "Time and memory against the size of the problem",
-        "National, state and district targets; two cores",
-        axes.count_log_axis("Non-zeros of the matrix (log scale)", nnz),
+        "National, state and district targets; two cores. Slopes: power of the non-zeros (left), of the households (right)",
+        {},
         axes.count_log_axis("Seconds, milliseconds, MB (log scale)", [v for _, values, *_ in series for v in values]),
         height=420,
     )
-    for name, values, colour, dash in series:
-        fig.add_scatter(x=nnz, y=values, mode="lines+markers", name=name, line={"color": colour, "dash": dash})
+    for panel, (title, x) in enumerate(sizes.items()):
+        axis = "x" if panel == 0 else "x2"
+        fig.update_layout({f"xaxis{axis[1:]}": {**axes.count_log_axis(title, x), "domain": [0.52 * panel, 0.48 + 0.52 * panel]}})
+        for name, values, colour, dash in series:
+            fig.add_scatter(
+                x=x, y=values, xaxis=axis, mode="lines+markers", name=name, line={"color": colour, "dash": dash}, showlegend=panel == 0
+            )
+            slope = np.polyfit(np.log(x), np.log(values), 1)[0]
+            at = np.log10([x[-2], values[-2]])
+            fig.add_annotation(x=at[0], y=at[1], xref=axis, text=f"{slope:.2f}", yshift=11, showarrow=False, font={"color": colour, "size": 12})
     return fig
 
 

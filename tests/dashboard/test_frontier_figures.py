@@ -139,6 +139,10 @@ def test_hover_says_everything_and_nothing_harmful():
         "took 200 ms",
         "<i>&lt;i&gt;watch&lt;/i&gt; out</i>",
     ]
+    text = frontier.hover(point(3763, 0.0008), 200_576, Config(lambda_l0=3.1e-4, epochs=280, hold_out=("state_snap",)))
+    text = re.sub(r"(</i>)?<br>(<i>)?", " ", text)
+    assert "price of a household 0.00031; Hold out groups state_snap; Epochs 280" in text and "emperature" not in text
+    assert "λ L0" not in frontier.configuration(Config(share=0.1))
 
 
 def line(*pairs):
