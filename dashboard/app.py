@@ -16,6 +16,9 @@ page = st.navigation(
             st.Page("app_pages/frontier.py", title="Frontier", icon=":material/show_chart:"),
             st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),
         ],
+        "Gates": [
+            st.Page("app_pages/samples.py", title="Sample gates", icon=":material/group_add:"),
+        ],
     }
 )
 state.follow_url()

@@ -45,7 +45,12 @@ l0engine.runs.store
 l0engine.runs.supervisor l0engine.runs.worker
 l0engine.runs.sweeps
 l0engine.studies l0engine.studies.study
+l0engine.studies.samples
 l0engine.studies.shelf l0engine.studies.worker
+l0engine.studies.datasets
+l0engine.studies.feature_table l0engine.studies.choosers
+l0engine.studies.comparison
+l0engine.studies.features
 l0engine.__main__
 dashboard dashboard.wording
 dashboard.figures dashboard.figures.axes dashboard.figures.theme
@@ -54,14 +59,19 @@ dashboard.figures.base_errors dashboard.figures.composition dashboard.figures.er
     dashboard.figures.kept dashboard.figures.frontier_answer dashboard.figures.method_bars dashboard.figures.trade_off dashboard.figures.sweep \
     dashboard.figures.overlap dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \
     dashboard.figures.weight_concentration
+dashboard.figures.sample_figures dashboard.figures.sample_gates dashboard.figures.sample_progress dashboard.figures.sample_distribution \
+    dashboard.figures.sample_map dashboard.figures.sample_pyramid
 dashboard.studies
 dashboard.state
 dashboard.components dashboard.components.chart dashboard.components.live_plot dashboard.components.layout
 dashboard.components.config_form dashboard.components.downloads dashboard.components.live_panel dashboard.components.outcome \
     dashboard.components.preflight_list dashboard.components.problem_facts dashboard.components.sidebar
-dashboard.components.study_panel
+dashboard.components.study_panel dashboard.components.sample_columns
+dashboard.components.sample_form dashboard.components.sample_who
+dashboard.components.sample_view
 dashboard.components.frontier_form dashboard.components.frontier_view dashboard.components.sweep_panel
 dashboard.app_pages.data dashboard.app_pages.calibrate dashboard.app_pages.frontier dashboard.app_pages.results
+dashboard.app_pages.samples
 dashboard.app
 """
 PLACE = {module: i for i, line in enumerate(LAYERS.replace("\\\n", "").strip().splitlines()) for module in line.split()}

@@ -13,7 +13,12 @@ from typing import Any, ClassVar, Protocol
 from l0engine.errors import L0Error
 
 #: Name of a kind: module and class.
-KINDS: Mapping[str, tuple[str, str]] = MappingProxyType({})
+KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "samples": ("l0engine.studies.samples", "SampleStudy"),
+        "features": ("l0engine.studies.features", "FeatureStudy"),
+    }
+)
 
 
 class Study(Protocol):

@@ -92,7 +92,7 @@ def test_points_arrive_and_a_stop_keeps_them(server, open_tab, store):
     page.wait_for_function(f"({drawn}) > 1")
     before = page.evaluate(drawn)
     page.wait_for_function(f"({drawn}) > {before}")
-    assert not store.run(run).status.ended and page.get_by_role("button", name="Use this point", exact=True).is_disabled()
+    assert not store.run(run).status.ended
     press(page, "Stop")
     page.get_by_text(" points; they can be used.").wait_for()
     kept = len(store.points(run))
