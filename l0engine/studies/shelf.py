@@ -75,7 +75,6 @@ class StudyShelf:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, study: Study, inputs: Mapping[str, Path] | None = None) -> str:
         """Start a study in a process of its own; its id.
@@ -106,7 +105,7 @@ class StudyShelf:
             child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
             )
-        self._children[name] = child
+        child.returncode = 0  # let go of: its files tell how it ends, and `_alive` clears it up
         (folder / "pid").write_text(str(child.pid))
         return name
 
@@ -161,13 +160,13 @@ class StudyShelf:
         return sorted((p.parent for p in self._root.glob("*/study.json")), reverse=True)
 
     def _alive(self, folder: Path) -> bool:
-        child = self._children.get(folder.name)
-        if child is not None:
-            return child.poll() is None
         try:
-            return not (folder / "outcome.json").exists() and is_worker(int((folder / "pid").read_text()), str(folder.resolve()))
+            pid = int((folder / "pid").read_text())
         except (OSError, ValueError):
             return False
+        with suppress(ChildProcessError, AttributeError):  # another server's; or Windows, which has no such remains
+            os.waitpid(pid, os.WNOHANG)
+        return not (folder / "outcome.json").exists() and is_worker(pid, str(folder.resolve()))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -23,7 +23,6 @@ def main(arguments: list[str]) -> int:
     folder, started = Path(arguments[0]), time.perf_counter()
     stop = folder / "stop"
     try:
-        os.nice(10)  # the pages go first
         with (folder / "snapshots.jsonl").open("w", encoding="utf-8") as lines:
 
             def watch(snapshot: dict[str, Any]) -> None:
@@ -46,4 +45,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    os.nice(10)  # the pages go first
     sys.exit(main(sys.argv[1:]))
