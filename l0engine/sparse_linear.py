@@ -232,7 +232,7 @@ class SparseL0Linear(nn.Module):
         return len(self.weight) > 0
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags  # type: ignore[import-untyped]
+        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
 
         return Tags("regressor", TargetTags(required=True), regressor_tags=RegressorTags(), input_tags=InputTags(sparse=True))
 

@@ -83,19 +83,18 @@ def iterate(
     ProblemError, ConfigError
         Problem and config do not go together, before the first step.
     """
-    started = time.perf_counter()
+    watch = _Watch(should_stop, save, time.perf_counter(), [])
     system, device = ScaledSystem.build(problem, config), resolve_device(config.device)
     if config.budget is not None and config.budget > problem.n_households:
         raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
     attempt, resume = _attempt(config, resume)
-    history: list[Snapshot] = []
     while True:
         lower, first = falling(config, problem.n_households, attempt), attempt * (config.epochs + 1)
-        trained = yield from _train(system, lower, device, should_stop, save, resume, stretch, history, started, first)
+        trained = yield from _train(system, lower, device, resume, stretch, watch, first)
         last = not config.has_goal or attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
         if last or np.count_nonzero(trained.gated > 0) >= (config.budget or 1):
-            seconds = time.perf_counter() - started
-            result = _conclude(problem, config, lower, system, trained, tuple(history), seconds)
+            seconds = time.perf_counter() - watch.started
+            result = _conclude(problem, config, lower, system, trained, tuple(watch.history), seconds)
             short = falls_short(config, result.final) if result.final is not None else ""
             if last or not short:
                 break
@@ -109,6 +108,15 @@ def fit(problem: Problem, config: Config | None = None) -> Result:
     return drain(iterate(problem, config or Config()))
 
 
+class _Watch(NamedTuple):
+    """Who looks on: they may end it, and keep its states; snapshots and the clock go on over all attempts."""
+
+    should_stop: Callable[[], bool]
+    save: Callable[[TrainingState], None] | None
+    started: float
+    history: list[Snapshot]
+
+
 class _Trained(NamedTuple):
     gated: np.ndarray
     reason: Ended
@@ -120,12 +128,9 @@ def _train(
     system: ScaledSystem,
     config: Config,
     device: torch.device,
-    should_stop: Callable[[], bool],
-    save: Callable[[TrainingState], None] | None,
     resume: TrainingState | None,
     stretch: tuple[float, float],
-    history: list[Snapshot],
-    started: float,
+    watch: _Watch,
     first: int,
 ) -> Generator[Snapshot, None, _Trained]:
     """One training; its snapshots join the history, their steps counted from `first`."""
@@ -133,21 +138,21 @@ def _train(
     last = resume
 
     def look(training: Trainer) -> Snapshot:
-        snapshot = training.snapshot(time.perf_counter() - started)
-        history.append(replace(snapshot, step=snapshot.step + first, epochs=snapshot.epochs + first))
-        return history[-1]
+        snapshot = training.snapshot(time.perf_counter() - watch.started)
+        watch.history.append(replace(snapshot, step=snapshot.step + first, epochs=snapshot.epochs + first))
+        return watch.history[-1]
 
     while True:
         training = None
         try:
             training = Trainer(system, config, device, last, stretch)
-            while (reason := training.ended(should_stop)) is None:
+            while (reason := training.ended(watch.should_stop)) is None:
                 training.advance()
                 if training.at_snapshot():
                     snapshot = look(training)
                     last = training.state()
-                    if save is not None:
-                        save(replace(last, step=last.step + first))
+                    if watch.save is not None:
+                        watch.save(replace(last, step=last.step + first))
                     yield snapshot
             break
         except torch.OutOfMemoryError:
@@ -156,7 +161,7 @@ def _train(
             step = int(last.step) if last is not None else 0
             notes.append(f"The {device.type} device ran out of memory; the run went on from step {step} on the CPU.")
             device = torch.device("cpu")
-    if not history or history[-1].step != training.step + first:
+    if not watch.history or watch.history[-1].step != training.step + first:
         yield look(training)
     return _Trained(training.weights(), reason, notes, device)
 
