@@ -6,6 +6,8 @@ A number that is missing (None, nan) or infinite reads '–'; a minus is the tru
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 
 MISSING = "–"
 _THOUSANDS = ("", " k", " M", " B", " T")
@@ -132,6 +134,20 @@ def plural(number: float, noun: str, nouns: str | None = None) -> str:
     ('1 household', '12,576 households')
     """
     return f"{count(number)} {noun if round(number) == 1 else nouns or noun + 's'}"
+
+
+def distinct(titles: Mapping[str, str]) -> dict[str, str]:
+    """Titles by option; those that are there twice get a number, as a menu tells options apart by their words.
+
+    >>> distinct({"a": "US", "b": "US", "c": "ME"})
+    {'a': 'US', 'b': 'US (2)', 'c': 'ME'}
+    """
+    seen: Counter[str] = Counter()
+    out = {}
+    for option, title in titles.items():
+        seen[title] += 1
+        out[option] = title if seen[title] == 1 else f"{title} ({seen[title]})"
+    return out
 
 
 def _is_finite(number: float | None) -> bool:

@@ -24,11 +24,11 @@ def until(reached: Callable[[], T], seconds: float = 60, story: Callable[[], obj
 
 
 def end_workers(home: Path) -> None:
-    """End every worker of a store, known by the home its command line names."""
+    """End every worker of a store or of its studies, known by the home its command line names."""
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
-            if process.pid != os.getpid() and "l0engine.runs.worker" in command and str(home.resolve()) in command:
+            if process.pid != os.getpid() and {"l0engine.runs.worker", "l0engine.studies.worker"} & set(command) and str(home.resolve()) in " ".join(command):
                 process.kill()
                 process.wait(10)
         except psutil.Error:

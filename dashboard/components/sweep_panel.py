@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -30,7 +30,7 @@ def show(sha: str) -> None:
     sweeps = state.sweeps(sha)
     if not sweeps:
         return
-    titles = _distinct(sweeps)
+    titles = wording.distinct(sweeps)
     if st.session_state.get("sweep") not in titles:  # of another problem
         st.session_state.pop("sweep", None)
     chosen = st.selectbox("Sweep", list(titles), format_func=titles.get, key="sweep") if len(titles) > 1 else next(iter(titles))
@@ -52,12 +52,6 @@ def show(sha: str) -> None:
         _body(now)
 
     tick()
-
-
-def _distinct(titles: Mapping[str, str]) -> dict[str, str]:
-    """Titles that are there twice with their ids: a menu tells options apart by their words."""
-    words = list(titles.values())
-    return {name: title if words.count(title) == 1 else f"{title} · {name[:4]}" for name, title in titles.items()}
 
 
 def _stop(runs: Sequence[RunRecord]) -> None:

@@ -211,5 +211,5 @@ def _plain_numbers(cells: pd.Series) -> pd.Series:
     if text.str.fullmatch(r"-?(0|[1-9]\d{0,14})").all():
         return text.astype(np.int64)
     if text.str.fullmatch(r"-?(0|[1-9]\d{0,14})(\.\d+)?([eE][+-]?\d{1,3})?|").all() and (text != "").any():
-        return pd.to_numeric(text.where(text != "", "nan")).astype(np.float64)
+        return pd.to_numeric(text.where(text != "")).astype(np.float64)
     return cells

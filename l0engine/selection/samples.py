@@ -37,6 +37,9 @@ from l0engine.selection.swaps import swapped
 SPREAD = (2.0, 15.0)
 #: Share of a Gauss-Newton step that is taken; a row's log_alpha moves by no more than `MOVE`.
 DAMPING, MOVE = 0.5, 3.0
+#: A column whose difference came out with the other sign and more than `OVERSHOT` of its size has its share of the step cut,
+#: others win theirs back: where a few rows hold most of the variance, the covariance says little about the next step.
+OVERSHOT, CUT, REGAIN = 0.5, 0.5, 1.2
 #: Rows for the covariance of the columns, and the ridge on it.
 COVARIANCE_ROWS, RIDGE = 20_000, 1e-2
 #: A row is dropped when its gate is open with less than this share of n / N; looked for every so many steps.
@@ -195,6 +198,7 @@ class _Gates:
         some = features.dense(np.sort(rng.permutation(features.shape[0])[:COVARIANCE_ROWS]))
         covariance = some.T @ some / len(some)
         self._factor = linalg.cho_factor(covariance + RIDGE * np.eye(len(covariance)))
+        self._trust, self._before = np.ones(len(covariance)), np.zeros(len(covariance))
         draw = SPREAD[0] * torch.from_numpy(rng.logistic(size=len(free)).astype(np.float32))
         self._alive, self._log_alpha = free, held(draw, self._count, self._dist) if len(free) else draw
         self._map, self._square = self._rows(free)
@@ -205,7 +209,10 @@ class _Gates:
         gates = self._dist.moments(self._log_alpha)
         d = self._differences(gates.mean)
         response = max(float(gates.mean_slope.sum()), 1.0) / self._n
-        theta = torch.from_numpy(linalg.cho_solve(self._factor, d).astype(np.float32))
+        overshot = (d * self._before < 0) & (np.abs(d) > OVERSHOT * np.abs(self._before))
+        self._trust = np.where(overshot, CUT * self._trust, np.minimum(REGAIN * self._trust, 1.0))
+        self._before = d
+        theta = torch.from_numpy(linalg.cho_solve(self._factor, self._trust * d).astype(np.float32))
         tilt = self._map.rmatvec(theta).mul_(-DAMPING / response)
         tilt -= tilt.mean()
         x = self._log_alpha * (SPREAD[1] / SPREAD[0]) ** (1 / epochs) + tilt.clamp_(-MOVE, MOVE)

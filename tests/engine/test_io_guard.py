@@ -5,11 +5,13 @@ import os
 import resource
 import time
 
+import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io import guard, load_guarded, load_problem
+from l0engine.io import guard, load_guarded, load_problem, table_guarded
 
 
 @pytest.fixture
@@ -76,3 +78,27 @@ def test_the_child_sets_its_limits(folder, tmp_path, monkeypatch, capsys):
     assert seen[resource.RLIMIT_AS] == (12345, 12345) and seen[resource.RLIMIT_CPU][0] == 7
     assert "has no matrix file" in json.loads(capsys.readouterr().out)
     assert os.listdir(tmp_path) == ["problem"]
+
+
+def test_a_table_comes_back_as_plain_parquet(tmp_path):
+    source = tmp_path / "t.csv"
+    source.write_text("zip,income,state\n02139,1.5,MA\n10001,,NY\n94110,-2e3,CA\n")
+    table_guarded(source, tmp_path / "t.parquet")
+    frame = pd.read_parquet(tmp_path / "t.parquet")
+    assert list(frame["zip"]) == ["02139", "10001", "94110"] and list(frame["state"]) == ["MA", "NY", "CA"]  # a leading zero stays
+    assert frame["income"].dtype == np.float64 and frame["income"].isna().tolist() == [False, True, False] and frame["income"][2] == -2000
+
+
+@pytest.mark.parametrize(("text", "said"), [("a,b\n", "no rows"), ("a,a\n1,2\n", "second time"), ("a,b\n1\n", "t.csv")])
+def test_a_table_that_is_none_is_refused_with_its_name(tmp_path, text, said):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ProblemError, match=said) as refused:
+        table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet")
+    assert "t.csv" in str(refused.value) and not (tmp_path / "t.parquet").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.csv"]
+
+
+def test_a_table_that_takes_too_much_says_what_to_do(tmp_path):
+    (tmp_path / "t.csv").write_text("a\n" + "1\n" * 200_000)
+    with pytest.raises(ProblemError, match="fewer rows or columns"):
+        table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet", seconds=0.01)
