@@ -1,0 +1,201 @@
+"""The Feature gates page: data in, a study in a process of its own, the answer in words, pictures and tables; refusals."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from uploads import mime
+from waiting import until
+
+from dashboard import studies
+from dashboard.components import feature_tables
+from l0engine.io import csv_bytes
+from l0engine.studies.datasets import DATA_SETS, planted
+from l0engine.studies.features import FeatureStudy
+from l0engine.studies.shelf import StudyShelf
+from l0engine.studies.study import StudyStatus
+
+START, WANTED = "Choose the features", "Features wanted"
+
+
+@pytest.fixture
+def shelf(home):
+    return StudyShelf(home / "studies")
+
+
+def wait(page, shelf):
+    """The current study, when it has ended."""
+    name = page.at.session_state["study_features"]
+    until(lambda: shelf.record(name).status.ended, 90, lambda: shelf.record(name))
+    return shelf.record(name)
+
+
+def finish(page, shelf):
+    page.press(START)
+    record = wait(page, shelf)
+    page.rerun()
+    return record
+
+
+def put(page, name, frame):
+    if name.endswith(".csv"):
+        content = frame.to_csv(index=False).encode()
+    else:
+        frame.to_parquet(buffer := io.BytesIO(), index=False)
+        content = buffer.getvalue()
+    page.at.file_uploader[0].set_value([(name, content, mime(name))]).run()
+    return page.check()
+
+
+def people(n=80):
+    rng = np.random.default_rng(1)
+    age, sex = rng.integers(18, 90, n), rng.choice(["f", "m"], n)
+    return pd.DataFrame(
+        {
+            "age": age,
+            "sex": sex,
+            "noise": rng.standard_normal(n).round(3),
+            "id": [f"p{i}" for i in range(n)],
+            "income": age * 10 + (sex == "m") * 300,
+        }
+    )
+
+
+def heading(page):
+    return next(text for text in page.said("markdown") if text.startswith("### "))
+
+
+def test_before_a_choice_the_form_is_ready(visit):
+    page = visit("features")
+    assert page.title == "Feature gates" and page.button(START).disabled is False
+    assert len(page.widget("Data").options) == len(DATA_SETS) + 1
+    assert page.widget(WANTED).value == 5 and any("progression after a year" in text for text in page.said("caption"))
+
+
+def test_a_bundled_data_set_from_start_to_files(visit, shelf):
+    page = visit("features").choose(WANTED, 3)
+    record = finish(page, shelf)
+    assert record.study == FeatureStudy("diabetes", 3) and record.status is StudyStatus.FINISHED
+    result = record.result
+    mean, error = (result["scores"]["R²"]["gates"][key][-1] for key in ("mean", "error"))
+    assert heading(page).startswith("### 3 of 10 features predict ") and f"R² {mean:.2f} ± {error:.2f}" in heading(page)
+    (chosen,) = (text for text in page.said("markdown") if text.startswith("Chosen"))
+    assert all(name in chosen.replace("\\", "") for name in result["names"])
+    for picture in ("bars", "scores", "gates"):
+        assert json.loads(page.chart(f"feature_{picture}_{record.id}"))["data"]
+    table = page.at.dataframe[0].value
+    assert table["Method"].tolist() == ["Gates", "L1 path", "Univariate", "Recursive elimination", "All 10 features"]
+    assert table["R², held out"][0] == f"{mean:.2f} ± {error:.2f}"
+    assert len(page.at.dataframe[1].value) == 3
+    assert [b.label for b in page.at.get("download_button")] == ["Chosen features (CSV)", "Scores (CSV)"]
+    back = pd.read_csv(io.BytesIO(csv_bytes(feature_tables.chosen(result))))
+    assert back["name"].tolist() == [*result["names"], "(intercept)"]
+    np.testing.assert_allclose(back["coefficient"][:3], np.ravel(result["coefficients"]), rtol=1e-9)
+    page.to("data").to("features")
+    assert heading(page).startswith("### 3 of 10")
+    again = visit("features", features=record.id)  # the address says it all
+    assert heading(again) == heading(page)
+
+
+def test_a_classification_shows_accuracy_and_log_loss(visit, shelf):
+    page = visit("features").choose("Data", "wine").choose(WANTED, 2)
+    record = finish(page, shelf)
+    assert "accuracy 0." in heading(page)
+    spec = json.loads(page.chart(f"feature_scores_{record.id}"))
+    assert spec["layout"]["yaxis"]["title"]["text"] == "Held-out accuracy"
+    page.choose("Score", "log loss")
+    spec = json.loads(page.chart(f"feature_scores_{record.id}"))
+    assert spec["layout"]["yaxis"]["title"]["text"] == "Held-out log loss (less is better)"
+    (line,) = (t for t in spec["data"] if t.get("name") == "Gates")
+    assert line["customdata"][1].split()[0] == f"{record.result['scores']['log loss']['gates']['mean'][1]:.2f}"
+
+
+def test_a_planted_truth_is_found(visit, shelf):
+    page = visit("features").choose("Data", "planted").choose("Rows", 200).choose("Features", 60).choose("True features", 4)
+    assert page.widget(WANTED).value == 4
+    record = finish(page, shelf)
+    _, _, truth = planted(200, 60, 4, 5.0)
+    assert record.result["truth"] == truth.tolist()
+    hits = len(set(truth) & set(record.result["order"]))
+    assert hits == 4 and heading(page).startswith("### All 4 true features found, and no others: F1 1.00")
+    assert json.loads(page.chart(f"feature_truth_{record.id}"))["data"]
+
+
+def test_an_upload_with_a_target_of_its_own(visit, shelf):
+    page = put(visit("features"), "people.csv", people())
+    assert page.widget("Data").value == next(iter(studies.uploaded_tables()))
+    assert page.widget("Target").value == "income"
+    page.choose(WANTED, 2)
+    record = finish(page, shelf)
+    assert record.study == FeatureStudy("table", 2, title="people.csv", target="income")
+    assert set(record.result["names"]) == {"age", "sex = m"}  # what income is made of
+    np.testing.assert_allclose(sorted(np.ravel(record.result["coefficients"])), [10, 300], rtol=1e-3)
+    assert any("Left out: id (text with 80 different values)" in text for text in page.said("caption"))
+    page.choose("Target", "sex").choose("Task", "Regression")
+    assert finish(page, shelf).study.task == "regression"
+    assert page.said("error") == ["The target 'sex' is text: choose classification, or a column of numbers."]
+
+
+def test_missing_values_are_named_and_can_be_left_out(visit, shelf):
+    frame = people().astype({"age": float})
+    frame.loc[[4, 9], "age"] = np.nan
+    page = put(visit("features"), "holes.parquet", frame).choose(WANTED, 1)
+    record = finish(page, shelf)
+    assert record.status is StudyStatus.FAILED
+    assert page.said("error") == ["Column 'age' has 2 missing values: fill them, remove the column, or have such rows left out."]
+    (box,) = (c for c in page.at.checkbox if c.label == "Leave out rows with missing values")
+    box.check().run()
+    assert finish(page, shelf).status is StudyStatus.FINISHED
+    assert any("78 rows of 80" in text for text in page.said("caption"))
+
+
+@pytest.mark.parametrize(
+    ("frame", "wanted", "said"),
+    [
+        (people().assign(income=1.0), 2, "The target 'income' is the same in every row: choose another one."),
+        (people(), 4, "4 of 3 features are impossible: choose a count from 1 to 3."),
+    ],
+    ids=["constant", "count"],
+)
+def test_a_table_that_cannot_be_used_gets_a_sentence(visit, shelf, frame, wanted, said):
+    page = put(visit("features"), "bad.csv", frame).choose(WANTED, wanted)
+    assert finish(page, shelf).status is StudyStatus.FAILED
+    (error,) = page.said("error")
+    assert error.startswith(said)
+    assert page.button(START).disabled is False
+
+
+def test_a_count_above_the_features_is_refused_before_it_starts(visit, shelf):
+    page = visit("features").choose(WANTED, 11)
+    assert page.said("error") == ["11 of 10 features are impossible: choose from 1 to 10."]
+    assert START not in page.buttons() and shelf.recent("features") == []
+    page.choose("Data", "planted").choose("Features", 5)
+    assert page.said("error") == ["10 true features of 5 are impossible: choose a number from 1 to 5."]
+
+
+def test_a_file_that_is_no_table_gets_a_sentence(visit):
+    page = visit("features")
+    page.at.file_uploader[0].set_value([("x.parquet", b"no parquet", "application/octet-stream")]).run()
+    (error,) = page.check().said("error")
+    assert "x.parquet" in error
+    assert page.widget("Data").value == "diabetes"
+
+
+def test_a_running_study_is_drawn_and_can_be_stopped(visit, shelf):
+    page = visit("features").choose("Data", "digits").choose(WANTED, 20).press(START)
+    name = page.at.session_state["study_features"]
+    until(lambda: any("scores" in s for s in shelf.snapshots(name)) or shelf.record(name).status.ended, story=lambda: shelf.record(name))
+    page.rerun()
+    if not shelf.record(name).status.ended:
+        assert "Stop" in page.buttons()
+        page.press("Stop")
+    record = wait(page, shelf)
+    page.rerun()
+    if record.status is StudyStatus.STOPPED:
+        assert any("Stopped before its last step" in text for text in page.said("info"))
+        assert 0 < record.result["folds"] < 10
+    assert heading(page).startswith("### 20 of 50 features")
