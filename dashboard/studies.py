@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,18 @@ def current(kind: str) -> StudyRecord | None:
     return shelf().record(st.session_state[key]) if key in st.session_state else None
 
 
-def close(kind: str) -> None:
-    """Have no current study of a kind; it stays on the shelf."""
-    st.session_state.pop(_key(kind), None)
+def open_study(kind: str, study_id: str) -> None:
+    """Make a study of the shelf the current one of its kind."""
+    st.session_state[_key(kind)] = shelf().record(study_id).id
+
+
+def earlier(kind: str) -> list[StudyRecord]:
+    """Studies of a kind but for the current one, newest first; those of another version are left out."""
+    out = []
+    for study_id in shelf().recent(kind):
+        with suppress(L0Error):
+            out.append(shelf().record(study_id))
+    return [record for record in out if record.id != st.session_state.get(_key(kind))]
 
 
 def arrive(query: Mapping[str, str]) -> None:
@@ -57,8 +67,7 @@ def arrive(query: Mapping[str, str]) -> None:
     """
     for kind in KINDS:
         if kind in query:
-            shelf().record(query[kind])
-            st.session_state[_key(kind)] = query[kind]
+            open_study(kind, query[kind])
 
 
 def address() -> dict[str, str | None]:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import studies
-from dashboard.components import sample_form, sample_view
+from dashboard.components import sample_form, sample_view, study_panel
 
 record = studies.current("samples")
 
@@ -12,5 +12,6 @@ if record is None:
     st.markdown("Choose a few rows of a table so that their plain averages are those of all rows.")
 with st.expander("Another sample" if record else "Sample", icon=":material/tune:", expanded=record is None):
     sample_form.show()
+    study_panel.earlier("samples")
 if record is not None:
     sample_view.show(record)

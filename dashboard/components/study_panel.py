@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -45,6 +46,25 @@ def follow(record: StudyRecord, draw: Callable[[Snapshots], None], *, unit: str 
             draw(snapshots)
 
     tick()
+
+
+def earlier(kind: str) -> None:
+    """A menu of earlier studies of a kind, where there are any."""
+    records = {r.id: r for r in studies.earlier(kind)}
+    if not records:
+        return
+
+    def titled(r: StudyRecord) -> str:
+        when = datetime.fromtimestamp(r.created)
+        end = "" if r.status is StudyStatus.FINISHED else f" · {r.status.value}"
+        return f"{when.day} {when:%b %H:%M} · {r.study.label}{end}"
+
+    titles = wording.distinct({name: titled(r) for name, r in records.items()})
+    key = f"earlier_{kind}"
+    st.selectbox(
+        "Earlier ones", list(titles), index=None, format_func=titles.get, placeholder=f"Open one of {len(titles)}", key=key,
+        on_change=lambda: st.session_state[key] and studies.open_study(kind, st.session_state[key]),
+    )  # fmt: skip
 
 
 def trouble(record: StudyRecord) -> None:

@@ -68,6 +68,11 @@ class FeatureStudy:
     snr: float = 5.0
     correlation: float = 0.0
 
+    @property
+    def label(self) -> str:
+        """For menus: '5 features, diabetes'."""
+        return f"{self.count:,} feature{'s' if self.count > 1 else ''}, {self.title or self.source}"
+
     def run(self, folder: Path, should_stop: Callable[[], bool]) -> Run:
         """Gates on all rows, then every method on all rows and on each fold; see `Study.run`.
 

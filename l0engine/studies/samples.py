@@ -64,6 +64,11 @@ class SampleStudy:
     title: str = ""
 
     @property
+    def label(self) -> str:
+        """For menus: '2,000 of Households: United States, hybrid'."""
+        return f"{self.n:,} of {self.title or 'a table'}, {self.method}"
+
+    @property
     def n_random(self) -> int:
         """Rows that are drawn at random before the gates choose."""
         return self.n - math.floor(self.n * self.l0_fraction + 1e-6) if self.method == "hybrid" else 0

@@ -6,6 +6,7 @@ ended, and the result) and whatever the study wrote. Nothing is deleted.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -148,16 +149,13 @@ class StudyShelf:
 
     def recent(self, kind: str, limit: int = 20) -> list[str]:
         """Ids of studies of a kind, newest first."""
-        out = []
-        for folder in self._folders():
-            if json.loads((folder / "study.json").read_bytes())["kind"] == kind:
-                out.append(folder.name)
-            if len(out) == limit:
-                break
-        return out
+        specs = ((folder.name, json.loads((folder / "study.json").read_bytes())) for folder in self._folders())
+        return [name for name, _ in itertools.islice(((n, s) for n, s in specs if s["kind"] == kind), limit)]
 
     def _folders(self) -> list[Path]:
-        return sorted((p.parent for p in self._root.glob("*/study.json")), reverse=True)
+        """All folders, newest first; names tell seconds only."""
+        found = sorted(self._root.glob("*/study.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
+        return [p.parent for p in found]
 
     def _alive(self, folder: Path) -> bool:
         try:

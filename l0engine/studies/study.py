@@ -28,6 +28,10 @@ class Study(Protocol):
     #: Dataclass fields, by name.
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
+    @property
+    def label(self) -> str:
+        """What it is about in a few words, for menus."""
+
     def run(self, folder: Path, should_stop: Callable[[], bool]) -> Generator[dict[str, Any], None, dict[str, Any]]:
         """Yield snapshots and return the result, both plain JSON; files that go with it are read from and written to `folder`.
 

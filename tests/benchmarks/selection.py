@@ -1,12 +1,13 @@
 """Choosing features and rows against what is used elsewhere.
 
-    python tests/benchmarks/selection.py [planted] [real] [sample]
+    python tests/benchmarks/selection.py [planted] [real] [sample] [million]
 
 planted: support of 10 of 1,000 features from 500 rows, signal to noise 5, 20 seeds; F1 of ours at a count of 10, and the best along
     scikit-learn's lasso path (which is told the truth to choose by).
 real: data sets that ship with scikit-learn; held-out score (R2, or minus the log loss)
     of the same ten folds at equal counts, ours and recursive elimination; for classification accuracy beside it.
 sample: 2,000 of 200,576 households that reproduce 50 moments, against simple random and stratified samples.
+million: selections and steps with a million items.
 """
 
 from __future__ import annotations
@@ -17,9 +18,23 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from l0engine.gates import FeatureGate, HybridGate, SampleGate
 from l0engine.io import load_problem
-from l0engine.selection import Joint, Mean, Quantiles, Share, choose_features, choose_samples, moments, random, stratified
+from l0engine.selection import (
+    Joint,
+    Mean,
+    Quantiles,
+    Share,
+    Standardised,
+    choose_features,
+    choose_samples,
+    iterate_samples,
+    moments,
+    random,
+    stratified,
+)
 
 COUNTS = (1, 2, 3, 5, 8, 12, 20)
 
@@ -162,6 +177,38 @@ def run_sample(n: int = 2000) -> None:
         )
 
 
+def run_million(n: int = 1_000_000) -> None:
+    """Seconds of a selection and of a step, each the median of 20 after a first one."""
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((n, 8)).astype(np.float32)
+    samples, features = SampleGate(n, n // 100, seed=0), FeatureGate(n, n // 100, seed=0)
+    hybrid = HybridGate(n, target_items=n // 100)
+    wide = data[:2].repeat(n // 8, axis=1)
+    optimiser, pull = torch.optim.Adam(samples.parameters(), lr=0.1), torch.from_numpy(data[:, 0])
+
+    def step() -> None:
+        optimiser.zero_grad()
+        (((samples.get_gates() * pull).mean()) ** 2 + 1e-6 * samples.get_penalty()).backward()
+        optimiser.step()
+
+    chooser = iterate_samples(Standardised.create(data), n // 100, epochs=22)
+    cases = {
+        "a step on a torch loss, Adam": step,  # first, so that the gates differ when it comes to selecting
+        "SampleGate.select_samples": lambda: samples.select_samples(data),
+        "FeatureGate.select_features": lambda: features.select_features(wide),
+        "HybridGate.select": lambda: hybrid.select(data),
+        "a step of choose_samples, 8 columns": lambda: next(chooser),
+    }
+    print(f"\n{n:,} items{'':20} {'ms, median':>11} {'worst':>7}")
+    for name, work in cases.items():
+        seconds = []
+        for _ in range(21):
+            started = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - started)
+        print(f"{name:36} {np.median(seconds[1:]) * 1e3:8.1f} {max(seconds[1:]) * 1e3:8.1f}")
+
+
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ("planted", "real", "sample"):
-        {"planted": run_planted, "real": run_real, "sample": run_sample}[part]()
+    for part in sys.argv[1:] or ("planted", "real", "sample", "million"):
+        {"planted": run_planted, "real": run_real, "sample": run_sample, "million": run_million}[part]()

@@ -252,3 +252,16 @@ def test_while_it_runs_there_is_a_way_to_stop_that_leaves_a_sample(page):
     page.rerun()
     assert record().status is StudyStatus.STOPPED and "These 300 of 3,044 rows" in heading(page)
     assert any("Stopped before" in i for i in page.said("info"))
+
+
+def test_an_earlier_sample_opens_again(visit):
+    page = visit("samples")
+    assert not [m for m in page.at.selectbox if m.label == "Earlier ones"]
+    for n in (10, 20):
+        name = studies.shelf().start(SampleStudy(n=n, means=("persons",), title="mine"), {"table.parquet": MASSACHUSETTS})
+        until(lambda name=name: studies.shelf().record(name).status.ended)
+    page = visit("samples")
+    assert [option.split(" · ")[1] for option in page.widget("Earlier ones").options] == ["20 of mine, l0", "10 of mine, l0"]
+    page.choose("Earlier ones", studies.shelf().recent("samples")[1])
+    assert studies.shelf().record(page.at.session_state["study_samples"]).study.n == 10
+    assert any("These 10 of" in text for text in page.said("markdown"))

@@ -31,6 +31,8 @@ class Counting:
     breaks: str = ""
     pairs: tuple[tuple[str, str], ...] = ()
 
+    label = "counting"
+
     def run(self, folder, should_stop):
         done = 0
         for step in range(1, self.steps + 1):
