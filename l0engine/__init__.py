@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from l0engine.calibration.weights import SparseCalibrationWeights
     from l0engine.gates import FeatureGate, HybridGate, L0Gate, SampleGate
     from l0engine.hard_concrete import HardConcrete, HardConcreteDistribution
+    from l0engine.layers import L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
     from l0engine.penalties import (
         PenaltyTracker,
         compute_l0_penalty,
@@ -37,7 +38,7 @@ __all__ += ["Measures", "Result", "Snapshot", "Status"]
 # Gates
 __all__ += ["FeatureGate", "HardConcrete", "HardConcreteDistribution", "HybridGate", "L0Gate", "SampleGate"]
 # Models with gates
-__all__ += ["SparseL0Linear"]
+__all__ += ["L0Conv1d", "L0Conv2d", "L0DepthwiseConv2d", "L0Embedding", "L0Linear", "SparseL0Linear", "SparseMLP"]
 # Training them: penalties, temperature, record
 __all__ += ["PenaltyTracker", "TemperatureScheduler", "compute_l0_penalty", "compute_l0l2_penalty", "compute_l2_penalty"]
 __all__ += ["get_active_parameter_count", "get_sparsity_stats", "update_temperatures"]
@@ -55,6 +56,7 @@ __getattr__ = importer(
         "calibration.weights": ("SparseCalibrationWeights",),
         "gates": ("FeatureGate", "HybridGate", "L0Gate", "SampleGate"),
         "hard_concrete": ("HardConcrete", "HardConcreteDistribution"),
+        "layers": ("L0Conv1d", "L0Conv2d", "L0DepthwiseConv2d", "L0Embedding", "L0Linear", "SparseMLP"),
         "sparse_linear": ("SparseL0Linear",),
         "penalties": (
             "PenaltyTracker",

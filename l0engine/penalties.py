@@ -16,18 +16,23 @@ import torch
 from torch import Tensor, nn
 
 from l0engine.hard_concrete import HardConcrete, HardConcreteDistribution
+from l0engine.schedules import TemperatureScheduler as TemperatureScheduler  # users of l0-python look for it here
 
 
 def compute_l0_penalty(model: nn.Module) -> Tensor:
-    """Expected number of open gates in a model, a differentiable scalar on the model's device; 0 without gates."""
+    """Expected number of open gates in a model, a differentiable scalar on the model's device; 0 without gates.
+
+    A layer's gate of a unit or channel counts as the weights it multiplies.
+    """
     return _total((_l0(module)() for _, module in _outermost(model, _l0)), model)
 
 
 def compute_l2_penalty(model: nn.Module) -> Tensor:
     """Sum of squared weights in a model, a differentiable scalar on its device.
 
-    A module with `get_l2_penalty` says its own, where shut gates take their weights out. Of other modules every trainable
-    parameter with 'weight' in its own name counts. Logits of gates never do.
+    A gated module says its own, where shut gates take their weights out: `expected_square` of a layer, whether or not it was
+    made with `use_l2`, or `get_l2_penalty`. Of other modules every trainable parameter with 'weight' in its own name counts.
+    Logits of gates never do.
     """
     owners = [module for _, module in _outermost(model, _l2)]
     terms = [_l2(owner)() for owner in owners]
@@ -131,7 +136,7 @@ def _l0(module: nn.Module) -> Any:
 
 
 def _l2(module: nn.Module) -> Any:
-    return getattr(module, "get_l2_penalty", None)
+    return getattr(module, "expected_square", None) or getattr(module, "get_l2_penalty", None)
 
 
 def _measured(module: nn.Module) -> bool:

@@ -17,10 +17,10 @@ LAYERS = """
 l0engine.errors l0engine.lazy l0engine.draining
 l0engine l0engine.calibration l0engine.selection
 l0engine.hard_concrete l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state
-l0engine.gates l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config
-l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
-l0engine.sparse_linear l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
-l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination
+l0engine.gates l0engine.gated_product l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config
+l0engine.gated_base l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
+l0engine.layers l0engine.sparse_linear l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
+l0engine.sparsify l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination
 l0engine.calibration.trainer l0engine.calibration.polish
 l0engine.calibration.goals
 l0engine.selection.standardised l0engine.selection.models l0engine.selection.counts
@@ -59,19 +59,24 @@ dashboard.figures.base_errors dashboard.figures.composition dashboard.figures.er
     dashboard.figures.kept dashboard.figures.frontier_answer dashboard.figures.method_bars dashboard.figures.trade_off dashboard.figures.sweep \
     dashboard.figures.overlap dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \
     dashboard.figures.weight_concentration
-dashboard.figures.sample_figures dashboard.figures.sample_gates dashboard.figures.sample_progress dashboard.figures.sample_distribution \
-    dashboard.figures.sample_map dashboard.figures.sample_pyramid
+dashboard.figures.sample_figures dashboard.figures.sample_gates dashboard.figures.sample_distribution dashboard.figures.sample_map dashboard.figures.sample_pyramid
+dashboard.figures.sample_progress
+dashboard.figures.feature_gates dashboard.figures.feature_scores dashboard.figures.feature_bars
+dashboard.figures.feature_truth
 dashboard.studies
 dashboard.state
 dashboard.components dashboard.components.chart dashboard.components.live_plot dashboard.components.layout
 dashboard.components.config_form dashboard.components.downloads dashboard.components.live_panel dashboard.components.outcome \
     dashboard.components.preflight_list dashboard.components.problem_facts dashboard.components.sidebar
-dashboard.components.study_panel dashboard.components.sample_columns
+dashboard.components.study_panel dashboard.components.table_picker dashboard.components.sample_columns
 dashboard.components.sample_form dashboard.components.sample_who
 dashboard.components.sample_view
+dashboard.components.feature_form dashboard.components.feature_tables
+dashboard.components.feature_view
 dashboard.components.frontier_form dashboard.components.frontier_view dashboard.components.sweep_panel
 dashboard.app_pages.data dashboard.app_pages.calibrate dashboard.app_pages.frontier dashboard.app_pages.results
 dashboard.app_pages.samples
+dashboard.app_pages.features
 dashboard.app
 """
 PLACE = {module: i for i, line in enumerate(LAYERS.replace("\\\n", "").strip().splitlines()) for module in line.split()}

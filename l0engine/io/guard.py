@@ -1,4 +1,4 @@
-"""The child process of `guarded`: ``python -m l0engine.io.guard problem|table SOURCE DESTINATION MEMORY_BYTES SECONDS``."""
+"""The child process of `guarded`: ``python -m l0engine.io.guard problem|table|images SOURCE DESTINATION MEMORY_BYTES SECONDS``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from l0engine.errors import ProblemError
 from l0engine.io.folder import load_problem
 from l0engine.io.guarded import OUT_OF_MEMORY, REFUSED
+from l0engine.io.images import read_images, save_images
 from l0engine.io.saving import save_problem, save_table
 from l0engine.io.tables import read_table
 
@@ -40,7 +41,11 @@ def _table(source: Path, destination: Path) -> None:
     save_table(table.attributes(table.columns), destination)
 
 
-_CHECKS = {"problem": _problem, "table": _table}
+def _images(source: Path, destination: Path) -> None:
+    save_images(*read_images(source), destination)
+
+
+_CHECKS = {"problem": _problem, "table": _table, "images": _images}
 
 
 def _limit(memory_bytes: int, seconds: int) -> None:

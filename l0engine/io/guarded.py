@@ -1,4 +1,4 @@
-"""load_guarded and table_guarded: read untrusted files in a child process with limits on memory and time."""
+"""load_guarded, table_guarded and images_guarded: read untrusted files in a child process with limits on memory and time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from l0engine.io.saving import partial_folder
 
 #: Exit codes of `l0engine.io.guard`.
 REFUSED, OUT_OF_MEMORY = 3, 4
-_SMALLER = {"problem": "a smaller problem, or the matrix as sparse NPZ", "table": "fewer rows or columns"}
+_SMALLER = {"problem": "a smaller problem, or the matrix as sparse NPZ", "table": "fewer rows or columns", "images": "fewer images"}
 #: One thread each: thread pools reserve address space, which the limit counts.
 _ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -58,6 +58,17 @@ def table_guarded(file: str | Path, destination: str | Path, *, memory_bytes: in
         The file is no table with rows, or asks for too much memory or time, or broke the reader.
     """
     _guarded("table", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
+
+
+def images_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
+    """Check an untrusted NPZ of labelled images and write it to `destination` as `read_images` returns it; limits as in `load_guarded`.
+
+    Raises
+    ------
+    ProblemError
+        The file holds no labelled images, or asks for too much memory or time, or broke the reader.
+    """
+    _guarded("images", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
 
 
 def _guarded(what: str, folder: Path, destination: Path, memory_bytes: int, seconds: float) -> None:
