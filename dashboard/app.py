@@ -19,6 +19,7 @@ page = st.navigation(
         "Gates": [
             st.Page("app_pages/samples.py", title="Sample gates", icon=":material/group_add:"),
             st.Page("app_pages/features.py", title="Feature gates", icon=":material/checklist:"),
+            st.Page("app_pages/pruning.py", title="Pruning", icon=":material/content_cut:"),
         ],
     }
 )

@@ -34,6 +34,7 @@ l0engine.calibration.weights
 l0engine.io.limits
 l0engine.io.build l0engine.io.csvfile l0engine.io.exports l0engine.io.saving
 l0engine.io.mtx l0engine.io.npz l0engine.io.tables l0engine.io.guarded
+l0engine.io.images
 l0engine.io.layouts
 l0engine.io.folder
 l0engine.io.uploads l0engine.io.guard
@@ -51,6 +52,12 @@ l0engine.studies.datasets
 l0engine.studies.feature_table l0engine.studies.choosers
 l0engine.studies.comparison
 l0engine.studies.features
+l0engine.studies.images
+l0engine.studies.networks
+l0engine.studies.living
+l0engine.studies.pruning_files
+l0engine.studies.pruning_run
+l0engine.studies.pruning
 l0engine.__main__
 dashboard dashboard.wording
 dashboard.figures dashboard.figures.axes dashboard.figures.theme
@@ -63,6 +70,8 @@ dashboard.figures.sample_figures dashboard.figures.sample_gates dashboard.figure
 dashboard.figures.sample_progress
 dashboard.figures.feature_gates dashboard.figures.feature_scores dashboard.figures.feature_bars
 dashboard.figures.feature_truth
+dashboard.figures.pruning_accuracy dashboard.figures.pruning_network dashboard.figures.pruning_pixels dashboard.figures.pruning_examples
+dashboard.figures.pruning_alive dashboard.figures.pruning_loss dashboard.figures.pruning_size
 dashboard.studies
 dashboard.state
 dashboard.components dashboard.components.chart dashboard.components.live_plot dashboard.components.layout
@@ -73,10 +82,13 @@ dashboard.components.sample_form dashboard.components.sample_who
 dashboard.components.sample_view
 dashboard.components.feature_form dashboard.components.feature_tables
 dashboard.components.feature_view
+dashboard.components.pruning_images dashboard.components.pruning_words
+dashboard.components.pruning_form dashboard.components.pruning_view
 dashboard.components.frontier_form dashboard.components.frontier_view dashboard.components.sweep_panel
 dashboard.app_pages.data dashboard.app_pages.calibrate dashboard.app_pages.frontier dashboard.app_pages.results
 dashboard.app_pages.samples
 dashboard.app_pages.features
+dashboard.app_pages.pruning
 dashboard.app
 """
 PLACE = {module: i for i, line in enumerate(LAYERS.replace("\\\n", "").strip().splitlines()) for module in line.split()}

@@ -17,6 +17,7 @@ KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "samples": ("l0engine.studies.samples", "SampleStudy"),
         "features": ("l0engine.studies.features", "FeatureStudy"),
+        "pruning": ("l0engine.studies.pruning", "PruningStudy"),
     }
 )
 
