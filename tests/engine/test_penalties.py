@@ -9,7 +9,9 @@ from torch import nn
 from l0engine import (
     HardConcrete,
     HybridGate,
+    L0Conv2d,
     L0Gate,
+    L0Linear,
     PenaltyTracker,
     SampleGate,
     SparseCalibrationWeights,
@@ -112,6 +114,30 @@ def test_l2_of_ordinary_networks_is_that_of_the_established_package():
     assert float(compute_l2_penalty(net).detach()) == pytest.approx(float(l0.compute_l2_penalty(net).detach()), rel=1e-6)
 
 
+def test_layers_count_their_weights_whatever_their_gates_are_on():
+    open_ = oracles.gate_moments(0.0, 0.5, -0.1, 1.1)[2]
+    net = nn.Sequential(L0Conv2d(3, 8, 3, structured=True), L0Conv2d(8, 4, 3, groups=2, group="input"), L0Linear(5, 2), nn.Linear(2, 2))
+    assert float(compute_l0_penalty(net).detach()) == pytest.approx(open_ * (8 * 27 + 4 * 36 + 10), rel=1e-5)
+    squares = sum(float(layer.weight.detach().square().sum()) for layer in net[:3])
+    ordinary = float(net[3].weight.detach().square().sum())
+    assert float(compute_l2_penalty(net).detach()) == pytest.approx(open_ * squares + ordinary, rel=1e-5)
+    with torch.no_grad():
+        net[0].channel_gates.qz_logits[:3] = -5.0
+        net[1].channel_gates.qz_logits[:1] = -5.0
+        net[2].weight_gates.qz_logits[0, :4] = -5.0
+    assert [s["active_params"] for s in get_sparsity_stats(net).values()] == [5 * 27, 4 * 36 - 2 * 9, 6]
+    assert get_active_parameter_count(net) == sum(int(layer.to_plain().weight.count_nonzero()) for layer in net[:3])
+
+
+def test_l2_of_a_layer_leaves_logits_of_gates_alone():
+    layer = L0Linear(4, 3)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight_gates.qz_logits.fill_(3.0)
+    compute_l2_penalty(layer).backward()
+    assert float(compute_l2_penalty(layer).detach()) == 0 and not layer.weight_gates.qz_logits.grad.any()
+
+
 def test_both_penalties_together():
     model = _model()
     expected = 0.3 * float(compute_l0_penalty(model).detach()) + 0.7 * float(compute_l2_penalty(model).detach())
@@ -127,6 +153,8 @@ def test_models_without_gates_or_parameters():
 
 def test_penalties_stand_on_the_models_device():
     assert compute_l0_penalty(L0Gate(3).to("meta")).device.type == "meta"
+    layer = L0Conv2d(3, 4, 3, structured=True).to("meta")
+    assert compute_l0l2_penalty(layer).device.type == layer.get_l2_penalty().device.type == "meta"
     assert compute_l2_penalty(nn.Linear(3, 3, device="meta")).device.type == "meta"
 
 
