@@ -98,6 +98,15 @@ class TestGates:
         assert ((draws.var(0) - variance).abs() <= error * (variance * (1 - variance)).sqrt() + rounding).all()
         assert (((draws > 0).double().mean(0) - active).abs() <= error * (active * (1 - active)).sqrt() + 1e-3).all()
 
+    def test_gates_that_are_nearly_sure_are_so_in_half_precision(self):
+        layer = L0Linear(200, 200, seed=4).bfloat16()
+        _set(layer.gates, torch.full((200, 200), 7.0))
+        shut, p = (
+            sum(int((layer.gates.times(torch.ones_like(layer.weight)) == 0).sum()) for _ in range(5)),
+            1 / (1 + np.exp(7 + 0.5 * np.log(11))),
+        )
+        assert shut == pytest.approx(200_000 * p, abs=5 * (200_000 * p) ** 0.5)
+
     def test_a_layer_s_gradients_are_those_of_plain_autograd(self):
         layer, x = _layer("linear", "weight")
         twin = copy.deepcopy(layer)
