@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         get_sparsity_stats,
         update_temperatures,
     )
+    from l0engine.pruning import CompactionReport, compact, magnitude_pruned, prune_model, save_standalone
     from l0engine.schedules import TemperatureScheduler
     from l0engine.sparse_linear import SparseL0Linear
 
@@ -42,6 +43,8 @@ __all__ += ["L0Conv1d", "L0Conv2d", "L0DepthwiseConv2d", "L0Embedding", "L0Linea
 # Training them: penalties, temperature, record
 __all__ += ["PenaltyTracker", "TemperatureScheduler", "compute_l0_penalty", "compute_l0l2_penalty", "compute_l2_penalty"]
 __all__ += ["get_active_parameter_count", "get_sparsity_stats", "update_temperatures"]
+# Making them smaller
+__all__ += ["CompactionReport", "compact", "magnitude_pruned", "prune_model", "save_standalone"]
 # Errors
 __all__ += ["ConfigError", "L0Error", "ProblemError"]
 
@@ -67,6 +70,7 @@ __getattr__ = importer(
             "get_sparsity_stats",
             "update_temperatures",
         ),
+        "pruning": ("CompactionReport", "compact", "magnitude_pruned", "prune_model", "save_standalone"),
         "schedules": ("TemperatureScheduler",),
     },
 )
