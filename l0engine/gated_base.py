@@ -83,7 +83,7 @@ class GatedLayer(nn.Module):
 
     def expected_square(self) -> Tensor:
         """Sum of squared weights, each times the probability that its gate is open (section 2.3 of the paper); differentiable."""
-        return (self._spread(self.gates.get_active_prob()) * self.weight.square()).sum()
+        return (self.spread(self.gates.get_active_prob()) * self.weight.square()).sum()
 
     def get_sparsity(self) -> float:
         """Share of weights whose gate is exactly 0 at test time."""
@@ -92,7 +92,7 @@ class GatedLayer(nn.Module):
     @torch.no_grad()
     def mask(self, threshold: float = 0.0) -> Tensor:
         """True for the weights whose test-time gate is above `threshold`; shaped like `weight`."""
-        return (self._spread(self._test_gates()) > threshold).expand_as(self.weight).contiguous()
+        return (self.spread(self._test_gates()) > threshold).expand_as(self.weight).contiguous()
 
     @torch.no_grad()
     def to_plain(self) -> nn.Module:
@@ -128,9 +128,9 @@ class GatedLayer(nn.Module):
 
     def _multiplied(self, gates: Tensor) -> tuple[Tensor, Tensor | None]:
         bias = self.bias
-        return self.weight * self._spread(gates), bias * gates if bias is not None and self.group == "output" else bias
+        return self.weight * self.spread(gates), bias * gates if bias is not None and self.group == "output" else bias
 
-    def _spread(self, values: Tensor) -> Tensor:
+    def spread(self, values: Tensor) -> Tensor:
         """One value a gate, laid out so that it broadcasts with `weight`, whose first axes are outputs and inputs."""
         if self.group == "weight":
             return values.view_as(self.weight)

@@ -211,7 +211,7 @@ class L0Embedding(GatedLayer, nn.Embedding):
     def _units(self) -> tuple[int, int]:
         return self.num_embeddings, self.embedding_dim
 
-    def _spread(self, values: Tensor) -> Tensor:
+    def spread(self, values: Tensor) -> Tensor:
         return values[:, None] if self.group == "input" else values
 
 

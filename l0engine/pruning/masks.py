@@ -44,7 +44,7 @@ def prune_model(model: nn.Module, threshold: float = 0.05) -> nn.Module:
         if isinstance(layer, GatedLayer):
             log_alpha = layer.gates.qz_logits
             pruned = layer.gates.get_active_prob() <= threshold
-            layer.weight.masked_fill_(layer._spread(pruned), 0)
+            layer.weight.masked_fill_(layer.spread(pruned), 0)
             if layer.group == "output" and layer.bias is not None:
                 layer.bias.masked_fill_(pruned, 0)
             log_alpha.masked_fill_(pruned, -LOG_ALPHA_BOUND)
