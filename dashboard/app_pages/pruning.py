@@ -1,0 +1,17 @@
+"""Pruning: a network that keeps only the weights worth their price, compacted into a small ordinary one."""
+
+import streamlit as st
+
+from dashboard import studies
+from dashboard.components import pruning_form, pruning_view, study_panel
+
+record = studies.current("pruning")
+
+st.title("Pruning")
+if record is None:
+    st.markdown("How much of a neural network can go before it errs more often? Every weight gets a gate, and an open gate has a price.")
+with st.expander("Another network" if record else "Train a network", icon=":material/tune:", expanded=record is None):
+    pruning_form.show()
+    study_panel.earlier("pruning")
+if record is not None:
+    pruning_view.show(record)

@@ -1,0 +1,175 @@
+"""The Pruning page: a form in, a pruned network out; uploads, stops, bad input, the archive."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from waiting import until
+
+from dashboard import studies
+from dashboard.components import pruning_images, pruning_view
+from l0engine.runs.files import read_arrays
+from l0engine.studies.pruning import PruningStudy
+from l0engine.studies.study import StudyStatus
+
+START = "Train and prune"
+PRICE = "Price of an open weight (λ L0)"
+
+
+def record():
+    return studies.shelf().record(studies.shelf().recent("pruning", 1)[0])
+
+
+def quick(page):
+    """Settings that are done in a few seconds, and prune all the same."""
+    return page.choose("Hidden units", 32).choose("Epochs", 30).choose("Learning rate", "0.02").choose(PRICE, "3")
+
+
+def pruned(page):
+    page.press(START)
+    until(lambda: record().status.ended, story=record)
+    return page.rerun()
+
+
+def heading(page):
+    return next(text for text in page.said("markdown") if text.startswith("### "))
+
+
+def faces(n=60):
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 2
+    images = rng.integers(0, 100, (n, 6, 6), dtype=np.uint8)
+    images[labels == 1, :3] += 120
+    return images, labels
+
+
+def upload(page, name, **arrays):
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    page.at.file_uploader[0].set_value((name, out.getvalue(), "application/octet-stream")).run()
+    return page.check()
+
+
+def test_from_the_form_to_the_small_network(visit, tmp_path):
+    page = quick(visit("pruning")).choose("Seed", 3)
+    assert page.title == "Pruning"
+    page = pruned(page)
+    study, result = record().study, record().result
+    assert study == PruningStudy(hidden=32, epochs=30, learning_rate=0.02, lambda_l0=3.0, seed=3)
+    gone = 1 - result["weights"]["compact"] / result["weights"]["dense"]
+    said = heading(page)
+    assert gone > 0.5 and float(re.search(r"([\d.]+) % of the weights are gone", said)[1]) == pytest.approx(100 * gone, abs=0.06)
+    share = result["right"]["compact"] / result["test"]
+    assert page.metrics["Test accuracy"] == re.search(r"([\d.]+ %) against", said)[1] == f"{100 * share:.1f} %".replace(".0 %", " %")
+    assert page.metrics["Multiply-adds an image"] == f"{result['report']['after']['multiply_adds']:,}"
+    for name in ("network", "pixels", "size", "examples", "accuracy", "alive", "loss"):
+        assert json.loads(page.chart(f"pruning_{name}_{record().id}"))["data"]
+    compared, layers = (frame.value for frame in page.at.dataframe)
+    assert list(compared["Network"]) == [
+        "Pruned by gates", "Dense", "Magnitude pruning", "Small network, from scratch", "Compacted shape, from scratch",
+    ]  # fmt: skip
+    assert list(layers["Layer"]) == ["Hidden layer 1", "Hidden layer 2", "Output layer"]
+    archive = pruning_view.archive(studies.shelf().folder(record().id), result["classes"])
+    zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path / "out")
+    command = [sys.executable, "-I", "model.py", "images.npy", "scores.npy"]  # as README.txt says
+    assert " ".join(command[2:]) in (tmp_path / "out" / "README.txt").read_text()
+    subprocess.run(command, cwd=tmp_path / "out", check=True, timeout=60)
+    examples = read_arrays(studies.shelf().folder(record().id) / "examples.npz")
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "scores.npy").argmax(axis=1), examples["compact"])
+
+
+def test_a_second_visitor_sees_it_by_its_address(visit):
+    page = pruned(quick(visit("pruning")).choose("Epochs", 8))
+    other = visit("pruning", pruning=record().id)
+    assert heading(other) == heading(page) and other.metrics == page.metrics
+
+
+def test_the_convolutional_network_has_settings_of_its_own(visit):
+    page = visit("pruning").choose("Epochs", 7).choose("Network", "Convolutional")
+    assert page.widget("Channels").value == 32 and page.widget("Epochs").value == 120 and page.widget("Batch size").value == "64"
+    page = pruned(page.choose("Channels", 4).choose("Epochs", 5))
+    assert record().study.network == "conv" and record().study.hidden == 4
+    assert "of the weights are gone" in heading(page) or "test images" in heading(page)
+    layers = page.at.dataframe[1].value
+    assert list(layers["Layer"]) == ["Convolution 1", "Convolution 2", "Output layer"]
+    assert page.choose("Network", "Fully connected").widget("Epochs").value == 7
+
+
+def test_settings_outlive_a_switch_of_pages(visit):
+    page = (
+        visit("pruning")
+        .choose("Temperature falls", "linear")
+        .choose("Price of large weights (λ L2)", "1e-2")
+        .choose("First temperature", 2.0)
+    )
+    page.to("data").to("pruning")
+    assert page.widget("Temperature falls").value == "linear" and page.widget("First temperature").value == 2.0
+    assert page.widget("Price of large weights (λ L2)").value == "1e-2"
+
+
+def test_uploaded_images_become_the_choice_and_are_learnt(visit):
+    images, labels = faces()
+    page = upload(visit("pruning"), "my faces.npz", images=images, labels=labels)
+    assert page.widget("Images").options == ["Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes", "my faces.npz"]
+    assert page.widget("Images").value in pruning_images.uploaded()
+    page = pruned(
+        page.choose("Hidden units", 8).choose("Epochs", 40).choose("Learning rate", "0.02").choose("Batch size", "16").choose(PRICE, "0.1")
+    )
+    assert record().study.title == "my faces.npz" and record().result["classes"] == ["0", "1"] and record().result["test"] == 12
+    assert record().result["right"]["compact"] == 12 and any("my faces.npz" in c for c in page.said("caption"))
+    upload(page, "again.npz", images=images, labels=labels)
+    assert len(pruning_images.uploaded()) == 1  # the same content is kept once
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"images": faces()[0]}, "bad.npz: it has 0 members 'labels'"),
+        ({"images": faces()[0], "labels": np.arange(59) % 2}, "59 labels for 60 images"),
+        ({"images": faces()[0][:, :, 0], "labels": faces()[1]}, "its shape is 60 x 6"),
+        ({"images": faces()[0] * np.nan, "labels": faces()[1]}, "no finite number"),
+    ],
+)
+def test_a_bad_upload_is_told_in_a_sentence_and_changes_nothing(visit, arrays, words):
+    page = upload(visit("pruning"), "bad.npz", **arrays)
+    (said,) = page.said("error")
+    assert words in said and page.widget("Images").value == "digits" and pruning_images.uploaded() == {}
+    assert not page.button(START).disabled
+
+
+def test_names_from_outside_are_no_paths(visit):
+    images, labels = faces()
+    upload(visit("pruning"), "../../evil\\..\\x.npz", images=images, labels=labels)
+    (path,) = pruning_images.uploaded()
+    assert re.fullmatch(r"[0-9a-f]{64}\.npz", path.rsplit("/", 1)[1])
+
+
+def test_a_stop_ends_it_with_what_there_is(visit):
+    page = quick(visit("pruning")).choose("Epochs", 2000)
+    page.press(START)
+    until(lambda: len(studies.shelf().snapshots(record().id)) > 3, story=record)
+    page.rerun()
+    assert any("Epoch" in p.proto.text for p in page.at.get("progress"))
+    page.press("Stop")
+    until(lambda: record().status.ended, story=record)
+    page.rerun()
+    assert record().status is StudyStatus.STOPPED and 3 < record().result["epochs"] < 2000
+    assert "test images" in heading(page) and any("Stopped before the small networks" in c for c in page.said("caption"))
+    assert "Small network, from scratch" not in list(page.at.dataframe[0].value["Network"])
+
+
+def test_what_went_wrong_is_told_beside_its_history(visit):
+    visit("pruning")
+    name = studies.shelf().start(PruningStudy(hidden=16, epochs=40, learning_rate=0.02, lambda_l0=1e5))
+    until(lambda: record().status.ended, story=record)
+    page = visit("pruning", pruning=name)
+    assert record().status is StudyStatus.FAILED
+    assert page.said("error") == [record().message] and record().message.startswith("No weight is left")
+    assert json.loads(page.chart(f"pruning_alive_{name}"))["data"] and not page.metrics
