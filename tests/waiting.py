@@ -28,7 +28,11 @@ def end_workers(home: Path) -> None:
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
-            if process.pid != os.getpid() and {"l0engine.runs.worker", "l0engine.studies.worker"} & set(command) and str(home.resolve()) in " ".join(command):
+            if (
+                process.pid != os.getpid()
+                and {"l0engine.runs.worker", "l0engine.studies.worker"} & set(command)
+                and str(home.resolve()) in " ".join(command)
+            ):
                 process.kill()
                 process.wait(10)
         except psutil.Error:

@@ -73,7 +73,9 @@ def scaling(palette: theme.Palette) -> go.Figure:
             )
             slope = np.polyfit(np.log(x), np.log(values), 1)[0]
             at = np.log10([x[-2], values[-2]])
-            fig.add_annotation(x=at[0], y=at[1], xref=axis, text=f"{slope:.2f}", yshift=11, showarrow=False, font={"color": colour, "size": 12})
+            fig.add_annotation(
+                x=at[0], y=at[1], xref=axis, text=f"{slope:.2f}", yshift=11, showarrow=False, font={"color": colour, "size": 12}
+            )
     return fig
 
 

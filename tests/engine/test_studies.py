@@ -113,7 +113,11 @@ def test_too_many_at_a_time_are_refused(shelf, monkeypatch):
 
 @pytest.mark.parametrize(
     ("breaks", "message"),
-    [("refused", "Column 'x' is empty: choose another."), ("memory", "Memory ran out"), ("bug", "The study broke; the end of its worker.log")],
+    [
+        ("refused", "Column 'x' is empty: choose another."),
+        ("memory", "Memory ran out"),
+        ("bug", "The study broke; the end of its worker.log"),
+    ],
 )
 def test_bad_ends_are_told_in_a_sentence(shelf, tmp_path, breaks, message):
     folder = tmp_path / "studies" / "20260101-000000-abcd"
@@ -145,4 +149,3 @@ def test_specs_come_back_equal_and_strange_ones_are_refused(shelf):
 def test_ids_from_addresses_are_checked(shelf, name):
     with pytest.raises(L0Error, match="no study"):
         shelf.record(name)
-
