@@ -8,13 +8,14 @@ import sys
 import zipfile
 
 import numpy as np
-from tabs import download, press, settle
+from tabs import POINTS, download, press, settle
 from waiting import until
 
 from l0engine.runs.files import read_arrays
 from l0engine.studies.shelf import StudyShelf
 
-LIVE = "document.querySelector('.live-plot[aria-label=\"Accuracy by epoch\"]')?.data?.[0].x.length ?? 0"
+#: Epochs that the live picture of the accuracy shows.
+LIVE = f"(({POINTS})['Accuracy by epoch'] ?? 0)"
 
 
 def set_number(page, name, value):
@@ -30,17 +31,17 @@ def test_from_the_digits_to_a_script_that_runs(server, open_tab, tmp_path):
     page.get_by_role("button", name="Train and prune").wait_for()
     settle(page)
     set_number(page, "Hidden units", 128)
-    set_number(page, "Epochs", 60)
+    set_number(page, "Epochs", 150)
     press(page, "Train and prune")
-    page.wait_for_function(f"({LIVE}) > 2")
+    page.wait_for_function(f"{LIVE} > 2")
     before = page.evaluate(LIVE)
-    page.wait_for_function(f"({LIVE}) > {before}")
+    page.wait_for_function(f"{LIVE} > {before}")
     page.get_by_text("of the weights are gone").wait_for()
     name = page.wait_for_function("new URLSearchParams(location.search).get('pruning')").json_value()
     result = shelf.record(name).result
     settle(page)
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length >= 7")
-    page.get_by_text(f"of {result['test']} test images").wait_for()
+    page.get_by_text(f"{result['test']} test images").wait_for()
     zipfile.ZipFile(io.BytesIO(download(page, "Download (ZIP)"))).extractall(tmp_path)
     subprocess.run([sys.executable, "-I", "model.py", "images.npy", "scores.npy"], cwd=tmp_path, check=True, timeout=60)
     answers = np.load(tmp_path / "scores.npy").argmax(axis=1)
@@ -56,7 +57,7 @@ def test_a_stop_keeps_what_there_is(server, open_tab):
     settle(page)
     set_number(page, "Epochs", 2000)
     press(page, "Train and prune")
-    page.wait_for_function(f"({LIVE}) > 1")
+    page.wait_for_function(f"{LIVE} > 1")
     press(page, "Stop")
     page.get_by_text("Stopped before its last step").wait_for()
     name = page.evaluate("new URLSearchParams(location.search).get('pruning')")
