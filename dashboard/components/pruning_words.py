@@ -21,13 +21,12 @@ def _gone(result: Result) -> str:
     right, weights, test = result["right"], result["weights"], result["test"]
     more = right["dense"] - right["compact"]
     share = wording.percent(1 - weights["compact"] / weights["dense"])
-    against = f"{wording.percent(right['compact'] / test)} against {wording.percent(right['dense'] / test)} dense"
+    own, dense = (wording.percent(right[name] / test) for name in _BOTH)
     if more == 0:
-        images = f"as many of the {wording.count(test)} test images are told right"
-    else:
-        verb = "are" if abs(more) > 1 else "is"
-        images = f"{wording.count(abs(more))} of {wording.count(test)} test images {'more' if more > 0 else 'fewer'} {verb} wrong"
-    return f"{share} of the weights are gone and {images}: {against}."
+        return f"{share} of the weights are gone and as many of the {wording.count(test)} test images are told right as before, {own}."
+    verb = "are" if abs(more) > 1 else "is"
+    images = f"{wording.count(abs(more))} of {wording.count(test)} test images {'more' if more > 0 else 'fewer'} {verb} wrong"
+    return f"{share} of the weights are gone and {images}: {own} against {dense} dense."
 
 
 def _gain(result: Result) -> str:

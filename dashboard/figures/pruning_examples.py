@@ -33,13 +33,13 @@ def plot(info: ExamplesInfo, palette: theme.Palette) -> go.Figure:
     """One tile an image; under it the truth, and both answers, a wrong one in the colour of errors and with a cross."""
     n, height, width = info.pixels.shape
     rows = max(-(-n // _ACROSS), 1)
-    tall, wide = height * 1.45, width * 1.15
+    tall, wide = height * 1.65, width * 1.15
     hidden = {"visible": False, "constrain": "domain"}
     x = {**hidden, "range": [-0.05 * wide, _ACROSS * wide], "constraintoward": "left"}
     y = {**hidden, "range": [rows * tall, -0.05 * tall], "scaleanchor": "x", "constraintoward": "top"}
     hard = sum(not a == b == c for a, b, c in zip(info.truth, info.dense, info.compact, strict=True))
     subtitle = f"Below: what it is; dense → compacted. {f'The first {hard} are hard' if hard else 'Neither errs'}"
-    fig = theme.figure(palette, "Some test images", subtitle, x, y, height=90 + 150 * rows)
+    fig = theme.figure(palette, "Some test images", subtitle, x, y, height=90 + 165 * rows)
     shade = [[0, palette.faded(palette.target, 0.04)], [1, palette.target]]
     low, top = min(float(info.pixels.min(initial=0)), 0.0), max(float(info.pixels.max(initial=0)), 1e-12)
     for i in range(n):

@@ -11,7 +11,7 @@ import numpy as np
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import check_unpacked, readable, shown
-from l0engine.io.npz import _array
+from l0engine.io.npz import read_array
 from l0engine.io.saving import partial_folder
 
 MAX_IMAGES = 100_000
@@ -78,7 +78,7 @@ def _member(archive: zipfile.ZipFile, name: str, file: str, packed: int) -> np.n
             "give fewer or smaller images."
         )
     check_unpacked(file, found[0].file_size, packed)
-    return _array(archive, found[0], file, name)
+    return read_array(archive, found[0], file, name)
 
 
 def _images(a: np.ndarray, file: str) -> np.ndarray:

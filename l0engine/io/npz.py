@@ -51,13 +51,13 @@ def _read(archive: zipfile.ZipFile, file: str, packed: int) -> tuple[sp.csr_arra
         if len(members) != 1:
             raise ProblemError(f"{file}: it holds {listed(members)}: save one sparse matrix with scipy.sparse.save_npz.")
         name, info = next(iter(members.items()))
-        return _dense(_array(archive, info, file, name), file), "dense"
-    kind = _format(_array(archive, members["format"], file, "format"), file)
+        return _dense(read_array(archive, info, file, name), file), "dense"
+    kind = _format(read_array(archive, members["format"], file, "format"), file)
     needed = ("shape", "data", *_PARTS[kind])
     missing = [n for n in needed if n not in members]
     if missing:
         raise ProblemError(f"{file}: its member '{missing[0]}' is missing: save it with scipy.sparse.save_npz.")
-    parts = {n: _array(archive, members[n], file, n) for n in needed}
+    parts = {n: read_array(archive, members[n], file, n) for n in needed}
     shape = _shape(parts["shape"], file)
     data = _numbers(parts["data"], file, "data", ndim=1)
     first, second = (_integers(parts[n], file, n) for n in _PARTS[kind])
@@ -66,7 +66,7 @@ def _read(archive: zipfile.ZipFile, file: str, packed: int) -> tuple[sp.csr_arra
     return from_compressed(file, kind, data, first, second, shape), kind.upper()
 
 
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str, name: str) -> np.ndarray:
+def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str, name: str) -> np.ndarray:
     """One member, its header read first and its declared size compared with the real one."""
     if info.flag_bits & 1:
         raise ProblemError(f"{file}, member '{clipped(name)}': it is encrypted: save it without a password.")

@@ -77,8 +77,10 @@ def _pixels(model: nn.Module, alive: np.ndarray, test: Tensor) -> np.ndarray:
 
 
 def _examples(labels: np.ndarray, theirs: np.ndarray, ours: np.ndarray) -> np.ndarray:
-    """A few images: up to half of them such that one network errs, first where they differ; then others, as they come."""
+    """A few images: up to half of them such that one network errs, first where they differ; then others, from all over the set."""
     wrong = (theirs != labels) | (ours != labels)
     hard = np.flatnonzero(wrong)
     hard = hard[np.argsort(theirs[hard] == ours[hard], kind="stable")][: EXAMPLES // 2]
-    return np.concatenate([hard, np.flatnonzero(~wrong)[: EXAMPLES - len(hard)]])
+    easy = np.flatnonzero(~wrong)
+    some = np.linspace(0, len(easy) - 1, min(EXAMPLES - len(hard), len(easy))).round().astype(int)
+    return np.concatenate([hard, easy[some]])
