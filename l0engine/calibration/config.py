@@ -13,6 +13,10 @@ from l0engine.errors import ConfigError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ESTIMATORS = ("expected", "sampled", "ungated")
 LOSSES = ("relative", "mse", "capped")
+ANCHORS = ("entropy", "chi-square")
+TOTALS = ("free", "soft", "exact")
+#: The settings that ask for a number of households, or for a quality that the fewest should have.
+GOALS = ("budget", "max_median_error", "max_error", "min_ess")
 #: Preflight findings whose targets a user may leave out of the fit.
 EXCLUDABLE = ("thin", "zero", "below_floor", "negative", "duplicate")
 
@@ -46,17 +50,25 @@ class Config:
         Names the field, its value, its bounds and the remedy.
     """
 
-    lambda_l0: float = _setting(
-        1e-3, "λ L0: price of a household", "What keeping one household must save in loss. Higher keeps fewer households.",
-        low=0.0, high=1e6, log=True, advanced=False,
+    price_l0: float = _setting(
+        0.1, "λ L0: price of a household", "What keeping all households would cost, in units of the loss of keeping none. Higher keeps fewer. "
+        "It means the same on problems of every size and unit.", low=0.0, high=1e6, log=True, advanced=False,
     )  # fmt: skip
-    lambda_l2: float = _setting(
-        1e-12, "λ L2: price of large weights", "Multiplies the sum of squared gated weights. Higher spreads weight over "
-        "more households and raises the effective sample size.", low=0.0, high=1e6, unit="per squared weight", log=True, advanced=False,
+    price_l2: float = _setting(
+        5e-5, "λ L2: price of uneven weights", "Multiplies households / effective sample size, in units of the loss of keeping none. Higher "
+        "spreads weight over more households.", low=0.0, high=1e6, log=True, advanced=False,
+    )  # fmt: skip
+    lambda_l0: float | None = _setting(
+        None, "λ L0, absolute", "What keeping one household must save in loss, in place of the relative price.", low=0.0, high=1e6, log=True,
+        optional=True,
+    )  # fmt: skip
+    lambda_l2: float | None = _setting(
+        None, "λ L2, absolute", "Multiplies the sum of squared gated weights, in place of the relative price.", low=0.0, high=1e6,
+        unit="per squared weight", log=True, optional=True,
     )  # fmt: skip
     share: float | None = _setting(
-        None, "Price of all households", "λ L0 times the number of households, in place of λ L0: what keeping everyone would "
-        "cost. It means the same on problems of every size.", low=0.0, high=1e12, log=True, optional=True,
+        None, "Price of all households, absolute", "λ L0 times the number of households, in place of λ L0: what keeping everyone would cost.",
+        low=0.0, high=1e12, log=True, optional=True,
     )  # fmt: skip
     lambda_ratio: float = _setting(
         0.0, "λ ratio: price of large ratios", "Multiplies the sum of squared ratios of gated weight to base weight, in the fit and in the "
@@ -68,6 +80,10 @@ class Config:
     )  # fmt: skip
     max_median_error: float | None = _setting(
         None, "Goal: median error at most", "Keep the fewest households whose median relative error is at most this (0.01 is 1 %).",
+        low=0.0, high=1e6, log=True, optional=True,
+    )  # fmt: skip
+    max_error: float | None = _setting(
+        None, "Goal: every error at most", "Keep the fewest households whose relative error is at most this on every target (0.01 is 1 %).",
         low=0.0, high=1e6, log=True, optional=True,
     )  # fmt: skip
     min_ess: float | None = _setting(
@@ -110,26 +126,36 @@ class Config:
         0.5, "Initial keep probability", "Probability that a gate is open at the start.", low=1e-6, high=1.0 - 1e-6
     )
     jitter: float = _setting(
-        0.0, "Jitter of the start", "Standard deviation of noise on the starting log weights and gates, drawn from the seed. It shows how "
-        "much the choice of households hangs on chance.", low=0.0, high=1.0,
+        0.05, "Jitter of the start", "Standard deviation of noise on the starting log weights and gates, drawn from the seed. It lets households "
+        "that are alike part, and shows how much their choice hangs on chance.", low=0.0, high=1.0,
     )  # fmt: skip
     max_ratio: float | None = _setting(
         None, "Largest weight / base weight", "Hard cap on the ratio of the final weight to the base weight; empty for none.",
         low=1e-6, high=1e12, log=True, optional=True,
+    )  # fmt: skip
+    min_weight: float | None = _setting(
+        None, "Smallest weight", "No kept household has less; empty for none.", low=0.0, high=1e15, log=True, optional=True,
+    )  # fmt: skip
+    max_weight: float | None = _setting(
+        None, "Largest weight", "No kept household has more; empty for none.", low=1e-12, high=1e15, log=True, optional=True,
+    )  # fmt: skip
+    total: str = _setting(
+        "free", "Sum of weights", "free: as the targets have it. soft: the sum of the base weights is one more target. exact: it holds, whatever "
+        "the targets say.", choices=TOTALS,
+    )  # fmt: skip
+    anchor: str = _setting(
+        "entropy", "Anchor of the refit", "entropy: weights change by factors (raking). chi-square: by differences (the regression estimator).",
+        choices=ANCHORS,
     )  # fmt: skip
     refit: bool = _setting(True, "Refit", "Recalibrate the kept households without gates (relaxed raking). Leave on.")
     polish: bool = _setting(
         False, "Polish", "On small problems, exchange households one by one for others before the refit: a lower loss, but no regard for "
         "even weights. Larger problems are left as they are.",
     )  # fmt: skip
-    mu: float = _setting(
-        3e-4,
-        "Refit softness (mu)",
-        "Lower meets targets more closely; higher keeps weights more even.",
-        low=1e-8,
-        high=1e3,
-        log=True,
-    )
+    mu: float | None = _setting(
+        None, "Refit softness (mu)", "Lower meets targets more closely; higher keeps weights more even. Empty: as low as pays, a tenfold lower "
+        "error for at most a fifth of the effective sample size.", low=1e-12, high=1e3, log=True, optional=True,
+    )  # fmt: skip
     device: str = _setting("auto", "Device", "auto takes CUDA where there is one, else the CPU.", choices=DEVICES)
     seed: int = _setting(
         0,
@@ -143,13 +169,15 @@ class Config:
     def __post_init__(self) -> None:
         for f in fields(self):
             object.__setattr__(self, f.name, _checked(f.name, f.metadata["setting"], f.default, getattr(self, f.name)))
-        if self.budget is not None and not (self.max_median_error is None and self.min_ess is None):
-            raise ConfigError(f"budget is {self.budget:,} beside another goal: ask for a number of households or for a quality, not both.")
+        if len(self.goals) > 2:
+            raise ConfigError(f"{len(self.goals)} goals are set ({', '.join(self.goals)}): ask for two at most.")
+        if self.min_weight is not None and self.max_weight is not None and self.min_weight > self.max_weight:
+            raise ConfigError(f"min_weight is {self.min_weight:g}, above max_weight of {self.max_weight:g}: set it no higher.")
         if self.has_goal and not self.refit:
             raise ConfigError("A goal is met by the refit: turn refit on, or take the goal out.")
         if self.has_goal and self.estimator == "ungated":
             raise ConfigError("estimator 'ungated' keeps every household: choose 'expected' or 'sampled', or take the goal out.")
-        if self.polish and (self.loss == "capped" or self.max_ratio is not None or self.lambda_ratio > 0):
+        if self.polish and (self.loss == "capped" or self.bounded or self.lambda_ratio > 0 or self.total != "free"):
             raise ConfigError("polish knows squared losses without caps or prices of ratios only: turn it off, or take those out.")
         if self.loss == "capped" and self.estimator == "expected":
             raise ConfigError(
@@ -158,17 +186,23 @@ class Config:
             )
 
     @property
+    def goals(self) -> tuple[str, ...]:
+        """The goals that are set."""
+        return tuple(name for name in GOALS if getattr(self, name) is not None)
+
+    @property
     def has_goal(self) -> bool:
-        """True where the number of households is sought, not left to lambda_l0."""
-        return not (self.budget is None and self.max_median_error is None and self.min_ess is None)
+        """True where the number of households is sought, not left to the price of a household."""
+        return bool(self.goals)
+
+    @property
+    def bounded(self) -> bool:
+        """True where weights have a smallest or largest value."""
+        return not (self.max_ratio is None and self.min_weight is None and self.max_weight is None)
 
     def without_goal(self) -> Self:
-        """The same settings, with the number of households left to lambda_l0."""
-        return replace(self, budget=None, max_median_error=None, min_ess=None)
-
-    def price(self, n_households: int) -> float:
-        """lambda_l0 on a problem of this size."""
-        return self.lambda_l0 if self.share is None else self.share / n_households
+        """The same settings, with the number of households left to the price of a household."""
+        return replace(self, **dict.fromkeys(GOALS))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -128,7 +128,7 @@ def _keeping(
 ) -> np.ndarray:
     """Gated weights of a fit that keeps so many households, with a smaller lambda_l0."""
     for attempt in range(1, FALLS + 1):
-        run = iterate(problem, replace(falling(config, problem.n_households, attempt), refit=False), should_stop=should_stop)
+        run = iterate(problem, replace(falling(config, ScaledSystem.build(problem, config), attempt), refit=False), should_stop=should_stop)
         gated = drain(run, watch).gated_weights
         if should_stop() or np.count_nonzero(gated) >= at_least:
             break

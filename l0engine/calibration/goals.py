@@ -12,8 +12,8 @@ from l0engine.calibration.elimination import LEAVE, Elimination, Support
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.polish import polished
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.raking import Dual
-from l0engine.calibration.refit import NEGLIGIBLE, recalibrate
+from l0engine.calibration.dual import Dual
+from l0engine.calibration.refit import recalibrate
 from l0engine.calibration.results import Measures
 from l0engine.calibration.system import ScaledSystem
 
@@ -63,9 +63,9 @@ def calibrated(
     kept = support.kept
     warm = after if starts_warm(support, system) else None
     near = np.exp(support.log_weights) if eliminated and len(support.kept) < n_targets else None
-    raked, dual = recalibrate(system, kept, support.start, config, after=warm, near=near, tolerance=TOLERANCE)
+    found, dual = recalibrate(system, kept, support.start, config, after=warm, near=near, tolerance=TOLERANCE)
     weights = np.zeros(problem.n_households)
-    weights[kept] = np.maximum(raked, NEGLIGIBLE * system.base_weights[kept])
+    weights[kept] = found.weights
     weights.setflags(write=False)
     measures = measure(problem, weights, system.use)
     assert measures is not None  # a support is never empty

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy import sparse as sp
 
-from l0engine.calibration.refit import NEGLIGIBLE
+from l0engine.calibration.system import NEGLIGIBLE
 
 #: The penalty is halved so often; by then more of it changes little but time.
 HALVINGS = 11

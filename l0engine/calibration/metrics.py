@@ -19,8 +19,8 @@ def sparsity(weights: np.ndarray) -> float:
 
 
 def relative_errors(problem: Problem, weights: np.ndarray) -> np.ndarray:
-    """``(estimate - value) / max(abs(value), floor)`` of each target, signed, shape (n_targets,); see `Problem.scales`."""
-    return np.asarray((problem.estimates(weights) - problem.values) / problem.scales)
+    """``(estimate - value) / abs(value)`` of each target, signed, shape (n_targets,); in floors where the value is 0, see `Problem.magnitudes`."""
+    return np.asarray((problem.estimates(weights) - problem.values) / problem.magnitudes)
 
 
 def effective_sample_size(weights: np.ndarray) -> float:
@@ -72,7 +72,7 @@ def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures 
     -----
     kept: households with positive weight. Errors: `relative_errors` in absolute value, over `use`. share_within_10pct: share of
     targets with an error of at most 0.1. ess: `effective_sample_size`. design_effect: ``kept / ess`` (Kish's 1 + cv^2 of the kept
-    weights). max_weight: the largest weight. max_weight_ratio: the largest weight / base weight.
+    weights). max_weight: the largest weight. max_weight_ratio: the largest weight / base weight, see `Problem.start_weights`.
     """
     kept = int(active(weights).sum())
     if kept == 0:
@@ -89,5 +89,5 @@ def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures 
         ess=ess,
         design_effect=kept / ess,
         max_weight=float(weights.max()),
-        max_weight_ratio=float((weights / problem.base_weights).max()),
+        max_weight_ratio=float((weights / problem.start_weights).max()),
     )

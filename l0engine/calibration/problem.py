@@ -14,6 +14,9 @@ from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
 
+#: Base weights further than this factor from the size of the targets are in other units, or in none.
+OTHER_UNITS = 10.0
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -127,21 +130,41 @@ class Problem:
         return np.bincount(self._entry_rows[self.matrix.data != 0], minlength=self.n_targets)
 
     @cached_property
+    def base_factor(self) -> float:
+        """What brings the base weights to the size of the targets: 1, unless they are off by more than a factor of `OTHER_UNITS`.
+
+        Respondents of weight 1 stand for a population of millions. The factor is the median over positive targets of value / estimate.
+        """
+        estimates = self.estimates(self.base_weights)
+        ok = (self.values > 0) & (estimates > 0)
+        factor = float(np.median(self.values[ok] / estimates[ok])) if ok.any() else 1.0
+        return factor if not 1 / OTHER_UNITS <= factor <= OTHER_UNITS else 1.0
+
+    @cached_property
+    def start_weights(self) -> np.ndarray:
+        """Base weights times `base_factor`, shape (n_households,): where fits start, and what ratios are to."""
+        return self.base_weights if self.base_factor == 1 else self.base_weights * self.base_factor
+
+    @cached_property
     def floors(self) -> np.ndarray:
-        """The largest contribution one household makes to each target at its base weight, shape (n_targets,)."""
+        """The largest contribution one household makes to each target at its starting weight, shape (n_targets,)."""
         out = np.zeros(self.n_targets)
-        np.maximum.at(out, self._entry_rows, np.abs(self.matrix.data) * self.base_weights[self.matrix.indices])
+        np.maximum.at(out, self._entry_rows, np.abs(self.matrix.data) * self.start_weights[self.matrix.indices])
         return out
 
     @cached_property
     def scales(self) -> np.ndarray:
-        """What an error is divided by to be relative: max(abs(value), floor), shape (n_targets,).
+        """What the relative loss divides residuals by: max(abs(value), floor), shape (n_targets,); 1 for empty rows of value 0.
 
-        A target of 0 and one that a single household can swing past its whole value have no meaningful relative error
-        of their own; the floor gives them one. Empty rows of value 0 get 1.
+        A single household can swing a target below its floor past its whole value; the floor keeps such targets from drowning the others.
         """
         scales = np.maximum(np.abs(self.values), self.floors)
         return np.where(scales > 0, scales, 1.0)
+
+    @cached_property
+    def magnitudes(self) -> np.ndarray:
+        """What the errors that people read are relative to, shape (n_targets,): the published value; the floor where that is 0."""
+        return np.where(self.values != 0, np.abs(self.values), self.scales)
 
     @cached_property
     def reachable(self) -> np.ndarray:

@@ -24,7 +24,7 @@ from l0engine.calibration.metrics import measure
 from l0engine.calibration.point import FrontierPoint, checked_budgets
 from l0engine.calibration.preflight import held_out_targets
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.refit import NEGLIGIBLE
+from l0engine.calibration.system import NEGLIGIBLE
 from l0engine.calibration.results import Result
 from l0engine.calibration.system import ScaledSystem
 from l0engine.errors import ConfigError

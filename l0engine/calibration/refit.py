@@ -7,11 +7,9 @@ import torch
 from scipy import sparse as sp
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.raking import TOLERANCE, Dual, Raking
-from l0engine.calibration.system import ScaledSystem
-
-#: A refitted weight below this share of its base weight is dropped: it moves no total, and would count as kept.
-NEGLIGIBLE = 1e-6
+from l0engine.calibration.dual import Dual
+from l0engine.calibration.raking import SETTLE_FROM, TOLERANCE, Raking, Softness
+from l0engine.calibration.system import NEGLIGIBLE, ScaledSystem
 
 
 def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray:
@@ -23,17 +21,17 @@ def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray
     gated : ndarray of float64, shape (n_households,)
         Gated weights; the support is where they are positive.
     config : Config
-        Its `mu`, `max_ratio`, `lambda_ratio` and loss.
+        Its `mu`, bounds, `anchor`, `lambda_ratio` and loss.
 
     Returns
     -------
     ndarray of float64, shape (n_households,)
-        0 off the support. On it, weights that the targets press below `NEGLIGIBLE` of the base weight are 0 too.
+        0 off the support. On it, weights that the targets press down to `NEGLIGIBLE` of the base weight are 0 too.
     """
     kept = np.flatnonzero(gated > 0)
-    weights, _ = recalibrate(system, kept, gated[kept], config)
+    found, _ = recalibrate(system, kept, gated[kept], config)
     out = np.zeros(len(gated))
-    out[kept] = np.where(weights > NEGLIGIBLE * system.base_weights[kept], weights, 0.0)
+    out[kept] = np.where(found.weights > NEGLIGIBLE * system.base_weights[kept], found.weights, 0.0)
     return out
 
 
@@ -46,8 +44,9 @@ def recalibrate(
     after: Dual | None = None,
     near: np.ndarray | None = None,
     tolerance: float = TOLERANCE,
-) -> tuple[np.ndarray, Dual]:
-    """Rake some households; for a loss that is not squared, reweight the targets and rake again until settled.
+    soft: float = SETTLE_FROM,
+) -> tuple[Softness, Dual]:
+    """Calibrate some households without gates; for a loss that is not squared, reweight the targets and do it again until settled.
 
     Parameters
     ----------
@@ -61,26 +60,37 @@ def recalibrate(
         Or weights near the solution.
     tolerance : float
         Of `Raking.weights`.
+    soft : float
+        Where `Raking.settle` begins, without a mu.
 
     Returns
     -------
-    weights : ndarray of float64, shape (n_kept,)
-    dual : Dual
+    Softness
+    Dual
     """
-    a, base = system.columns(kept).tocsr().astype(np.float64), system.base_weights[kept]
-    upper = None if config.max_ratio is None else config.max_ratio * base
-    price, weights = config.lambda_ratio / base**2, start
+    a, importance, weights = system.columns(kept).tocsr().astype(np.float64), system.importance, start
+    bounds, price = system.bounds(kept, config), config.lambda_ratio / system.base_weights[kept] ** 2
+
+    def errors(w: np.ndarray) -> np.ndarray:
+        return system.errors(a @ w - system.target)
+
     for _ in range(1 if system.loss.squared else 10):
-        importance, before = system.importance, weights
+        before = weights
         if not system.loss.squared:
-            importance = importance * _reweighting(system, a @ weights - system.target)
+            importance = system.importance * _reweighting(system, a @ weights - system.target)
         row = np.sqrt(importance)
         rows = a if (row == 1).all() else sp.csr_array(sp.diags_array(row) @ a)
-        raking = Raking(rows, row * system.target, start, upper=upper, price=price, after=after, near=near)
-        weights, after, near = raking.weights(config.mu, tolerance=tolerance), raking.dual, None
+        raking = Raking(
+            rows, row * system.target, start, anchor=config.anchor, bounds=bounds, price=price, hardness=system.hardness, after=after, near=near
+        )
+        if config.mu is None:
+            found = raking.settle(errors, start=soft, tolerance=tolerance)
+        else:
+            found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance), errors)
+        weights, after, near = found.weights, raking.dual, None
         if np.abs(weights - before).sum() <= 1e-4 * before.sum():
             break
-    return weights, raking.dual
+    return found, raking.dual
 
 
 def _reweighting(system: ScaledSystem, residual: np.ndarray) -> np.ndarray:

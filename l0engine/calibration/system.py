@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
+import torch
 from scipy import sparse as sp
 
+from l0engine.calibration.anchors import Bounds
 from l0engine.calibration.config import Config
 from l0engine.calibration.losses import LOSSES, Loss, importance
 from l0engine.calibration.preflight import targets_in_use
 from l0engine.calibration.problem import Problem
 from l0engine.errors import ProblemError
+
+#: Hardness of a sum of weights that must hold.
+EXACT = 1e-8
+#: A refitted weight at or below this share of its base weight is dropped: it moves no total, and would count as kept.
+NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +43,12 @@ class ScaledSystem:
         Factor of each residual's loss; see `losses.importance`.
     relative : ndarray of float64, shape (n_use,)
         ``residual * relative`` is the relative error of `metrics.relative_errors`.
+    hardness : ndarray of float64, shape (n_use,)
+        What a refit divides each squared residual by: 1, or far less for a sum of weights that must hold.
     base_weights : ndarray of float64, shape (n_households,)
+        `Problem.start_weights`.
+
+    A row for the sum of weights, where the config asks for one, stands last; `use` knows nothing of it.
     """
 
     loss: Loss
@@ -46,6 +59,7 @@ class ScaledSystem:
     target: np.ndarray
     importance: np.ndarray
     relative: np.ndarray
+    hardness: np.ndarray
     base_weights: np.ndarray
 
     @classmethod
@@ -66,6 +80,12 @@ class ScaledSystem:
         data = np.repeat(scales.astype(rows.dtype), np.diff(rows.indptr))
         np.divide(rows.data, data, out=data)
         rows = sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+        target, relative, hardness = problem.values[use] / scales, scales / problem.magnitudes[use], np.ones(len(weight))
+        if config.total != "free":
+            total = problem.start_weights.sum()
+            rows = sp.csr_array(sp.vstack([rows, np.full((1, rows.shape[1]), 1 / total)], dtype=rows.dtype))
+            target, relative, weight = np.append(target, 1.0), np.append(relative, 1.0), np.append(weight, weight.mean())
+            hardness = np.append(hardness, EXACT if config.total == "exact" else 1.0)
         matrix = rows.tocsc()
         squares = sp.csc_array((matrix.data * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
         return cls(
@@ -74,11 +94,40 @@ class ScaledSystem:
             matrix=matrix,
             rows=rows,
             squares=squares.T @ weight.astype(rows.dtype),
-            target=problem.values[use] / scales,
+            target=target,
             importance=weight,
-            relative=scales / problem.scales[use],
-            base_weights=problem.base_weights,
+            relative=relative,
+            hardness=hardness,
+            base_weights=problem.start_weights,
         )
+
+    @cached_property
+    def nothing(self) -> float:
+        """The loss of keeping no household, positive: what prices are in units of."""
+        return float(self.importance @ self.loss.value(torch.from_numpy(self.target)).numpy()) or 1.0
+
+    def lambda_l0(self, config: Config) -> float:
+        """The price of one household, in loss."""
+        if config.lambda_l0 is not None:
+            return config.lambda_l0
+        n = self.matrix.shape[1]
+        return config.share / n if config.share is not None else config.price_l0 * self.nothing / n
+
+    def lambda_l2(self, config: Config) -> float:
+        """The price of one squared weight, in loss."""
+        if config.lambda_l2 is not None:
+            return config.lambda_l2
+        return config.price_l2 * self.nothing * self.matrix.shape[1] / float(self.base_weights.sum()) ** 2
+
+    def bounds(self, households: np.ndarray, config: Config) -> Bounds:
+        """Smallest and largest weights of some households; none is less than `NEGLIGIBLE` of its base weight."""
+        base = self.base_weights[households]
+        high = np.minimum(np.inf if config.max_ratio is None else config.max_ratio * base, config.max_weight or np.inf)
+        return Bounds(np.minimum(np.maximum(NEGLIGIBLE * base, config.min_weight or 0.0), high), np.broadcast_to(high, base.shape))
+
+    def errors(self, residual: np.ndarray) -> np.ndarray:
+        """Absolute relative errors of the rows for residuals in units of the loss, shape (n_use,)."""
+        return np.abs(residual * self.relative)
 
     def columns(self, households: np.ndarray) -> sp.csc_array:
         """The columns of some households, shape (n_use, len(households))."""

@@ -91,8 +91,8 @@ class Trainer:
         if self._due(self.step + 1):
             self._terms = self._objective.terms(forward)
         self._adam()
-        if self._cap is not None:
-            torch.minimum(self._parameters[0], self._cap, out=self._parameters[0])
+        if self._config.bounded:
+            self._parameters[0].clamp_(*self._bounds)
         self.step += 1
         if self._gated and self.step % COMPACT_EVERY == 0:
             self._compact()
@@ -182,10 +182,8 @@ class Trainer:
         self._gradient = torch.zeros_like(self._parameters)
         self._exp_avg, self._exp_avg_sq = exp_avg.contiguous(), exp_avg_sq.contiguous()
         self._adam_step = torch.tensor(float(self.step), device=self._device)
-        self._cap = None
-        if self._config.max_ratio is not None:
-            cap = np.log(self._config.max_ratio * self._system.base_weights[alive])
-            self._cap = torch.from_numpy(cap.astype(np.float32)).to(self._device)
+        bounds = self._system.bounds(alive, self._config)
+        self._bounds = tuple(torch.from_numpy(np.log(b).astype(np.float32)).to(self._device) for b in bounds)
 
     def _compact(self) -> None:
         """Drop the columns of dead households where enough would go to pay for it."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.estimators import ESTIMATORS
 from l0engine.calibration.goals import falls_short, smallest
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.polish import polished
@@ -89,7 +90,7 @@ def iterate(
         raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
     attempt, resume = _attempt(config, resume)
     while True:
-        lower, first = falling(config, problem.n_households, attempt), attempt * (config.epochs + 1)
+        lower, first = falling(config, system, attempt), attempt * (config.epochs + 1)
         trained = yield from _train(system, lower, device, resume, stretch, watch, first)
         last = not config.has_goal or attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
         if last or np.count_nonzero(trained.gated > 0) >= (config.budget or 1):
@@ -166,14 +167,14 @@ def _train(
     return _Trained(training.weights(), reason, notes, device)
 
 
-def falling(config: Config, n_households: int, attempt: int) -> Config:
+def falling(config: Config, system: ScaledSystem, attempt: int) -> Config:
     """The config of an attempt at a goal: lambda_l0 falls, and in the end every household stays; so it does where that costs nothing."""
     if attempt == 0:
-        free = config.price(n_households) == 0 and not config.has_goal
+        free = system.lambda_l0(config) == 0 and not config.has_goal
         return replace(config, estimator="ungated") if free and config.estimator == "expected" else config
     if attempt == FALLS:
         return replace(config.without_goal(), estimator="ungated")
-    return replace(config, share=None, lambda_l0=config.price(n_households) / FALL**attempt)
+    return replace(config, share=None, lambda_l0=system.lambda_l0(config) / FALL**attempt)
 
 
 def _attempt(config: Config, resume: TrainingState | None) -> tuple[int, TrainingState | None]:
@@ -198,7 +199,7 @@ def _conclude(
     if reason.status is not Status.DIVERGED and not (gated > 0).any():
         early = reason.status is Status.STOPPED
         why = f"{reason.message} No gate was open yet: let it run longer" if early else "No household was kept"
-        reason = Ended(Status.DIVERGED, f"{why}{', or' if early else ':'} lower lambda_l0 (now {lower.price(problem.n_households):g}).")
+        reason = Ended(Status.DIVERGED, f"{why}{', or' if early else ':'} lower lambda_l0 (now {system.lambda_l0(lower):g}).")
     if reason.status is Status.DIVERGED:
         gated = np.zeros_like(gated)
     weights, refitted, fell = gated, None, ""
@@ -206,11 +207,11 @@ def _conclude(
         found = smallest(problem, system, config, gated)
         weights, refitted = found.weights, found.measures
         if lower is not config:
-            fell = f"To keep enough households λ L0 was lowered to {lower.price(problem.n_households):g}."
+            fell = f"To keep enough households λ L0 was lowered to {system.lambda_l0(lower):g}."
             fell = "No λ L0 kept enough households: all of them were the start." if lower.estimator == "ungated" else fell
     elif config.refit and reason.status is not Status.DIVERGED:
-        chosen = polished(system, gated, lower.price(problem.n_households)) if config.polish else gated
-        weights = refit(system, chosen, config)
+        chosen = polished(system, gated, system.lambda_l0(lower)) if config.polish else gated
+        weights = refit(system, chosen if ESTIMATORS[lower.estimator].gated else system.base_weights, config)
         refitted = measure(problem, weights, system.use)
     for a in (gated, weights):
         a.setflags(write=False)

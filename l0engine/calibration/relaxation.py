@@ -1,0 +1,152 @@
+"""The perspective relaxation: few households, small error and even weights as one convex problem, and a bound for every other answer.
+
+    minimise  1/2 ||A w - b||^2 + price/2 sum_j w_j^2 / z_j   over 0 <= z <= 1, sum_j z_j <= k, 0 <= w_j <= u_j z_j
+
+Where the totals fix ``sum w``, ``sum w^2`` is 1 / (effective sample size) up to a constant. With ``z`` of 0 and 1 alone this is the problem itself. For fixed
+z its dual is smooth in as many variables as there are targets, see `dual`; for fixed w the best z is ``min(1, w_j / c)`` with the c
+that gives ``sum z = k``. The two alternate. Every dual solution theta bounds what k households can do:
+
+    b' theta - 1/2 ||theta||^2 - (the k largest of h_j),   h_j = max over 0 <= w <= u_j of (A_j' theta) w - price/2 w^2.
+
+Households outside the pool whose h_j is among the largest join it, so that the answer is that of all households.
+
+Source: Bertsimas, Pauphilet & Van Parys (2020), Sparse regression: scalable algorithms and empirical performance; Liu, Lodi & Shafiee
+(arXiv 2502.09502); column generation for the pool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse as sp
+
+from l0engine.calibration.anchors import Bounds, Ridge
+from l0engine.calibration.dual import Dual, DualProblem
+
+#: Alternations at one price, and Newton steps in each; Newton steps at each price on the way there.
+ALTERNATIONS, NEWTON, FIRST = 9, 6, 15
+#: A price is reached from this one, relative to it, by falling so many times to a fifth.
+SOFT, FALL = 125.0, 5.0
+#: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second.
+ENOUGH, LOOSE = 1e-7, 1e-5
+#: Conjugate gradients end when the residual has shrunk to this share: curvatures jump where weights become 0.
+ROUGH = 0.1
+#: A share of a household below this is none.
+NONE = 1e-3
+#: The pool grows at most so often, at most by this share of it (and by `FEW` households at least).
+ROUNDS, GROWTH, FEW = 8, 0.5, 100
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """A solution of the relaxation.
+
+    Attributes
+    ----------
+    k : int
+    price : float
+    pool : ndarray of int, shape (n_pool,)
+        Columns that took part, ascending.
+    weights, shares : ndarray of float64, shape (n_pool,)
+        w and z.
+    bound : float
+        No k households have a smaller ``1/2 ||A w - b||^2 + price/2 ||w||^2``.
+    dual : Dual
+    """
+
+    k: int
+    price: float
+    pool: np.ndarray
+    weights: np.ndarray
+    shares: np.ndarray
+    bound: float
+    dual: Dual
+
+
+def shares(weights: np.ndarray, k: int) -> np.ndarray:
+    """``min(1, w / c)`` with the c for which they sum to k; 1 for every positive weight where there are no more than k."""
+    if np.count_nonzero(weights) <= k:
+        return (weights > 0).astype(float)
+    w = np.sort(weights)[::-1]
+    rest = np.cumsum(w[::-1])[::-1]  # rest[i]: sum of all but the i largest
+    full = np.arange(k)
+    c = rest[:k] / (k - full)
+    return np.minimum(1.0, weights / c[np.flatnonzero(w[:k] <= c)[0]])
+
+
+class Relaxation:
+    """The relaxation on one system, for one k and price after the other.
+
+    Parameters
+    ----------
+    a : csc_array of float64, shape (n_targets, n_households)
+    b : ndarray of float64, shape (n_targets,)
+    hardness : ndarray of float64, shape (n_targets,)
+        What each squared residual is divided by: 1, or far less for what must hold exactly.
+    upper : ndarray of float64, shape (n_households,), or inf
+        Largest weights u.
+    """
+
+    def __init__(self, a: sp.csc_array, b: np.ndarray, hardness: np.ndarray, upper: Any = np.inf) -> None:
+        self._a, self._at, self._b, self._hardness = a, sp.csr_array(a.T), b, hardness
+        self._upper = np.broadcast_to(upper, a.shape[1])
+
+    def bound(self, theta: np.ndarray, k: int, price: float) -> tuple[float, np.ndarray]:
+        """The bound that a dual solution gives for k households, and h_j of every household, shape (n_households,)."""
+        pull = self._at @ theta
+        w = Bounds(0.0, self._upper).clip(pull / price, pull).value
+        h = np.maximum(pull * w - price / 2 * w * w, 0.0)
+        top = np.partition(h, len(h) - k)[len(h) - k :] if k < len(h) else h
+        value = float(self._b @ theta - (self._hardness * theta) @ theta / 2 - top.sum())
+        return value, h
+
+    def solve(self, k: int, price: float, pool: np.ndarray, start: np.ndarray, after: Dual | None = None) -> Relaxed:
+        """The solution for all households, from weights of those in a pool.
+
+        Parameters
+        ----------
+        pool : ndarray of int, shape (n_pool,)
+            Ascending columns to begin with.
+        start : ndarray of float64, shape (n_pool,)
+            Weights of theirs to begin with.
+        after : Dual, optional
+            Solution for a like k and price to start from.
+        """
+        found = self._restricted(k, price, pool, start, after)
+        for _ in range(ROUNDS):
+            pool, before = found.pool, found.bound
+            _, h = self.bound(found.dual.theta, k, price)
+            outside = h.copy()
+            outside[pool] = 0.0
+            at_least = np.partition(h, len(h) - k)[len(h) - k] if k < len(h) else 0.0
+            enter = np.flatnonzero(outside > max(at_least, 0.0))
+            if not len(enter):
+                break
+            most = max(FEW, int(GROWTH * len(pool)))
+            if len(enter) > most:
+                enter = enter[np.argpartition(-outside[enter], most)[:most]]
+            alive = found.shares > 0
+            larger = np.union1d(pool[alive], enter)
+            w = np.zeros(self._a.shape[1])
+            w[pool], w[enter] = found.weights, found.weights[alive].min(initial=1.0)
+            found = self._restricted(k, price, larger, w[larger], found.dual)
+        return found
+
+    def _restricted(self, k: int, price: float, pool: np.ndarray, w: np.ndarray, after: Dual | None) -> Relaxed:
+        """The alternation on some households alone."""
+        part = self._a if len(pool) == self._a.shape[1] else self._a[:, pool]
+        problem, upper = DualProblem(sp.csr_array(part), self._b, after, ROUGH), self._upper[pool]
+        z, now = shares(w, k), price * (SOFT if after is None else 1.0)
+        nothing = float(self._b @ self._b) / 2
+        while now > price * 1.5:
+            problem.solve(Ridge(z, now, upper), self._hardness, LOOSE * nothing, FIRST)
+            now /= FALL
+        for _ in range(ALTERNATIONS):
+            problem.solve(Ridge(z, price, upper), self._hardness, ENOUGH * nothing, NEWTON)
+            w = Ridge(z, price, upper).weights(problem.at @ problem.theta).value
+            z = shares(w, k)
+            z[z < NONE / 100] = 0.0
+        bound, _ = self.bound(problem.theta, k, price)
+        return Relaxed(k, price, pool, w, z, bound, problem.dual)
