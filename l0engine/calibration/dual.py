@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 from scipy import sparse as sp
+from scipy.linalg import blas
 from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
-from torch import Tensor
 
 from l0engine.calibration.anchors import Anchor
 
@@ -23,15 +23,15 @@ from l0engine.calibration.anchors import Anchor
 DENSE_TARGETS = 4000
 NEWTON_STEPS = 100
 #: Iterations of conjugate gradients that a factor of an earlier curvature gets before a new one is made.
-PATIENCE = 12
+PATIENCE = 30
 #: They end when the residual has shrunk to this share.
 ROUGH = 0.4
 
 
 class Factor(NamedTuple):
-    """Cholesky factor of a Newton system whose diagonal was scaled to 1, shape (n_targets, n_targets), and the scale."""
+    """Cholesky factor of a Newton system whose diagonal was scaled to 1, lower, shape (n_targets, n_targets), and the scale."""
 
-    cholesky: Tensor
+    lower: np.ndarray
     scale: np.ndarray
 
 
@@ -115,9 +115,10 @@ class DualProblem:
         return system.by_diagonal(gradient)  # numerically not definite: get as far as rounding lets us
 
     def _by_factor(self, v: np.ndarray) -> np.ndarray:
-        cholesky, scale = cast(Factor, self._factor)
-        scaled = torch.from_numpy(v * scale).to(cholesky.dtype)
-        return np.asarray(torch.cholesky_solve(scaled[:, None], cholesky)[:, 0].numpy() * scale)
+        lower, scale = cast(Factor, self._factor)
+        solve = blas.strsv if lower.dtype == np.float32 else blas.dtrsv  # for one right-hand side several times faster than torch or LAPACK
+        scaled = (v * scale).astype(lower.dtype)
+        return np.asarray(solve(lower, solve(lower, scaled, lower=1), lower=1, trans=1) * scale)
 
 
 class _System:
@@ -136,7 +137,7 @@ class _System:
         h = torch.from_numpy((left @ left.T).toarray())
         h.diagonal().add_(torch.from_numpy((self._tau * scale**2).astype(dtype)))
         factor, failed = torch.linalg.cholesky_ex(h)
-        return None if failed else Factor(factor, scale)
+        return None if failed else Factor(np.asfortranarray(factor.numpy()), scale)
 
     def by_diagonal(self, gradient: np.ndarray) -> np.ndarray:
         return self.conjugate(gradient, lambda v: v / self._diagonal, rtol=1e-3, maxiter=200)[0]

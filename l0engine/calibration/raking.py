@@ -29,12 +29,11 @@ SOFTEST, DECADE = 0.1, 10.0
 TOLERANCE, LOOSE = 1e-13, 3e-3
 #: `settle` tries no softness above the first of these, nor below the second times the softest row's share of the mean.
 SETTLE_FROM, HARDEST = 1e-2, 1e-8
-#: An error below this is met; errors above `GROSS` are looked at one by one.
-MET, GROSS = 1e-4, 1e-3
-#: A tenfold lower error, in the geometric mean, may cost this share (as a power of ten) of the effective sample size.
-WORTH = 0.1
-#: So much of it may go where some gross error still falls by half.
-LITTLE = 0.01
+#: A decade harder pays where the effective sample size falls by no more than these powers of ten for each tenfold lower error, in the
+#: geometric mean over targets: errors count down to the first number of each pair.
+WORTH = ((1e-4, 0.1), (1e-2, 0.6))
+#: So much of it may go where some error above `GROSS` still falls by half, and where nothing moves.
+LITTLE, NOTHING, GROSS = 0.01, 1e-6, 1e-3
 
 
 class Softness(NamedTuple):
@@ -53,10 +52,10 @@ class Softness(NamedTuple):
 
 def worth(soft: Softness, hard: Softness) -> bool:
     """Whether going from one softness to a harder one pays: much less error for little evenness, or a gross error mended for less."""
-    before, after = np.maximum(soft.errors, MET), np.maximum(hard.errors, MET)
-    gain, cost = float(np.log10(before / after).mean()), float(np.log10(soft.ess / max(hard.ess, 1e-300)))
-    mends = bool(((soft.errors > GROSS) & (after < before / 2)).any())
-    return gain > 0 and (cost <= WORTH * gain or (mends and cost <= LITTLE))
+    cost = float(np.log10(soft.ess / max(hard.ess, 1e-300)))
+    allowed = sum(factor * np.log10(np.maximum(soft.errors, floor) / np.maximum(hard.errors, floor)).mean() for floor, factor in WORTH)
+    mends = bool(((soft.errors > GROSS) & (hard.errors < soft.errors / 2)).any())
+    return cost <= max(allowed, LITTLE if mends else NOTHING)
 
 
 class Raking:
@@ -146,7 +145,7 @@ class Raking:
             if best is not None and not worth(best, found):
                 break
             best = found
-            if best.errors.max() <= MET:
+            if best.errors.max() <= WORTH[0][0]:
                 break
         return best or Softness.of(start, self.weights(start, tolerance=tolerance), errors)  # where the softest is too hard already
 

@@ -26,7 +26,7 @@ from l0engine.calibration.anchors import Bounds, Ridge
 from l0engine.calibration.dual import Dual, DualProblem
 
 #: Alternations at one price, and Newton steps in each; Newton steps at each price on the way there.
-ALTERNATIONS, NEWTON, FIRST = 9, 6, 15
+ALTERNATIONS, NEWTON, FIRST = 10, 10, 15
 #: A price is reached from this one, relative to it, by falling so many times to a fifth.
 SOFT, FALL = 125.0, 5.0
 #: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second.
@@ -35,8 +35,8 @@ ENOUGH, LOOSE = 1e-7, 1e-5
 ROUGH = 0.1
 #: A share of a household below this is none.
 NONE = 1e-3
-#: The pool grows at most so often, at most by this share of it (and by `FEW` households at least).
-ROUNDS, GROWTH, FEW = 8, 0.5, 100
+#: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
+PRICING, GROWTH, FEW, ENTRY = frozenset((1, 4)), 0.5, 100, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,39 +114,38 @@ class Relaxation:
         after : Dual, optional
             Solution for a like k and price to start from.
         """
-        found = self._restricted(k, price, pool, start, after)
-        for _ in range(ROUNDS):
-            pool, before = found.pool, found.bound
-            _, h = self.bound(found.dual.theta, k, price)
-            outside = h.copy()
-            outside[pool] = 0.0
-            at_least = np.partition(h, len(h) - k)[len(h) - k] if k < len(h) else 0.0
-            enter = np.flatnonzero(outside > max(at_least, 0.0))
-            if not len(enter):
-                break
-            most = max(FEW, int(GROWTH * len(pool)))
-            if len(enter) > most:
-                enter = enter[np.argpartition(-outside[enter], most)[:most]]
-            alive = found.shares > 0
-            larger = np.union1d(pool[alive], enter)
-            w = np.zeros(self._a.shape[1])
-            w[pool], w[enter] = found.weights, found.weights[alive].min(initial=1.0)
-            found = self._restricted(k, price, larger, w[larger], found.dual)
-        return found
-
-    def _restricted(self, k: int, price: float, pool: np.ndarray, w: np.ndarray, after: Dual | None) -> Relaxed:
-        """The alternation on some households alone."""
-        part = self._a if len(pool) == self._a.shape[1] else self._a[:, pool]
-        problem, upper = DualProblem(sp.csr_array(part), self._b, after, ROUGH), self._upper[pool]
-        z, now = shares(w, k), price * (SOFT if after is None else 1.0)
-        nothing = float(self._b @ self._b) / 2
+        k, w, nothing = min(k, self._a.shape[1]), start, float(self._b @ self._b) / 2
+        problem, z = self._restricted(pool, after), shares(w, k)
+        now = price * (SOFT if after is None else 1.0)
         while now > price * 1.5:
-            problem.solve(Ridge(z, now, upper), self._hardness, LOOSE * nothing, FIRST)
+            problem.solve(Ridge(z, now, self._upper[pool]), self._hardness, LOOSE * nothing, FIRST)
             now /= FALL
-        for _ in range(ALTERNATIONS):
-            problem.solve(Ridge(z, price, upper), self._hardness, ENOUGH * nothing, NEWTON)
-            w = Ridge(z, price, upper).weights(problem.at @ problem.theta).value
+        for step in range(ALTERNATIONS):
+            problem.solve(Ridge(z, price, self._upper[pool]), self._hardness, ENOUGH * nothing, NEWTON)
+            w = Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
             z = shares(w, k)
             z[z < NONE / 100] = 0.0
+            if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool)):
+                kept = z > 0
+                larger = np.union1d(pool[kept], enter)
+                z_all, w_all = np.zeros((2, self._a.shape[1]))
+                z_all[pool[kept]], z_all[enter] = z[kept], ENTRY
+                pool, z = larger, z_all[larger]
+                z *= k / z.sum()
+                z = np.minimum(z, 1.0)
+                problem = self._restricted(pool, problem.dual)
         bound, _ = self.bound(problem.theta, k, price)
         return Relaxed(k, price, pool, w, z, bound, problem.dual)
+
+    def _entering(self, theta: np.ndarray, k: int, price: float, pool: np.ndarray) -> np.ndarray:
+        """Households outside the pool that would be among the k best, the best of them where they are many."""
+        _, h = self.bound(theta, k, price)
+        least = np.partition(h, len(h) - k)[len(h) - k] if k < len(h) else 0.0
+        h[pool] = 0.0
+        enter = np.flatnonzero(h > least)
+        most = max(FEW, int(GROWTH * len(pool)))
+        return enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]]
+
+    def _restricted(self, pool: np.ndarray, after: Dual | None) -> DualProblem:
+        part = self._a if len(pool) == self._a.shape[1] else self._a[:, pool]
+        return DualProblem(sp.csr_array(part), self._b, after, ROUGH)
