@@ -157,7 +157,7 @@ class _Watch(fx.Interpreter):
         self._place = {node: i for i, node in enumerate(network.graph.nodes)}
 
     def run_node(self, n: fx.Node) -> Any:
-        before = {node: value._version for node, value in self.env.items() if isinstance(value, Tensor)}
+        before = {node: v._version for node, v in self.env.items() if isinstance(v, Tensor) and not v.is_inference()}
         result = super().run_node(n)
         for node, version in before.items():
             if self.env[node]._version != version and any(self._place[user] > self._place[n] for user in node.users):
@@ -168,7 +168,7 @@ class _Watch(fx.Interpreter):
 def _refuse_lost_values(network: fx.GraphModule, inputs: tuple[Tensor, ...]) -> None:
     """A tensor that is overwritten in place and read again later has two values, and its node would stand for both."""
     watch = _Watch(network)
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():  # in inference mode tensors do not count their changes
         watch.run(*as_inputs(inputs))
     if watch.lost is not None:
         tensor, call = watch.lost
@@ -176,5 +176,5 @@ def _refuse_lost_values(network: fx.GraphModule, inputs: tuple[Tensor, ...]) -> 
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without a full stop."""
+    """The first line of what an error says, without a full stop."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

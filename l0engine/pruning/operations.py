@@ -70,7 +70,7 @@ def treatment(node: fx.Node, network: fx.GraphModule) -> Treatment:
     Raises
     ------
     ConfigError
-        It is drawn anew at every call.
+        It is dropout that also works at test time.
     """
     if node.op in ("placeholder", "get_attr", "output"):
         return Treatment(Rule.WHOLE)

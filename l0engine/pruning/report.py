@@ -17,6 +17,7 @@ from l0engine.pruning.graph import shape_of
 
 #: Calls before the first that counts, calls that count, and seconds after which one of these is enough.
 _WARM_UPS, _REPEATS, _PATIENCE = 3, 20, 2.0
+_MIXING = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @dataclass(frozen=True)
@@ -201,16 +202,15 @@ def _timed(call: Callable[[], Any], device: torch.device) -> tuple[Any, float]:
 
 def _units(module: nn.Module) -> tuple[int | None, int | None]:
     """Outputs and inputs of a layer, which are the same where its weights do not mix them; None if weights of its kind do not say."""
+    if isinstance(module, _MIXING):
+        return module.weight.shape[0], module.weight.shape[1] * getattr(module, "groups", 1)
     weight = module._parameters.get("weight")  # by name: a parameter that is set anew moves behind the others
-    if weight is not None and isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        return weight.shape[0], weight.shape[1] * getattr(module, "groups", 1)
     return (len(weight), len(weight)) if weight is not None and weight.dim() == 1 else (None, None)
 
 
 def _multiply_adds(module: nn.Module, shape: tuple[int, ...] | None) -> int:
     """Outputs of one example times the weights that each of them sums over."""
-    mixes = isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)
-    return math.prod(shape[1:]) * module.get_parameter("weight")[0].numel() if mixes and shape else 0
+    return math.prod(shape[1:]) * module.weight[0].numel() if isinstance(module, _MIXING) and shape else 0
 
 
 def _bytes(module: nn.Module) -> int:

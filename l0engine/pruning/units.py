@@ -121,7 +121,7 @@ class Walk:
         for node in network.graph.nodes:
             rule, why = treatment(node, network)
             step = steps.get(rule)
-            if step and node.target in self._shared and self._module(node).state_dict():
+            if step and node.op == "call_module" and node.target in self._shared and self._module(node).state_dict():
                 step, why = None, self._shared[str(node.target)]
             units = step(node) if step and shape_of(node) else None
             if units is None:

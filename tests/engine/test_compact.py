@@ -185,6 +185,17 @@ def test_a_layer_in_two_places_keeps_its_size():
     assert small.again.weight.shape == (6, 6)
     torch.testing.assert_close(outputs(small, (4,)), outputs(network, (4,)))
     assert report.layers[1].before.multiply_adds == 2 * 36  # it works twice
+    assert [(left.name, left.kind, left.why) for left in report.whole] == [("again", "Linear", "it is called more than once")]
+
+
+def test_inference_mode_makes_no_difference():
+    make, shape = NETWORKS["residual"]
+    network, x = without(make()), batch(shape)
+    with torch.inference_mode():
+        small, report = compact(network, x)
+        inside = compact(copy.deepcopy(network), x.clone())[1]
+    torch.testing.assert_close(outputs(small, shape), outputs(network, shape), atol=1e-5, rtol=1e-5)
+    assert report.after.parameters == inside.after.parameters == compact(network, x)[1].after.parameters
 
 
 def test_nothing_global_changes():

@@ -81,6 +81,7 @@ BARRIERS = {
     "untraceable": (Branching, {"Branching"}),
     "unknown function": (Sorting, {"sort"}),
     "tied": (Tied, {"Linear", "linear"}),
+    "weight norm": (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)), {"ParametrizedLinear"}),
     "rms norm": (lambda: nn.RMSNorm(8), {"RMSNorm"}),
 }  # fmt: skip
 
@@ -191,6 +192,22 @@ def test_embeddings_into_recurrence_into_layers():
         "embed.weight": (30, 8), "up.weight": (10, 8), "hidden.weight": (6, 6), "end.weight": (2, 6),
     }  # fmt: skip
     assert [left.name for left in report.whole] == ["embed", "cell"]
+
+
+def test_a_layer_that_an_untraceable_module_uses_too_keeps_its_size():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up, self.hidden, self.end = nn.Linear(4, 8), Branching(), nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.end(torch.relu(self.hidden.inner(self.hidden(self.up(x)))))
+
+    network = without(Both(), 0.4)
+    small, report = compact(network, batch(5, 4))
+    for seed in range(4):
+        same(small, network, batch(9, 4, seed=seed))
+    assert [(left.name, left.why) for left in report.whole][1:] == [("hidden.inner", "'hidden' uses it too")]
 
 
 def test_an_autoencoder_of_images():
