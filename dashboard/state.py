@@ -22,7 +22,7 @@ from l0engine.calibration.preflight import Finding, preflight
 from l0engine.calibration.preflight import in_use as preflight_in_use
 from l0engine.calibration.problem import Problem
 from l0engine.errors import L0Error, ProblemError
-from l0engine.io import load_guarded, load_problem, recognise_uploads
+from l0engine.io import load_guarded, load_problem, recognise_uploads, upload_title
 from l0engine.runs.records import Plan, PointRecord, ProblemRecord, RunRecord, RunResult
 from l0engine.runs.store import Store
 from l0engine.runs.supervisor import Supervisor
@@ -122,8 +122,9 @@ def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
         raw.mkdir()
         recognised = recognise_uploads(dict(files), raw)
         load_guarded(raw, parsed)
-        title = ", ".join(Path(name).name for name in names)
-        record = store().adopt_problem(parsed, title if len(title) <= 60 else title[:59] + "…")
+        read = load_problem(parsed)
+        title = upload_title(names, read.n_targets, read.n_households, {known.title for known in store().problems()})
+        record = store().adopt_problem(parsed, title)
     _choose_problem(record.sha)
     return tuple(f"'{r.name}' was read as the {r.role}." for r in recognised)
 

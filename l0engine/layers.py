@@ -11,6 +11,7 @@ from l0engine.errors import ConfigError
 from l0engine.gated_base import GatedLayer
 from l0engine.indexing import count
 from l0engine.penalties import compute_l0_penalty, compute_l2_penalty, get_sparsity_stats
+from l0engine.pruning.masks import prune_model as prune_model  # users of l0-python look for it here
 
 
 class L0Linear(GatedLayer, nn.Linear):

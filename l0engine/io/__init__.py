@@ -4,7 +4,7 @@ from l0engine.io.exports import csv_bytes, frontier_table, run_summary, targets_
 from l0engine.io.folder import load_problem
 from l0engine.io.guarded import load_guarded, table_guarded
 from l0engine.io.saving import save_problem, save_table
-from l0engine.io.uploads import Recognised, recognise_uploads
+from l0engine.io.uploads import Recognised, recognise_uploads, upload_title
 
 __all__ = [
     "Recognised",
@@ -18,6 +18,7 @@ __all__ = [
     "save_table",
     "table_guarded",
     "targets_table",
+    "upload_title",
     "weights_table",
     "write_frontier",
     "write_run",

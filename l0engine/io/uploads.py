@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from l0engine.errors import ProblemError
 from l0engine.io.folder import ROLES
-from l0engine.io.limits import check_unpacked, listed, readable, shown
+from l0engine.io.limits import check_unpacked, clipped, listed, readable, shown
 from l0engine.io.tables import column_names, read_table
 
 _STEMS = {"matrix": "matrix", "target": "targets", "household": "households"}
 _SUFFIXES = {".npz": ".npz", ".mtx": ".mtx", ".csv": ".csv", ".tsv": ".csv", ".txt": ".csv", ".parquet": ".parquet"}
 _NEEDED = ("matrix", "targets")
+_ROLE_WORD = re.compile(r"[\s_.-]*(matrix|targets?|households?)(?![a-z])", re.IGNORECASE)
 _MAX_FILES = 1000
 
 
@@ -84,6 +86,31 @@ def recognise_uploads(files: Mapping[str, bytes | Path], folder: str | Path) -> 
         return tuple(out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def upload_title(names: Sequence[str], n_targets: int, n_households: int, taken: Container[str] = ()) -> str:
+    """A title by which a person knows an upload again.
+
+    It is what the file names say beyond their roles, 'maine' for maine_matrix.npz and targets.csv, or for maine.zip. Where they say
+    nothing, it is the size; where they say different things, it is the names.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Untrusted names of the uploaded files.
+    n_targets, n_households : int
+    taken : container of str
+        Titles of other problems: a title that is among them gets a number.
+    """
+    stems = [shown(name).rsplit(".", 1)[0] for name in names]
+    said = dict.fromkeys(filter(None, (_ROLE_WORD.sub("", stem).strip(" _.-") for stem in stems)))
+    title = next(iter(said), f"Upload of {n_targets:,} targets × {n_households:,} households")
+    title = clipped(", ".join(stems) if len(said) > 1 else title, 60)
+    number, numbered = 1, title
+    while numbered in taken:
+        number += 1
+        numbered = f"{title} ({number})"
+    return numbered
 
 
 def _stage(files: Mapping[str, bytes | Path], staging: Path) -> list[_Staged]:

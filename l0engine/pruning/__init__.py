@@ -3,13 +3,14 @@
 from l0engine.pruning.compaction import compact
 from l0engine.pruning.exports import export
 from l0engine.pruning.masks import magnitude_pruned, plain, prune_model
-from l0engine.pruning.report import CompactionReport, LayerChange, LayerSize, Size
+from l0engine.pruning.report import CompactionReport, LayerChange, LayerSize, LeftWhole, Size
 from l0engine.pruning.standalone import save_standalone, standalone_script
 
 __all__ = [
     "CompactionReport",
     "LayerChange",
     "LayerSize",
+    "LeftWhole",
     "Size",
     "compact",
     "export",

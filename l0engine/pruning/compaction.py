@@ -28,8 +28,8 @@ def compact(model: nn.Module, example_input: Tensor | tuple[Tensor, ...]) -> tup
     ----------
     model : Module
         With gated layers, or an ordinary one whose weights have zeros; it stays as it is. It may be made of Linear, Conv1d to 3d
-        (also depthwise), BatchNorm, activations, Dropout, pooling, Flatten, sums and products of tensors, `cat` and `mean`. Softmax,
-        LayerNorm, GroupNorm, Embedding and other grouped convolutions keep their size and what they read.
+        (also depthwise), BatchNorm, activations, Dropout, pooling, Flatten, sums and products of tensors, `cat` and `mean`. Any
+        other module or function stays whole: it keeps its size, and so does what it reads.
     example_input : Tensor or tuple of Tensor
         A batch as the model takes it, its first axis being the batch; it says the shapes, and its call is timed.
 
@@ -42,7 +42,7 @@ def compact(model: nn.Module, example_input: Tensor | tuple[Tensor, ...]) -> tup
     Raises
     ------
     ConfigError
-        The model fails on the example, cannot be traced, or holds a module that compaction does not know.
+        The model fails on the example, its own forward pass cannot be traced, or calls dropout at test time.
     """
     inputs = as_inputs(example_input)
     ordinary = traced(model, inputs)
@@ -53,7 +53,7 @@ def compact(model: nn.Module, example_input: Tensor | tuple[Tensor, ...]) -> tup
         small.set_submodule(layer.name, _smaller(layer, kept))
     small.delete_all_unused_submodules()
     find_shapes(small, inputs)
-    return small, _report(ordinary, small, {layer.name: _unread(layer, kept) for layer in walk.layers}, inputs)
+    return small, _report(ordinary, small, walk, {layer.name: _unread(layer, kept) for layer in walk.layers}, inputs)
 
 
 def _kept(walk: Walk) -> Tensor:
@@ -118,7 +118,7 @@ def _folded(layer: Layer, gone: Tensor) -> tuple[Tensor, Tensor]:
 
 def _rebuilt(module: nn.Module, state: dict[str, Tensor], settings: dict[str, Any]) -> nn.Module:
     """A module of the same type and settings but for these, without drawing weights that would be thrown away."""
-    like = next(iter((*module.parameters(), *module.buffers())))
+    like = next(t for t in module.state_dict().values() if t.is_floating_point())
     new = cast(nn.Module, nn.utils.skip_init(type(module), **{**arguments(module), **settings}, device=like.device, dtype=like.dtype))  # type: ignore[no-untyped-call]
     new.load_state_dict(state)
     return new.eval()
@@ -132,7 +132,7 @@ def _unread(layer: Layer, kept: Tensor) -> tuple[int, ...]:
 
 
 def _report(
-    ordinary: fx.GraphModule, small: fx.GraphModule, unread: dict[str, tuple[int, ...]], inputs: tuple[Tensor, ...]
+    ordinary: fx.GraphModule, small: fx.GraphModule, walk: Walk, unread: dict[str, tuple[int, ...]], inputs: tuple[Tensor, ...]
 ) -> CompactionReport:
     before, after = sizes(ordinary, inputs), sizes(small, inputs)
     seconds = call_seconds((ordinary, small), inputs)
@@ -146,5 +146,13 @@ def _report(
         total(ordinary, before, seconds[0]),
         total(small, after, seconds[1]),
         len(inputs[0]),
-        max((float((a - b).detach().abs().max()) for a, b in zip(was, now, strict=True) if a.numel()), default=0.0),
+        max((_difference(a, b) for a, b in zip(was, now, strict=True)), default=0.0),
+        tuple(walk.whole),
     )
+
+
+def _difference(was: Any, now: Any) -> float:
+    """Largest absolute difference between two outputs; 0 where an output is no tensor, or an empty one."""
+    if not isinstance(was, Tensor) or not was.numel():
+        return 0.0
+    return float((was.detach().double() - now.detach().double()).abs().max())

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from l0engine.errors import ConfigError
-from l0engine.pruning.graph import as_inputs
+from l0engine.pruning.graph import as_inputs, first_line
 from l0engine.pruning.masks import plain
 
 #: Largest difference from the network's outputs, relative to the largest of them, or absolute where they are below 1.
@@ -46,7 +46,8 @@ def export(network: nn.Module, example_input: Tensor | tuple[Tensor, ...], path:
     Raises
     ------
     ConfigError
-        The path ends otherwise, a package that ONNX needs is missing, or the outputs differ by more than `TOLERANCE`.
+        The path ends otherwise, a package that ONNX needs is missing, torch cannot write the network in this format for batches of
+        any size, or the outputs differ by more than `TOLERANCE`.
     """
     path = Path(path)
     if path.suffix not in _FORMATS:
@@ -55,10 +56,13 @@ def export(network: nn.Module, example_input: Tensor | tuple[Tensor, ...], path:
     larger = tuple(torch.cat([x, x[:1]]) for x in inputs)  # the shape of a batch of one could not tell that it may grow
     write, read = _FORMATS[path.suffix]
     with torch.no_grad(), _without_notices():
-        write(ordinary, larger, path)
-        run = read(path)
-        difference = max(_difference(ordinary, run, batch, path) for batch in (inputs, larger))
-    return difference
+        try:
+            write(ordinary, larger, path)
+            run = read(path)
+            return max(_difference(ordinary, run, batch, path) for batch in (inputs, larger))
+        except (RuntimeError, AssertionError) as error:
+            why = first_line(error)
+            raise ConfigError(f"The network cannot be written as '{path.name}' ({why}): choose another format.") from error
 
 
 def _difference(network: nn.Module, run: Run, inputs: Inputs, path: Path) -> float:

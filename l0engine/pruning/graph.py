@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, cast
 
 import torch
@@ -18,6 +17,8 @@ from l0engine.pruning.masks import plain
 
 #: Calls that keep the batch axis and lay all others out in one row, whatever sizes they name.
 _FLATTENING = ("view", "reshape", "flatten")
+#: What a forward pass raises that cannot go on without knowing the values of its tensors.
+_UNTRACEABLE = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, AssertionError)
 
 
 def as_inputs(example_input: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -26,12 +27,12 @@ def as_inputs(example_input: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def traced(model: nn.Module, inputs: tuple[Tensor, ...]) -> fx.GraphModule:
-    """The graph of an ordinary copy of a model in eval mode; see `shape_of` for the shapes of its nodes.
+    """The graph of an ordinary copy of a model in eval mode; see `shape_of` for the shapes of its nodes, `why_opaque` for modules in it.
 
     Raises
     ------
     ConfigError
-        The model fails on these inputs, or what it does depends on their values.
+        The model fails on these inputs, or what its own forward pass does, outside all modules in it, depends on their values.
     """
     network = plain(model).eval()
     if type(network).__module__.startswith("torch.nn") and not isinstance(network, nn.Sequential):
@@ -40,13 +41,9 @@ def traced(model: nn.Module, inputs: tuple[Tensor, ...]) -> fx.GraphModule:
         with torch.no_grad():
             network(*inputs)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        raise ConfigError(f"The model fails on the example input ({_first_line(error)}): give a batch as the model takes it.") from error
-    try:
-        graph = fx.symbolic_trace(network)
-    except (fx.proxy.TraceError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        why = _first_line(error)
-        raise ConfigError(f"The model cannot be traced ({why}): make its forward pass the same for every input.") from error
-    _refuse_lost_values(graph)
+        raise ConfigError(f"The model fails on the example input ({first_line(error)}): give a batch as the model takes it.") from error
+    graph = _graph_of(network)
+    _refuse_lost_values(graph, inputs)
     find_shapes(graph, inputs)
     for node in list(graph.graph.nodes):
         if node.op in ("call_method", "call_function") and getattr(node.target, "__name__", node.target) in _FLATTENING:
@@ -70,6 +67,11 @@ def shape_of(node: fx.Node) -> tuple[int, ...] | None:
     return None if shape is None else tuple(shape)
 
 
+def why_opaque(node: fx.Node) -> str:
+    """Why the module that a node calls cannot be traced; '' where it can, or needs not be."""
+    return str(node.meta.get("opaque", ""))
+
+
 def carry_out(node: fx.Node, network: fx.GraphModule, values: Mapping[fx.Node, Tensor]) -> Any:
     """What a node's operation makes of other values than those that its network would hand to it."""
     args, kwargs = cast(tuple[Any, dict[str, Any]], map_arg((node.args, node.kwargs), lambda n: values[n]))
@@ -83,9 +85,15 @@ def carry_out(node: fx.Node, network: fx.GraphModule, values: Mapping[fx.Node, T
 
 def arguments(module: nn.Module) -> dict[str, Any]:
     """Arguments that construct a module like this one of torch.nn: its attributes of their names."""
-    names = [name for name in inspect.signature(type(module).__init__).parameters if hasattr(module, name)]
-    found = {name: getattr(module, name) for name in names}
+    found = {name: getattr(module, name) for name in defaults(module) if hasattr(module, name)}
     return {name: value is not None if name == "bias" and not isinstance(value, bool) else value for name, value in found.items()}
+
+
+def defaults(module: nn.Module) -> dict[str, Any]:
+    """What the constructor of a module of torch.nn takes, by name, with the default."""
+    recurrent = isinstance(module, nn.RNNBase)  # LSTM and GRU take what their base takes, and say what it calls mode
+    taken = inspect.signature(nn.RNNBase.__init__ if recurrent else type(module).__init__).parameters
+    return {name: p.default for name, p in taken.items() if not (recurrent and name == "mode")}
 
 
 def _lay_out_in_a_row(graph: fx.Graph, node: fx.Node) -> None:
@@ -100,22 +108,73 @@ def _lay_out_in_a_row(graph: fx.Graph, node: fx.Node) -> None:
         graph.erase_node(node)
 
 
-def _refuse_lost_values(network: fx.GraphModule) -> None:
+class _Tracer(fx.Tracer):
+    """Takes some modules, by name, as one step each, and notes the innermost one of the others that cannot be traced."""
+
+    def __init__(self, opaque: Container[str]) -> None:
+        super().__init__()
+        self.opaque, self.failed = opaque, ""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return module_qualified_name in self.opaque or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except _UNTRACEABLE:
+            name = self.path_of_module(m)
+            if not self.failed and not self.is_leaf_module(m, name):
+                self.failed = name
+            raise
+
+
+def _graph_of(network: nn.Module) -> fx.GraphModule:
+    """The graph of a network in which modules that cannot be traced are one step each."""
+    opaque: dict[str, str] = {}
+    while True:
+        tracer = _Tracer(opaque)
+        try:
+            graph = tracer.trace(network)
+        except _UNTRACEABLE as error:
+            why = first_line(error)
+            if not tracer.failed:
+                raise ConfigError(f"The model cannot be traced ({why}): make its forward pass the same for every input.") from error
+            opaque[tracer.failed] = why
+        else:
+            break
+    for node in graph.nodes:
+        if node.op == "call_module" and node.target in opaque:
+            node.meta["opaque"] = opaque[node.target]
+    return fx.GraphModule(network, graph, type(network).__name__)
+
+
+class _Watch(fx.Interpreter):
+    """Runs a network and notes where it overwrites a tensor in place that it reads again later."""
+
+    def __init__(self, network: fx.GraphModule) -> None:
+        super().__init__(network)
+        self.lost: tuple[str, str] | None = None
+        self._place = {node: i for i, node in enumerate(network.graph.nodes)}
+
+    def run_node(self, n: fx.Node) -> Any:
+        before = {node: v._version for node, v in self.env.items() if isinstance(v, Tensor) and not v.is_inference()}
+        result = super().run_node(n)
+        for node, version in before.items():
+            if self.env[node]._version != version and any(self._place[user] > self._place[n] for user in node.users):
+                self.lost = self.lost or (node.name, n.name)
+        return result
+
+
+def _refuse_lost_values(network: fx.GraphModule, inputs: tuple[Tensor, ...]) -> None:
     """A tensor that is overwritten in place and read again later has two values, and its node would stand for both."""
-    place = {node: i for i, node in enumerate(network.graph.nodes)}
-    for node in network.graph.nodes:
-        source = node.args[0] if node.args else None
-        if _overwrites(node, network) and isinstance(source, fx.Node) and any(place[user] > place[node] for user in source.users):
-            raise ConfigError(f"The model overwrites '{source.name}' in place and reads it again: use '{node.name}' without inplace.")
+    watch = _Watch(network)
+    with torch.inference_mode(False), torch.no_grad():  # in inference mode tensors do not count their changes
+        watch.run(*as_inputs(inputs))
+    if watch.lost is not None:
+        tensor, call = watch.lost
+        raise ConfigError(f"The model overwrites '{tensor}' in place and reads it again: use '{call}' without inplace.")
 
 
-def _overwrites(node: fx.Node, network: fx.GraphModule) -> bool:
-    if node.op == "call_module":
-        return bool(getattr(network.get_submodule(str(node.target)), "inplace", False))
-    name = str(getattr(node.target, "__name__", node.target))
-    augmented = getattr(node.target, "__module__", "") == "_operator" and name.startswith("i") and hasattr(operator, name[1:])
-    return name.endswith("_") or augmented or bool(node.kwargs.get("inplace"))
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, without a full stop."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -57,11 +57,12 @@ def plain(model: nn.Module) -> nn.Module:
     Raises
     ------
     ConfigError
-        A weight is not a parameter but made anew at every call, as `torch.nn.utils.prune` does before it is made permanent.
+        A weight or bias is not a parameter but made anew at every call, as `torch.nn.utils.prune` does before it is made permanent.
     """
     for name, module in model.named_modules():
-        if isinstance(vars(module).get("weight"), Tensor):
-            raise ConfigError(f"The weight of module '{name}' is made anew at every call: make its pruning permanent first.")
+        for tensor, value in vars(module).items():
+            if isinstance(value, Tensor) and not module._parameters.keys().isdisjoint((f"{tensor}_orig", f"{tensor}_g")):
+                raise ConfigError(f"The {tensor} of module '{name}' is made anew at every call: make its pruning permanent first.")
     ordinary: dict[int, Any] = {id(m): m.to_plain() for m in model.modules() if isinstance(m, GatedLayer)}
     return copy.deepcopy(model, ordinary)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import NamedTuple
 
 from torch import fx, nn
 
 from l0engine.errors import ConfigError
+from l0engine.pruning.graph import why_opaque
 
 
 class Rule(Enum):
@@ -37,56 +39,81 @@ _MODULES: dict[type[nn.Module], Rule] = {
     **dict.fromkeys(_POOLS, Rule.POOL),
     **dict.fromkeys(_ELEMENTWISE_MODULES, Rule.ELEMENTWISE),
     nn.Flatten: Rule.ROW,
-    **dict.fromkeys((nn.Softmax, nn.LogSoftmax, nn.LayerNorm, nn.GroupNorm, nn.Embedding, nn.Unflatten), Rule.WHOLE),
 }
 _ELEMENTWISE = (
     "relu relu_ relu6 leaky_relu leaky_relu_ elu elu_ celu selu gelu silu mish hardswish hardsigmoid hardtanh sigmoid sigmoid_ logsigmoid "
     "tanh tanh_ tanhshrink hardshrink softshrink softplus softsign abs neg square sqrt exp clamp clamp_ "
     "add add_ iadd sub sub_ isub mul mul_ imul truediv div itruediv maximum minimum dropout contiguous float"
 )
-_WHOLE = "softmax log_softmax view reshape flatten unsqueeze squeeze permute transpose chunk split getitem getattr size"
+#: These move numbers without changing them; they are not worth a word in a report.
+_MOVES = "view reshape flatten unsqueeze squeeze permute transpose chunk split getitem getattr size"
 _FUNCTIONS: dict[str, Rule] = {
     **dict.fromkeys(_ELEMENTWISE.split(), Rule.ELEMENTWISE),
     **{f"{kind}_pool{d}d": Rule.POOL for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for d in (1, 2, 3)},
-    **dict.fromkeys(_WHOLE.split(), Rule.WHOLE),
+    **dict.fromkeys(_MOVES.split(), Rule.WHOLE),
     "mean": Rule.MEAN,
     "cat": Rule.CONCATENATE,
 }
 _FUNCTIONS["flatten"] = Rule.ROW
 
 
-def rule_of(node: fx.Node, network: fx.GraphModule) -> Rule:
-    """The rule of a node's operation.
+class Treatment(NamedTuple):
+    """How compaction goes through an operation, and, where it is left whole and that is worth a word, why."""
+
+    rule: Rule
+    why: str = ""
+
+
+def treatment(node: fx.Node, network: fx.GraphModule) -> Treatment:
+    """The rule of a node's operation; one that is not known is left whole.
 
     Raises
     ------
     ConfigError
-        It has none.
+        It is dropout that also works at test time.
     """
     if node.op in ("placeholder", "get_attr", "output"):
-        return Rule.WHOLE
-    if node.op != "call_module":
-        return _rule_of_function(node)
-    module, name = network.get_submodule(str(node.target)), node.target
-    rule = _MODULES.get(type(module))
+        return Treatment(Rule.WHOLE)
+    return _of_module(node, network.get_submodule(str(node.target))) if node.op == "call_module" else _of_function(node)
+
+
+def name_and_kind(node: fx.Node, network: fx.GraphModule) -> tuple[str, str]:
+    """What a node calls: a module and its type, or a function in a module, '' being the network."""
+    if node.op == "call_module":
+        return str(node.target), type(network.get_submodule(str(node.target))).__name__
+    return _home(node), _function(node)
+
+
+def _of_module(node: fx.Node, module: nn.Module) -> Treatment:
+    rule, opaque = _MODULES.get(type(module)), why_opaque(node)
+    if opaque:
+        return Treatment(Rule.WHOLE, f"its forward pass cannot be traced ({opaque})")
     if rule is None:
-        known = "Linear, Conv, BatchNorm, activations, pooling, Flatten and sums"
-        raise ConfigError(f"Module '{name}' is a {type(module).__name__}, which compact cannot go through: it goes through {known}.")
+        return Treatment(Rule.WHOLE, "what it does to single units is not known")
     if isinstance(module, _CONVOLUTIONS) and module.groups > 1:
-        return Rule.DEPTHWISE if module.groups == module.in_channels else Rule.WHOLE
+        depthwise = module.groups == module.in_channels
+        return Treatment(Rule.DEPTHWISE) if depthwise else Treatment(Rule.WHOLE, "its groups hold several channels")
     if getattr(module, "track_running_stats", True) is False:
-        return Rule.WHOLE
+        return Treatment(Rule.WHOLE, "it normalises with means of the batch")
     if isinstance(module, nn.PReLU) and module.num_parameters == 1:
-        return Rule.ELEMENTWISE
-    return rule
+        return Treatment(Rule.ELEMENTWISE)
+    return Treatment(rule)
 
 
-def _rule_of_function(node: fx.Node) -> Rule:
-    name = str(getattr(node.target, "__name__", node.target))
-    random = name == "dropout" and node.kwargs.get("training", True)
-    if name not in _FUNCTIONS or random:
-        inside = [module for module, _ in (node.meta.get("nn_module_stack") or {}).values()]
-        where = f"in module '{inside[-1]}'" if inside and inside[-1] else "in its forward pass"
-        what = "dropout at test time" if random else f"'{name}'"
-        raise ConfigError(f"The model calls {what} {where}, which compact cannot go through: use a layer of torch.nn that it knows.")
-    return _FUNCTIONS[name]
+def _of_function(node: fx.Node) -> Treatment:
+    name = _function(node)
+    if name == "dropout" and node.kwargs.get("training", True):
+        where = f"in module '{_home(node)}'" if _home(node) else "in its forward pass"
+        raise ConfigError(f"The model calls dropout at test time {where}, where outputs should not be random: use nn.Dropout.")
+    rule = _FUNCTIONS.get(name)
+    return Treatment(Rule.WHOLE, "what it does to single units is not known") if rule is None else Treatment(rule)
+
+
+def _home(node: fx.Node) -> str:
+    """The module whose forward pass makes a call; '' for the network's own."""
+    inside = [module for module, _ in (node.meta.get("nn_module_stack") or {}).values()]
+    return inside[-1] if inside else ""
+
+
+def _function(node: fx.Node) -> str:
+    return str(getattr(node.target, "__name__", node.target))

@@ -17,6 +17,7 @@ from l0engine.pruning.graph import shape_of
 
 #: Calls before the first that counts, calls that count, and seconds after which one of these is enough.
 _WARM_UPS, _REPEATS, _PATIENCE = 3, 20, 2.0
+_MIXING = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class Size:
 
 @dataclass(frozen=True)
 class LayerSize(Size):
-    """How large a layer is; `inputs` and `outputs` are units or channels."""
+    """How large a layer is; `inputs` and `outputs` are units or channels, None where it is of a kind that is left whole."""
 
-    inputs: int
-    outputs: int
+    inputs: int | None
+    outputs: int | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,25 @@ class LayerChange:
 
 
 @dataclass(frozen=True)
+class LeftWhole:
+    """Something that compaction does not go through: it stays as it is, and what it reads keeps its full width.
+
+    Attributes
+    ----------
+    name : str
+        Of the module, or of the module whose forward pass calls the function; '' for the network itself.
+    kind : str
+        The module's type, or the function's name.
+    why : str
+        The end of a sentence: 'it is called more than once'.
+    """
+
+    name: str
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True)
 class CompactionReport:
     """What compaction saved.
 
@@ -85,6 +105,9 @@ class CompactionReport:
         Examples in the batch that was timed.
     difference : float
         Largest absolute difference between the outputs before and after, for the example batch.
+    whole : tuple of LeftWhole
+        Modules and functions that compaction did not go through, in the order of their calls. Layers that could shrink on their
+        own are among them where something else uses them too.
     """
 
     layers: tuple[LayerChange, ...]
@@ -92,10 +115,12 @@ class CompactionReport:
     after: Size
     batch: int
     difference: float
+    whole: tuple[LeftWhole, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in types that JSON knows."""
-        return asdict(self) | {"layers": [asdict(layer) | {"unread": list(layer.unread)} for layer in self.layers]}
+        layers = [asdict(layer) | {"unread": list(layer.unread)} for layer in self.layers]
+        return asdict(self) | {"layers": layers, "whole": [asdict(left) for left in self.whole]}
 
     def table(self) -> pd.DataFrame:
         """One row a layer and a last one for the network, named 'total'; columns 'parameters_before', 'parameters_after' and so on."""
@@ -175,17 +200,17 @@ def _timed(call: Callable[[], Any], device: torch.device) -> tuple[Any, float]:
     return result, time.perf_counter() - start
 
 
-def _units(module: nn.Module) -> tuple[int, int]:
-    """Outputs and inputs of a layer, which are the same where its weights do not mix them."""
-    weight = next(module.parameters())
-    mixes = isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)
-    return weight.shape[0], weight.shape[1] * getattr(module, "groups", 1) if mixes else weight.shape[0]
+def _units(module: nn.Module) -> tuple[int | None, int | None]:
+    """Outputs and inputs of a layer, which are the same where its weights do not mix them; None if weights of its kind do not say."""
+    if isinstance(module, _MIXING):
+        return module.weight.shape[0], module.weight.shape[1] * getattr(module, "groups", 1)
+    weight = module._parameters.get("weight")  # by name: a parameter that is set anew moves behind the others
+    return (len(weight), len(weight)) if weight is not None and weight.dim() == 1 else (None, None)
 
 
 def _multiply_adds(module: nn.Module, shape: tuple[int, ...] | None) -> int:
     """Outputs of one example times the weights that each of them sums over."""
-    mixes = isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)
-    return math.prod(shape[1:]) * module.get_parameter("weight")[0].numel() if mixes and shape else 0
+    return math.prod(shape[1:]) * module.weight[0].numel() if isinstance(module, _MIXING) and shape else 0
 
 
 def _bytes(module: nn.Module) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, fx
 
 from l0engine.errors import ConfigError
-from l0engine.pruning.graph import arguments, shape_of
+from l0engine.pruning.graph import arguments, defaults, shape_of
 
 SCRIPT, ARRAYS = "model.py", "model.npz"
 #: Names that generated code may use, and where they come from.
@@ -108,8 +107,8 @@ def save_standalone(network: fx.GraphModule, folder: str | os.PathLike[str]) -> 
         raise ConfigError("The network has weights in bfloat16, which npz files cannot hold: convert it with .float() first.")
     arrays: dict[str, Any] = {}
     for name, values in network.state_dict().items():
-        owner, _, last = name.rpartition(".")
-        arrays[names[name] if name in names else f"{names[owner]}.{last}"] = values.numpy(force=True)
+        called = next(prefix for prefix in names if f"{name}.".startswith(f"{prefix}."))
+        arrays[names[called] + name[len(called) :]] = values.numpy(force=True)
     np.savez(Path(folder) / ARRAYS, **arrays)
     (Path(folder) / SCRIPT).write_text(script, encoding="utf-8")
 
@@ -139,11 +138,29 @@ def _names(network: fx.GraphModule) -> dict[str, str]:
 
 def _written(module: torch.nn.Module) -> str:
     """The arguments of a module's constructor as code, without those that have their default."""
-    if not type(module).__module__.startswith("torch.nn.modules"):
-        raise ConfigError(f"A {type(module).__name__} is not a layer of torch.nn: give the network that compact returns.")
-    usual = {name: p.default for name, p in inspect.signature(type(module).__init__).parameters.items()}
+    usual = defaults(module)
     given = {name: v for name, v in arguments(module).items() if v != usual[name] and not (isinstance(v, tuple) and {*v} == {usual[name]})}
+    if not type(module).__module__.startswith("torch.nn.modules") or not _makes(type(module), given, module):
+        raise ConfigError(f"A {type(module).__name__} like this cannot be written as a line of code: use export for a file with it.")
     return ", ".join(f"{name}={value!r}" for name, value in given.items())
+
+
+def _makes(kind: type[torch.nn.Module], given: dict[str, Any], module: torch.nn.Module) -> bool:
+    """Whether these arguments make a module like this one: not every constructor's arguments can be told from what it makes."""
+    try:
+        with torch.device("meta"):
+            made = kind(**given)
+    except (TypeError, ValueError, AssertionError):
+        return False
+    return bool(_shape_and_settings(made) == _shape_and_settings(module))
+
+
+def _shape_and_settings(module: torch.nn.Module) -> Any:
+    plain = (bool, int, float, str, tuple, type(None))
+    settings = [
+        (type(m), {k: v for k, v in vars(m).items() if isinstance(v, plain) and k[0] != "_" and k != "training"}) for m in module.modules()
+    ]
+    return settings, {name: t.shape for name, t in module.state_dict().items()}
 
 
 def _forward(network: fx.GraphModule, names: dict[str, str]) -> list[str]:

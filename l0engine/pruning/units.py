@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -11,7 +10,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from l0engine.pruning.graph import carry_out, shape_of
-from l0engine.pruning.operations import Rule, rule_of
+from l0engine.pruning.operations import Rule, name_and_kind, treatment
+from l0engine.pruning.report import LeftWhole
 
 #: What rounding may do to a number that is the same everywhere.
 _ROUNDING = 1e-6
@@ -101,6 +101,8 @@ class Walk:
         Numbers of units that stay in any case.
     count : int
         Units have numbers below it.
+    whole : list of LeftWhole
+        What it could not go through, once each.
     """
 
     def __init__(self, network: fx.GraphModule, device: torch.device) -> None:
@@ -108,19 +110,23 @@ class Walk:
         self.ties: list[tuple[Tensor, Tensor]] = []
         self.needed: list[Tensor] = []
         self.count = 0
+        self.whole: list[LeftWhole] = []
         self._network, self._device = network, device
-        calls = Counter(node.target for node in network.graph.nodes if node.op == "call_module")
+        self._shared = _shared(network)
         self._units: dict[fx.Node, Units | None] = {}
         steps = {
             Rule.MIX: self._mix, Rule.DEPTHWISE: self._own_way, Rule.SCALE: self._own_way, Rule.POOL: self._own_way,
             Rule.ELEMENTWISE: self._elementwise, Rule.ROW: self._row, Rule.MEAN: self._mean, Rule.CONCATENATE: self._concatenate,
         }  # fmt: skip
         for node in network.graph.nodes:
-            step = steps.get(rule_of(node, network))
-            twice = calls[node.target] > 1 and bool(self._module(node).state_dict())  # one size must fit both calls
-            units = step(node) if step and not twice and shape_of(node) else None
+            rule, why = treatment(node, network)
+            step = steps.get(rule)
+            if step and node.op == "call_module" and node.target in self._shared and self._module(node).state_dict():
+                step, why = None, self._shared[str(node.target)]
+            units = step(node) if step and shape_of(node) else None
             if units is None:
                 self._keep(node.all_input_nodes)
+                self._note(node, why)
             self._units[node] = units
 
     def _mix(self, node: fx.Node) -> Units | None:
@@ -137,7 +143,7 @@ class Walk:
         return outputs
 
     def _own_way(self, node: fx.Node) -> Units:
-        source, rule = node.all_input_nodes[0], rule_of(node, self._network)
+        source, rule = node.all_input_nodes[0], treatment(node, self._network).rule
         inputs = self._along(source, 1)
         times = _shape(node)[1] // len(inputs.ids)
         known = ~inputs.constant.isnan().repeat_interleave(times)
@@ -207,12 +213,36 @@ class Walk:
     def _keep(self, sources: Iterable[fx.Node]) -> None:
         self.needed += [units.ids for units in map(self._units.get, sources) if units is not None]
 
+    def _note(self, node: fx.Node, why: str) -> None:
+        found, reads = LeftWhole(*name_and_kind(node, self._network), why), any(map(shape_of, node.all_input_nodes))
+        if why and found not in self.whole and (reads or node.op == "call_module"):
+            self.whole.append(found)
+
     def _new(self, n: int) -> Tensor:
         self.count += n
         return torch.arange(self.count - n, self.count)
 
     def _module(self, node: fx.Node) -> nn.Module:
         return self._network.get_submodule(str(node.target))
+
+
+def _shared(network: fx.GraphModule) -> dict[str, str]:
+    """Modules that something else uses too, which must find them as they are; by name, with the reason."""
+    found: dict[str, str] = {}
+    called: set[str] = set()
+    for node in network.graph.nodes:
+        name = str(node.target)
+        if node.op == "get_attr":
+            found[name.rpartition(".")[0]] = "its weights are read elsewhere too"
+        if node.op == "call_module":
+            if name in called:
+                found.setdefault(name, "it is called more than once")
+            called.add(name)
+    for name in called:
+        outer = next((other for other in called if name.startswith(f"{other}.")), None)
+        if outer is not None:
+            found.setdefault(name, f"'{outer}' uses it too")
+    return found
 
 
 def _shape(node: fx.Node) -> tuple[int, ...]:

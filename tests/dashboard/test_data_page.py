@@ -67,9 +67,26 @@ def test_an_upload_of_each_format_is_read_as_it_was_written(visit, kind):
     assert page.metrics["Targets"] == str(len(plain.targets)) and page.metrics["Households"] == str(len(plain.households))
     roles = page.said("success")
     assert all(any(f"was read as the {role}" in text for text in roles) for role in ("matrix", "targets", "households"))
-    assert page.at.header[0].value == ", ".join(uploads.files(kind))
+    size = f"Upload of {len(plain.targets)} targets × {len(plain.households)} households"
+    assert page.at.header[0].value == ("everything" if kind == "zip" else size)
     assert page.rerun().said("success")[:1] != roles[:1]  # said once
     assert page.press("Calibrate").title == "Calibrate"
+
+
+def test_uploads_are_told_apart_by_their_titles(visit):
+    """The same file names with other contents; the same contents again keep the title they have."""
+    plain = uploads.files("wide csv")
+    targets = pd.read_csv(io.BytesIO(plain["targets.csv"]))
+    other = {**plain, "targets.csv": targets.assign(value=2 * targets["value"]).to_csv(index=False).encode()}
+
+    def renamed(files):
+        return {f"maine_{name}": content for name, content in files.items()}
+
+    page = visit()
+    for files, title in ((renamed(plain), "maine"), (renamed(other), "maine (2)"), (other, "maine (2)"), (plain, "maine")):
+        page.upload(files)
+        assert page.at.header[0].value == title
+    assert sorted(r.title for r in state.store().problems() if r.source == "upload") == ["maine", "maine (2)"]
 
 
 def broken_files() -> dict[str, tuple[dict[str, bytes], str]]:

@@ -156,9 +156,10 @@ def test_a_single_layer_and_several_inputs():
         def __init__(self):
             super().__init__()
             self.a, self.b, self.end = nn.Linear(3, 6), nn.Linear(4, 6), nn.Linear(6, 2)
+            self.shift = nn.Parameter(torch.ones(2))
 
         def forward(self, x, y):
-            return self.end(torch.relu(self.a(x)) - self.b(y)), self.end.bias
+            return self.end(torch.relu(self.a(x)) - self.b(y)), self.shift
 
     network, inputs = without(Two(), 0.5), (batch((3,)), batch((4,)))
     small, _ = compact(network, inputs)
@@ -184,6 +185,17 @@ def test_a_layer_in_two_places_keeps_its_size():
     assert small.again.weight.shape == (6, 6)
     torch.testing.assert_close(outputs(small, (4,)), outputs(network, (4,)))
     assert report.layers[1].before.multiply_adds == 2 * 36  # it works twice
+    assert [(left.name, left.kind, left.why) for left in report.whole] == [("again", "Linear", "it is called more than once")]
+
+
+def test_inference_mode_makes_no_difference():
+    make, shape = NETWORKS["residual"]
+    network, x = without(make()), batch(shape)
+    with torch.inference_mode():
+        small, report = compact(network, x)
+        inside = compact(copy.deepcopy(network), x.clone())[1]
+    torch.testing.assert_close(outputs(small, shape), outputs(network, shape), atol=1e-5, rtol=1e-5)
+    assert report.after.parameters == inside.after.parameters == compact(network, x)[1].after.parameters
 
 
 def test_nothing_global_changes():
@@ -219,21 +231,39 @@ class Always(nn.Module):
         return nn.functional.dropout(x, 0.5)
 
 
-class Sorting(nn.Module):
+class OverwritingUnseen(nn.Module):
+    """In a module that cannot be traced, so that its calls are not in the graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = Shift()
+
     def forward(self, x):
-        return torch.sort(x)[0]
+        y = 2 * x
+        self.hidden(y)
+        return y
+
+
+class Shift(nn.Module):
+    def forward(self, x):
+        return x.add_(1) if x.shape[0] > 1 else x
+
+
+def pruned_but_not_for_good(parameter):
+    layer = nn.Linear(4, 4)
+    nn.utils.prune.l1_unstructured(layer, parameter, 0.5)
+    return layer
 
 
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        (nn.Sequential(nn.Linear(4, 4), nn.GRU(4, 4)), "Module '1' is a GRU, which compact cannot go through"),
-        (nn.Sequential(nn.Linear(4, 4), nn.RMSNorm(4)), "Module '1' is a RMSNorm"),
         (Branching(), "cannot be traced"),
         (Overwriting(), "overwrites 'mul' in place and reads it again"),
+        (OverwritingUnseen(), "overwrites 'mul' in place and reads it again: use 'hidden' without inplace"),
         (nn.Linear(5, 2), "fails on the example input"),
         (Dropping(), "dropout at test time in module 'inner.1'"),
-        (Sorting(), "calls 'sort' in its forward pass"),
+        (nn.Sequential(pruned_but_not_for_good("bias")), "The bias of module '0' is made anew at every call"),
     ],
 )
 def test_what_compact_cannot_do_is_said_in_one_sentence(network, words):

@@ -50,6 +50,7 @@ def test_sizes_by_hand(result):
     assert (report.after.parameters, report.after.multiply_adds) == (57 + 6 + 27 + 39, 1944 + 432 + 36)
     assert report.before.bytes - report.after.bytes == 4 * (171 - 129) + 4 * 2
     assert report.batch == 5
+    assert report.whole == ()
 
 
 def test_inputs_that_stay_unread_are_named(result):
@@ -83,3 +84,14 @@ def test_as_json_and_as_a_table(result):
     assert table["multiply_adds_after"].tolist() == [1944, 0, 432, 36, 2412]
     assert table["inputs_before"].isna().tolist() == [False] * 4 + [True]
     assert table["unread"].tolist()[:4] == [1, 0, 0, 6]
+
+
+def test_what_is_left_whole_is_in_json_and_has_no_units():
+    network = nn.Sequential(nn.Linear(4, 4), nn.RMSNorm(4), nn.GRU(4, 3)).eval()
+    _, report = compact(network, torch.randn(5, 4))
+    plain = report.to_dict()
+    assert json.loads(json.dumps(plain)) == plain
+    assert [(left["name"], left["kind"]) for left in plain["whole"]] == [("1", "RMSNorm"), ("2", "GRU")]
+    assert [layer["before"]["outputs"] for layer in plain["layers"]] == [4, 4, None]
+    assert plain["layers"][2]["before"]["parameters"] == 3 * (3 * 4 + 3 * 3 + 2 * 3)
+    assert report.table()["outputs_after"].isna().tolist() == [False, False, True, True]

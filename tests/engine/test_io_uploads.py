@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io import Recognised, load_problem, recognise_uploads
+from l0engine.io import Recognised, load_problem, recognise_uploads, upload_title
 
 DENSE = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 4.0]])
 TARGETS = b"target,value\na,1\nb,2\n"
@@ -104,3 +104,24 @@ def test_a_folder_in_use_is_refused(tmp_path):
     (tmp_path / "x").write_text("")
     with pytest.raises(ProblemError, match="is not empty: choose another"):
         recognise_uploads({"a.npz": npz(), "t.csv": TARGETS}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["everything.zip"], "everything"),
+        (["C:\\surveys\\maine 2024.ZIP"], "maine 2024"),
+        (["matrix.npz", "targets.csv", "households.csv"], "Upload of 2,413 targets × 200,576 households"),
+        (["households.zip"], "Upload of 2,413 targets × 200,576 households"),
+        (["maine_matrix.npz", "maine_targets.csv", "maine_households.parquet"], "maine"),
+        (["matrix-maine.npz", "Targets.csv"], "maine"),
+        (["x/maine_household_2024.csv", "../maine_target_2024.csv", "maine_matrix_2024.mtx"], "maine_2024"),
+        (["a.npz", "b.csv"], "a, b"),
+        (["matrix v1.npz", "targets v2.csv"], "matrix v1, targets v2"),
+        (["matrixes of maine.npz", "targets.csv"], "matrixes of maine"),
+        ([f"{'m' * 50}_matrix.npz", f"{'n' * 50}_targets.csv"], "m" * 50 + "_matrix, …"),
+    ],
+)
+def test_titles(names, title):
+    assert upload_title(names, 2413, 200576) == title
+    assert upload_title(names, 2413, 200576, [title, f"{title} (2)"]) == f"{title} (3)"

@@ -71,6 +71,26 @@ class TestParity:
         np.testing.assert_allclose(ours.predict(PROBLEM.matrix), expected, rtol=1e-5)
         assert ours.get_l0_penalty().item() == pytest.approx(theirs.get_l0_penalty().item(), rel=1e-6)
 
+    @pytest.mark.parametrize("use_gates", [True, False])
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda m: m.predict(PROBLEM.matrix), lambda m: m(PROBLEM.matrix), lambda m: m(PROBLEM.matrix, deterministic=True),
+            lambda m: m.get_weights(), lambda m: m.get_weights(deterministic=True), lambda m: m.get_deterministic_gates(),
+            lambda m: m.get_l0_penalty(), lambda m: m.get_l2_penalty(), lambda m: m.get_sparsity(),
+            lambda m: m.get_active_weights()["indices"], lambda m: m.get_active_weights()["values"], lambda m: m.get_active_weights()["count"],
+        ],
+    )  # fmt: skip
+    def test_what_comes_back_is_of_the_same_type(self, call, use_gates):
+        """Type, number format and number of axes; with gates also whether gradients flow."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs, ours = (call(m) for m in self.both(use_gates=use_gates, init_keep_prob=0.9))
+        assert type(ours) is type(theirs)
+        if isinstance(theirs, torch.Tensor):
+            assert (ours.dtype, ours.shape, ours.layout) == (theirs.dtype, theirs.shape, theirs.layout)
+            assert ours.requires_grad == theirs.requires_grad or not use_gates
+
     def test_constructor_takes_arguments_in_the_same_order(self):
         args = (80, 0.5, -0.2, 1.2, 0.7, 2.0, 0.0, 0.0, "cpu", True, 1)
         theirs, ours = l0.SparseCalibrationWeights(*args), SparseCalibrationWeights(*args)
