@@ -51,23 +51,23 @@ class Config:
     """
 
     price_l0: float = _setting(
-        0.1, "λ L0: price of a household", "What keeping all households would cost, in units of the loss of keeping none. Higher keeps fewer. "
-        "It means the same on problems of every size and unit.", low=0.0, high=1e6, log=True, advanced=False,
+        0.1, "λ L0: price of a household", "What keeping all households would cost, in units of the loss of keeping none. Higher "
+        "keeps fewer. It means the same on problems of every size and unit.", low=0.0, high=1e6, log=True, advanced=False,
     )  # fmt: skip
     price_l2: float = _setting(
-        5e-5, "λ L2: price of uneven weights", "Multiplies households / effective sample size, in units of the loss of keeping none. Higher "
-        "spreads weight over more households.", low=0.0, high=1e6, log=True, advanced=False,
+        5e-5, "λ L2: price of uneven weights", "Multiplies households / effective sample size, in units of the loss of keeping none. "
+        "Higher spreads weight over more households.", low=0.0, high=1e6, log=True, advanced=False,
     )  # fmt: skip
     lambda_l0: float | None = _setting(
-        None, "λ L0, absolute", "What keeping one household must save in loss, in place of the relative price.", low=0.0, high=1e6, log=True,
-        optional=True,
+        None, "λ L0, absolute", "What keeping one household must save in loss, in place of the relative price.",
+        low=0.0, high=1e6, log=True, optional=True,
     )  # fmt: skip
     lambda_l2: float | None = _setting(
         None, "λ L2, absolute", "Multiplies the sum of squared gated weights, in place of the relative price.", low=0.0, high=1e6,
         unit="per squared weight", log=True, optional=True,
     )  # fmt: skip
     share: float | None = _setting(
-        None, "Price of all households, absolute", "λ L0 times the number of households, in place of λ L0: what keeping everyone would cost.",
+        None, "Price of all households, absolute", "λ L0 times the number of households: what keeping everyone would cost.",
         low=0.0, high=1e12, log=True, optional=True,
     )  # fmt: skip
     lambda_ratio: float = _setting(
@@ -126,8 +126,8 @@ class Config:
         0.5, "Initial keep probability", "Probability that a gate is open at the start.", low=1e-6, high=1.0 - 1e-6
     )
     jitter: float = _setting(
-        0.05, "Jitter of the start", "Standard deviation of noise on the starting log weights and gates, drawn from the seed. It lets households "
-        "that are alike part, and shows how much their choice hangs on chance.", low=0.0, high=1.0,
+        0.05, "Jitter of the start", "Standard deviation of noise on the starting log weights and gates, drawn from the seed. It lets "
+        "households that are alike part, and shows how much their choice hangs on chance.", low=0.0, high=1.0,
     )  # fmt: skip
     max_ratio: float | None = _setting(
         None, "Largest weight / base weight", "Hard cap on the ratio of the final weight to the base weight; empty for none.",
@@ -140,21 +140,25 @@ class Config:
         None, "Largest weight", "No kept household has more; empty for none.", low=1e-12, high=1e15, log=True, optional=True,
     )  # fmt: skip
     total: str = _setting(
-        "free", "Sum of weights", "free: as the targets have it. soft: the sum of the base weights is one more target. exact: it holds, whatever "
-        "the targets say.", choices=TOTALS,
+        "free", "Sum of weights", "free: as the targets have it. soft: the sum of the base weights is one more target. exact: it holds, "
+        "whatever the targets say.", choices=TOTALS,
     )  # fmt: skip
     anchor: str = _setting(
-        "entropy", "Anchor of the refit", "entropy: weights change by factors (raking). chi-square: by differences (the regression estimator).",
+        "entropy", "Anchor of the refit", "entropy: weights change by factors (raking). chi-square: by differences (regression estimator).",
         choices=ANCHORS,
     )  # fmt: skip
     refit: bool = _setting(True, "Refit", "Recalibrate the kept households without gates (relaxed raking). Leave on.")
+    relax: bool = _setting(
+        True, "Relax", "On the way to a number of households, weigh all households together by a convex relaxation: lower error, more even "
+        "weights and a proven bound, for a few seconds.",
+    )  # fmt: skip
     polish: bool = _setting(
         False, "Polish", "On small problems, exchange households one by one for others before the refit: a lower loss, but no regard for "
         "even weights. Larger problems are left as they are.",
     )  # fmt: skip
     mu: float | None = _setting(
-        None, "Refit softness (mu)", "Lower meets targets more closely; higher keeps weights more even. Empty: as low as pays, a tenfold lower "
-        "error for at most a fifth of the effective sample size.", low=1e-12, high=1e3, log=True, optional=True,
+        None, "Refit softness (mu)", "Lower meets targets more closely; higher keeps weights more even. Empty: as low as pays, a "
+        "tenfold lower error for at most a fifth of the effective sample size.", low=1e-12, high=1e3, log=True, optional=True,
     )  # fmt: skip
     device: str = _setting("auto", "Device", "auto takes CUDA where there is one, else the CPU.", choices=DEVICES)
     seed: int = _setting(

@@ -8,18 +8,17 @@ the full total: that keeps the effective sample size.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import sparse as sp
-from scipy.optimize import minimize
 
+from l0engine.calibration.least_squares import least_squares
 from l0engine.calibration.system import ScaledSystem
 
 #: Share of the households that one round leaves; with fewer than `FEW` households for each target every one counts.
 LEAVE, LEAVE_FEW, FEW = 0.8, 0.95, 2.0
-#: Steps of the refit before the first round and after each, and its memory.
-FIRST, BRIEF, MEMORY = 100, 60, 10
+#: Steps of the refit before the first round and after each.
+FIRST, BRIEF = 100, 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +71,5 @@ class Elimination:
 
     def _refit(self, kept: np.ndarray, log_weights: np.ndarray, steps: int) -> np.ndarray:
         """Least squares in log weights, briefly."""
-        a = sp.csr_array(sp.diags_array(self._row) @ self._system.columns(kept).tocsr().astype(np.float64))
-        at, b = sp.csr_array(a.T), self._target
-
-        def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
-            w = np.exp(x)
-            r = a @ w - b
-            return float(r @ r), 2 * (at @ r) * w
-
-        options: Any = {"maxiter": steps, "maxcor": MEMORY}
-        return np.asarray(minimize(loss, log_weights, jac=True, method="L-BFGS-B", options=options).x)
+        a = sp.csc_array(sp.diags_array(self._row) @ self._system.columns(kept))
+        return np.log(least_squares(a, self._target, np.exp(log_weights), steps))

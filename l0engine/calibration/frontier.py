@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
+from l0engine.calibration.choosing import TOLERANCE, Calibrated, Chooser, as_good
 from l0engine.calibration.config import Config
-from l0engine.calibration.elimination import Elimination, Support
-from l0engine.calibration.goals import TOLERANCE, Calibrated, calibrated, starts_warm
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.point import FrontierPoint, checked_budgets
 from l0engine.calibration.preflight import held_out_targets
@@ -34,9 +33,11 @@ def frontier(
     should_stop: Callable[[], bool] = lambda: False,
     watch: Callable[[Snapshot], None] = lambda _: None,
 ) -> Generator[FrontierPoint]:
-    """Weights at every budget, largest first, by elimination from the households a fit kept.
+    """Weights at every budget, largest first, from one fit; see `choosing`.
 
-    Budgets above that number are answered from a fit with a smaller lambda_l0, which is made here.
+    More households never mean a larger loss: where a smaller budget ends with less, the point of the larger one is made anew from it,
+    and yielded once more. Where there is no relaxation, budgets above the number that the fit kept are answered from a fit with a smaller
+    lambda_l0, which is made here.
 
     Parameters
     ----------
@@ -59,14 +60,23 @@ def frontier(
         raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
     config = result.config.without_goal()
     system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)
-    kept = int((result.gated_weights > 0).sum())
-    above = [k for k in wanted if k > kept]
-    if above:
-        gated = _keeping(above[0], problem, config, should_stop, watch)
-        yield from _points(problem, system, config, held, gated, above, should_stop)
-    below = [k for k in wanted if k <= kept]
-    if below:
-        yield from _points(problem, system, config, held, result.gated_weights, below, should_stop)
+    gated, found = result.gated_weights, []
+    if wanted[0] > np.count_nonzero(gated) and not Chooser(problem, system, config, gated).relaxes:
+        gated = _keeping(wanted[0], problem, system, config, should_stop, watch)
+    chooser = Chooser(problem, system, config, gated)
+    for budget in wanted:
+        if should_stop():
+            return
+        found.append(chooser.at(budget))
+        yield _point(problem, budget, found[-1], held)
+    for larger, smaller in reversed(list(pairwise(range(len(found))))):
+        if should_stop():
+            return
+        if found[smaller].loss < found[larger].loss:
+            raised = as_good(problem, system, config, found[larger], found[smaller])
+            if raised is not found[larger]:
+                found[larger] = raised
+                yield _point(problem, wanted[larger], raised, held)
 
 
 def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[tuple[float, Measures]]:
@@ -75,60 +85,38 @@ def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[t
     dual, weights = None, np.zeros(problem.n_households)
     for mu in CURVE:
         soft = replace(config, mu=mu)
-        weights[point.households], dual = recalibrate(system, point.households, point.start, soft, after=dual, tolerance=TOLERANCE)
+        found, _, dual = recalibrate(system, point.households, point.start, soft, after=dual, tolerance=TOLERANCE)
+        weights[point.households] = found.weights
         measures = measure(problem, weights, system.use)
         assert measures is not None
         yield mu, measures
 
 
-def _points(
-    problem: Problem,
-    system: ScaledSystem,
-    config: Config,
-    held: np.ndarray,
-    gated: np.ndarray,
-    budgets: Sequence[int],
-    should_stop: Callable[[], bool],
-) -> Generator[FrontierPoint]:
-    if should_stop():
-        return
-    elimination = Elimination(system, gated)
-    support, dual = elimination.full, None
-
-    def choose(budget: int) -> Support | Calibrated:
-        nonlocal support
-        support = elimination.down_to(budget, support)
-        return support if starts_warm(support, system) else calibrated(problem, system, config, support)
-
-    ahead = ThreadPoolExecutor(1)  # sizes are chosen, and the smallest raked, while the large ones are raked here one from the other
-    try:
-        for budget, job in [(k, ahead.submit(choose, k)) for k in budgets]:
-            found = job.result()
-            if isinstance(found, Support):
-                found = calibrated(problem, system, config, found, dual)
-                dual = found.dual
-            yield FrontierPoint(
-                method="l0engine",
-                budget=budget,
-                households=found.support.kept,
-                start=found.support.start,
-                weights=found.weights[found.support.kept],
-                measures=found.measures,
-                held_out=measure(problem, found.weights, held) if held.any() else None,
-                seconds=found.seconds,
-            )
-            if should_stop():
-                return
-    finally:
-        ahead.shutdown(cancel_futures=True)
+def _point(problem: Problem, budget: int, found: Calibrated, held: np.ndarray) -> FrontierPoint:
+    return FrontierPoint(
+        method="l0engine",
+        budget=budget,
+        households=found.support.kept,
+        start=found.support.start,
+        weights=found.weights[found.support.kept],
+        measures=found.measures,
+        held_out=measure(problem, found.weights, held) if held.any() else None,
+        seconds=found.seconds,
+        certificate=found.certificate,
+    )
 
 
 def _keeping(
-    at_least: int, problem: Problem, config: Config, should_stop: Callable[[], bool], watch: Callable[[Snapshot], None]
+    at_least: int,
+    problem: Problem,
+    system: ScaledSystem,
+    config: Config,
+    should_stop: Callable[[], bool],
+    watch: Callable[[Snapshot], None],
 ) -> np.ndarray:
     """Gated weights of a fit that keeps so many households, with a smaller lambda_l0."""
     for attempt in range(1, FALLS + 1):
-        run = iterate(problem, replace(falling(config, ScaledSystem.build(problem, config), attempt), refit=False), should_stop=should_stop)
+        run = iterate(problem, replace(falling(config, system, attempt), refit=False), should_stop=should_stop)
         gated = drain(run, watch).gated_weights
         if should_stop() or np.count_nonzero(gated) >= at_least:
             break

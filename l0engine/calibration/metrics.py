@@ -19,7 +19,7 @@ def sparsity(weights: np.ndarray) -> float:
 
 
 def relative_errors(problem: Problem, weights: np.ndarray) -> np.ndarray:
-    """``(estimate - value) / abs(value)`` of each target, signed, shape (n_targets,); in floors where the value is 0, see `Problem.magnitudes`."""
+    """``(estimate - value) / abs(value)`` of each target, signed, shape (n_targets,); see `Problem.magnitudes`."""
     return np.asarray((problem.estimates(weights) - problem.values) / problem.magnitudes)
 
 
@@ -90,4 +90,5 @@ def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures 
         design_effect=kept / ess,
         max_weight=float(weights.max()),
         max_weight_ratio=float((weights / problem.start_weights).max()),
+        max_abs_rel_error=float(errors.max()),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from l0engine.calibration.results import Measures
+from l0engine.calibration.results import Certificate, Measures
 from l0engine.errors import ConfigError
 
 
@@ -35,6 +35,8 @@ class FrontierPoint:
         What this point took, beyond the fit and the points before it.
     note : str
         What there is to know about it, in a sentence; may be empty.
+    certificate : Certificate or None
+        What is proven of it, where the relaxation was solved.
     """
 
     method: str
@@ -46,6 +48,7 @@ class FrontierPoint:
     held_out: Measures | None
     seconds: float = 0.0
     note: str = ""
+    certificate: Certificate | None = None
 
     def full(self, n_households: int) -> np.ndarray:
         """The weights of all households, shape (n_households,); 0 where not kept."""

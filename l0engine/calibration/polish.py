@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
-from l0engine.calibration.system import NEGLIGIBLE
-from l0engine.calibration.system import ScaledSystem
+from l0engine.calibration.system import NEGLIGIBLE, ScaledSystem
 
 #: Multiplications in the bounds of one round, ``n_targets * n_pool * n_kept^2``; a search in which they are more ends: seconds at most.
 WORK = 2 * 10**6

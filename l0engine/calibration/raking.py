@@ -25,6 +25,8 @@ from l0engine.calibration.metrics import effective_sample_size
 
 #: Where nothing is known of the solution, the way to mu leads down from here by decades.
 SOFTEST, DECADE = 0.1, 10.0
+#: `settle` goes on by this factor.
+STEP = 10**-0.5
 #: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
 TOLERANCE, LOOSE = 1e-13, 3e-3
 #: `settle` tries no softness above the first of these, nor below the second times the softest row's share of the mean.
@@ -34,6 +36,10 @@ SETTLE_FROM, HARDEST = 1e-2, 1e-8
 WORTH = ((1e-4, 0.1), (1e-2, 0.6))
 #: So much of it may go where some error above `GROSS` still falls by half, and where nothing moves.
 LITTLE, NOTHING, GROSS = 0.01, 1e-6, 1e-3
+
+
+#: No bounds.
+FREE = Bounds()
 
 
 class Softness(NamedTuple):
@@ -89,7 +95,7 @@ class Raking:
         start: np.ndarray,
         *,
         anchor: str = "entropy",
-        bounds: Bounds = Bounds(),
+        bounds: Bounds = FREE,
         price: np.ndarray | None = None,
         hardness: np.ndarray | None = None,
         after: Dual | None = None,
@@ -124,7 +130,7 @@ class Raking:
         return self._solve(mu, tolerance)
 
     def path(self, errors: Callable[[np.ndarray], np.ndarray], start: float, *, tolerance: float) -> Generator[Softness]:
-        """Ever harder solutions, a decade at a time, down to where softness means nothing any more.
+        """Ever harder solutions, half a decade at a time, down to where softness means nothing any more.
 
         Parameters
         ----------
@@ -136,18 +142,22 @@ class Raking:
         mu = start
         while mu >= self._hardest:
             yield Softness.of(mu, self.weights(mu, tolerance=tolerance), errors)
-            mu /= DECADE
+            mu *= STEP
 
-    def settle(self, errors: Callable[[np.ndarray], np.ndarray], *, start: float = SETTLE_FROM, tolerance: float = TOLERANCE) -> Softness:
-        """The hardest solution of the `path` that each decade on the way there was `worth`."""
-        best = None
+    def settle(
+        self, errors: Callable[[np.ndarray], np.ndarray], *, start: float = SETTLE_FROM, tolerance: float = TOLERANCE
+    ) -> tuple[Softness, tuple[Softness, ...]]:
+        """The hardest solution of the `path` that each step on the way there was `worth`, and all that were tried."""
+        tried: list[Softness] = []
         for found in self.path(errors, start, tolerance=tolerance):
-            if best is not None and not worth(best, found):
+            tried.append(found)
+            if len(tried) > 1 and not worth(*tried[-2:]):
+                return tried[-2], tuple(tried)
+            if found.errors.max() <= WORTH[0][0]:
                 break
-            best = found
-            if best.errors.max() <= WORTH[0][0]:
-                break
-        return best or Softness.of(start, self.weights(start, tolerance=tolerance), errors)  # where the softest is too hard already
+        if not tried:  # the softest is too hard already
+            tried.append(Softness.of(start, self.weights(start, tolerance=tolerance), errors))
+        return tried[-1], tuple(tried)
 
     def _held(self, tau: float) -> StartAnchor:
         return self._anchor.to(self._start, None if self._price is None else self._price / tau, self._bounds)

@@ -16,17 +16,16 @@ import numpy as np
 from scipy import sparse as sp
 from scipy.optimize import linprog
 
+from l0engine.calibration.choosing import calibrated
 from l0engine.calibration.config import Config
 from l0engine.calibration.elimination import Elimination, Support
-from l0engine.calibration.goals import calibrated
 from l0engine.calibration.l1_path import l1_path
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.point import FrontierPoint, checked_budgets
 from l0engine.calibration.preflight import held_out_targets
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.system import NEGLIGIBLE
 from l0engine.calibration.results import Result
-from l0engine.calibration.system import ScaledSystem
+from l0engine.calibration.system import NEGLIGIBLE, ScaledSystem
 from l0engine.errors import ConfigError
 
 #: After so many seconds the L1 path ends where it is.

@@ -29,7 +29,7 @@ def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray
         0 off the support. On it, weights that the targets press down to `NEGLIGIBLE` of the base weight are 0 too.
     """
     kept = np.flatnonzero(gated > 0)
-    found, _ = recalibrate(system, kept, gated[kept], config)
+    found, _, _ = recalibrate(system, kept, gated[kept], config)
     out = np.zeros(len(gated))
     out[kept] = np.where(found.weights > NEGLIGIBLE * system.base_weights[kept], found.weights, 0.0)
     return out
@@ -45,7 +45,7 @@ def recalibrate(
     near: np.ndarray | None = None,
     tolerance: float = TOLERANCE,
     soft: float = SETTLE_FROM,
-) -> tuple[Softness, Dual]:
+) -> tuple[Softness, tuple[Softness, ...], Dual]:
     """Calibrate some households without gates; for a loss that is not squared, reweight the targets and do it again until settled.
 
     Parameters
@@ -66,6 +66,8 @@ def recalibrate(
     Returns
     -------
     Softness
+    tuple of Softness
+        All that were tried.
     Dual
     """
     a, importance, weights = system.columns(kept).tocsr().astype(np.float64), system.importance, start
@@ -81,16 +83,25 @@ def recalibrate(
         row = np.sqrt(importance)
         rows = a if (row == 1).all() else sp.csr_array(sp.diags_array(row) @ a)
         raking = Raking(
-            rows, row * system.target, start, anchor=config.anchor, bounds=bounds, price=price, hardness=system.hardness, after=after, near=near
+            rows,
+            row * system.target,
+            start,
+            anchor=config.anchor,
+            bounds=bounds,
+            price=price,
+            hardness=system.hardness,
+            after=after,
+            near=near,
         )
         if config.mu is None:
-            found = raking.settle(errors, start=soft, tolerance=tolerance)
+            found, path = raking.settle(errors, start=soft, tolerance=tolerance)
         else:
             found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance), errors)
+            path = (found,)
         weights, after, near = found.weights, raking.dual, None
         if np.abs(weights - before).sum() <= 1e-4 * before.sum():
             break
-    return found, raking.dual
+    return found, path, raking.dual
 
 
 def _reweighting(system: ScaledSystem, residual: np.ndarray) -> np.ndarray:

@@ -2,9 +2,9 @@
 
     minimise  1/2 ||A w - b||^2 + price/2 sum_j w_j^2 / z_j   over 0 <= z <= 1, sum_j z_j <= k, 0 <= w_j <= u_j z_j
 
-Where the totals fix ``sum w``, ``sum w^2`` is 1 / (effective sample size) up to a constant. With ``z`` of 0 and 1 alone this is the problem itself. For fixed
-z its dual is smooth in as many variables as there are targets, see `dual`; for fixed w the best z is ``min(1, w_j / c)`` with the c
-that gives ``sum z = k``. The two alternate. Every dual solution theta bounds what k households can do:
+Where the totals fix ``sum w``, ``sum w^2`` is 1 / (effective sample size) up to a constant. With z of 0 and 1 alone this is the problem
+itself. For fixed z its dual is smooth in as many variables as there are targets, see `dual`; for fixed w the best z is
+``min(1, w_j / c)`` with the c that gives ``sum z = k``. The two alternate. Every dual solution theta bounds what k households can do:
 
     b' theta - 1/2 ||theta||^2 - (the k largest of h_j),   h_j = max over 0 <= w <= u_j of (A_j' theta) w - price/2 w^2.
 
@@ -26,7 +26,7 @@ from l0engine.calibration.anchors import Bounds, Ridge
 from l0engine.calibration.dual import Dual, DualProblem
 
 #: Alternations at one price, and Newton steps in each; Newton steps at each price on the way there.
-ALTERNATIONS, NEWTON, FIRST = 10, 10, 15
+ALTERNATIONS, NEWTON, FIRST = 36, 10, 15
 #: A price is reached from this one, relative to it, by falling so many times to a fifth.
 SOFT, FALL = 125.0, 5.0
 #: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second.
@@ -36,7 +36,7 @@ ROUGH = 0.1
 #: A share of a household below this is none.
 NONE = 1e-3
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
-PRICING, GROWTH, FEW, ENTRY = frozenset((1, 4)), 0.5, 100, 0.2
+PRICING, GROWTH, FEW, ENTRY = frozenset((4, 9, 14, 19, 24, 29)), 0.5, 100, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class Relaxation:
     """
 
     def __init__(self, a: sp.csc_array, b: np.ndarray, hardness: np.ndarray, upper: Any = np.inf) -> None:
-        self._a, self._at, self._b, self._hardness = a, sp.csr_array(a.T), b, hardness
+        self.a, self._at, self._b, self._hardness = a, sp.csr_array(a.T), b, hardness
         self._upper = np.broadcast_to(upper, a.shape[1])
 
     def bound(self, theta: np.ndarray, k: int, price: float) -> tuple[float, np.ndarray]:
@@ -114,8 +114,8 @@ class Relaxation:
         after : Dual, optional
             Solution for a like k and price to start from.
         """
-        k, w, nothing = min(k, self._a.shape[1]), start, float(self._b @ self._b) / 2
-        problem, z = self._restricted(pool, after), shares(w, k)
+        k, nothing = min(k, self.a.shape[1]), float(self._b @ self._b) / 2
+        problem, z = self._restricted(pool, after), shares(start, k)
         now = price * (SOFT if after is None else 1.0)
         while now > price * 1.5:
             problem.solve(Ridge(z, now, self._upper[pool]), self._hardness, LOOSE * nothing, FIRST)
@@ -128,11 +128,10 @@ class Relaxation:
             if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool)):
                 kept = z > 0
                 larger = np.union1d(pool[kept], enter)
-                z_all, w_all = np.zeros((2, self._a.shape[1]))
+                z_all = np.zeros(self.a.shape[1])
                 z_all[pool[kept]], z_all[enter] = z[kept], ENTRY
                 pool, z = larger, z_all[larger]
-                z *= k / z.sum()
-                z = np.minimum(z, 1.0)
+                z = np.minimum(z * k / z.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
         bound, _ = self.bound(problem.theta, k, price)
         return Relaxed(k, price, pool, w, z, bound, problem.dual)
@@ -147,5 +146,5 @@ class Relaxation:
         return enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]]
 
     def _restricted(self, pool: np.ndarray, after: Dual | None) -> DualProblem:
-        part = self._a if len(pool) == self._a.shape[1] else self._a[:, pool]
+        part = self.a if len(pool) == self.a.shape[1] else self.a[:, pool]
         return DualProblem(sp.csr_array(part), self._b, after, ROUGH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -134,6 +135,42 @@ class Measures:
     design_effect: float
     max_weight: float
     max_weight_ratio: float
+    max_abs_rel_error: float = math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What is proven of an answer with k households: no other can have a smaller value than `bound`.
+
+    Attributes
+    ----------
+    k : int
+    price : float
+        Price of a squared weight in the value.
+    value : float
+        ``loss / 2 + price / 2 sum_j w_j^2`` of the answer, with the squared loss of its settings.
+    bound : float
+        No k households have less; 0 where nothing is known.
+    """
+
+    k: int
+    price: float
+    value: float
+    bound: float
+
+    @property
+    def gap(self) -> float:
+        """How far the answer is above the bound, as a share of the bound; infinite where the bound says nothing."""
+        return self.value / self.bound - 1 if self.bound > 0 else float("inf")
+
+    @property
+    def useful(self) -> bool:
+        """Whether the bound is near enough to say something: within a factor of two."""
+        return self.gap <= 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, ready for JSON."""
@@ -164,6 +201,8 @@ class Result:
     fit_seconds, refit_seconds : float
     held_out : Measures or None
         Measures of `weights` over the targets held out; None where there are none.
+    certificate : Certificate or None
+        What is proven of `weights`, where a goal asked for a number of households.
     """
 
     status: Status
@@ -178,6 +217,7 @@ class Result:
     fit_seconds: float
     refit_seconds: float
     held_out: Measures | None = None
+    certificate: Certificate | None = None
 
     @property
     def final(self) -> Measures | None:

@@ -125,6 +125,11 @@ class ScaledSystem:
         high = np.minimum(np.inf if config.max_ratio is None else config.max_ratio * base, config.max_weight or np.inf)
         return Bounds(np.minimum(np.maximum(NEGLIGIBLE * base, config.min_weight or 0.0), high), np.broadcast_to(high, base.shape))
 
+    def value(self, weights: np.ndarray) -> float:
+        """The loss of weights of all households, without prices."""
+        residual = torch.from_numpy(self.matrix @ weights - self.target)
+        return float(self.importance @ self.loss.value(residual).numpy())
+
     def errors(self, residual: np.ndarray) -> np.ndarray:
         """Absolute relative errors of the rows for residuals in units of the loss, shape (n_use,)."""
         return np.abs(residual * self.relative)

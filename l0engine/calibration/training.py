@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from l0engine.calibration.choosing import is_small, relaxes
 from l0engine.calibration.config import Config
 from l0engine.calibration.estimators import ESTIMATORS
-from l0engine.calibration.goals import falls_short, smallest
+from l0engine.calibration.goals import by_price, falls_short, smallest
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.polish import polished
 from l0engine.calibration.preflight import held_out_targets
@@ -27,6 +28,8 @@ from l0engine.errors import ConfigError
 
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
 FALL, FALLS = 4.0, 6
+#: A fit is far off with more than this share of the loss of keeping none; another choice is taken where it costs less than this share.
+FAR_OFF, ANEW = 1e-4, 0.99
 
 
 def resolve_device(name: str) -> torch.device:
@@ -92,7 +95,9 @@ def iterate(
     while True:
         lower, first = falling(config, system, attempt), attempt * (config.epochs + 1)
         trained = yield from _train(system, lower, device, resume, stretch, watch, first)
-        last = not config.has_goal or attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
+        last = (
+            not config.has_goal or relaxes(system, config) or attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
+        )
         if last or np.count_nonzero(trained.gated > 0) >= (config.budget or 1):
             seconds = time.perf_counter() - watch.started
             result = _conclude(problem, config, lower, system, trained, tuple(watch.history), seconds)
@@ -196,28 +201,40 @@ def _conclude(
 ) -> Result:
     """Refit the kept households, or as few of them as a goal asks for; measure before and after, and say what happened."""
     started, gated, reason = time.perf_counter(), trained.gated, trained.reason
-    if reason.status is not Status.DIVERGED and not (gated > 0).any():
-        early = reason.status is Status.STOPPED
-        why = f"{reason.message} No gate was open yet: let it run longer" if early else "No household was kept"
-        reason = Ended(Status.DIVERGED, f"{why}{', or' if early else ':'} lower lambda_l0 (now {system.lambda_l0(lower):g}).")
-    if reason.status is Status.DIVERGED:
-        gated = np.zeros_like(gated)
-    weights, refitted, fell = gated, None, ""
-    if config.has_goal and reason.status is not Status.DIVERGED:
+    price, stopped, note = system.lambda_l0(lower), reason.status is Status.STOPPED, ""
+    usable, found, weights, refitted = reason.status is not Status.DIVERGED, None, gated, None
+    if usable and stopped and not (gated > 0).any():
+        usable, reason = (
+            False,
+            Ended(Status.DIVERGED, f"{reason.message} No gate was open yet: let it run longer, or lower lambda_l0 (now {price:g})."),
+        )
+    if usable and config.has_goal:
         found = smallest(problem, system, config, gated)
-        weights, refitted = found.weights, found.measures
         if lower is not config:
-            fell = f"To keep enough households λ L0 was lowered to {system.lambda_l0(lower):g}."
-            fell = "No λ L0 kept enough households: all of them were the start." if lower.estimator == "ungated" else fell
-    elif config.refit and reason.status is not Status.DIVERGED:
-        chosen = polished(system, gated, system.lambda_l0(lower)) if config.polish else gated
-        weights = refit(system, chosen if ESTIMATORS[lower.estimator].gated else system.base_weights, config)
+            note = f"To keep enough households λ L0 was lowered to {price:g}."
+            note = "No λ L0 kept enough households: all of them were the start." if lower.estimator == "ungated" else note
+    elif usable and config.refit:
+        if (gated > 0).any():
+            chosen = polished(system, gated, price) if config.polish else gated
+            weights = refit(system, chosen if ESTIMATORS[lower.estimator].gated else system.base_weights, config)
+        if not stopped and shut_too_early(system, weights):
+            anew = by_price(problem, system, config, gated, price)
+            before = system.value(weights) + price * int((weights > 0).sum())
+            if anew is not None and anew.loss + price * len(anew.support.kept) < ANEW * before:
+                found, note = anew, f"The gates shut too early at this price, so {len(anew.support.kept):,} households were chosen anew."
+    if found is not None:
+        weights, refitted = found.weights, found.measures
+    elif usable and config.refit:
         refitted = measure(problem, weights, system.use)
+    if usable and not (weights > 0).any():
+        usable, reason = False, Ended(Status.DIVERGED, f"No household was kept: lower the price of a household (λ L0 is now {price:g}).")
+    if not usable:
+        gated = weights = np.zeros_like(gated)
     for a in (gated, weights):
         a.setflags(write=False)
     return Result(
         status=reason.status,
-        message=" ".join(filter(None, [reason.message, *trained.notes, fell])),
+        message=" ".join(filter(None, [reason.message, *trained.notes, note])),
         config=config,
         gated_weights=gated,
         weights=weights,
@@ -228,4 +245,10 @@ def _conclude(
         device=trained.device.type,
         fit_seconds=fit_seconds,
         refit_seconds=time.perf_counter() - started,
+        certificate=None if found is None else found.certificate,
     )
+
+
+def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:
+    """Whether the gates shut before the weights could take over: nothing is left, or a small problem is far off."""
+    return not (weights > 0).any() or (is_small(system) and system.value(weights) > FAR_OFF * system.nothing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class PointShelf(ProblemShelf):
             Its weights could not be written; it is not recorded.
         """
         p = point
-        record = PointRecord(p.method, p.budget, p.measures, p.held_out, p.seconds, p.note)
+        record = PointRecord(p.method, p.budget, p.measures, p.held_out, p.seconds, p.note, certificate=p.certificate)
         file = self._point_file(run_id, record.key)
         file.parent.mkdir(exist_ok=True)
         write_arrays(file, {"households": p.households, "weights": p.weights})
@@ -45,8 +46,7 @@ class PointShelf(ProblemShelf):
 
     def save_curve(self, run_id: str, point: PointRecord, curve: Sequence[tuple[float, Measures]]) -> None:
         """Add its curve of error against effective sample size to a point."""
-        p = point
-        self._record(run_id, PointRecord(p.method, p.budget, p.measures, p.held_out, p.seconds, p.note, tuple(curve)))
+        self._record(run_id, replace(point, curve=tuple(curve)))
 
     def points(self, run_id: str) -> list[PointRecord]:
         """Points of a run, in the order in which they were computed."""

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.results import Measures, Result, Status
+from l0engine.calibration.results import Certificate, Measures, Result, Status
 
 
 class Request(StrEnum):
@@ -47,6 +47,7 @@ class Outcome:
     fit_seconds: float
     refit_seconds: float
     held_out: Measures | None = None
+    certificate: Certificate | None = None
 
     @property
     def final(self) -> Measures | None:
@@ -61,13 +62,14 @@ class Outcome:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Inverse of `to_dict`."""
         measures = {k: None if values.get(k) is None else Measures(**values[k]) for k in ("gated", "refitted", "held_out")}
-        return cls(**{**values, **measures, "status": Status(values["status"])})
+        proven = None if values.get("certificate") is None else Certificate(**values["certificate"])
+        return cls(**{**values, **measures, "status": Status(values["status"]), "certificate": proven})
 
     @classmethod
     def of(cls, result: Result) -> Self:
         """The outcome of a fit."""
         r = result
-        return cls(r.status, r.message, r.gated, r.refitted, r.device, r.fit_seconds, r.refit_seconds, r.held_out)
+        return cls(r.status, r.message, r.gated, r.refitted, r.device, r.fit_seconds, r.refit_seconds, r.held_out, r.certificate)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class PointRecord:
 
     Attributes
     ----------
-    method, budget, measures, held_out, seconds, note
+    method, budget, measures, held_out, seconds, note, certificate
         As in `FrontierPoint`.
     curve : tuple of (float, Measures)
         Softness mu of the refit and measures at this size, softest first; empty until it is computed.
@@ -120,6 +122,7 @@ class PointRecord:
     seconds: float
     note: str
     curve: tuple[tuple[float, Measures], ...] = ()
+    certificate: Certificate | None = None
 
     @property
     def key(self) -> str:
@@ -135,7 +138,8 @@ class PointRecord:
         """Inverse of `to_dict`."""
         held_out = None if values["held_out"] is None else Measures(**values["held_out"])
         curve = tuple((mu, Measures(**m)) for mu, m in values["curve"])
-        return cls(**{**values, "measures": Measures(**values["measures"]), "held_out": held_out, "curve": curve})
+        proven = None if values.get("certificate") is None else Certificate(**values["certificate"])
+        return cls(**{**values, "measures": Measures(**values["measures"]), "held_out": held_out, "curve": curve, "certificate": proven})
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,287 @@
+"""The way to a number of households: candidates from several sources, calibrated, and the best of them.
+
+Gates and the elimination that follows them judge households one by one; the relaxation judges them together, over all households.
+Small problems are cheap enough to try a random start and non-negative least squares as well. The candidate with the smaller loss
+wins; between losses that are as good as equal, the exchange of error for evenness that `raking.worth` allows decides.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse as sp
+from scipy.optimize import nnls
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.dual import DENSE_TARGETS, Dual
+from l0engine.calibration.elimination import Elimination, Support
+from l0engine.calibration.metrics import measure
+from l0engine.calibration.polish import polished
+from l0engine.calibration.problem import Problem
+from l0engine.calibration.raking import HARDEST, SETTLE_FROM, Softness, worth
+from l0engine.calibration.refit import recalibrate
+from l0engine.calibration.relaxation import NONE, Relaxation, Relaxed
+from l0engine.calibration.results import Certificate, Measures
+from l0engine.calibration.splicing import spliced
+from l0engine.calibration.system import ScaledSystem
+
+#: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
+TOLERANCE = 1e-9
+#: With so many households for each target the dual solution of the neighbouring size is a good start.
+MANY = 1.5
+#: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
+EVENNESS = 3e-4
+#: Up to so many entries, and targets times households, a problem is small: every candidate is tried.
+FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
+#: The relaxation works on at most so many entries.
+RELAXED_ENTRIES = 10_000_000
+#: Exchanges of households, and seconds for them.
+EXCHANGES, SECONDS = 60, 3.0
+#: A loss as small as that of this error on every target is none; losses are equal within the second share.
+MET, EQUAL = 1e-3, 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """A support with its final weights.
+
+    Attributes
+    ----------
+    support : Support
+    weights : ndarray of float64, shape (n_households,)
+    measures : Measures
+    found : Softness
+        The same weights on the support, with errors by row of the system.
+    path : tuple of Softness
+        All softnesses tried on the way.
+    loss : float
+        The objective's loss of the weights, without prices.
+    dual : Dual
+    seconds : float
+    certificate : Certificate or None
+    """
+
+    support: Support
+    weights: np.ndarray
+    measures: Measures
+    found: Softness
+    path: tuple[Softness, ...]
+    loss: float
+    dual: Dual
+    seconds: float
+    certificate: Certificate | None = None
+
+
+def relaxes(system: ScaledSystem, config: Config) -> bool:
+    """Whether the relaxation is asked for, and the problem of a kind and size for it."""
+    return config.relax and system.loss.squared and system.matrix.nnz <= RELAXED_ENTRIES and len(system.target) <= DENSE_TARGETS
+
+
+def is_small(system: ScaledSystem) -> bool:
+    """Whether every candidate is cheap."""
+    return bool(system.matrix.nnz <= FEW_ENTRIES and system.matrix.shape[0] * system.matrix.shape[1] <= FEW_CELLS)
+
+
+def starts_warm(support: Support, system: ScaledSystem) -> bool:
+    """Whether there are households enough to start from the dual solution of a neighbouring size."""
+    return len(support.kept) > MANY * len(system.target)
+
+
+def calibrated(
+    problem: Problem, system: ScaledSystem, config: Config, support: Support, after: Dual | None = None, *, eliminated: bool = True
+) -> Calibrated:
+    """Calibrate a support; every household keeps a positive weight, so that counts are exact.
+
+    Parameters
+    ----------
+    after : Dual, optional
+        Solution of a neighbouring size. With few households for each target the way does not start there; with fewer
+        households than targets it starts from the weights of the elimination.
+    eliminated : bool
+        Whether the support comes from an elimination; only then is it polished, where the config says so.
+    """
+    started, n_targets = time.perf_counter(), len(system.target)
+    if eliminated and config.polish and len(support.kept) <= n_targets:
+        support = _polished(system, support)
+    kept = support.kept
+    warm = after if starts_warm(support, system) else None
+    near = np.exp(support.log_weights) if eliminated and len(kept) < n_targets else None
+    found, path, dual = recalibrate(system, kept, support.start, config, after=warm, near=near, tolerance=TOLERANCE, soft=SETTLE_FROM)
+    weights = np.zeros(problem.n_households)
+    weights[kept] = found.weights
+    weights.setflags(write=False)
+    measures = measure(problem, weights, system.use)
+    assert measures is not None  # a support is never empty
+    return Calibrated(support, weights, measures, found, path, system.value(weights), dual, time.perf_counter() - started)
+
+
+def better(one: Calibrated, other: Calibrated, system: ScaledSystem) -> bool:
+    """Whether one answer beats another: the smaller loss; where that is equal, more evenness or less error, as is `worth` it."""
+    met = MET**2 * system.nothing
+    a, b = max(one.loss, met), max(other.loss, met)
+    if abs(a - b) > EQUAL * max(a, b):
+        return a < b
+    return worth(other.found, one.found) and one.loss <= max(other.loss, met) * (1 + EQUAL)
+
+
+def as_good(problem: Problem, system: ScaledSystem, config: Config, larger: Calibrated, smaller: Calibrated) -> Calibrated:
+    """An answer of the larger size with a loss no larger than the smaller one's: its households and the best of the others.
+
+    The larger answer itself where its loss is as good as none, or nothing better is found.
+    """
+    if larger.loss <= MET**2 * system.nothing:
+        return larger
+    more = np.setdiff1d(larger.support.kept, smaller.support.kept)
+    part = system.squares[more] * larger.weights[more] ** 2
+    more = more[np.argsort(-part, kind="stable")[: len(larger.support.kept) - len(smaller.support.kept)]]
+    start = smaller.weights.copy()
+    start[more] = 1e-2 * larger.weights[more]
+    kept = np.flatnonzero(start)
+    support, mu = Support(kept, start[kept], np.log(start[kept])), smaller.found.mu
+    while mu > HARDEST:
+        found = calibrated(problem, system, replace(config, mu=mu, polish=False), support)
+        if found.loss <= smaller.loss:
+            return found
+        mu /= 10
+    return larger
+
+
+class Chooser:
+    """Answers for one number of households after the other, best from the largest down.
+
+    Parameters
+    ----------
+    problem, system, config
+    gated : ndarray of float64, shape (n_households,)
+        Gated weights of a fit; all may be 0.
+    """
+
+    def __init__(self, problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray) -> None:
+        self._problem, self._system, self._config = problem, system, config
+        self._gated = gated if (gated > 0).any() else system.base_weights
+        self._elimination: Elimination | None = None
+        self._support: Support | None = None
+        self._relaxation: Relaxation | None = None
+        self._relaxed: Relaxed | None = None
+        self._after: Dual | None = None
+        self._small = is_small(system)
+        self._row = np.sqrt(system.importance)
+        self.relaxes = relaxes(system, config)
+
+    def at(self, k: int) -> Calibrated:
+        """The best answer found with k households."""
+        started, best = time.perf_counter(), None
+        for support in self._candidates(k):
+            found = calibrated(self._problem, self._system, self._config, support, self._after)
+            if best is None or better(found, best, self._system):
+                best = found
+        assert best is not None  # gates always give a candidate
+        self._after = best.dual
+        if self._relaxed is not None and self._relaxed.k == k:
+            best = replace(best, certificate=self._certified(best.weights, self._relaxed))
+        return replace(best, seconds=time.perf_counter() - started)
+
+    def _candidates(self, k: int) -> list[Support]:
+        found = []
+        relaxed = self._relax(k) if self.relaxes else None
+        if relaxed is not None:
+            found.append(self._rounded(relaxed, k))
+        if relaxed is None or self._small:
+            found.append(self._from_gates(k))
+        if self._small:
+            found += self._drawn(k)
+        if self._system.loss.squared and not self._config.bounded and k < len(self._system.target):
+            found[0] = self._splice(found[0])
+        return found
+
+    def _from_gates(self, k: int) -> Support:
+        """Elimination from the households that the fit kept, or from all where it kept too few."""
+        if self._elimination is None or self._support is None or len(self._support.kept) < k:
+            enough = np.count_nonzero(self._gated) >= k
+            self._elimination = Elimination(self._system, self._gated if enough else np.maximum(self._gated, self._system.base_weights))
+            self._support = self._elimination.full
+        self._support = self._elimination.down_to(k, self._support)
+        return self._support
+
+    def _relax(self, k: int) -> Relaxed:
+        s = self._system
+        if self._relaxation is None:
+            a = sp.csc_array(sp.diags_array(self._row) @ s.matrix, dtype=np.float64)
+            upper = s.bounds(np.arange(a.shape[1]), self._config).high
+            self._relaxation = Relaxation(a, self._row * s.target, s.hardness, upper)
+            pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
+        else:
+            assert self._relaxed is not None
+            stay = self._relaxed.shares > 0
+            pool, start, after = self._relaxed.pool[stay], self._relaxed.weights[stay], self._relaxed.dual
+        price = EVENNESS * s.nothing * k / float(s.base_weights.sum()) ** 2
+        self._relaxed = self._relaxation.solve(k, price, pool, start, after)
+        return self._relaxed
+
+    def _rounded(self, relaxed: Relaxed, k: int) -> Support:
+        """Elimination from the relaxed weights; households of no share fill up where there are fewer than k."""
+        some = relaxed.shares > NONE
+        if some.sum() < k:
+            some = np.zeros(len(relaxed.pool), bool)
+            some[np.argsort(-relaxed.weights, kind="stable")[:k]] = True
+        start = np.zeros(self._system.matrix.shape[1])
+        least = 1e-3 * self._system.base_weights[relaxed.pool[some]]
+        start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
+        if np.count_nonzero(start) < k:
+            start = self._filled(start, k)
+        elimination = Elimination(self._system, start)
+        return elimination.down_to(k, elimination.full)
+
+    def _filled(self, weights: np.ndarray, k: int) -> np.ndarray:
+        """Weights with further households at a small share of their base weight, in an order drawn from the seed, until there are k."""
+        out, base = weights.copy(), self._system.base_weights
+        rest = np.random.default_rng(self._config.seed).permutation(np.flatnonzero(out == 0))[: k - np.count_nonzero(out)]
+        out[rest] = 1e-3 * base[rest]
+        return out
+
+    def _drawn(self, k: int) -> list[Support]:
+        """A random set, and the vertex of non-negative least squares where it is small enough."""
+        base, rng = self._system.base_weights, np.random.default_rng(self._config.seed)
+        kept = np.sort(rng.choice(len(base), k, replace=False))
+        start = base[kept] * (base.sum() / base[kept].sum())
+        found = [Support(kept, start, np.log(start))]
+        a = self._row[:, None] * self._system.matrix.toarray().astype(np.float64) * base
+        try:
+            vertex = nnls(a, self._row * self._system.target)[0] * base
+        except RuntimeError:  # it did not settle
+            return found
+        if 0 < np.count_nonzero(vertex) <= k:
+            weights = self._filled(vertex, k)
+            kept = np.flatnonzero(weights)
+            found.append(Support(kept, weights[kept], np.log(weights[kept])))
+        return found
+
+    def _splice(self, support: Support) -> Support:
+        a = (
+            sp.csc_array(sp.diags_array(self._row) @ self._system.matrix, dtype=np.float64)
+            if self._relaxation is None
+            else self._relaxation.a
+        )
+        weights = np.exp(support.log_weights)
+        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES, seconds=SECONDS)
+        start = np.zeros(a.shape[1])
+        start[kept] = better
+        start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)
+        start = np.maximum(start[kept], 1e-9 * better.max())
+        return Support(kept, start * (support.start.sum() / start.sum()), np.log(np.maximum(better, 1e-12 * better.max())))
+
+    def _certified(self, weights: np.ndarray, relaxed: Relaxed) -> Certificate:
+        residual = self._row * (self._system.matrix @ weights - self._system.target)
+        value = float((residual**2 / self._system.hardness).sum()) / 2 + relaxed.price / 2 * float(weights @ weights)
+        return Certificate(k=relaxed.k, price=relaxed.price, value=value, bound=max(relaxed.bound, 0.0))
+
+
+def _polished(system: ScaledSystem, support: Support) -> Support:
+    """Other households in the same number, with a lower loss."""
+    gated = np.zeros(system.matrix.shape[1])
+    gated[support.kept] = support.start
+    improved = polished(system, gated)
+    kept = np.flatnonzero(improved)
+    return support if improved is gated else Support(kept, improved[kept], np.log(improved[kept]))

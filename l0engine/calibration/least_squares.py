@@ -1,0 +1,38 @@
+"""Least squares over positive weights, briefly: what elimination and exchange judge households by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse as sp
+from scipy.optimize import minimize
+
+#: Memory of L-BFGS.
+MEMORY = 10
+#: A weight starts at no less than this share of the largest, so that it has a logarithm that can move.
+SMALLEST = 1e-12
+
+
+def least_squares(a: sp.csc_array, b: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:
+    """Weights with a small ``||A w - b||^2``, shape (n_kept,), by some steps of L-BFGS on log weights.
+
+    Parameters
+    ----------
+    a : csc_array, shape (n_targets, n_kept)
+    b : ndarray of float64, shape (n_targets,)
+    start : ndarray of float64, shape (n_kept,)
+        Positive weights.
+    steps : int
+    """
+    rows = sp.csr_array(a, dtype=np.float64)
+    at = sp.csr_array(rows.T)
+
+    def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
+        w = np.exp(x)
+        r = rows @ w - b
+        return float(r @ r), 2 * (at @ r) * w
+
+    options: Any = {"maxiter": steps, "maxcor": MEMORY}
+    x = np.log(np.maximum(start, SMALLEST * start.max()))
+    return np.maximum(np.exp(np.asarray(minimize(loss, x, jac=True, method="L-BFGS-B", options=options).x)), np.finfo(float).tiny)
