@@ -35,8 +35,8 @@ EVENNESS = 3e-4
 FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 #: The relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
-#: Exchanges of households, and seconds for them.
-EXCHANGES, SECONDS = 60, 3.0
+#: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine.
+EXCHANGES = 60
 #: A loss as small as that of this error on every target is none; losses are equal within the second share.
 MET, EQUAL = 1e-3, 0.01
 
@@ -249,7 +249,7 @@ class Chooser:
             else self._relaxation.a
         )
         weights = np.exp(support.log_weights)
-        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES, seconds=SECONDS)
+        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES)
         start = np.zeros(a.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)

@@ -7,9 +7,6 @@ Hazimeh & Mazumder (2020), Fast best subset selection (L0Learn).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 from scipy import sparse as sp
 
@@ -28,8 +25,6 @@ def spliced(
     weights: np.ndarray,
     *,
     exchanges: int,
-    seconds: float,
-    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As many households with a loss ``||A w - b||^2`` that is no larger.
 
@@ -41,8 +36,8 @@ def spliced(
         Ascending columns to begin with.
     weights : ndarray of float64, shape (n_kept,)
         Positive weights near the best ones for them.
-    exchanges, seconds : int, float
-        It ends after so many tries, or so much time: the limit that is met first.
+    exchanges : int
+        It ends after so many tries, or once no single exchange helps.
 
     Returns
     -------
@@ -51,11 +46,11 @@ def spliced(
     """
     at, norm = sp.csr_array(a.T), np.asarray(a.power(2).sum(axis=0)).ravel()
     usable = norm > 0
-    until, block = clock() + seconds, max(1, int(BLOCK * len(kept)))
+    block = max(1, int(BLOCK * len(kept)))
     residual = b - a[:, kept] @ weights
     loss = float(residual @ residual)
     for _ in range(exchanges):
-        if block < 1 or clock() > until:
+        if block < 1:
             break
         pull = np.maximum(at @ residual, 0.0)
         gain = np.divide(pull**2, norm, out=np.zeros_like(norm), where=usable)
