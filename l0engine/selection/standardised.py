@@ -82,6 +82,11 @@ class Standardised:
         part: Any = self.matrix[rows]
         return np.asarray(part[:, columns].toarray() - self.offset[columns], np.float64)
 
+    def extremes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest centred value of every column, each shape (p,)."""
+        least, most = (np.asarray(e.toarray(), np.float64).ravel() for e in (self.matrix.min(axis=0), self.matrix.max(axis=0)))
+        return least - self.offset, most - self.offset
+
     def differences(self, rows: np.ndarray) -> np.ndarray:
         """``(mean over rows - mean over all) / sd`` of every column, shape (p,): the plain sample against all rows."""
         picked = self.matrix[rows].astype(np.float64)

@@ -16,7 +16,7 @@ from scipy import sparse as sp
 
 from l0engine.errors import ConfigError
 from l0engine.runs.files import read_arrays, write_arrays
-from l0engine.selection.designs import checked_size, random, stratified
+from l0engine.selection.designs import checked_size, random, random_part, stratified
 from l0engine.selection.figures import Joint, Mean, Quantiles, Share, Wanted, moments
 from l0engine.selection.standardised import Standardised
 
@@ -40,7 +40,7 @@ class SampleStudy:
     joints : tuple of pairs of str
         Columns of which every pair of categories counts.
     method : str
-        One of `METHODS`; hybrid draws a part at random first and lets gates choose the rest.
+        One of `METHODS`; hybrid draws a part at random first (`random_part`) and lets gates choose the rest.
     l0_fraction : float
         Share of a hybrid sample that gates choose, from 0 to 1.
     strata : str
@@ -139,8 +139,7 @@ class SampleStudy:
         """Indices, types, and how rounding and swaps went."""
         from l0engine.selection.samples import iterate_samples  # loads torch, which the pages do without
 
-        rows = features.shape[0]
-        keep = random(rows, self.n_random, seed=self.seed) if self.n_random else np.zeros(0, np.int64)
+        keep = random_part(features, self.n, self.n_random, seed=self.seed)
         run = iterate_samples(features, self.n, seed=self.seed, epochs=self.epochs, keep=keep, should_stop=should_stop)
         while True:
             try:

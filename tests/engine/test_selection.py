@@ -22,6 +22,7 @@ from l0engine.selection import (
     iterate_samples,
     moments,
     random,
+    random_part,
     stratified,
 )
 from l0engine.selection.backward import eliminate, least_missed
@@ -234,6 +235,50 @@ def test_stratified_is_proportional():
     assert len(stratified(FRAME, ["sex"], 4000)) == 4000
     with pytest.raises(ProblemError, match="'nowhere'"):
         stratified(FRAME, ["nowhere"], 5)
+
+
+RARE = pd.DataFrame({"cell": np.random.default_rng(8).zipf(1.3, 6000) % 400, "income": np.random.default_rng(9).lognormal(10, 2, 6000)})
+
+
+def share_differences(frame, rows):
+    """Largest standardised difference of the shares of `cell`, from counts alone."""
+    p = frame.cell.value_counts(normalize=True)
+    q = frame.cell.iloc[rows].value_counts(normalize=True).reindex(p.index, fill_value=0)
+    return ((q - p) / np.sqrt(p * (1 - p))).abs().max()
+
+
+@pytest.mark.parametrize("share_random", [0.0, 0.75])
+def test_hundreds_of_rare_categories_are_met_twice_as_well_as_at_random_on_every_seed(share_random):
+    features, n = moments(RARE, Share("cell"), Mean("income")), 600
+    assert features.shape[1] > 300
+    srs = np.median([share_differences(RARE, random(6000, n, seed=s)) for s in range(30)])
+    for seed in range(5):
+        found = choose_samples(features, n, seed=seed, keep=random_part(features, n, int(share_random * n), seed=seed))
+        assert share_differences(RARE, found.indices) <= srs / 2 and found.largest <= srs / 2
+
+
+def test_a_random_part_leaves_room_for_the_others():
+    features, n, part = moments(RARE, Share("cell"), Mean("income")), 600, 450
+    p = RARE.cell.value_counts(normalize=True)
+    beyond = []
+    for seed in range(5):
+        drawn, plain = random_part(features, n, part, seed=seed), random(6000, part, seed=seed)
+        assert len(np.unique(drawn)) == part and (drawn == random_part(features, n, part, seed=seed)).all()
+        assert 0 < len(np.setdiff1d(plain, drawn)) < part / 5  # most rows are those of the plain draw
+        for rows in (drawn, plain):
+            count = RARE.cell.iloc[rows].value_counts().reindex(p.index, fill_value=0)
+            beyond.append((count - n * p > np.sqrt(n * p * (1 - p))).any())  # a standard error above what all n should have
+    assert beyond == [False, True] * 5
+
+
+def test_a_random_part_is_a_plain_draw_where_nothing_is_in_the_way():
+    features = moments(FRAME, Mean("age"), Share("sex"))
+    for part in (0, 1, 150, 200):
+        assert (random_part(features, 200, part, seed=2) == np.sort(np.random.default_rng(2).choice(4000, part, replace=False))).all()
+    alone = Standardised.create(np.r_[np.zeros(49), 1.0][:, None])  # every sample of 49 misses one row
+    assert len(random_part(alone, 49, 48)) == 48
+    with pytest.raises(ConfigError, match="from 0 to 200"):
+        random_part(features, 200, 201)
 
 
 # -- features ------------------------------------------------------------------------------------------------------------
