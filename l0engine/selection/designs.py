@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from l0engine.errors import ConfigError, ProblemError
-from l0engine.selection.figures import column_of
+from l0engine.selection.figures import coded, column_of
 from l0engine.selection.standardised import Standardised
 
 #: Rows whose values are looked up at a time.
@@ -41,7 +41,7 @@ def stratified(frame: pd.DataFrame, columns: Sequence[str], n: int, *, seed: int
     if not columns:
         raise ProblemError("No column to stratify by: name at least one.")
     rng = np.random.default_rng(seed)
-    keys = pd.DataFrame({i: column_of(frame, c).to_numpy() for i, c in enumerate(columns)})
+    keys = pd.DataFrame({i: coded(column_of(frame, c))[0] for i, c in enumerate(columns)})
     cell = keys.groupby(list(keys.columns), sort=False, observed=True).ngroup().to_numpy()
     quota = np.bincount(cell) * (n / len(frame))
     taken = np.floor(quota + 1e-9).astype(np.int64)
