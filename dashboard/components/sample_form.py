@@ -116,7 +116,7 @@ def _design(path: str, known: tuple[Column, ...]) -> dict[str, Any]:
         compared = by.selectbox("Also stratify by", [_NONE, *fit], key=f"sample_compare_{path}", help=_COMPARE_HELP, **kept)
         design["strata"] = "" if compared == _NONE else compared
     if named in ("L0 gates", "Hybrid"):
-        design["cube"] = st.checkbox("Also the cube method", key="sample_cube", help=_CUBE_HELP, **kept)
+        design["cube"] = st.toggle("Also the cube method", key="sample_cube", help=_CUBE_HELP, **kept)
     if named == "Hybrid":
         options, help_ = [f"{p} %" for p in range(5, 100, 5)], "The others are drawn at random, first."
         share = part.select_slider("Chosen by gates", options, "25 %", key="sample_fraction", help=help_, **kept)

@@ -115,7 +115,7 @@ def test_what_belongs_to_a_method_appears_with_it(page):
     ):  # fmt: skip
         page.choose("Method", method)
         assert there() == expected
-        assert ("Also the cube method" in [w.label for w in page.at.checkbox]) == (method == "Hybrid")
+        assert ("Also the cube method" in [w.label for w in page.at.toggle]) == (method == "Hybrid")
 
 
 def test_the_cube_method_is_drawn_and_compared(page):

@@ -32,7 +32,7 @@ def within(hits, draws, p, deviations=4.5):
 
 
 def test_every_row_has_the_same_chance():
-    features, draws = moments(people(14), Mean("age"), Mean("income")), 2000
+    features, draws = moments(people(14), Mean("age"), Mean("income")), 1000
     hits = np.zeros(14)
     for seed in range(draws):
         hits[balanced(features, 5, seed=seed)] += 1
