@@ -15,12 +15,12 @@ from scipy import sparse as sp
 from scipy.optimize import nnls
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.dual import DENSE_TARGETS, Dual
+from l0engine.calibration.dual import DENSE_TARGETS
 from l0engine.calibration.elimination import Elimination, Support
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.polish import polished
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.raking import HARDEST, SETTLE_FROM, Softness, worth
+from l0engine.calibration.raking import HARDEST, Softness, worth
 from l0engine.calibration.refit import recalibrate
 from l0engine.calibration.relaxation import NONE, Relaxation, Relaxed
 from l0engine.calibration.results import Certificate, Measures
@@ -29,16 +29,16 @@ from l0engine.calibration.system import ScaledSystem
 
 #: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
 TOLERANCE = 1e-9
-#: With so many households for each target the dual solution of the neighbouring size is a good start.
-MANY = 1.5
+#: And where the sum of weights must hold, of which its square is a measure.
+EXACTLY = 1e-15
 #: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
 EVENNESS = 3e-4
 #: Up to so many entries, and targets times households, a problem is small: every candidate is tried.
 FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 #: The relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
-#: Exchanges of households, and seconds for them.
-EXCHANGES, SECONDS = 60, 3.0
+#: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine.
+EXCHANGES = 60
 #: A loss as small as that of this error on every target is none; losses are equal within the second share.
 MET, EQUAL = 1e-3, 0.01
 
@@ -58,7 +58,6 @@ class Calibrated:
         All softnesses tried on the way.
     loss : float
         The objective's loss of the weights, without prices.
-    dual : Dual
     seconds : float
     certificate : Certificate or None
     """
@@ -69,7 +68,6 @@ class Calibrated:
     found: Softness
     path: tuple[Softness, ...]
     loss: float
-    dual: Dual
     seconds: float
     certificate: Certificate | None = None
 
@@ -84,37 +82,28 @@ def is_small(system: ScaledSystem) -> bool:
     return bool(system.matrix.nnz <= FEW_ENTRIES and system.matrix.shape[0] * system.matrix.shape[1] <= FEW_CELLS)
 
 
-def starts_warm(support: Support, system: ScaledSystem) -> bool:
-    """Whether there are households enough to start from the dual solution of a neighbouring size."""
-    return len(support.kept) > MANY * len(system.target)
-
-
-def calibrated(
-    problem: Problem, system: ScaledSystem, config: Config, support: Support, after: Dual | None = None, *, eliminated: bool = True
-) -> Calibrated:
+def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: Support, *, eliminated: bool = True) -> Calibrated:
     """Calibrate a support; every household keeps a positive weight, so that counts are exact.
 
     Parameters
     ----------
-    after : Dual, optional
-        Solution of a neighbouring size. With few households for each target the way does not start there; with fewer
-        households than targets it starts from the weights of the elimination.
     eliminated : bool
-        Whether the support comes from an elimination; only then is it polished, where the config says so.
+        Whether the support comes from an elimination. Only then is it polished, where the config says so; and with fewer households than
+        targets the way to the weights starts from those of the elimination.
     """
     started, n_targets = time.perf_counter(), len(system.target)
     if eliminated and config.polish and len(support.kept) <= n_targets:
         support = _polished(system, support)
     kept = support.kept
-    warm = after if starts_warm(support, system) else None
+    tolerance = TOLERANCE if (system.hardness == 1).all() else EXACTLY
     near = np.exp(support.log_weights) if eliminated and len(kept) < n_targets else None
-    found, path, dual = recalibrate(system, kept, support.start, config, after=warm, near=near, tolerance=TOLERANCE, soft=SETTLE_FROM)
+    found, path, _ = recalibrate(system, kept, support.start, config, near=near, tolerance=tolerance)
     weights = np.zeros(problem.n_households)
     weights[kept] = found.weights
     weights.setflags(write=False)
     measures = measure(problem, weights, system.use)
     assert measures is not None  # a support is never empty
-    return Calibrated(support, weights, measures, found, path, system.value(weights), dual, time.perf_counter() - started)
+    return Calibrated(support, weights, measures, found, path, system.value(weights), time.perf_counter() - started)
 
 
 def better(one: Calibrated, other: Calibrated, system: ScaledSystem) -> bool:
@@ -165,7 +154,6 @@ class Chooser:
         self._support: Support | None = None
         self._relaxation: Relaxation | None = None
         self._relaxed: Relaxed | None = None
-        self._after: Dual | None = None
         self._small = is_small(system)
         self._row = np.sqrt(system.importance)
         self.relaxes = relaxes(system, config)
@@ -174,11 +162,10 @@ class Chooser:
         """The best answer found with k households."""
         started, best = time.perf_counter(), None
         for support in self._candidates(k):
-            found = calibrated(self._problem, self._system, self._config, support, self._after)
+            found = calibrated(self._problem, self._system, self._config, support)
             if best is None or better(found, best, self._system):
                 best = found
         assert best is not None  # gates always give a candidate
-        self._after = best.dual
         if self._relaxed is not None and self._relaxed.k == k:
             best = replace(best, certificate=self._certified(best.weights, self._relaxed))
         return replace(best, seconds=time.perf_counter() - started)
@@ -265,7 +252,7 @@ class Chooser:
             else self._relaxation.a
         )
         weights = np.exp(support.log_weights)
-        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES, seconds=SECONDS)
+        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES)
         start = np.zeros(a.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)

@@ -206,7 +206,7 @@ class Config:
 
     def without_goal(self) -> Self:
         """The same settings, with the number of households left to the price of a household."""
-        return replace(self, **dict.fromkeys(GOALS))
+        return replace(self, budget=None, max_median_error=None, max_error=None, min_ess=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -72,4 +72,4 @@ class Elimination:
     def _refit(self, kept: np.ndarray, log_weights: np.ndarray, steps: int) -> np.ndarray:
         """Least squares in log weights, briefly."""
         a = sp.csc_array(sp.diags_array(self._row) @ self._system.columns(kept))
-        return np.log(least_squares(a, self._target, np.exp(log_weights), steps))
+        return np.asarray(np.log(least_squares(a, self._target, np.exp(log_weights), steps)))

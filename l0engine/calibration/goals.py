@@ -11,6 +11,8 @@ from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Measures
 from l0engine.calibration.system import ScaledSystem
 
+#: A goal for the median allows no error beyond this many times as much, other than those of the largest set.
+GROSS = 10.0
 #: The search ends when the number of households is known to this share.
 FINE = 0.01
 
@@ -49,12 +51,13 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
         good = chooser.at(size)
     if falls_short(config, good.measures):
         return good
+    gross = max(good.measures.max_abs_rel_error, GROSS * (config.max_median_error or np.inf))
     low, high = 0, len(good.support.kept)  # `low` misses the goal, `high` meets it
     while high - low > max(1, FINE * high):
         size = max(int(high * LEAVE), 1) if low == 0 else (low + high) // 2
         size = min(size, high - 1)
         tried = chooser.at(size)
-        if falls_short(config, tried.measures):
+        if falls_short(config, tried.measures) or tried.measures.max_abs_rel_error > gross:
             low = size
         else:
             good, high = tried, size

@@ -25,7 +25,7 @@ def least_squares(a: sp.csc_array, b: np.ndarray, start: np.ndarray, steps: int)
         Positive weights.
     steps : int
     """
-    rows = sp.csr_array(a, dtype=np.float64)
+    rows = a.tocsr().astype(np.float64)
     at = sp.csr_array(rows.T)
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:

@@ -33,7 +33,7 @@ TOLERANCE, LOOSE = 1e-13, 3e-3
 SETTLE_FROM, HARDEST = 1e-2, 1e-8
 #: A decade harder pays where the effective sample size falls by no more than these powers of ten for each tenfold lower error, in the
 #: geometric mean over targets: errors count down to the first number of each pair.
-WORTH = ((1e-4, 0.1), (1e-2, 0.6))
+WORTH = ((3e-5, 0.1), (1e-2, 0.6))
 #: So much of it may go where some error above `GROSS` still falls by half, and where nothing moves.
 LITTLE, NOTHING, GROSS = 0.01, 1e-6, 1e-3
 
@@ -61,7 +61,7 @@ def worth(soft: Softness, hard: Softness) -> bool:
     cost = float(np.log10(soft.ess / max(hard.ess, 1e-300)))
     allowed = sum(factor * np.log10(np.maximum(soft.errors, floor) / np.maximum(hard.errors, floor)).mean() for floor, factor in WORTH)
     mends = bool(((soft.errors > GROSS) & (hard.errors < soft.errors / 2)).any())
-    return cost <= max(allowed, LITTLE if mends else NOTHING)
+    return bool(cost <= max(allowed, LITTLE if mends else NOTHING))
 
 
 class Raking:

@@ -8,7 +8,7 @@ from scipy import sparse as sp
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.dual import Dual
-from l0engine.calibration.raking import SETTLE_FROM, TOLERANCE, Raking, Softness
+from l0engine.calibration.raking import TOLERANCE, Raking, Softness
 from l0engine.calibration.system import NEGLIGIBLE, ScaledSystem
 
 
@@ -44,7 +44,6 @@ def recalibrate(
     after: Dual | None = None,
     near: np.ndarray | None = None,
     tolerance: float = TOLERANCE,
-    soft: float = SETTLE_FROM,
 ) -> tuple[Softness, tuple[Softness, ...], Dual]:
     """Calibrate some households without gates; for a loss that is not squared, reweight the targets and do it again until settled.
 
@@ -60,8 +59,6 @@ def recalibrate(
         Or weights near the solution.
     tolerance : float
         Of `Raking.weights`.
-    soft : float
-        Where `Raking.settle` begins, without a mu.
 
     Returns
     -------
@@ -94,7 +91,7 @@ def recalibrate(
             near=near,
         )
         if config.mu is None:
-            found, path = raking.settle(errors, start=soft, tolerance=tolerance)
+            found, path = raking.settle(errors, tolerance=tolerance)
         else:
             found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance), errors)
             path = (found,)

@@ -36,7 +36,7 @@ ROUGH = 0.1
 #: A share of a household below this is none.
 NONE = 1e-3
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
-PRICING, GROWTH, FEW, ENTRY = frozenset((4, 9, 14, 19, 24, 29)), 0.5, 100, 0.01
+PRICING, GROWTH, FEW, ENTRY = frozenset((4, 9, 14, 19, 24)), 0.5, 100, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ def shares(weights: np.ndarray, k: int) -> np.ndarray:
     rest = np.cumsum(w[::-1])[::-1]  # rest[i]: sum of all but the i largest
     full = np.arange(k)
     c = rest[:k] / (k - full)
-    return np.minimum(1.0, weights / c[np.flatnonzero(w[:k] <= c)[0]])
+    return np.asarray(np.minimum(1.0, weights / c[np.flatnonzero(w[:k] <= c)[0]]))
 
 
 class Relaxation:
@@ -123,16 +123,13 @@ class Relaxation:
         for step in range(ALTERNATIONS):
             problem.solve(Ridge(z, price, self._upper[pool]), self._hardness, ENOUGH * nothing, NEWTON)
             w = Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
-            _, h = self.bound(problem.theta, k, price)
             z = shares(w, k)
             z[z < NONE / 100] = 0.0
             if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool[z > 0])):
-                kept = z > 0
-                larger = np.union1d(pool[kept], enter)
-                z_all = np.zeros(self.a.shape[1])
-                z_all[pool[kept]], z_all[enter] = z[kept], ENTRY
-                pool, z = larger, z_all[larger]
-                z = np.minimum(z * k / z.sum(), 1.0)
+                everyone = np.zeros(self.a.shape[1])
+                everyone[pool], everyone[enter] = z, ENTRY
+                pool = np.union1d(pool[z > 0], enter)
+                z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
         bound, _ = self.bound(problem.theta, k, price)
         return Relaxed(k, price, pool, w, z, bound, problem.dual)
@@ -144,7 +141,7 @@ class Relaxation:
         h[pool] = 0.0
         enter = np.flatnonzero((h >= least) & (h > 0))  # the k-th best may be one of them
         most = max(FEW, int(GROWTH * len(pool)))
-        return enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]]
+        return np.asarray(enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]])
 
     def _restricted(self, pool: np.ndarray, after: Dual | None) -> DualProblem:
         part = self.a if len(pool) == self.a.shape[1] else self.a[:, pool]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -83,7 +83,8 @@ class ScaledSystem:
         target, relative, hardness = problem.values[use] / scales, scales / problem.magnitudes[use], np.ones(len(weight))
         if config.total != "free":
             total = problem.start_weights.sum()
-            rows = sp.csr_array(sp.vstack([rows, np.full((1, rows.shape[1]), 1 / total)], dtype=rows.dtype))
+            one: Any = sp.csr_array(np.full((1, rows.shape[1]), 1 / total, rows.dtype))
+            rows = sp.csr_array(sp.vstack([rows, one]))
             target, relative, weight = np.append(target, 1.0), np.append(relative, 1.0), np.append(weight, weight.mean())
             hardness = np.append(hardness, EXACT if config.total == "exact" else 1.0)
         matrix = rows.tocsc()
@@ -132,7 +133,7 @@ class ScaledSystem:
 
     def errors(self, residual: np.ndarray) -> np.ndarray:
         """Absolute relative errors of the rows for residuals in units of the loss, shape (n_use,)."""
-        return np.abs(residual * self.relative)
+        return np.asarray(np.abs(residual * self.relative))
 
     def columns(self, households: np.ndarray) -> sp.csc_array:
         """The columns of some households, shape (n_use, len(households))."""

@@ -220,7 +220,8 @@ class RunRecord:
     def title(self) -> str:
         """For menus, in local time: '22 Nov 16:40 · λ 1e-3', or what was sought in place of λ."""
         when, c = datetime.fromtimestamp(self.created), self.config
-        what = f"λ {_short(c.lambda_l0)}" if c.share is None else f"share {_short(c.share)}"
+        what = f"price {_short(c.price_l0)}" if c.lambda_l0 is None else f"λ {_short(c.lambda_l0)}"
+        what = what if c.share is None else f"share {_short(c.share)}"
         what = f"{c.budget:,} households" if c.budget is not None else "smallest set" if c.has_goal else what
         return f"{when.day} {when:%b %H:%M} · {what}{' · frontier' if self.plan is not None else ''}"
 
