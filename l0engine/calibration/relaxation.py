@@ -125,7 +125,7 @@ class Relaxation:
             w = Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
             z = shares(w, k)
             z[z < NONE / 100] = 0.0
-            if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool)):
+            if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool[z > 0])):
                 everyone = np.zeros(self.a.shape[1])
                 everyone[pool], everyone[enter] = z, ENTRY
                 pool = np.union1d(pool[z > 0], enter)
@@ -139,7 +139,7 @@ class Relaxation:
         _, h = self.bound(theta, k, price)
         least = np.partition(h, len(h) - k)[len(h) - k] if k < len(h) else 0.0
         h[pool] = 0.0
-        enter = np.flatnonzero(h > least)
+        enter = np.flatnonzero((h >= least) & (h > 0))  # the k-th best may be one of them
         most = max(FEW, int(GROWTH * len(pool)))
         return np.asarray(enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]])
 
