@@ -17,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from l0engine.calibration.config import Config, settings
+from l0engine.calibration.point import FrontierPoint
 from l0engine.calibration.preflight import Finding, Severity, preflight, targets_in_use
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
@@ -168,7 +169,8 @@ def _frontier(parsed: argparse.Namespace) -> int:
     from l0engine.calibration.references import checked_methods, compare
     from l0engine.io import write_frontier
 
-    config, out, points = _config(parsed), parsed.out, {}
+    config, out = _config(parsed), parsed.out
+    points: dict[tuple[str, int], FrontierPoint] = {}
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: name a folder.")
     problem = load_problem(parsed.problem)

@@ -3,12 +3,14 @@
     minimise  1/2 ||A w - b||^2 + price/2 sum_j w_j^2 / z_j   over 0 <= z <= 1, sum_j z_j <= k, 0 <= w_j <= u_j z_j
 
 Where the totals fix ``sum w``, ``sum w^2`` is 1 / (effective sample size) up to a constant. With z of 0 and 1 alone this is the problem
-itself. For fixed z its dual is smooth in as many variables as there are targets, see `dual`; for fixed w the best z is
-``min(1, w_j / c)`` with the c that gives ``sum z = k``. The two alternate. Every dual solution theta bounds what k households can do:
+itself. For fixed z its dual is smooth in as many variables as there are targets, see `dual`. Every dual solution theta bounds what k
+households can do:
 
     b' theta - 1/2 ||theta||^2 - (the k largest of h_j),   h_j = max over 0 <= w <= u_j of (A_j' theta) w - price/2 w^2.
 
-Households outside the pool whose h_j is among the largest join it, so that the answer is that of all households.
+For fixed theta shares grow with what each household would gain by a larger one, ``z_j <- min(1, z_j sqrt(h_j) / c)`` with the c that gives
+``sum z = k``; without bounds u this is the best z for the weights. The two alternate. Households outside the pool whose h_j is among the
+largest join it, so that the answer is that of all households.
 
 Source: Bertsimas, Pauphilet & Van Parys (2020), Sparse regression: scalable algorithms and empirical performance; Liu, Lodi & Shafiee
 (arXiv 2502.09502); column generation for the pool.
@@ -122,8 +124,8 @@ class Relaxation:
             now /= FALL
         for step in range(ALTERNATIONS):
             problem.solve(Ridge(z, price, self._upper[pool]), self._hardness, ENOUGH * nothing, NEWTON)
-            w = Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
-            z = shares(w, k)
+            _, h = self.bound(problem.theta, k, price)
+            z = shares(z * np.sqrt(2 * h[pool] / price), k)
             z[z < NONE / 100] = 0.0
             if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool[z > 0])):
                 everyone = np.zeros(self.a.shape[1])
@@ -132,6 +134,7 @@ class Relaxation:
                 z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
         bound, _ = self.bound(problem.theta, k, price)
+        w = Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
         return Relaxed(k, price, pool, w, z, bound, problem.dual)
 
     def _entering(self, theta: np.ndarray, k: int, price: float, pool: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ from l0engine.errors import ProblemError
 
 #: Hardness of a sum of weights that must hold.
 EXACT = 1e-8
+#: The relative price counts at least so many households for each target, so that no target is given up for the price of one household.
+FEW_HOUSEHOLDS = 100
 #: A refitted weight at or below this share of its base weight is dropped: it moves no total, and would count as kept.
 NEGLIGIBLE = 1e-6
 
@@ -111,8 +113,10 @@ class ScaledSystem:
         """The price of one household, in loss."""
         if config.lambda_l0 is not None:
             return config.lambda_l0
-        n = self.matrix.shape[1]
-        return config.share / n if config.share is not None else config.price_l0 * self.nothing / n
+        n_targets, n = self.matrix.shape
+        if config.share is not None:
+            return config.share / n
+        return config.price_l0 * self.nothing / max(n, FEW_HOUSEHOLDS * n_targets)
 
     def lambda_l2(self, config: Config) -> float:
         """The price of one squared weight, in loss."""

@@ -29,7 +29,7 @@ from l0engine.errors import ConfigError
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
 FALL, FALLS = 4.0, 6
 #: A fit is far off with more than this share of the loss of keeping none; another choice is taken where it costs less than this share.
-FAR_OFF, ANEW = 1e-4, 0.99
+FAR_OFF, ANEW = 1e-3, 0.99
 
 
 def resolve_device(name: str) -> torch.device:
