@@ -153,8 +153,8 @@ class Raking:
         """
         mu, step = start, STEP
         tried = [Softness.of(mu, self.weights(mu, tolerance=tolerance), errors)]
-        while tried[-1].errors.max() > WORTH[0][0] and mu * step >= self._hardest:
-            mu *= step
+        while tried[-1].errors.max() > WORTH[0][0] and mu > self._hardest:
+            mu = max(mu * step, self._hardest)
             tried.append(Softness.of(mu, self.weights(mu, tolerance=tolerance), errors))
             if not worth(*tried[-2:]):
                 return tried[-2], tuple(tried)
