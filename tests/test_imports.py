@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = """
 l0engine.errors l0engine.lazy l0engine.draining
 l0engine l0engine.calibration l0engine.selection
-l0engine.hard_concrete l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state
+l0engine.hard_concrete l0engine.local_search l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state
 l0engine.gates l0engine.gated_product l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config
 l0engine.gated_base l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
 l0engine.layers l0engine.sparse_linear l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
