@@ -113,7 +113,9 @@ def _finish(columns: Columns, goal: np.ndarray, price: float, slopes: np.ndarray
         pool = np.append(support, others[np.argsort(-pull[others], kind="stable")])[:POOL]
         products = columns.products(goal, pool)
         order = np.arange(len(pool))
-        starts = [order[: len(support)], order[:0]] + [order] * (len(pool) <= FEW)
+        starts = [order[: len(support)]]
+        if objective == np.inf:
+            starts += [order[:0]] + [order] * (len(pool) <= FEW)
         found = best_support(products, price, starts)
         better = found.objective < objective * (1 - SHARE)
         if better:
