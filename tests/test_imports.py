@@ -30,7 +30,8 @@ l0engine.calibration.trainer l0engine.calibration.polish
 l0engine.calibration.goals
 l0engine.selection.standardised l0engine.selection.models l0engine.selection.counts
 l0engine.selection.figures l0engine.selection.swaps l0engine.selection.backward
-l0engine.selection.designs l0engine.selection.path
+l0engine.selection.designs l0engine.selection.path l0engine.selection.exchange
+l0engine.selection.shrinkage
 l0engine.selection.samples l0engine.selection.features
 l0engine.calibration.training
 l0engine.calibration.frontier l0engine.calibration.l1_path

@@ -63,6 +63,8 @@ class Standardised:
             x = columns.data[part]
             if not np.isfinite(x).all():
                 raise ProblemError(f"Column '{name}' has missing or infinite values: fill them or leave the rows out.")
+            unit = np.ldexp(0.5, np.frexp(np.abs(x).max(initial=0.0))[1])  # squares of huge and tiny values stay finite; loses no bit
+            x = x / unit
             mean[j] = x.sum() / n
             sd[j] = np.sqrt((((x - mean[j]) ** 2).sum() + (n - len(x)) * mean[j] ** 2) / n)
             if sd[j] <= CONSTANT * np.abs(x).max(initial=0.0):
@@ -70,6 +72,7 @@ class Standardised:
             full = len(x) == n
             columns.data[part] = (x - mean[j] * full) / sd[j]
             offset[j] = 0.0 if full else mean[j] / sd[j]
+            mean[j], sd[j] = mean[j] * unit, sd[j] * unit
         return cls(tuple(names), sp.csr_array(columns.astype(np.float32)), offset, mean, sd)
 
     @property

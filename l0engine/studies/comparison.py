@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class Comparison:
     """
 
     def __init__(self, table: FeatureTable, counts: Sequence[int], path: FeaturePath, seed: int, epochs: int) -> None:
+        if table.task == "regression":  # no measure depends on the unit of the target, and squares of huge values stay finite
+            table = replace(table, y=table.y / np.ldexp(0.5, np.frexp(np.abs(table.y).max())[1]))
         self._table, self._counts, self._seed, self._epochs = table, list(counts), seed, epochs
         self._on_all: dict[str, choosers.Sets] = {OURS: {k: path.chosen(k).features for k in counts}}
         self._on_fold: dict[str, choosers.Sets] = {}
@@ -116,6 +119,8 @@ def f1(chosen: Sequence[int] | np.ndarray, truth: Sequence[int]) -> float:
 
 
 def _standardised(X: np.ndarray, by: np.ndarray) -> np.ndarray:
+    unit = np.ldexp(0.5, np.frexp(np.abs(by).max(axis=0))[1])  # squares of huge values stay finite; loses no bit
+    X, by = X / unit, by / unit
     return np.asarray((X - by.mean(axis=0)) / by.std(axis=0))
 
 

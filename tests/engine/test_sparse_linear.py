@@ -106,7 +106,7 @@ def test_a_fit_that_does_not_settle_says_so(monkeypatch):
 
 @pytest.mark.parametrize("unit", [1e-200, 1e200, 1e305])
 def test_values_whose_squares_are_infinite(unit):
-    X, y, beta = _planted(0, n=100, p=6, k=2)
+    X, y, _ = _planted(0, n=100, p=6, k=2)
     plain, goal = SparseL0Linear(seed=0, lambda_reg=0.02 * y.var()).fit(X, y), np.where(np.arange(6) % 2, unit, 1.0)
     for data in (X * goal, sp.csr_array(X * goal)):
         m = SparseL0Linear(seed=0, lambda_reg=0.02 * y.var()).fit(data, y)
