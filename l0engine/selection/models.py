@@ -125,10 +125,7 @@ class Logistic:
             eta = A @ t
             return self.value(eta, y) + float((ridge * t**2).sum()) / (2 * len(y)), A.T @ self.derivative(eta, y) + ridge * t
 
-        if theta.size <= NEWTON_UP_TO:
-            theta = self._newton(A, ridge, loss, theta)
-        else:
-            theta = self._descend(loss, theta, len(y))
+        theta = self._newton(A, ridge, loss, theta) if theta.size <= NEWTON_UP_TO else self._descend(loss, theta, len(y))
         return theta[1:], theta[0]
 
     @staticmethod
