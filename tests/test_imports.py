@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = """
 l0engine.errors l0engine.lazy l0engine.draining
 l0engine l0engine.calibration l0engine.selection
-l0engine.hard_concrete l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state \
+l0engine.hard_concrete l0engine.local_search l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state \
     l0engine.calibration.anchors l0engine.calibration.least_squares
 l0engine.gates l0engine.gated_product l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config \
     l0engine.calibration.dual l0engine.calibration.splicing
@@ -34,7 +34,8 @@ l0engine.calibration.choosing
 l0engine.calibration.goals
 l0engine.selection.standardised l0engine.selection.models l0engine.selection.counts
 l0engine.selection.figures l0engine.selection.swaps l0engine.selection.backward
-l0engine.selection.designs l0engine.selection.path
+l0engine.selection.designs l0engine.selection.path l0engine.selection.exchange
+l0engine.selection.shrinkage
 l0engine.selection.samples l0engine.selection.cube l0engine.selection.features
 l0engine.calibration.training
 l0engine.calibration.frontier l0engine.calibration.l1_path
