@@ -97,8 +97,13 @@ def outer_approximation(case: Case, k: int, *, whole: bool, gap: float, rounds: 
     for _ in range(rounds):
         rows = [LinearConstraint(np.array(tangents), np.array(levels), np.inf), LinearConstraint(np.append(np.ones(n), 0.0), 0, k)]
         integrality = np.append(np.full(n, int(whole)), 0)
-        done = milp(np.append(np.zeros(n), 1.0), integrality=integrality, bounds=limits, constraints=rows, options={"mip_rel_gap": 1e-7})
-        assert done.status == 0, done.message
+        for presolve in (True, False):
+            options = {"mip_rel_gap": 1e-7, "presolve": presolve}
+            done = milp(np.append(np.zeros(n), 1.0), integrality=integrality, bounds=limits, constraints=rows, options=options)
+            if done.status == 0:
+                break
+        else:  # HiGHS gives up: what is known so far
+            break
         z = np.clip(np.round(done.x[:n]) if whole else done.x[:n], 0, 1)
         below = max(below, float(done.mip_dual_bound if whole and done.mip_dual_bound is not None else done.fun))
         tangent(z)

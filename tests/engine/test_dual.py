@@ -1,5 +1,7 @@
 """The dual solver and raking against primal answers: optimality of the stated problem, bounded least squares, a general solver."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import sparse as sp
@@ -156,7 +158,7 @@ def test_settling_takes_the_last_step_that_was_worth_it():
         found, tried = Raking(sp.csr_array(A), b, g).settle(errors)
         assert found in tried
         assert [t.mu for t in tried] == sorted((t.mu for t in tried), reverse=True)
-        steps = list(zip(tried, tried[1:], strict=False))
+        steps = list(pairwise(tried))
         assert all(worth(*s) for s in steps[:-1])
         assert found is tried[-1] or (found is tried[-2] and not worth(*steps[-1]))
         np.testing.assert_allclose(found.errors, errors(found.weights), atol=1e-12)
