@@ -29,14 +29,16 @@ from l0engine.calibration.system import ScaledSystem
 
 #: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
 TOLERANCE = 1e-9
+#: And where the sum of weights must hold, of which its square is a measure.
+EXACTLY = 1e-15
 #: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
 EVENNESS = 3e-4
 #: Up to so many entries, and targets times households, a problem is small: every candidate is tried.
 FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 #: The relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
-#: Exchanges of households, and seconds for them.
-EXCHANGES, SECONDS = 60, 3.0
+#: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine.
+EXCHANGES = 60
 #: A loss as small as that of this error on every target is none; losses are equal within the second share.
 MET, EQUAL = 1e-3, 0.01
 
@@ -93,8 +95,9 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
     if eliminated and config.polish and len(support.kept) <= n_targets:
         support = _polished(system, support)
     kept = support.kept
+    tolerance = TOLERANCE if (system.hardness == 1).all() else EXACTLY
     near = np.exp(support.log_weights) if eliminated and len(kept) < n_targets else None
-    found, path, _ = recalibrate(system, kept, support.start, config, near=near, tolerance=TOLERANCE)
+    found, path, _ = recalibrate(system, kept, support.start, config, near=near, tolerance=tolerance)
     weights = np.zeros(problem.n_households)
     weights[kept] = found.weights
     weights.setflags(write=False)
@@ -249,7 +252,7 @@ class Chooser:
             else self._relaxation.a
         )
         weights = np.exp(support.log_weights)
-        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES, seconds=SECONDS)
+        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES)
         start = np.zeros(a.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)

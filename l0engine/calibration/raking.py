@@ -29,6 +29,8 @@ SOFTEST, DECADE = 0.1, 10.0
 STEP = 10**-0.5
 #: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
 TOLERANCE, LOOSE = 1e-13, 3e-3
+#: `settle` needs less: weights to about four digits.
+SETTLED = 1e-9
 #: `settle` tries no softness above the first of these, nor below the second times the softest row's share of the mean.
 SETTLE_FROM, HARDEST = 1e-2, 1e-8
 #: A decade harder pays where the effective sample size falls by no more than these powers of ten for each tenfold lower error, in the
@@ -145,7 +147,7 @@ class Raking:
             mu *= STEP
 
     def settle(
-        self, errors: Callable[[np.ndarray], np.ndarray], *, start: float = SETTLE_FROM, tolerance: float = TOLERANCE
+        self, errors: Callable[[np.ndarray], np.ndarray], *, start: float = SETTLE_FROM, tolerance: float = SETTLED
     ) -> tuple[Softness, tuple[Softness, ...]]:
         """The hardest solution of the `path` that each step on the way there was `worth`, and all that were tried."""
         tried: list[Softness] = []

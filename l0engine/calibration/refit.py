@@ -8,7 +8,7 @@ from scipy import sparse as sp
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.dual import Dual
-from l0engine.calibration.raking import TOLERANCE, Raking, Softness
+from l0engine.calibration.raking import SETTLED, TOLERANCE, Raking, Softness
 from l0engine.calibration.system import NEGLIGIBLE, ScaledSystem
 
 
@@ -43,7 +43,7 @@ def recalibrate(
     *,
     after: Dual | None = None,
     near: np.ndarray | None = None,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
 ) -> tuple[Softness, tuple[Softness, ...], Dual]:
     """Calibrate some households without gates; for a loss that is not squared, reweight the targets and do it again until settled.
 
@@ -57,8 +57,8 @@ def recalibrate(
         Solution for much the same households to start from, see `Raking`.
     near : ndarray of float64, shape (n_kept,), optional
         Or weights near the solution.
-    tolerance : float
-        Of `Raking.weights`.
+    tolerance : float, optional
+        Of `Raking`; by default fine for a mu that is given, less so where it is sought.
 
     Returns
     -------
@@ -91,9 +91,9 @@ def recalibrate(
             near=near,
         )
         if config.mu is None:
-            found, path = raking.settle(errors, tolerance=tolerance)
+            found, path = raking.settle(errors, tolerance=tolerance or SETTLED)
         else:
-            found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance), errors)
+            found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance or TOLERANCE), errors)
             path = (found,)
         weights, after, near = found.weights, raking.dual, None
         if np.abs(weights - before).sum() <= 1e-4 * before.sum():

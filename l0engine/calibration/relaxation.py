@@ -26,7 +26,7 @@ from l0engine.calibration.anchors import Bounds, Ridge
 from l0engine.calibration.dual import Dual, DualProblem
 
 #: Alternations at one price, and Newton steps in each; Newton steps at each price on the way there.
-ALTERNATIONS, NEWTON, FIRST = 24, 10, 15
+ALTERNATIONS, NEWTON, FIRST = 36, 10, 15
 #: A price is reached from this one, relative to it, by falling so many times to a fifth.
 SOFT, FALL = 125.0, 5.0
 #: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second.
@@ -36,9 +36,7 @@ ROUGH = 0.1
 #: A share of a household below this is none.
 NONE = 1e-3
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
-PRICING, GROWTH, FEW, ENTRY = frozenset(range(2, 18, 3)), 0.5, 100, 0.01
-#: Shares follow the weights with this much momentum, by no more than the factor in one step.
-MOMENTUM, LARGEST_STEP = 0.8, 20.0
+PRICING, GROWTH, FEW, ENTRY = frozenset((4, 9, 14, 19, 24)), 0.5, 100, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,20 +120,16 @@ class Relaxation:
         while now > price * 1.5:
             problem.solve(Ridge(z, now, self._upper[pool]), self._hardness, LOOSE * nothing, FIRST)
             now /= FALL
-        w = z  # only where it is 0 matters before the first step
         for step in range(ALTERNATIONS):
             problem.solve(Ridge(z, price, self._upper[pool]), self._hardness, ENOUGH * nothing, NEWTON)
-            before, w = w, Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
-            grown = np.divide(w, before, out=np.ones_like(w), where=before > 0) if step else np.ones_like(w)
-            z = shares(w * np.clip(grown, 1 / LARGEST_STEP, LARGEST_STEP) ** MOMENTUM, k)
+            w = Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
+            z = shares(w, k)
             z[z < NONE / 100] = 0.0
-            if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool)):
-                everyone = np.zeros((2, self.a.shape[1]))
-                everyone[:, pool] = z, w
-                everyone[0, enter] = ENTRY
+            if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool[z > 0])):
+                everyone = np.zeros(self.a.shape[1])
+                everyone[pool], everyone[enter] = z, ENTRY
                 pool = np.union1d(pool[z > 0], enter)
-                z, w = everyone[:, pool]
-                z = np.minimum(z * k / z.sum(), 1.0)
+                z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
         bound, _ = self.bound(problem.theta, k, price)
         return Relaxed(k, price, pool, w, z, bound, problem.dual)
@@ -145,7 +139,7 @@ class Relaxation:
         _, h = self.bound(theta, k, price)
         least = np.partition(h, len(h) - k)[len(h) - k] if k < len(h) else 0.0
         h[pool] = 0.0
-        enter = np.flatnonzero(h > least)
+        enter = np.flatnonzero((h >= least) & (h > 0))  # the k-th best may be one of them
         most = max(FEW, int(GROWTH * len(pool)))
         return np.asarray(enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]])
 

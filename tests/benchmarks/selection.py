@@ -1,12 +1,13 @@
 """Choosing features and rows against what is used elsewhere.
 
-    python tests/benchmarks/selection.py [planted] [real] [sample] [million]
+    python tests/benchmarks/selection.py [planted] [real] [sample] [rare] [million]
 
 planted: support of 10 of 1,000 features from 500 rows, signal to noise 5, 20 seeds; F1 of ours at a count of 10, and the best along
     scikit-learn's lasso path (which is told the truth to choose by).
 real: data sets that ship with scikit-learn; held-out score (R2, or minus the log loss)
     of the same ten folds at equal counts, ours and recursive elimination; for classification accuracy beside it.
-sample: 2,000 of 200,576 households that reproduce 50 moments, against simple random and stratified samples.
+sample: 2,000 of 200,576 households that reproduce 50 moments, against simple random and stratified samples and the cube method.
+rare: the same with 625 moments, most of them shares of a state's age group, and with a mean that a few extreme rows decide.
 million: selections and steps with a million items.
 """
 
@@ -18,6 +19,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from l0engine.gates import FeatureGate, HybridGate, SampleGate
@@ -28,11 +30,13 @@ from l0engine.selection import (
     Quantiles,
     Share,
     Standardised,
+    balanced,
     choose_features,
     choose_samples,
     iterate_samples,
     moments,
     random,
+    random_part,
     stratified,
 )
 
@@ -144,37 +148,75 @@ FIFTY = (
 )
 
 
-def run_sample(n: int = 2000) -> None:
-    frame = load_problem(Path(__file__).parents[2] / "sample_data" / "us").attributes
-    started = time.perf_counter()
-    features = moments(frame, *FIFTY)
+def households() -> pd.DataFrame:
+    return load_problem(Path(__file__).parents[2] / "sample_data" / "us").attributes
+
+
+def compare_samples(features, methods, unasked=None) -> None:
+    """Print a line for each method: what draws a sample from a seed, and for how many seeds."""
     print(
-        f"\n{features.shape[1]} moments of {len(frame):,} households in {time.perf_counter() - started:.2f} s; samples of {n:,}, 20 seeds"
+        f"{'method':20} {'largest, median':>16} {'worst':>8} {'share of random':>16} {'worst':>6} {'not asked, rms':>15} {'s median':>9} {'worst':>6}"
     )
-    unasked = moments(frame, Share("state"), Quantiles("social_security_2022"), Quantiles("snap_2022"), Share("persons"))
-    strata = ("filing_status", "survey_year")
-    methods = {
-        "random": lambda s: random(len(frame), n, seed=s),
-        "stratified": lambda s: stratified(frame, strata, n, seed=s),
-        "swaps alone": lambda s: choose_samples(features, n, seed=s, epochs=0).indices,
-        "gates": lambda s: choose_samples(features, n, seed=s).indices,
-        "hybrid, 3/4 random": lambda s: choose_samples(features, n, seed=s, keep=random(len(frame), 3 * n // 4, seed=s)).indices,
-    }
-    print(f"{'method':20} {'largest, median':>16} {'worst':>8} {'share of random':>16} {'not asked, rms':>15} {'s median':>9} {'worst':>6}")
     srs = None
-    for name, method in methods.items():
+    for name, (method, seeds) in methods.items():
         largest, rms, seconds = [], [], []
-        for seed in range(20):
+        for seed in range(seeds):
             started = time.perf_counter()
             rows = method(seed)
             seconds.append(time.perf_counter() - started)
             largest.append(np.abs(features.differences(rows)).max())
-            rms.append(np.sqrt((unasked.differences(rows) ** 2).mean()))
+            rms.append(np.sqrt((unasked.differences(rows) ** 2).mean()) if unasked else np.nan)
         srs = srs or np.median(largest)
         print(
-            f"{name:20} {np.median(largest):16.4f} {np.max(largest):8.4f} {np.median(largest) / srs:16.3f} {np.median(rms):15.4f} "
-            f"{np.median(seconds):9.2f} {np.max(seconds):6.2f}"
+            f"{name:20} {np.median(largest):16.4f} {np.max(largest):8.4f} {np.median(largest) / srs:16.3f} {np.max(largest) / srs:6.3f} "
+            f"{np.median(rms):15.4f} {np.median(seconds):9.2f} {np.max(seconds):6.2f}",
+            flush=True,
         )
+
+
+def by_gates(features, n: int, part: float = 0.0, **options):
+    """Seed to sample: by gates, or hybrid with this part at random."""
+    return lambda s: choose_samples(features, n, seed=s, keep=random_part(features, n, int(part * n), seed=s), **options).indices
+
+
+def run_sample(n: int = 2000) -> None:
+    frame = households()
+    started = time.perf_counter()
+    features = moments(frame, *FIFTY)
+    print(f"\n{features.shape[1]} moments of {len(frame):,} households in {time.perf_counter() - started:.2f} s; samples of {n:,}")
+    methods = {
+        "random": (lambda s: random(len(frame), n, seed=s), 20),
+        "stratified": (lambda s: stratified(frame, ("filing_status", "survey_year"), n, seed=s), 20),
+        "swaps alone": (by_gates(features, n, epochs=0), 20),
+        "gates": (by_gates(features, n), 20),
+        "hybrid, 3/4 random": (by_gates(features, n, 0.75), 20),
+        "cube": (lambda s: balanced(features, n, seed=s), 3),
+    }
+    unasked = moments(frame, Share("state"), Quantiles("social_security_2022"), Quantiles("snap_2022"), Share("persons"))
+    compare_samples(features, methods, unasked)
+
+
+def run_rare(n: int = 2000) -> None:
+    frame = households()
+    frame["age_group"] = pd.cut(frame.head_age, [0, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 75, 200], labels=False)
+    frame["wealth"] = np.random.default_rng(0).pareto(1.2, len(frame))
+    means = tuple(map(Mean, ("wages_2022", "agi_2022", "persons", "children")))
+    cases = {
+        "state x age group": (Joint("state", "age_group"), *means, Quantiles("agi_2022")),
+        "state x persons": (Joint("state", "persons"), *means),
+        "50 and extreme wealth": (*FIFTY, Mean("wealth")),
+        "extreme wealth": (Mean("agi_2022"), Mean("wages_2022"), Mean("wealth"), Share("filing_status"), Quantiles("head_age")),
+    }
+    for name, wanted in cases.items():
+        features = moments(frame, *wanted)
+        print(f"\n{name}: {features.shape[1]} moments, samples of {n:,}")
+        methods = {
+            "random": (lambda s: random(len(frame), n, seed=s), 20),
+            "gates": (by_gates(features, n), 10),
+            "hybrid, 3/4 random": (by_gates(features, n, 0.75), 10),
+            "hybrid, 95 % random": (by_gates(features, n, 0.95), 10),
+        }
+        compare_samples(features, methods)
 
 
 def run_million(n: int = 1_000_000) -> None:
@@ -210,5 +252,5 @@ def run_million(n: int = 1_000_000) -> None:
 
 
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ("planted", "real", "sample", "million"):
-        {"planted": run_planted, "real": run_real, "sample": run_sample, "million": run_million}[part]()
+    for part in sys.argv[1:] or ("planted", "real", "sample", "rare", "million"):
+        {"planted": run_planted, "real": run_real, "sample": run_sample, "rare": run_rare, "million": run_million}[part]()
