@@ -20,7 +20,7 @@ l0engine.hard_concrete l0engine.schedules l0engine.indexing l0engine.calibration
 l0engine.gates l0engine.gated_product l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config
 l0engine.gated_base l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
 l0engine.pruning.masks l0engine.sparse_linear l0engine.distributions l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
-l0engine.layers l0engine.sparse l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination
+l0engine.layers l0engine.sparse l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination l0engine.calibration.limits
 l0engine.sparsify l0engine.pruning.graph
 l0engine.pruning.operations l0engine.pruning.report l0engine.pruning.standalone l0engine.pruning.exports
 l0engine.pruning.units
