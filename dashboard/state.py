@@ -244,6 +244,16 @@ def _point_weights(run_id: str, key: str, n_households: int) -> np.ndarray:
     return store().point_weights(run_id, key, n_households)
 
 
+def other_caps(record: RunRecord) -> list[RunRecord]:
+    """The latest finished frontiers of the same targets under another cap on the ratio of weights, one a cap, two at most."""
+    found: dict[float | None, RunRecord] = {record.config.max_ratio: record}
+    for run in store().runs(record.problem, limit=200):
+        alike = all(getattr(run.config, name) == getattr(record.config, name) for name in ("hold_out", "exclude", "loss"))
+        if run.plan is not None and run.status.has_weights and alike:
+            found.setdefault(run.config.max_ratio, run)
+    return list(found.values())[1:3]
+
+
 def open_point(key: str | None) -> None:
     """Make a point of the current run's frontier the one that Results shows; None for the run's own result."""
     st.session_state.pop("point", None)

@@ -66,7 +66,9 @@ l0engine.studies.pruning
 l0engine.__main__
 dashboard dashboard.wording
 dashboard.figures dashboard.figures.axes dashboard.figures.theme
-dashboard.figures.bins dashboard.figures.frontier
+dashboard.figures.bins dashboard.figures.setting_names
+dashboard.figures.frontier_point
+dashboard.figures.frontier
 dashboard.figures.base_errors dashboard.figures.composition dashboard.figures.error_fan dashboard.figures.estimates dashboard.figures.gates \
     dashboard.figures.kept dashboard.figures.frontier_answer dashboard.figures.method_bars dashboard.figures.trade_off dashboard.figures.sweep \
     dashboard.figures.overlap dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \

@@ -6,7 +6,7 @@ from dashboard import state, wording
 from dashboard.components import downloads, layout, outcome
 from dashboard.components.chart import chart
 from dashboard.figures import composition, estimates, weight_change, weight_concentration
-from dashboard.figures.frontier import TITLES
+from dashboard.figures.frontier_point import TITLES
 from l0engine.io import targets_table, weights_table
 
 st.title("Results")

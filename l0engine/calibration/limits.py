@@ -131,31 +131,36 @@ def _contradiction(a: _Answer) -> Iterator[Limit]:
     rows = a.missed(GROSS)
     if a.few or a.at_bound or not len(rows):
         return
-    sentence = (
+    yield Limit(
+        "contradiction",
         f"{_targets(len(rows))} missed by more than {share(GROSS)} although there are more households than targets: they contradict "
-        f"others, or meeting them would cost much evenness. Worst: {a.named(rows)}."
+        f"others, or meeting them would cost much evenness. Worst: {a.named(rows)}.",
+        rows,
     )
-    pairs = list(_unequal(a.problem, a.use))
-    yield Limit("contradiction", " ".join([sentence, *pairs[:2]]), rows)
+    found = list(_unequal(a.problem, a.use))
+    if found:
+        more = f" There are {len(found) - 1:,} more such pairs." if len(found) > 2 else " There is 1 more such pair." if found[1:] else ""
+        yield Limit("contradiction", f"{found[0][0]}{more}", np.unique(np.concatenate([rows for _, rows in found])))
 
 
-def _unequal(problem: Problem, use: np.ndarray) -> Iterator[str]:
-    """Targets, and whole groups, that count the same over households and publish different values.
+def _unequal(problem: Problem, use: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Targets, and whole groups, that count the same over households and publish different values: a sentence and the rows, each.
 
     Two sums over households are the same where they agree on weights drawn at random.
     """
     seen = problem.matrix @ np.random.default_rng(0).uniform(0.5, 1.5, problem.n_households)
-    rows = np.flatnonzero(use)
-    sums = [(f"'{problem.names[i]}'", seen[i], problem.values[i]) for i in rows]
-    groups = problem.groups.astype(str)
-    for name in np.unique(groups[rows]):
-        mine = use & (groups == name)
-        if mine.sum() > 1:
-            sums.append((f"the {mine.sum():,} targets of group '{name}'", seen[mine].sum(), problem.values[mine].sum()))
-    sums.sort(key=lambda s: s[1])
-    for (one, a, x), (other, b, y) in pairwise(sums):
+    groups, used = problem.groups.astype(str), np.flatnonzero(use)
+    sums = [(f"'{problem.names[i]}'", np.array([i])) for i in used]
+    for name in np.unique(groups[used]):
+        mine = np.flatnonzero(use & (groups == name))
+        if len(mine) > 1:
+            sums.append((f"the {len(mine):,} targets of group '{name}'", mine))
+    sums.sort(key=lambda s: float(seen[s[1]].sum()))
+    for (one, rows), (other, others) in pairwise(sums):
+        a, b, x, y = seen[rows].sum(), seen[others].sum(), problem.values[rows].sum(), problem.values[others].sum()
         if abs(a - b) <= SAME * max(abs(a), abs(b)) and abs(x - y) > GROSS * max(abs(x), abs(y)):
-            yield f"{one[0].upper()}{one[1:]} and {other} count the same, but are published as {_number(x)} and {_number(y)}."
+            words = f"{one[0].upper()}{one[1:]} and {other} count the same, but are published as {_number(x)} and {_number(y)}."
+            yield words, np.concatenate([rows, others])
 
 
 def _concentration(a: _Answer) -> Iterator[Limit]:

@@ -56,11 +56,14 @@ def test_fewer_households_than_targets():
 def test_contradictions_name_the_worst_and_what_counts_the_same():
     matrix = [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
     problem = make(matrix, [8.0, 6.0, 5.0, 5.0], names=["all", "again", "left", "right"], groups=["a", "b", "half", "half"])
-    found = only(problem, np.full(6, 7 / 6))
-    assert found.kind == "contradiction" and found.targets.tolist() == [2, 3, 1, 0]
+    found, pair = limits(problem, Config(), np.full(6, 7 / 6))
+    assert found.kind == pair.kind == "contradiction" and found.targets.tolist() == [2, 3, 1, 0]
     assert "4 targets are missed by more than 1 %" in found.sentence
     assert "'left' (30 %), 'right' (30 %), 'again' (17 %)." in found.sentence and "'all' (" not in found.sentence
-    assert "count the same, but are published as" in found.sentence and "group 'half'" in found.sentence
+    assert pair.sentence == (
+        "'all' and 'again' count the same, but are published as 8 and 6. There is 1 more such pair."  # 'again' and the halves
+    )
+    assert pair.targets.tolist() == [0, 1, 2, 3]
 
 
 def test_equal_sums_with_equal_values_are_no_contradiction():
