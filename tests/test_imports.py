@@ -81,7 +81,7 @@ dashboard.figures.pruning_accuracy dashboard.figures.pruning_network dashboard.f
 dashboard.figures.pruning_alive dashboard.figures.pruning_loss dashboard.figures.pruning_size
 dashboard.studies
 dashboard.state
-dashboard.components dashboard.components.chart dashboard.components.live_plot dashboard.components.layout
+dashboard.components dashboard.components.chart dashboard.components.live_plot dashboard.components.layout dashboard.components.limits_list
 dashboard.components.config_form dashboard.components.downloads dashboard.components.live_panel dashboard.components.outcome \
     dashboard.components.preflight_list dashboard.components.problem_facts dashboard.components.sidebar
 dashboard.components.study_panel dashboard.components.table_picker dashboard.components.sample_columns

@@ -14,9 +14,9 @@ import numpy as np
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active, relative_errors
+from l0engine.calibration.preflight import targets_in_use
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Certificate
-from l0engine.calibration.system import ScaledSystem
 
 #: A target is missed above the first of these errors, grossly missed above the second; below its floor, above the third.
 MISSED, GROSS, FLOOR = 1e-3, 1e-2, 0.1
@@ -84,18 +84,21 @@ def limits(problem: Problem, config: Config, weights: np.ndarray) -> tuple[Limit
     kept = np.flatnonzero(active(weights))
     if not len(kept):
         return ()
-    system = ScaledSystem.build(problem, config)
-    errors = np.where(system.use, np.abs(relative_errors(problem, weights)), 0.0)
-    answer = _Answer(problem, config, np.asarray(weights, float), kept, system.use, errors, _at_bound(system, config, kept, weights[kept]))
+    use = targets_in_use(problem, config)
+    errors = np.where(use, np.abs(relative_errors(problem, weights)), 0.0)
+    answer = _Answer(problem, config, np.asarray(weights, float), kept, use, errors, _at_bound(problem, config, kept, weights[kept]))
     return tuple(limit for rule in (_cap, _few, _contradiction, _concentration, _floor) for limit in rule(answer))
 
 
-def _at_bound(system: ScaledSystem, config: Config, kept: np.ndarray, weights: np.ndarray) -> int:
-    """Kept households whose weight a setting holds."""
-    bounds = system.bounds(kept, config)
-    at = weights >= bounds.high * (1 - AT_BOUND)
+def _at_bound(problem: Problem, config: Config, kept: np.ndarray, weights: np.ndarray) -> int:
+    """Kept households whose weight a setting holds; the bounds are those of `ScaledSystem.bounds`."""
+    at = np.zeros(len(kept), bool)
+    if config.max_ratio is not None:
+        at |= weights >= config.max_ratio * problem.start_weights[kept] * (1 - AT_BOUND)
+    if config.max_weight is not None:
+        at |= weights >= config.max_weight * (1 - AT_BOUND)
     if config.min_weight is not None:
-        at |= weights <= bounds.low * (1 + AT_BOUND)
+        at |= weights <= config.min_weight * (1 + AT_BOUND)
     return int(at.sum())
 
 
@@ -202,6 +205,8 @@ def _floor(a: _Answer) -> Iterator[Limit]:
 
 def taken(problem: Problem, config: Config) -> tuple[str, ...]:
     """What was taken by rule or setting: the price of a household, and the size of the base weights; a sentence each."""
+    from l0engine.calibration.system import ScaledSystem  # needs torch, which a server that only shows answers does without
+
     each = ScaledSystem.build(problem, config).lambda_l0(config)
     if config.lambda_l0 is not None:
         price = f"Price of a household: λ L0 = {each:.2g} each, as set"

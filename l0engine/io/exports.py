@@ -100,6 +100,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
         "refitted": _measures(result.refitted),
         "held_out": _measures(result.held_out),
         **_judged(problem, result.config, result.weights, result.certificate),
+        "taken": list(taken(problem, result.config)),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
         "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~_of_groups(problem, result.config.hold_out)]],
         "config": _finite(result.config.to_dict()),
@@ -184,7 +185,7 @@ def _harmless(cell: Any) -> Any:
 
 
 def _judged(problem: Problem, config: Config, weights: np.ndarray, certificate: Certificate | None) -> dict[str, Any]:
-    """What is proven of weights, what limits them, and what was taken by rule."""
+    """What is proven of weights, and what limits them."""
     proven = None
     if certificate is not None:
         proven = {**certificate.to_dict(), "gap": certificate.gap, "useful": certificate.useful, "sentence": proof(certificate)}
@@ -192,7 +193,7 @@ def _judged(problem: Problem, config: Config, weights: np.ndarray, certificate: 
         {"kind": f.kind, "sentence": f.sentence, "targets": [str(problem.names[i]) for i in f.targets]}
         for f in limits(problem, config, weights)
     ]
-    return {"certificate": _finite(proven), "limits": found, "taken": list(taken(problem, config))}
+    return {"certificate": _finite(proven), "limits": found}
 
 
 def _measures(m: Measures | None) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.limits import kinds, limits, proof, share, taken
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Certificate
+from l0engine.calibration.system import ScaledSystem
 
 
 def make(matrix, values, base=None, **parts):
@@ -42,6 +43,14 @@ def test_a_cap_that_binds(config, said):
     assert found.kind == "cap" and found.sentence.startswith(said), found.sentence
     assert found.targets.tolist() == [1, 2]  # worst first
     assert "cap" not in {f.kind for f in limits(problem, Config(max_ratio=50), np.array(weights))}
+
+
+def test_the_bounds_are_those_of_the_fit():
+    problem = make(np.eye(3), [2.0, 3.0, 0.4], base=[1.0, 1.0, 0.2])
+    for config in (Config(max_ratio=2), Config(max_weight=1.5), Config(max_ratio=2, max_weight=1.5), Config(min_weight=0.5, max_ratio=4)):
+        bounds = ScaledSystem.build(problem, config).bounds(np.arange(3), config)
+        for weights in (bounds.high, bounds.low) if config.min_weight else (bounds.high,):
+            assert limits(problem, config, weights)[0].sentence.startswith("3 of 3 households stand at the weight allowed"), config
 
 
 def test_fewer_households_than_targets():
