@@ -25,11 +25,14 @@ def show(found: Sequence[Limit], certificate: Certificate | None, taken: Sequenc
     if certificate is not None:
         rows.append(f":material/{'verified' if certificate.useful else 'question_mark'}: {proof(certificate)}")
     if rows:
-        st.markdown("\n".join(f"- {row}" for row in rows))
+        item = "padding-left: 1.7em; text-indent: -1.7em; margin-left: 0"
+        st.html(f"<style>.st-key-limits ul {{list-style: none; padding-left: 0}} .st-key-limits li {{{item}}}</style>")
+        with st.container(key="limits"):
+            st.markdown("\n".join(f"- {row}" for row in rows))
     if taken:
         st.caption(" ".join(taken))
 
 
 def _plain(text: str) -> str:
     """A sentence with names from outside, which Markdown leaves as they are."""
-    return re.sub(r"([\\`*_{}\[\]<>$~:|#])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]<>$~|#]|:(?=\w))", r"\\\1", text)

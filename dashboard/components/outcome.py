@@ -31,8 +31,8 @@ def verdict(measures: Measures, n_households: int) -> str:
     """The result in two sentences."""
     return (
         f"Kept **{wording.of(measures.kept, n_households)}** households. Half of the targets are within "
-        f"**{wording.percent(measures.median_abs_rel_error)}** and {wording.percent(measures.share_within_10pct)} of all within 10 %. "
-        f"The weights are worth **{wording.short(measures.ess)}** equally weighted households."
+        f"**{wording.percent(measures.median_abs_rel_error)}**, {wording.percent(measures.share_within_10pct)} within 10 %; "
+        f"worth **{wording.short(measures.ess)}** equally weighted households."
     )
 
 

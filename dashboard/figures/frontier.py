@@ -19,6 +19,8 @@ from l0engine.runs.records import PointRecord
 #: Shares of the height: error above, effective sample size below.
 _ERROR, _ESS = (0.40, 1.0), (0.0, 0.34)
 _HEIGHT = 640
+#: Name of the strip, and of the numbers in it.
+PROVEN = "Proven: at most so far above the best"
 #: Above so many proven points their gaps are not written beside them.
 _MANY = 12
 
@@ -97,7 +99,7 @@ def plot(info: FrontierInfo, palette: theme.Palette) -> go.Figure:
     _proven(fig, info, palette)
     for panel, value in (("y", functools.partial(_at, error, floor)), ("y2", functools.partial(_at, _ess, 0.0))):
         draw = functools.partial(_points, fig, info, panel, value)
-        _others(info, draw)
+        _others(info, draw, palette)
         if panel == "y":
             _held_out(info, functools.partial(_points, fig, info, panel, functools.partial(_at, held_out, floor)), palette)
         if info.ours:
@@ -174,10 +176,10 @@ def _references(info: FrontierInfo, draw: Callable[..., None], palette: theme.Pa
         draw(mine, title(method), mode="markers", marker=marker, legendgroup=method, legendrank=1002)
 
 
-def _others(info: FrontierInfo, draw: Callable[..., None]) -> None:
+def _others(info: FrontierInfo, draw: Callable[..., None], palette: theme.Palette) -> None:
     """Frontiers under another cap, dashed; a click on them chooses nothing, for their points belong to another run."""
     for i, other in enumerate(info.others):
-        colour = theme.OKABE_ITO[(0, 5)[i % 2]]
+        colour = theme.OKABE_ITO[((0, 5) if palette.name == "light" else (4, 1))[i % 2]]
         line = {"color": colour, "width": 2, "dash": "dash"}
         marker = {"size": 6, "color": colour}
         draw(other.points, f"l0engine, {other.title}", mode="lines+markers", line=line, marker=marker, legendgroup=f"other{i}", config=None)
@@ -192,14 +194,14 @@ def _proven(fig: go.Figure, info: FrontierInfo, palette: theme.Palette) -> None:
     low, high = fig.layout.yaxis.range
     level, fig.layout.yaxis.range = 10 ** (low - 0.05 * (high - low)), [low - 0.1 * (high - low), high]
     texts = [f"+{wording.percent(gap)}" if gap is not None and n <= _MANY else "" for gap in gaps]
-    band = palette.faded(palette.kept, 0.3)
+    band = palette.errors[3 if palette.name == "light" else 0]
     how = {"mode": "lines+markers+text", "line": {"color": band, "width": 16}, "marker": {"symbol": "square", "size": 16, "color": band}}
     how |= {"legendrank": 1004, "text": texts, "textfont": {"size": 11, "color": palette.text}}
 
     def y(_: Sequence[PointRecord]) -> list[float | None]:
         return [None if gap is None else level for gap in gaps]
 
-    _points(fig, info, "y", y, info.ours, "Proven: above the best possible", **how)
+    _points(fig, info, "y", y, info.ours, PROVEN, **how)
 
 
 def _subtitle(info: FrontierInfo) -> str:

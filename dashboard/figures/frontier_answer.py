@@ -108,7 +108,8 @@ def cap_words(own: PointRecord, config: Config, others: Sequence[Other]) -> list
 
 
 def _measured(p: PointRecord) -> str:
-    return f"a median error of {wording.percent(error(p))} and an effective sample size of {wording.count(p.measures.ess)}"
+    few = wording.percent(error(p)).replace("<", "below")
+    return f"a median error of {few} and an effective sample size of {wording.count(p.measures.ess)}"
 
 
 def _curve(points: Sequence[PointRecord]) -> list[tuple[int, float]]:

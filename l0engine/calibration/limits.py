@@ -64,6 +64,11 @@ class _Answer:
     def few(self) -> bool:
         return len(self.kept) < int(self.use.sum())
 
+    @property
+    def below_floor(self) -> np.ndarray:
+        """Targets smaller than what one household adds, whose error counts relative to that."""
+        return np.asarray((self.problem.values != 0) & (np.abs(self.problem.values) < self.problem.floors))
+
     def missed(self, by: float) -> np.ndarray:
         """Targets in use with a larger error, worst first."""
         rows = np.flatnonzero(self.errors > by)
@@ -132,6 +137,7 @@ def _few(a: _Answer) -> Iterator[Limit]:
 
 def _contradiction(a: _Answer) -> Iterator[Limit]:
     rows = a.missed(GROSS)
+    rows = rows[~a.below_floor[rows]]
     if a.few or a.at_bound or not len(rows):
         return
     yield Limit(
@@ -143,7 +149,8 @@ def _contradiction(a: _Answer) -> Iterator[Limit]:
     found = list(_unequal(a.problem, a.use))
     if found:
         more = f" There are {len(found) - 1:,} more such pairs." if len(found) > 2 else " There is 1 more such pair." if found[1:] else ""
-        yield Limit("contradiction", f"{found[0][0]}{more}", np.unique(np.concatenate([rows for _, rows in found])))
+        concerned = np.concatenate([both for _, both in found])
+        yield Limit("contradiction", f"{found[0][0]}{more}", rows[np.isin(rows, concerned)])
 
 
 def _unequal(problem: Problem, use: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -185,19 +192,15 @@ def _concentration(a: _Answer) -> Iterator[Limit]:
     if len(rows):
         rows = rows[np.argsort(-carried[rows], kind="stable")]
         worst = rows[0]
-        more = f" ({len(rows):,} such targets)" if len(rows) > 1 else ""
-        yield Limit(
-            "concentration",
-            f"One household carries {share(carried[worst])} of '{a.problem.names[worst]}', which {a.problem.support[worst]:,} could "
-            f"carry{more}: cap the ratio, or keep more households.",
-            rows,
-        )
+        name, support = a.problem.names[worst], a.problem.support[worst]
+        one = f"'{name}' hangs on one household for {share(carried[worst])}, although {support:,} count in it"
+        more = f"; {len(rows):,} targets hang on one for more than {share(CARRIED)}" if len(rows) > 1 else ""
+        yield Limit("concentration", f"{one}{more}: cap the ratio, or keep more households.", rows)
 
 
 def _floor(a: _Answer) -> Iterator[Limit]:
-    small = (a.problem.values != 0) & (np.abs(a.problem.values) < a.problem.floors)
     rows = a.missed(FLOOR)
-    rows = rows[small[rows]]
+    rows = rows[a.below_floor[rows]]
     if len(rows):
         few = f"{_targets(len(rows))} smaller than what one household adds, and missed by more than {share(FLOOR)}"
         yield Limit("floor", f"{few}: {a.named(rows)}. Leave such targets out, or accept their errors.", rows)

@@ -122,7 +122,7 @@ def proven(p, gap):
 def test_the_strip_stands_where_the_bound_is_useful():
     points = [CURVE[0], proven(CURVE[1], 3.0), proven(CURVE[2], 0.25), proven(CURVE[3], 0.003)]
     fig = frontier.plot(frontier.info(points, 2281, 200_576), theme.LIGHT)
-    strip = traces(fig)["Proven: above the best possible"]
+    strip = traces(fig)[frontier.PROVEN]
     level = strip.y[2]
     assert list(strip.y) == [None, None, level, level] and list(strip.text) == ["", "", "+25 %", "+0.3 %"]
     low, high = fig.layout.yaxis.range
