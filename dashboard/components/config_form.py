@@ -49,7 +49,7 @@ def show(groups: list[str]) -> Config | None:
 def _goals(fields: dict[str, Setting], groups: list[str]) -> None:
     """What may be asked for in place of a price: a number of households, or a quality that the fewest should have."""
     st.caption("**Goals**, two at most: the fewest households that meet them are kept. Without one, the price of a household decides.")
-    for column, name in zip(layout.columns(len(GOALS), key="goals", narrowest=170, gap="medium"), GOALS, strict=True):
+    for column, name in zip(layout.columns(len(GOALS), key="goals", narrowest=170, gap="medium", align="bottom"), GOALS, strict=True):
         with column:
             _entry(name, fields[name], groups)
 
