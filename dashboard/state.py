@@ -17,6 +17,7 @@ import streamlit as st
 from dashboard import studies
 from dashboard.figures.theme import PALETTES, Palette
 from l0engine.calibration.config import Config
+from l0engine.calibration.limits import Limit, limits
 from l0engine.calibration.metrics import active
 from l0engine.calibration.preflight import Finding, preflight
 from l0engine.calibration.preflight import in_use as preflight_in_use
@@ -244,6 +245,16 @@ def _point_weights(run_id: str, key: str, n_households: int) -> np.ndarray:
     return store().point_weights(run_id, key, n_households)
 
 
+def other_caps(record: RunRecord) -> list[RunRecord]:
+    """The latest finished frontiers of the same targets under another cap on the ratio of weights, one a cap, two at most."""
+    found: dict[float | None, RunRecord] = {record.config.max_ratio: record}
+    for run in store().runs(record.problem, limit=200):
+        alike = all(getattr(run.config, name) == getattr(record.config, name) for name in ("hold_out", "exclude", "loss"))
+        if run.plan is not None and run.status.has_weights and alike:
+            found.setdefault(run.config.max_ratio, run)
+    return list(found.values())[1:3]
+
+
 def open_point(key: str | None) -> None:
     """Make a point of the current run's frontier the one that Results shows; None for the run's own result."""
     st.session_state.pop("point", None)
@@ -260,6 +271,28 @@ def point(record: RunRecord) -> PointRecord | None:
 def point_weights(record: RunRecord, chosen: PointRecord) -> np.ndarray:
     """Weights of all households at a point."""
     return _point_weights(record.id, chosen.key, _problem(record.problem).n_households)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Looking at what limits the answer …")
+def _limits(run_id: str, key: str | None, ended: float) -> tuple[Limit, ...]:
+    record = store().run(run_id)
+    whole, found = _problem(record.problem), store().result(run_id)
+    weights = _point_weights(run_id, key, whole.n_households) if key else found.weights if found else np.zeros(whole.n_households)
+    return limits(whole, record.config, weights)
+
+
+def limits_of(record: RunRecord, chosen: PointRecord | None = None) -> tuple[Limit, ...]:
+    """What limits a run's result, or a point of its frontier."""
+    return _limits(record.id, chosen.key if chosen else None, record.ended or 0.0)
+
+
+def taken(record: RunRecord) -> tuple[str, ...]:
+    """What was taken by rule, as the worker wrote it down; empty for runs of before it did."""
+    try:
+        summary = json.loads((store().folder(record.id) / "run.json").read_bytes())
+    except OSError:
+        return ()
+    return tuple(summary.get("taken", ()))
 
 
 def in_use(record: RunRecord) -> np.ndarray:

@@ -23,7 +23,7 @@ l0engine.gates l0engine.gated_product l0engine.penalties l0engine.linear_fit l0e
 l0engine.gated_base l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate \
     l0engine.calibration.relaxation
 l0engine.pruning.masks l0engine.sparse_linear l0engine.distributions l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.system
-l0engine.layers l0engine.sparse l0engine.calibration.objective l0engine.calibration.raking l0engine.calibration.elimination
+l0engine.layers l0engine.sparse l0engine.calibration.objective l0engine.calibration.raking l0engine.calibration.elimination l0engine.calibration.limits
 l0engine.sparsify l0engine.pruning.graph
 l0engine.pruning.operations l0engine.pruning.report l0engine.pruning.standalone l0engine.pruning.exports
 l0engine.pruning.units
@@ -71,7 +71,9 @@ l0engine.studies.pruning
 l0engine.__main__
 dashboard dashboard.wording
 dashboard.figures dashboard.figures.axes dashboard.figures.theme
-dashboard.figures.bins dashboard.figures.frontier
+dashboard.figures.bins dashboard.figures.setting_names
+dashboard.figures.frontier_point
+dashboard.figures.frontier
 dashboard.figures.base_errors dashboard.figures.composition dashboard.figures.error_fan dashboard.figures.estimates dashboard.figures.gates \
     dashboard.figures.kept dashboard.figures.frontier_answer dashboard.figures.method_bars dashboard.figures.trade_off dashboard.figures.sweep \
     dashboard.figures.overlap dashboard.figures.loss dashboard.figures.refit_effect dashboard.figures.weight_change \
@@ -84,7 +86,7 @@ dashboard.figures.pruning_accuracy dashboard.figures.pruning_network dashboard.f
 dashboard.figures.pruning_alive dashboard.figures.pruning_loss dashboard.figures.pruning_size
 dashboard.studies
 dashboard.state
-dashboard.components dashboard.components.chart dashboard.components.live_plot dashboard.components.layout
+dashboard.components dashboard.components.chart dashboard.components.live_plot dashboard.components.layout dashboard.components.limits_list
 dashboard.components.config_form dashboard.components.downloads dashboard.components.live_panel dashboard.components.outcome \
     dashboard.components.preflight_list dashboard.components.problem_facts dashboard.components.sidebar
 dashboard.components.study_panel dashboard.components.table_picker dashboard.components.sample_columns

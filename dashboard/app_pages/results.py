@@ -3,10 +3,10 @@
 import streamlit as st
 
 from dashboard import state, wording
-from dashboard.components import downloads, layout, outcome
+from dashboard.components import downloads, layout, limits_list, outcome
 from dashboard.components.chart import chart
 from dashboard.figures import composition, estimates, weight_change, weight_concentration
-from dashboard.figures.frontier import TITLES
+from dashboard.figures.frontier_point import TITLES
 from l0engine.io import targets_table, weights_table
 
 st.title("Results")
@@ -29,6 +29,11 @@ if point is not None:
         state.open_point(None)
         st.rerun()
 st.markdown(f"### {outcome.verdict(measures, problem.n_households)}")
+found = state.limits_of(run, point)
+if point is not None:
+    limits_list.show(found, point.certificate, ())  # its size was asked for: no price was
+else:
+    limits_list.show(found, result.outcome.certificate, state.taken(run))
 figures = {
     "Households kept": (wording.count(measures.kept), f"{wording.of(measures.kept, problem.n_households)} have a positive weight."),
     "Median error": (wording.percent(measures.median_abs_rel_error), "Half of the targets are closer than this."),
@@ -55,7 +60,7 @@ with targets_tab:
         "estimates",
         "Estimate against published value of each target",
     )
-    table = targets_table(problem, weights, use, run.config.hold_out)
+    table = targets_table(problem, weights, use, run.config.hold_out, found)
     search, group = st.columns([2, 1])
     text = search.text_input("Search targets", placeholder="Part of a name, such as CA/ or snap", key="target_search")
     chosen = group.selectbox("Group", sorted(set(problem.groups)), index=None, placeholder="All groups", key="target_group")

@@ -10,11 +10,15 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.components import layout
-from l0engine.calibration.config import PRESETS, Config, Setting, settings
+from l0engine.calibration.config import GOALS, PRESETS, Config, Setting, settings
 from l0engine.errors import ConfigError
 
 #: Fields that other parts of the page edit.
 _ELSEWHERE = ("exclude", "group_multipliers")
+#: What stands in an empty field, where that is not 'none'.
+_EMPTY = {"lambda_l0": "by the price", "lambda_l2": "by the price", "share": "by the price", "mu": "by rule"}
+#: The absolute price that overrules a relative one, by the field of the latter; the first that is set counts.
+_OVERRULES = {"price_l0": ("lambda_l0", "share"), "price_l2": ("lambda_l2",)}
 
 
 def show(groups: list[str]) -> Config | None:
@@ -25,9 +29,10 @@ def show(groups: list[str]) -> Config | None:
     for column, name in zip(layout.columns(len(plain), key="sliders", narrowest=220, gap="medium"), plain, strict=True):
         with column:
             _log_slider(name, fields[name])
+    _goals(fields, groups)
     if st.toggle("Advanced settings", key="advanced", persist_state="session"):
         columns = layout.columns(3, key="advanced_fields", narrowest=220, gap="medium")
-        for i, name in enumerate(name for name, s in fields.items() if s.advanced):
+        for i, name in enumerate(name for name, s in fields.items() if s.advanced and name not in GOALS):
             with columns[i % 3]:
                 _entry(name, fields[name], groups)
         _multipliers(groups)
@@ -39,6 +44,14 @@ def show(groups: list[str]) -> Config | None:
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return None
+
+
+def _goals(fields: dict[str, Setting], groups: list[str]) -> None:
+    """What may be asked for in place of a price: a number of households, or a quality that the fewest should have."""
+    st.caption("**Goals**, two at most: the fewest households that meet them are kept. Without one, the price of a household decides.")
+    for column, name in zip(layout.columns(len(GOALS), key="goals", narrowest=170, gap="medium", align="bottom"), GOALS, strict=True):
+        with column:
+            _entry(name, fields[name], groups)
 
 
 def _key(name: str) -> str:
@@ -77,6 +90,10 @@ def _log_slider(name: str, s: Setting) -> None:
         on_change=_take_exact,
         args=(name, slider, exact),
     )
+    for overruling in _OVERRULES.get(name, ()):
+        if state.draft()[overruling] is not None:
+            st.caption(f":material/warning: '{settings()[overruling].label}' is set below and counts in place of this.")
+            break
 
 
 def _grid(name: str, s: Setting) -> list[float]:
@@ -128,12 +145,12 @@ def _entry(name: str, s: Setting, groups: list[str]) -> None:
     elif isinstance(default, bool):
         st.toggle(s.label, **common)
     elif s.whole:  # value=None: emptied, a field is empty, and `Config` says what it needs
-        placeholder = "none" if s.optional else None
+        placeholder = _EMPTY.get(name, "none") if s.optional else None
         bounds = {"min_value": int(s.low), "max_value": int(min(s.high, 2**53 - 1))}
         st.number_input(s.label, value=None, step=1, placeholder=placeholder, **bounds, **common)
     else:
         bounds = {"min_value": s.low if math.isfinite(s.low) else None, "max_value": s.high if math.isfinite(s.high) else None}
-        placeholder = "none" if s.optional else None
+        placeholder = _EMPTY.get(name, "none") if s.optional else None
         step = 10.0 ** math.floor(math.log10(default)) if s.log and default else None  # of the size of the value, not 0.01
         st.number_input(s.label, value=None, format="%.4g", step=step, placeholder=placeholder, **bounds, **common)
 

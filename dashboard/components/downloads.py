@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import streamlit as st
 
 from dashboard import state
 from l0engine.calibration.problem import Problem
-from l0engine.io import csv_bytes, targets_table, weights_table
+from l0engine.io import csv_bytes, point_summary, targets_table, weights_table
 from l0engine.runs.records import PointRecord, RunRecord
 
 _FILES = {
@@ -37,11 +38,18 @@ def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
 
     def targets() -> bytes:
         found = state.point_weights(record, point)
-        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out))
+        limits = state.limits_of(record, point)
+        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out, limits))
+
+    def summary() -> bytes:
+        weights, p = state.point_weights(record, point), point
+        run = json.loads(contents(record, "run.json"))
+        own = point_summary(run, problem, record.config, weights, p.measures, p.held_out, p.certificate)
+        return (json.dumps(own, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
     _button("weights.csv", f"weights_{point.measures.kept}.csv", weights, first=True)
     _button("targets.csv", f"targets_{point.measures.kept}.csv", targets)
-    _button("run.json", "run.json", lambda: contents(record, "run.json"))
+    _button("run.json", f"run_{point.measures.kept}.json", summary)
 
 
 def _button(kind: str, name: str, content: Callable[[], bytes], *, first: bool = False) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.components import layout
-from dashboard.figures.frontier import TITLES
+from dashboard.figures.frontier_point import TITLES
 from l0engine.calibration.config import Config, settings
 from l0engine.calibration.point import checked_budgets
 from l0engine.errors import ConfigError

@@ -10,12 +10,13 @@ import streamlit as st
 from dashboard import state, wording
 from dashboard.components import layout, outcome
 from dashboard.components.chart import chart
-from dashboard.figures import frontier, method_bars, trade_off
-from dashboard.figures.frontier_answer import answer
+from dashboard.figures import frontier, frontier_point, method_bars, trade_off
+from dashboard.figures.frontier_answer import answer, bend, cap_words, held_out_words
+from l0engine.calibration.limits import proof
 from l0engine.runs.records import PointRecord, Request, RunRecord
 
 _COLUMNS = (
-    ("Method", lambda p: frontier.TITLES.get(p.method, p.method)),
+    ("Method", lambda p: frontier_point.title(p.method)),
     ("Kept", lambda p: wording.count(p.measures.kept)),
     ("Median error", lambda p: wording.percent(p.measures.median_abs_rel_error)),
     ("Held-out median", lambda p: wording.percent(p.held_out.median_abs_rel_error if p.held_out else None)),
@@ -23,6 +24,18 @@ _COLUMNS = (
     ("Largest weight / base", lambda p: wording.ratio(p.measures.max_weight_ratio)),
     ("Note", lambda p: p.note),
 )
+
+_HOW_TO_READ = """
+Every point is a set of households chosen by this engine, with its weights calibrated anew. Above, down is better; below, up is better;
+left is smaller. A set that meets the targets with few, very large weights says little about anything else: look at the effective sample
+size, the largest ratio and, where groups were held out, at their error too.
+
+The point with a ring is the one described below. Until you click another it is the one where the error bends most: where the slope of log
+error against log households changes most on the way to fewer households.
+
+The strip at the foot of the errors stands where a bound is proven that no set of so many households can beat. Its numbers say how far the
+answer is above that bound, counting squared error and unevenness of weights together; where the strip is missing, the bound says nothing.
+"""
 
 
 def show(record: RunRecord, n_households: int, n_targets: int) -> None:
@@ -59,16 +72,19 @@ def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
     st.markdown(f"### {answer(points, n_targets)}")
     if run.status.has_weights and run.message:
         st.caption(run.message)
-    chosen = state.point(run) or _middle(points)
-    info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None, run.config)
-    figure, alt = frontier.plot(info, state.palette()), "Median error against households kept"
+    chosen = state.point(run) or _default(points, run.status.ended)
+    others = _others(run) if run.status.ended else []
+    info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None, run.config, others)
+    figure, alt = frontier.plot(info, state.palette()), "Median error and effective sample size against households kept"
     event = chart(figure, f"frontier_{run.id}", alt, on_select="rerun", selection_mode="points")
     if (key := _clicked(event)) and key in {p.key for p in points} and key != (chosen.key if chosen else None):
         state.open_point(key)
         st.rerun(scope="app" if run.status.ended else "fragment")
     if chosen is None:
         return
-    _one_size(run, chosen, _compared(points, chosen))
+    with st.expander("How to read this"):
+        st.markdown(_HOW_TO_READ)
+    _one_size(run, chosen, _compared(points, chosen), others)
 
 
 def _say_how_it_ended(run: RunRecord, n_points: int) -> bool:
@@ -88,7 +104,22 @@ def _fit_so_far(run: RunRecord) -> None:
         st.progress(min(last.step / max(last.epochs, 1), 1.0), text=text)
 
 
-def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]) -> None:
+def _others(run: RunRecord) -> list[frontier.Other]:
+    """Frontiers of the same problem under another cap, for what a cap costs."""
+    found = ((frontier.cap_title(r.config), frontier.info(state.store().points(r.id), 0, 0).ours) for r in state.other_caps(run))
+    return [frontier.Other(name, points) for name, points in found if points]
+
+
+def _said_of(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord], others: Sequence[frontier.Other]) -> list[str]:
+    """What is proven of the chosen point, how it does on what was held out, and what another cap would make of it."""
+    own = next((p for p in points if p.method == frontier_point.OURS), chosen)
+    said = [proof(chosen.certificate)] if chosen.certificate is not None else []
+    if chosen.method == frontier_point.OURS:
+        said += [held_out_words(own, points), *cap_words(chosen, run.config, others)]
+    return [sentence for sentence in said if sentence]
+
+
+def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord], others: Sequence[frontier.Other]) -> None:
     """The chosen point beside the other methods at its size, and what it trades."""
     title, use = layout.columns([4, 1], key="chosen", narrowest=180, align="bottom")
     title.subheader(f"At {wording.plural(chosen.measures.kept, 'household')}")
@@ -98,6 +129,8 @@ def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]
     sizes = {p.measures.kept for p in points if p.method != "dense"}
     if chosen.measures.kept not in sizes and sizes:
         st.caption(f"The methods were compared at {wording.plural(max(sizes), 'household')}.")
+    if said := _said_of(run, chosen, points, others):
+        st.markdown("\n".join(f"- {sentence}" for sentence in said))
     palette = state.palette()
     own = chosen.method == "l0engine" and (chosen.curve or not run.status.ended)  # other methods have no curve
     left, right = layout.columns([3, 2], key="one_size", narrowest=340, gap="medium") if own else (st.container(), None)
@@ -110,12 +143,6 @@ def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]
     table = pd.DataFrame([[words(p) for _, words in _COLUMNS] for p in points], columns=[name for name, _ in _COLUMNS])
     empty = [name for name in table.columns if table[name].isin(["", wording.MISSING]).all()]
     st.dataframe(table.drop(columns=empty), hide_index=True, height="content")
-    with st.expander("How to read this"):
-        st.markdown(
-            "Every point is a set of households chosen by this engine, with its weights calibrated anew. Down is better, left is smaller. "
-            "A set that meets the targets with few, very large weights says little about anything else: look at the effective sample size, "
-            "the largest ratio and, where groups were held out, at their error too."
-        )
 
 
 def _compared(points: Sequence[PointRecord], chosen: PointRecord) -> list[PointRecord]:
@@ -125,8 +152,10 @@ def _compared(points: Sequence[PointRecord], chosen: PointRecord) -> list[PointR
     return [p for p in points if p.budget == size or p.method == "dense"]
 
 
-def _middle(points: Sequence[PointRecord]) -> PointRecord | None:
-    """The point that the other methods were compared at, or the first."""
+def _default(points: Sequence[PointRecord], ended: bool) -> PointRecord | None:
+    """Where the error bends most, once all points are there; without a bend the point that other methods were compared at, or the first."""
+    if ended and (found := bend(points)) is not None:
+        return found
     others = {p.budget for p in points if p.method not in ("l0engine", "dense", "lp")}
     own = [p for p in points if p.method == "l0engine"]
     return next((p for p in own if p.budget in others), own[0] if own else None)

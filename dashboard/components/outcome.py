@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, wording
-from dashboard.components import layout
+from dashboard.components import layout, limits_list
 from dashboard.components.chart import chart
 from dashboard.figures import refit_effect
 from l0engine.calibration.problem import Problem
@@ -18,6 +18,7 @@ _ROWS = (
     ("Households kept", "kept", wording.count),
     ("Median error", "median_abs_rel_error", wording.percent),
     ("Mean error", "mean_abs_rel_error", wording.percent),
+    ("Largest error", "max_abs_rel_error", wording.percent),
     ("Targets within 10 %", "share_within_10pct", wording.percent),
     ("Effective sample size", "ess", wording.count),
     ("Design effect", "design_effect", wording.ratio),
@@ -30,8 +31,8 @@ def verdict(measures: Measures, n_households: int) -> str:
     """The result in two sentences."""
     return (
         f"Kept **{wording.of(measures.kept, n_households)}** households. Half of the targets are within "
-        f"**{wording.percent(measures.median_abs_rel_error)}** and {wording.percent(measures.share_within_10pct)} of all within 10 %. "
-        f"The weights are worth **{wording.short(measures.ess)}** equally weighted households."
+        f"**{wording.percent(measures.median_abs_rel_error)}**, {wording.percent(measures.share_within_10pct)} within 10 %; "
+        f"worth **{wording.short(measures.ess)}** equally weighted households."
     )
 
 
@@ -47,6 +48,7 @@ def show(record: RunRecord, problem: Problem) -> None:
     st.markdown(f"### {verdict(result.final, problem.n_households)}")
     if record.message:
         st.info(record.message, icon=":material/info:")
+    limits_list.show(state.limits_of(record), result.outcome.certificate, state.taken(record))
     left, right = layout.columns([3, 2], key="outcome", narrowest=340, gap="large")
     with left:
         refitted = result.weights if result.refitted else None

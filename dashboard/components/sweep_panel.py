@@ -18,7 +18,15 @@ from l0engine.runs.records import Request, RunRecord
 from l0engine.runs.sweeps import LARGEST, grid
 
 #: What people sweep, and values to begin with.
-_AXES = {"lambda_l0": "1e-4, 3e-4, 1e-3, 3e-3", "seed": "0, 1, 2, 3", "temperature": "0.25, 0.35, 0.5", "lambda_l2": "1e-12, 1e-11, 1e-10"}
+_AXES = {
+    "price_l0": "0.01, 0.03, 0.1, 0.3",
+    "price_l2": "1e-5, 5e-5, 5e-4",
+    "lambda_l0": "1e-4, 3e-4, 1e-3, 3e-3",
+    "lambda_l2": "1e-12, 1e-11, 1e-10",
+    "seed": "0, 1, 2, 3",
+    "temperature": "0.25, 0.35, 0.5",
+    "max_ratio": "none, 30, 10",
+}
 
 _YES_NO = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 
@@ -66,7 +74,7 @@ def _stop(runs: Sequence[RunRecord]) -> None:
 def _form() -> None:
     names = [n for n, s in settings().items() if n not in ("exclude", "hold_out", "group_multipliers", "device", "refit")]
     labels = {n: settings()[n].label for n in names}
-    axes = st.multiselect("Settings to vary", names, default=["lambda_l0", "seed"], format_func=labels.get, max_selections=4, key="axes")
+    axes = st.multiselect("Settings to vary", names, default=["price_l0", "seed"], format_func=labels.get, max_selections=4, key="axes")
     entries = {}
     for column, name in zip(layout.columns(max(len(axes), 1), key="axes_values", narrowest=200), axes, strict=False):
         standard = Config().to_dict()[name]

@@ -9,12 +9,16 @@ import numpy as np
 
 from dashboard import wording
 from dashboard.figures import axes, theme
-from dashboard.figures.frontier import error, info
+from dashboard.figures.frontier import Other, cap_title, info
+from dashboard.figures.frontier_point import OURS, error, held_out, title
+from l0engine.calibration.config import Config
 from l0engine.runs.records import PointRecord
 
 #: Bends: the rise below is at least `_STEEP` (the error grows faster than the households fall), and twice the rise above;
 #: slopes are taken over a change in households of at least `_SPAN`, so that two close points do not make one.
 _STEEP, _SPAN = 1.0, 1.5
+#: Sizes within this factor are alike.
+_NEAR = 1.1
 
 
 def answer(points: Sequence[PointRecord], n_targets: int) -> str:
@@ -54,6 +58,58 @@ def answer(points: Sequence[PointRecord], n_targets: int) -> str:
     if e[best] <= theme.ERROR_STEPS[-1] and k[knee] > least:
         return f"{first} More than {bend}{about} gain little."
     return f"{first} Below {bend}{about} the error rises steeply."
+
+
+def bend(points: Sequence[PointRecord]) -> PointRecord | None:
+    """The point of this fit where log error against log households bends most, going down in households; None without a bend."""
+    curve = _curve(points)
+    if len(curve) < 3:
+        return None
+    k, e = np.array(curve).T
+    at = _knee(np.log(k), np.log(axes.at_least(e)))
+    return None if at is None else next(p for p in info(points, 0, 0).ours if (p.measures.kept, error(p)) == curve[at])
+
+
+def held_out_words(own: PointRecord, points: Sequence[PointRecord]) -> str:
+    """Whether a point meets the targets held out better than other methods at its size; empty where nothing was held out.
+
+    Parameters
+    ----------
+    own : PointRecord
+        A point of this fit.
+    points : sequence of PointRecord
+        Points at its size; those of no reference method, or of all households, are passed over.
+    """
+    mine = held_out(own)
+    others = sorted((p for p in points if p.method not in (OURS, "dense") and math.isfinite(held_out(p))), key=held_out)
+    if not math.isfinite(mine):
+        return ""
+    size = wording.plural(own.measures.kept, "household")
+    said = f"On the targets held out, {size} of this fit have a median error of {wording.percent(mine)}"
+    if not others:
+        return f"{said}."
+    ahead = [p for p in others if held_out(p) <= mine]
+    listed = " and ".join(f"{title(p.method)} ({wording.percent(held_out(p))})" for p in ahead or others[:1])
+    if not ahead:
+        return f"{said}: better than every other method tried, the next being {listed}."
+    return f"{said}: no better than {listed}."
+
+
+def cap_words(own: PointRecord, config: Config, others: Sequence[Other]) -> list[str]:
+    """What another cap on weights makes of the same number of households, a sentence for each frontier that has a like size."""
+    out = []
+    for other in others:
+        near = min(other.points, key=lambda p: abs(math.log(p.measures.kept / own.measures.kept)))
+        if abs(math.log(near.measures.kept / own.measures.kept)) > math.log(_NEAR):
+            continue
+        size = wording.plural(near.measures.kept, "household")
+        out.append(f"With {other.title}, {size} have {_measured(near)}; with {cap_title(config)}, {_measured(own)}.")
+    return out
+
+
+def _measured(p: PointRecord) -> str:
+    few = wording.percent(error(p)).replace("<", "below")
+    return f"a median error of {few} and an effective sample size of {wording.count(p.measures.ess)}"
 
 
 def _curve(points: Sequence[PointRecord]) -> list[tuple[int, float]]:

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import axes, frontier, theme
+from dashboard.figures import axes, frontier_point, theme
 from l0engine.runs.records import PointRecord
 
 _OURS = "l0engine"
@@ -38,7 +38,9 @@ def info(points: Sequence[PointRecord]) -> MethodBarsInfo:
 
     rows = tuple(sorted(points, key=rank))
     methods = [p.method for p in rows]
-    titles = [frontier.title(p.method) + (f" ({wording.count(p.measures.kept)})" if methods.count(p.method) > 1 else "") for p in rows]
+    titles = [
+        frontier_point.title(p.method) + (f" ({wording.count(p.measures.kept)})" if methods.count(p.method) > 1 else "") for p in rows
+    ]
     held = [math.nan if p.held_out is None else p.held_out.median_abs_rel_error for p in rows]
     columns = [(p.measures.median_abs_rel_error, h, p.measures.ess, p.measures.max_weight_ratio) for p, h in zip(rows, held, strict=True)]
     return MethodBarsInfo(rows, tuple(titles), *np.array(columns, float).reshape(-1, 4).T)
@@ -115,7 +117,7 @@ def _bars(fig: go.Figure, info: MethodBarsInfo, panel: _Panel, number: str, pale
         textangle=0,
         cliponaxis=False,
         textfont={"size": 12, "color": palette.text},
-        customdata=[[p.key, frontier.hover(p)] for p in info.points],
+        customdata=[[p.key, frontier_point.hover(p)] for p in info.points],
         hovertemplate="%{customdata[1]}<extra></extra>",
     )
     for i, value in enumerate(known):

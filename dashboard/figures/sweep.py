@@ -10,8 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import wording
-from dashboard.figures import axes, theme
-from l0engine.calibration.config import settings
+from dashboard.figures import axes, setting_names, theme
 from l0engine.runs.records import RunRecord
 
 
@@ -123,7 +122,7 @@ def plot_parallel(info: SweepInfo, palette: theme.Palette) -> go.Figure:
     if not n:
         return fig
     order = np.argsort(info.front, kind="stable")
-    dimensions = [_setting(_title(f), [info.values[i][column] for i in order]) for column, f in enumerate(info.fields)]
+    dimensions = [_setting(setting_names.name(f), [info.values[i][column] for i in order]) for column, f in enumerate(info.fields)]
     counts, percents = axes.count_log_axis, axes.percent_log_axis
     dimensions += [
         _measure("Kept", info.kept[order], counts, wording.short),
@@ -156,11 +155,6 @@ def plot_parallel(info: SweepInfo, palette: theme.Palette) -> go.Figure:
     return fig
 
 
-def _title(field: str) -> str:
-    known = settings().get(field)
-    return theme.label(known.label.split(":")[0] if known and not known.label.startswith("Goal") else known.label if known else field, 30)
-
-
 def _value(value: Any) -> str:
     """A setting as people read it."""
     if value is None:
@@ -183,7 +177,7 @@ def _short(number: float) -> str:
 
 
 def _hover(info: SweepInfo, i: int) -> str:
-    swept = [f"{_title(f)}: <b>{_value(v)}</b>" for f, v in zip(info.fields, info.values[i], strict=True)]
+    swept = [f"{setting_names.name(f)}: <b>{_value(v)}</b>" for f, v in zip(info.fields, info.values[i], strict=True)]
     return "<br>".join(
         [
             *swept,

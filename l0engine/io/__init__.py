@@ -1,6 +1,15 @@
 """Problems in from files, results out to files; nothing that came from outside is trusted."""
 
-from l0engine.io.exports import csv_bytes, frontier_table, run_summary, targets_table, weights_table, write_frontier, write_run
+from l0engine.io.exports import (
+    csv_bytes,
+    frontier_table,
+    point_summary,
+    run_summary,
+    targets_table,
+    weights_table,
+    write_frontier,
+    write_run,
+)
 from l0engine.io.folder import load_problem
 from l0engine.io.guarded import load_guarded, table_guarded
 from l0engine.io.saving import save_problem, save_table
@@ -12,6 +21,7 @@ __all__ = [
     "frontier_table",
     "load_guarded",
     "load_problem",
+    "point_summary",
     "recognise_uploads",
     "run_summary",
     "save_problem",

@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from l0engine.calibration import metrics
+from l0engine.calibration.config import Config
+from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
 from l0engine.calibration.point import FrontierPoint
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.results import Measures, Result
+from l0engine.calibration.results import Certificate, Measures, Result
 
 #: First characters that make a spreadsheet read text as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -41,8 +43,10 @@ def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(own), attributes.rename(columns=clash)], axis=1)
 
 
-def targets_table(problem: Problem, weights: np.ndarray, use: np.ndarray, hold_out: Collection[str] = ()) -> pd.DataFrame:
-    """Every target with its estimate: target, value, estimate, relative_error, group, used.
+def targets_table(
+    problem: Problem, weights: np.ndarray, use: np.ndarray, hold_out: Collection[str] = (), found: Sequence[Limit] = ()
+) -> pd.DataFrame:
+    """Every target with its estimate: target, value, estimate, relative_error, group, used, limits.
 
     Parameters
     ----------
@@ -51,10 +55,13 @@ def targets_table(problem: Problem, weights: np.ndarray, use: np.ndarray, hold_o
         `preflight.targets_in_use`.
     hold_out : collection of str
         Groups the fit did not see.
+    found : sequence of Limit
+        `limits.limits` of the weights.
 
     Notes
     -----
-    relative_error is `metrics.relative_errors`; used is 'yes', 'held out', 'left out' or 'unreachable'.
+    relative_error is `metrics.relative_errors`; used is 'yes', 'held out', 'left out' or 'unreachable'; limits holds the kinds
+    of those limits that concern the target, joined by '; '.
     """
     unused = np.where(problem.reachable, np.where(_of_groups(problem, hold_out), "held out", "left out"), "unreachable")
     return pd.DataFrame({
@@ -64,6 +71,7 @@ def targets_table(problem: Problem, weights: np.ndarray, use: np.ndarray, hold_o
         "relative_error": metrics.relative_errors(problem, weights),
         "group": problem.groups,
         "used": np.where(use, "yes", unused),
+        "limits": kinds(found, problem.n_targets),
     })  # fmt: skip
 
 
@@ -73,7 +81,8 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
     Notes
     -----
     input_sha256 is `Problem.fingerprint`; seconds is fit_seconds + refit_seconds; gated, refitted and held_out hold the fields
-    of `Measures`, or None.
+    of `Measures`, or None; certificate those of `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target
+    names of each `Limit`; taken says what was taken by rule.
     """
     return {
         "status": str(result.status),
@@ -90,6 +99,8 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
         "gated": _measures(result.gated),
         "refitted": _measures(result.refitted),
         "held_out": _measures(result.held_out),
+        **_judged(problem, result.config, result.weights, result.certificate),
+        "taken": list(taken(problem, result.config)),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
         "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~_of_groups(problem, result.config.hold_out)]],
         "config": _finite(result.config.to_dict()),
@@ -98,24 +109,44 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
     }
 
 
+def point_summary(
+    run: dict[str, Any],
+    problem: Problem,
+    config: Config,
+    weights: np.ndarray,
+    measures: Measures,
+    held_out: Measures | None,
+    certificate: Certificate | None,
+) -> dict[str, Any]:
+    """The `run_summary` of a frontier's fit, with what is known of the weights of one point in place of the fit's own."""
+    own = {"gated": None, "refitted": _measures(measures), "held_out": _measures(held_out)}
+    return {**run, **own, **_judged(problem, config, weights, certificate)}
+
+
 def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndarray) -> None:
     """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     summary = json.dumps(run_summary(problem, result, use), indent=2, ensure_ascii=False, allow_nan=False)
     _replace(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
-    _replace(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out)))
+    found = limits(problem, result.config, result.weights)
+    _replace(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found)))
     _replace(folder / "run.json", (summary + "\n").encode())
 
 
 def frontier_table(points: Iterable[FrontierPoint]) -> pd.DataFrame:
-    """A row for each point: kept, errors, ess, max_weight_ratio, held_out_median (empty without hold-outs), method."""
-    names = ["kept", "mean_abs_rel_error", "median_abs_rel_error", "share_within_10pct", "ess", "max_weight_ratio"]
-    rows = [
-        [*(getattr(p.measures, n) for n in names), math.nan if p.held_out is None else p.held_out.median_abs_rel_error, p.method]
-        for p in points
-    ]
-    return pd.DataFrame(rows, columns=[*names, "held_out_median", "method"])
+    """A row for each point; of points with the same method and budget, the last.
+
+    Its columns: kept, errors, ess, max_weight_ratio, held_out_median (empty without hold-outs), bound and gap of the certificate (empty
+    without one), method.
+    """
+    names = ["kept", "mean_abs_rel_error", "median_abs_rel_error", "max_abs_rel_error", "share_within_10pct", "ess", "max_weight_ratio"]
+    rows = []
+    for p in {(p.method, p.budget): p for p in points}.values():
+        proven = (math.nan, math.nan) if p.certificate is None else (p.certificate.bound, p.certificate.gap)
+        held = math.nan if p.held_out is None else p.held_out.median_abs_rel_error
+        rows.append([*(getattr(p.measures, n) for n in names), held, *proven, p.method])
+    return pd.DataFrame(rows, columns=[*names, "held_out_median", "certificate_bound", "certificate_gap", "method"])
 
 
 def write_frontier(folder: str | Path, problem: Problem, points: Sequence[FrontierPoint]) -> None:
@@ -151,6 +182,18 @@ def _of_groups(problem: Problem, groups: Collection[str]) -> np.ndarray:
 
 def _harmless(cell: Any) -> Any:
     return "'" + cell if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _judged(problem: Problem, config: Config, weights: np.ndarray, certificate: Certificate | None) -> dict[str, Any]:
+    """What is proven of weights, and what limits them."""
+    proven = None
+    if certificate is not None:
+        proven = {**certificate.to_dict(), "gap": certificate.gap, "useful": certificate.useful, "sentence": proof(certificate)}
+    found = [
+        {"kind": f.kind, "sentence": f.sentence, "targets": [str(problem.names[i]) for i in f.targets]}
+        for f in limits(problem, config, weights)
+    ]
+    return {"certificate": _finite(proven), "limits": found}
 
 
 def _measures(m: Measures | None) -> dict[str, Any] | None:

@@ -170,15 +170,16 @@ class Execution:
 
     def _frontier(self, problem: Problem, result: Result, plan: Plan) -> tuple[Status, str]:
         """Points, then reference methods, then the curve of each point; each is kept as soon as it is there."""
-        points = []
+        points = {}  # by key: a point that is made anew replaces itself
         for point in frontier(problem, result, plan.budgets, should_stop=self._should_stop, watch=self._further):
-            points.append((point, self.store.save_point(self.run.id, point)))
+            record = self.store.save_point(self.run.id, point)
+            points[record.key] = (point, record)
             self._set(Status.RUNNING, f"{len(points)} of {len(plan.budgets)} points are there.")
         for budget in plan.compare:
             for point in compare(problem, result, budget, plan.references, should_stop=self._should_stop):
                 self.store.save_point(self.run.id, point)
                 self._set(Status.RUNNING, f"Comparing with other methods at {budget:,} households.")
-        for number, (point, record) in enumerate(points, 1):
+        for number, (point, record) in enumerate(points.values(), 1):
             if not self._should_stop():
                 self._set(Status.RUNNING, f"Error against effective sample size: point {number} of {len(points)}.")
                 self.store.save_curve(self.run.id, record, list(curve(problem, self.run.config, point)))

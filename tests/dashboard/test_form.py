@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
 import uploads
 
-from l0engine.calibration.config import PRESETS, Config, settings
+from l0engine.calibration.config import GOALS, PRESETS, Config, settings
 
 SLIDERS = [name for name, s in settings().items() if not s.advanced]
 ADVANCED = [name for name, s in settings().items() if s.advanced and name not in ("exclude", "group_multipliers")]
@@ -23,7 +24,7 @@ def started(page) -> Config:
 
 
 def test_it_starts_with_the_defaults(form):
-    assert SLIDERS == ["lambda_l0", "lambda_l2", "temperature"]
+    assert SLIDERS == ["price_l0", "price_l2", "temperature"]
     for name in SLIDERS:
         assert form.slider(name).value == float(form.exact(name).value) == getattr(Config(), name)
     assert form.widget("Preset").value == "Balanced"
@@ -41,9 +42,9 @@ def test_a_preset_sets_the_sliders_and_the_run(form, preset):
 
 
 def test_own_settings_leave_the_preset(form):
-    form.type_exact("lambda_l0", "0.004")
+    form.type_exact("price_l0", "0.004")
     assert form.widget("Preset").value is None and any("Your own settings" in c for c in form.said("caption"))
-    form.type_exact("lambda_l0", "1e-3")
+    form.type_exact("price_l0", "0.1")
     assert form.widget("Preset").value == "Balanced"
 
 
@@ -62,7 +63,7 @@ def numbers_of(slider) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("lambda_l0", "3.21e-4"), ("lambda_l0", "0.000123456789"), ("lambda_l2", " 7e-10 "), ("temperature", "0.123")]
+    ("name", "text"), [("price_l0", "3.21e-4"), ("price_l0", "0.000123456789"), ("price_l2", " 7e-10 "), ("temperature", "0.123")]
 )
 def test_the_exact_value_sets_the_slider(form, name, text):
     form.type_exact(name, text)
@@ -74,7 +75,7 @@ def test_the_exact_value_sets_the_slider(form, name, text):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [*(("lambda_l0", text) for text in ("abc", "", "-1", "1e99", "nan", "inf", "1,5")), ("lambda_l2", "0x10"), ("temperature", "0")],
+    [*(("price_l0", text) for text in ("abc", "", "-1", "1e99", "nan", "inf", "1,5")), ("price_l2", "0x10"), ("temperature", "0")],
 )
 def test_a_value_that_is_none_gets_a_sentence_and_loses_nothing(form, name, text):
     other = next(n for n in SLIDERS if n != name)
@@ -94,15 +95,15 @@ def test_a_value_that_is_none_gets_a_sentence_and_loses_nothing(form, name, text
 
 
 def test_the_slider_corrects_an_invalid_text(form):
-    form.type_exact("lambda_l0", "lots")
-    form.set("lambda_l0", 0.01)
-    assert not form.said("error") and form.exact("lambda_l0").value == "0.01"
-    assert started(form) == Config(lambda_l0=0.01)
+    form.type_exact("price_l0", "lots")
+    form.set("price_l0", 0.01)
+    assert not form.said("error") and form.exact("price_l0").value == "0.01"
+    assert started(form) == Config(price_l0=0.01)
 
 
 def test_a_preset_corrects_an_invalid_text(form):
-    form.type_exact("lambda_l0", "lots").choose("Preset", "Fast look")
-    assert not form.said("error") and form.exact("lambda_l0").value == "0.001"
+    form.type_exact("price_l0", "lots").choose("Preset", "Fast look")
+    assert not form.said("error") and form.exact("price_l0").value == "0.1"
 
 
 # -- advanced
@@ -135,9 +136,17 @@ CHANGES = {
     "hold_out": ["state_snap"],
     "jitter": 0.2,
     "polish": True,
+    "lambda_l0": 2e-3,
+    "lambda_l2": 1e-11,
+    "max_error": 0.05,
+    "min_weight": 2.0,
+    "max_weight": 5000.0,
+    "total": "soft",
+    "anchor": "chi-square",
+    "relax": False,
 }
 #: Those that do not go with others.
-ALONE = ("budget", "max_median_error", "min_ess", "polish")  # fmt: skip
+ALONE = ("budget", "max_median_error", "max_error", "min_ess", "polish")
 
 
 def test_every_advanced_field_has_a_widget_and_a_test(advanced):
@@ -161,11 +170,35 @@ def test_all_advanced_fields_together(advanced):
     assert started(advanced) == Config.from_dict(together)
 
 
-def test_goals_that_do_not_go_together_are_explained(advanced):
-    advanced.set("budget", 100).set("min_ess", 50.0)
-    (said,) = advanced.said("error")
-    assert "not both" in said and advanced.button("Start").disabled
-    assert started(advanced.set("min_ess", None)) == Config(budget=100)
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(GOALS, 2)))
+def test_any_two_goals_go_together(form, one, other):
+    form.set(one, CHANGES[one]).set(other, CHANGES[other])
+    assert not form.said("error") and started(form) == Config.from_dict({one: CHANGES[one], other: CHANGES[other]})
+
+
+def test_a_third_goal_is_explained(form):
+    form.set("budget", 100).set("min_ess", 50.0).set("max_error", 0.05)
+    (said,) = form.said("error")
+    assert said == "3 goals are set (budget, max_error, min_ess): ask for two at most." and form.button("Start").disabled
+    assert started(form.set("min_ess", None)) == Config(budget=100, max_error=0.05)
+
+
+@pytest.mark.parametrize(("absolute", "label"), [("lambda_l0", "λ L0, absolute"), ("share", "Price of all households, absolute")])
+def test_an_absolute_price_says_that_it_counts_in_place_of_the_slider(advanced, absolute, label):
+    assert not any("counts in place" in text for text in advanced.said("caption"))
+    advanced.set(absolute, CHANGES[absolute])
+    assert [text for text in advanced.said("caption") if "counts in place" in text] == [
+        f":material/warning: '{label}' is set below and counts in place of this."
+    ]
+    advanced.set(absolute, None)
+    assert not any("counts in place" in text for text in advanced.said("caption"))
+
+
+def test_the_office_preset_says_what_its_cap_costs(form):
+    form.choose("Preset", "Office")
+    assert any("At most 10 times the base weight" in text and "mean error" in text for text in form.said("caption"))
+    config = started(form)
+    assert config.max_ratio == 10 and config.price_l0 < Config().price_l0
 
 
 def test_an_optional_field_can_be_emptied(advanced):
@@ -213,14 +246,14 @@ def test_multipliers_of_another_problem_are_left_at_home(advanced):
 
 
 def test_the_draft_survives_other_pages_and_other_problems(advanced):
-    advanced.set("epochs", 123).type_exact("lambda_l0", "0.0042").set("refit", False)
+    advanced.set("epochs", 123).type_exact("price_l0", "0.0042").set("refit", False)
     advanced.to("results").to("data")
     advanced.at.button(key="sample_new_england").click().run()
     advanced.check().to("calibrate")
     assert advanced.widget("Advanced settings").value is True
     assert advanced.widget("Epochs").value == 123 and advanced.widget("Refit").value is False
-    assert advanced.slider("lambda_l0").value == 0.0042
-    assert started(advanced) == Config(epochs=123, lambda_l0=0.0042, refit=False)
+    assert advanced.slider("price_l0").value == 0.0042
+    assert started(advanced) == Config(epochs=123, price_l0=0.0042, refit=False)
 
 
 def test_the_time_for_a_run_follows_the_draft(form):

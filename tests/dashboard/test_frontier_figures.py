@@ -12,10 +12,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.figures import axes, frontier, method_bars, overlap, sweep, theme, trade_off
-from dashboard.figures.frontier_answer import _goal, answer
+from dashboard.figures import axes, frontier, frontier_point, method_bars, overlap, setting_names, sweep, theme, trade_off
+from dashboard.figures.frontier_answer import _goal, answer, bend, cap_words, held_out_words
 from l0engine.calibration.config import Config
-from l0engine.calibration.results import Measures, Status
+from l0engine.calibration.results import Certificate, Measures, Status
 from l0engine.runs.records import Outcome, PointRecord, Request, RunRecord
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
@@ -36,8 +36,9 @@ def run(i, kept, error, ess=None, **config):
     return RunRecord(f"run{i}", "p", Config(**config), Status.CONVERGED, "", 0.0, 0.0, 1.0, 1, Request.NONE, None, outcome)
 
 
-def traces(fig):
-    return {t.name: t for t in fig.data}
+def traces(fig, panel="y"):
+    """Traces of the upper panel, or of the lower one, by name."""
+    return {t.name: t for t in fig.data if (t.yaxis or "y") == panel}
 
 
 def visible(text):
@@ -59,7 +60,7 @@ def check(fig):
 
 
 CURVE = [point(1000, 0.01), point(2000, 0.002, held=0.03), point(4000, 0.001), point(8000, 0.0005)]
-EVERY = [*CURVE, *(point(2000, 0.02, m, held=0.05) for m in frontier.TITLES if m != "l0engine")]
+EVERY = [*CURVE, *(point(2000, 0.02, m, held=0.05) for m in frontier_point.TITLES if m != "l0engine")]
 
 AWKWARD = {
     "nothing": [],
@@ -94,11 +95,15 @@ def test_frontier_draws_the_points_in_order_with_their_keys():
     assert list(line.x) == [1000, 2000, 4000, 8000]
     np.testing.assert_allclose(line.y, [0.01, 0.002, 0.001, 0.0005])
     assert [row[0] for row in line.customdata] == ["l0engine-1000", "l0engine-2000", "l0engine-4000", "l0engine-8000"]
-    assert list(line.marker.color) == [500, 1000, 2000, 4000] and line.marker.colorbar.title.text == "Effective sample size"
+    below = traces(fig, "y2")["l0engine"]
+    assert (list(below.x), list(below.y)) == ([1000, 2000, 4000, 8000], [500, 1000, 2000, 4000]) and below.showlegend is False
+    assert below.customdata[0] == line.customdata[0] and "Held-out targets" not in traces(fig, "y2")
+    assert fig.layout.xaxis.anchor == "y2" and fig.layout.yaxis.domain[0] > fig.layout.yaxis2.domain[1]
     assert (list(held.x), list(held.y), held.line.dash, held.line.color) == ([2000], [0.03], "dash", theme.LIGHT.held_out)
     ring = traces(fig)["Chosen"]
     assert (list(ring.x), list(ring.y), ring.marker.symbol) == ([4000], [0.001], "circle-open")
-    assert fig.layout.title.subtitle.text == "Chosen: 4,000 households, median error 0.1 %"
+    assert list(traces(fig, "y2")["Chosen"].y) == [2000]
+    assert fig.layout.title.subtitle.text == "Chosen: 4,000 households, median error 0.1 %, effective sample size 2 k"
 
 
 def test_frontier_says_how_many_always_suffice():
@@ -109,10 +114,69 @@ def test_frontier_says_how_many_always_suffice():
     assert "Number of targets" not in traces(frontier.plot(frontier.info(CURVE, 2281, 2000), theme.LIGHT))
 
 
+def proven(p, gap):
+    """The point with a certificate; a gap of None is a bound that says nothing."""
+    return replace(p, certificate=Certificate(p.budget, 1.0, 1.0 if gap is None else 1 + gap, 0.0 if gap is None else 1.0))
+
+
+def test_the_strip_stands_where_the_bound_is_useful():
+    points = [CURVE[0], proven(CURVE[1], 3.0), proven(CURVE[2], 0.25), proven(CURVE[3], 0.003)]
+    fig = frontier.plot(frontier.info(points, 2281, 200_576), theme.LIGHT)
+    strip = traces(fig)[frontier.PROVEN]
+    level = strip.y[2]
+    assert list(strip.y) == [None, None, level, level] and list(strip.text) == ["", "", "+25 %", "+0.3 %"]
+    low, high = fig.layout.yaxis.range
+    assert low < math.log10(level) < math.log10(0.0005) and math.log10(0.01) < high  # below all errors, within the picture
+    assert "No 8,000 households can do better" in strip.customdata[3][1].replace("<br>", " ") and "0.3 % above it" in strip.customdata[3][1]
+    assert "The bound says nothing at this size." in traces(fig)["l0engine"].customdata[1][1].replace("<br>", " ")
+    assert "bound" not in traces(fig)["l0engine"].customdata[0][1]
+
+
+@pytest.mark.parametrize("points", [CURVE, [proven(p, None) for p in CURVE], []], ids=["absent", "useless", "no points"])
+def test_no_strip_without_a_useful_bound(points):
+    assert not any(name.startswith("Proven") for name in traces(frontier.plot(frontier.info(points, 300, 9000), theme.DARK)))
+
+
+@PALETTES
+def test_another_cap_is_a_dashed_line_in_both_panels(palette):
+    other = frontier.Other(frontier.cap_title(Config(max_ratio=10)), (point(1000, 0.05, ess=900), point(2000, 0.02, ess=1700)))
+    fig = frontier.plot(frontier.info(CURVE, 2281, 200_576, "l0engine-2000", Config(), [other]), palette)
+    check(fig)
+    assert "l0engine, no cap" in traces(fig) and "l0engine" not in traces(fig)
+    above, below = traces(fig)["l0engine, weights ≤ 10 × base"], traces(fig, "y2")["l0engine, weights ≤ 10 × base"]
+    assert above.line.dash == below.line.dash == "dash" and list(above.y) == [0.05, 0.02] and list(below.y) == [900, 1700]
+    assert [row[0] for row in above.customdata] == ["", ""]  # nothing to choose: it belongs to another run
+    (said,) = cap_words(CURVE[1], Config(), [other])
+    assert said == (
+        "With weights ≤ 10 × base, 2,000 households have a median error of 2 % and an effective sample size of 1,700; "
+        "with no cap, a median error of 0.2 % and an effective sample size of 1,000."
+    )
+    assert cap_words(CURVE[3], Config(), [other]) == []  # no such size there
+
+
+def test_held_out_errors_are_compared_in_words():
+    own, others = point(60, 0.01, held=0.05), [point(60, 0.1, "random", held=0.08), point(60, 0.1, "pps", held=0.03)]
+    said = "On the targets held out, 60 households of this fit have a median error of 5 %"
+    assert held_out_words(own, [own, *others]) == f"{said}: no better than Proportional to weight (3 %)."
+    assert held_out_words(own, [own, others[0]]) == f"{said}: better than every other method tried, the next being Random (8 %)."
+    assert held_out_words(own, [own, point(9000, 0.1, "dense", held=0.01), point(60, 0.1, "lp")]) == f"{said}."
+    assert held_out_words(point(60, 0.01), others) == ""
+
+
+def test_the_bend_is_where_log_error_turns_most():
+    assert bend(BENT).key == "l0engine-2000"
+    assert bend([*BENT, point(2000, 0.02, "random"), point(2000, 0.5)]).measures.median_abs_rel_error == 0.001
+    assert bend(BENT[:2]) is None and bend([]) is None
+    assert bend(line((500, 0.08), (1000, 0.04), (2000, 0.02), (8000, 0.005))) is None  # slope 1 throughout
+
+
 def test_references_have_a_symbol_each_and_hollow_held_out_marks():
     fig = frontier.plot(frontier.info(EVERY, 2281, 200_576), theme.DARK)
-    solid = [t for t in fig.data if t.legendgroup and t.showlegend is None]
-    hollow = [t for t in fig.data if t.legendgroup and t.showlegend is False]
+    above = [t for t in fig.data if (t.yaxis or "y") == "y" and t.legendgroup in frontier_point.TITLES]
+    solid, hollow = [t for t in above if t.showlegend is None], [t for t in above if t.showlegend is False]
+    assert {t.marker.symbol for t in fig.data if t.yaxis == "y2" and t.legendgroup in frontier_point.TITLES} == {
+        t.marker.symbol for t in solid
+    }
     assert [t.name for t in solid] == ["All households", "Random", "Proportional to weight", "L1 path", "LP vertex", "Gated, no refit"]
     assert len({t.marker.symbol for t in solid}) == len({t.marker.color for t in solid}) == 6
     assert [t.marker.symbol for t in hollow] == [f"{t.marker.symbol}-open" for t in solid]
@@ -126,7 +190,7 @@ def test_exact_fits_lie_under_the_rest_and_the_hover_says_zero():
 
 
 def test_hover_says_everything_and_nothing_harmful():
-    text = frontier.hover(point(3763, 0.0008, held=0.02, ess=1523.4, ratio=14.23, note="<i>watch</i> out"), 200_576)
+    text = frontier_point.hover(point(3763, 0.0008, held=0.02, ess=1523.4, ratio=14.23, note="<i>watch</i> out"), 200_576)
     assert text.split("<br>") == [
         "<b>l0engine</b>",
         "3,763 of 200,576 (1.9 %) households",
@@ -139,10 +203,14 @@ def test_hover_says_everything_and_nothing_harmful():
         "took 200 ms",
         "<i>&lt;i&gt;watch&lt;/i&gt; out</i>",
     ]
-    text = frontier.hover(point(3763, 0.0008), 200_576, Config(lambda_l0=3.1e-4, epochs=280, hold_out=("state_snap",)))
+    text = frontier_point.hover(point(3763, 0.0008), 200_576, Config(lambda_l0=3.1e-4, epochs=280, hold_out=("state_snap",)))
     text = re.sub(r"(</i>)?<br>(<i>)?", " ", text)
-    assert "price of a household 0.00031; Hold out groups state_snap; Epochs 280" in text and "emperature" not in text
-    assert "λ L0" not in frontier.configuration(Config(share=0.1))
+    assert text.endswith("λ L0 0.00031; Hold out groups state_snap; Epochs 280</i>") and "emperature" not in text  # as it was called then
+    assert setting_names.configuration(Config(share=0.1)) == "Share 0.1"
+    assert setting_names.configuration(Config()) == "Price of a household 0.1"
+    assert setting_names.configuration(Config(price_l2=1e-3, max_ratio=10)) == (
+        "Price of a household 0.1; Price of uneven weights 0.001; Largest weight / base weight 10"
+    )
 
 
 def line(*pairs):

@@ -15,6 +15,7 @@ from waiting import until
 from dashboard import state, wording
 from dashboard.components import downloads
 from dashboard.components.frontier_form import default_budgets
+from dashboard.figures.frontier_answer import bend
 from l0engine.calibration import metrics
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
@@ -178,7 +179,10 @@ def test_files_of_a_point_are_its_own(visit, working):
     targets = pd.read_csv(io.BytesIO(caught["Targets (targets_40.csv)"]))
     np.testing.assert_allclose(targets["estimate"], estimates, rtol=1e-5)
     assert len(weights) == 40
-    assert json.loads(caught["Run (run.json)"])["status"]
+    told = json.loads(caught["Run (run_40.json)"])
+    assert told["status"] and told["refitted"]["kept"] == 40 and told["refitted"]["max_abs_rel_error"] == point.measures.max_abs_rel_error
+    assert (told["certificate"] or {}).get("value") == (point.certificate.value if point.certificate else None)
+    assert [f["sentence"] for f in told["limits"]] == [f.sentence for f in state.limits_of(page.record, point)]
 
 
 def test_a_frontier_of_a_finished_run_trains_nothing(visit, working, finished):
@@ -240,8 +244,9 @@ def test_stop_keeps_the_points_found_so_far(visit, working, finished):
     assert f"Stopped with {len(points)} of 1000 points; they can be used." in page.said("caption")
     drawn = page.chart(f"frontier_{page.run_id}")
     assert all(p.key in drawn for p in points) and "Stop" not in page.buttons()
+    chosen = bend(points) or points[0]
     page.press("Use this point")
-    assert page.title == "Results" and page.metrics["Households kept"] == f"{points[0].measures.kept:,}"
+    assert page.title == "Results" and page.metrics["Households kept"] == f"{chosen.measures.kept:,}"
 
 
 def test_a_frontier_stopped_in_its_fit_says_that_it_has_no_points(visit, working):
@@ -284,15 +289,15 @@ def test_a_frontier_that_fails_half_way_shows_what_it_found(visit, working, fini
 
 def test_a_sweep_from_form_to_pictures(visit, working):
     page = visit("frontier")
-    page.widget("λ L0: price of a household").set_value("1e-4, 1e-3")
+    page.widget("λ L0: price of a household").set_value("0.03, 0.3")
     page.widget("Seed").set_value("0, 1").run()
     page.check()
-    assert any("a jitter of 0.1" in text for text in page.said("caption"))
+    assert not any("a jitter" in text for text in page.said("caption"))  # the default has one
     page.press("Start 4 runs")
     runs = state.store().runs()
     assert len(runs) == 4 and len({r.sweep for r in runs}) == 1
-    assert sorted((r.config.lambda_l0, r.config.seed) for r in runs) == [(1e-4, 0), (1e-4, 1), (1e-3, 0), (1e-3, 1)]
-    assert {r.config.jitter for r in runs} == {0.1}
+    assert sorted((r.config.price_l0, r.config.seed) for r in runs) == [(0.03, 0), (0.03, 1), (0.3, 0), (0.3, 1)]
+    assert {r.config.jitter for r in runs} == {Config().jitter}
     until(lambda: all(r.status.ended for r in state.store().runs()), 120, lambda: state.store().runs())
     page.rerun()
     assert [p.proto.text for p in page.at.get("progress")] == ["4 of 4 runs ended."] and "Stop the sweep" not in page.buttons()
@@ -300,8 +305,8 @@ def test_a_sweep_from_form_to_pictures(visit, working):
         assert page.chart(chart)
     assert all(r.id in page.chart("pareto") for r in runs)
     assert page.said("subheader")[-1] == "How stable is the choice over seeds?"
-    assert "Runs that differ in their seed only (λ L0: price of a household = 0.0001)." in page.said("caption")
-    alike = sorted((r for r in state.store().runs() if r.config.lambda_l0 == 1e-4), key=lambda r: r.config.seed)
+    assert "Runs that differ in their seed only (λ L0: price of a household = 0.03)." in page.said("caption")
+    alike = sorted((r for r in state.store().runs() if r.config.price_l0 == 0.03), key=lambda r: r.config.seed)
     first, second = (state.store().result(r.id).weights > 0 for r in alike)
     assert (first != second).any()  # the jitter makes a difference
     share = (first & second).sum() / (first | second).sum()
@@ -313,7 +318,7 @@ def test_a_sweep_from_form_to_pictures(visit, working):
 
 @pytest.mark.parametrize(
     ("values", "said"),
-    [("-1", "lambda_l0 is '-1'"), ("abc", "lambda_l0 is 'abc'"), ("", "no values"), (", ".join(map(str, range(300))), "combinations")],
+    [("-1", "price_l0 is '-1'"), ("abc", "price_l0 is 'abc'"), ("", "no values"), (", ".join(map(str, range(300))), "combinations")],
 )
 def test_bad_sweeps_get_a_sentence(visit, values, said):
     page = visit("frontier")
@@ -334,14 +339,24 @@ def test_a_sweep_over_yes_and_no(visit):
     assert "normalize_groups is 'maybe'" in error
     page.choose("Average within groups", "yes, No").press("Start 2 runs")
     assert {r.config.normalize_groups for r in state.store().runs()} == {True, False}
-    assert {r.config.jitter for r in state.store().runs()} == {0.0}  # only seeds need one
+    assert {r.config.jitter for r in state.store().runs()} == {Config().jitter}
+
+
+def test_seeds_without_a_jitter_get_one(visit):
+    page = visit("calibrate").choose("Advanced settings", True).set("jitter", 0.0).to("frontier")
+    page.choose("Settings to vary", ["seed"]).choose("Seed", "1, 2")
+    assert any("a jitter of 0.1" in text for text in page.said("caption"))
+    page.press("Start 2 runs")
+    assert {r.config.jitter for r in state.store().runs()} == {0.1}
+    page.choose("Settings to vary", ["temperature"]).choose("Temperature", "0.3").press("Start 1 run")
+    assert {r.config.jitter for r in state.store().runs()} == {0.0, 0.1}  # only seeds need one
 
 
 def test_a_sweep_holds_out_what_the_form_holds_out(visit):
     page = visit("calibrate").choose("Advanced settings", True).set("hold_out", ["state_snap"]).to("frontier")
     page.choose("Settings to vary", ["seed"]).choose("Seed", "1, 2").press("Start 2 runs")
     found = sorted((r.config for r in state.store().runs()), key=lambda c: c.seed)
-    assert found == [Config(hold_out="state_snap", jitter=0.1, seed=n) for n in (1, 2)]
+    assert found == [Config(hold_out="state_snap", seed=n) for n in (1, 2)]
 
 
 def test_a_second_sweep_is_shown_and_the_first_can_be_opened(visit):

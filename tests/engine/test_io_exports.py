@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.limits import limits
+from l0engine.calibration.point import FrontierPoint
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.results import Measures, Result, Status
-from l0engine.io import csv_bytes, run_summary, targets_table, weights_table, write_run
+from l0engine.calibration.results import Certificate, Measures, Result, Status
+from l0engine.io import csv_bytes, frontier_table, point_summary, run_summary, targets_table, weights_table, write_run
 
 WEIGHTS = np.array([0.0, 1 / 3, 2e-17, 1e300])
 MEASURES = Measures(3, math.nan, 0.1, 0.5, 2.5, 1.2, 1e300, math.inf)
@@ -34,7 +36,7 @@ def problem() -> Problem:
 
 @pytest.fixture
 def result() -> Result:
-    config = Config(seed=7, exclude=("thin",), group_multipliers={"g": 2.0})
+    config = Config(seed=7, exclude=("duplicate",), group_multipliers={"g": 2.0})
     return Result(Status.CONVERGED, "Done.", config, WEIGHTS, WEIGHTS, MEASURES, None, (), "cpu", 1.5, 0.25)
 
 
@@ -55,11 +57,12 @@ def test_weights_read_back_bit_for_bit(problem):
 def test_targets_say_what_was_used(problem):
     w = np.array([1.0, 0.5, 0, 0])
     table = targets_table(problem, w, USE)
-    assert list(table.columns) == ["target", "value", "estimate", "relative_error", "group", "used"]
+    assert list(table.columns) == ["target", "value", "estimate", "relative_error", "group", "used", "limits"]
+    assert table["limits"].tolist() == [""] * 4
     assert table["used"].tolist() == ["yes", "yes", "unreachable", "left out"]
     assert table["estimate"].tolist() == [2.0, 0.5, 0.0, 1.5]
     assert table["relative_error"][0] == pytest.approx((2 - 4) / 4)
-    assert table["relative_error"][1] == pytest.approx((0.5 - 0.3) / 0.3)  # of the published value, small as it is
+    assert table["relative_error"][1] == pytest.approx((0.5 - 0.3) / 0.3)  # of the published value, also below its floor
     back = pd.read_csv(io.BytesIO(csv_bytes(table)))
     assert back["target"].tolist() == ["'=SUM(A1)", "b", "gone", "out"] and back["group"][0] == "'@g"
     assert back["value"].tolist() == [4.0, 0.1 + 0.2, 5.0, 1.0]
@@ -87,6 +90,42 @@ def test_run_summary(problem, result):
     assert Config.from_dict(s["config"]) == result.config
     assert s["versions"]["numpy"] == np.__version__ and s["versions"]["torch"] == metadata.version("torch")
     assert {"l0engine", "scipy", "python"} <= set(s["versions"])
+    assert s["certificate"] is None and s["taken"][0].startswith("Price of a household: 0.1 of the loss of keeping none")
+    found = limits(problem, result.config, WEIGHTS)
+    assert [(f["kind"], f["sentence"]) for f in s["limits"]] == [(f.kind, f.sentence) for f in found] and found
+    assert s["limits"][0]["targets"] == [problem.names[i] for i in found[0].targets]
+
+
+def test_a_certificate_is_exported_with_what_it_proves(problem, result):
+    weights = np.array([4.0, 0.0, 0.3, 0.0])
+    proven = Certificate(2, 0.5, 1.05, 1.0)
+    s = run_summary(problem, replace(result, weights=weights, certificate=proven), USE)
+    assert s["certificate"]["gap"] == pytest.approx(0.05) and s["certificate"]["k"] == 2
+    assert s["certificate"]["sentence"].endswith("this is 5 % above it.")
+    nothing = run_summary(problem, replace(result, certificate=Certificate(2, 0.5, 1.0, 0.0)), USE)["certificate"]
+    assert nothing["gap"] is None and nothing["sentence"] == "The bound says nothing at this size."
+    point = point_summary(s, problem, result.config, weights, MEASURES, None, None)
+    assert point["certificate"] is None and point["refitted"]["kept"] == 3 and point["gated"] is None
+    assert point["config"] == s["config"] and json.dumps(point, allow_nan=False)
+
+
+def test_targets_carry_the_kinds_of_their_limits(problem):
+    weights = np.array([4.0, 0.0, 0.0, 0.0])
+    found = limits(problem, Config(), weights)
+    table = targets_table(problem, weights, USE, found=found)
+    assert table["limits"].tolist() == ["", "few; floor", "", "few; floor"]
+
+
+def test_a_frontier_has_a_row_for_each_point_and_the_last_word_counts():
+    def point(budget, error, method="l0engine", certificate=None):
+        m = replace(MEASURES, kept=budget, median_abs_rel_error=error, max_abs_rel_error=10 * error)
+        return FrontierPoint(method, budget, np.arange(budget), np.ones(budget), np.ones(budget), m, None, certificate=certificate)
+
+    first, better = point(20, 0.2), point(20, 0.1, certificate=Certificate(20, 1.0, 1.5, 1.0))
+    table = frontier_table([first, point(10, 0.3), better, point(10, 0.4, "random")])
+    assert table["kept"].tolist() == [20, 10, 10] and table["method"].tolist() == ["l0engine", "l0engine", "random"]
+    assert table["median_abs_rel_error"].tolist() == [0.1, 0.3, 0.4] and table["max_abs_rel_error"].tolist() == [1.0, 3.0, 4.0]
+    assert table["certificate_gap"].tolist()[0] == 0.5 and table["certificate_gap"][1:].isna().all()
 
 
 def test_write_run(problem, result, tmp_path):

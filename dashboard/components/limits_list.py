@@ -1,0 +1,38 @@
+"""What limits an answer, what is proven of it and what was taken by rule: a short list under the verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from l0engine.calibration.limits import Limit, proof
+from l0engine.calibration.results import Certificate
+
+_ICONS = {
+    "cap": ":material/vertical_align_top:",
+    "few": ":material/group_remove:",
+    "contradiction": ":material/sync_problem:",
+    "concentration": ":material/warning:",
+    "floor": ":material/straighten:",
+}
+
+
+def show(found: Sequence[Limit], certificate: Certificate | None, taken: Sequence[str]) -> None:
+    """The list, and below it in small print what was taken; nothing where there is nothing to say."""
+    rows = [f"{_ICONS[limit.kind]} {_plain(limit.sentence)}" for limit in found]
+    if certificate is not None:
+        rows.append(f":material/{'verified' if certificate.useful else 'question_mark'}: {proof(certificate)}")
+    if rows:
+        item = "padding-left: 1.7em; text-indent: -1.7em; margin-left: 0"
+        st.html(f"<style>.st-key-limits ul {{list-style: none; padding-left: 0}} .st-key-limits li {{{item}}}</style>")
+        with st.container(key="limits"):
+            st.markdown("\n".join(f"- {row}" for row in rows))
+    if taken:
+        st.caption(" ".join(taken))
+
+
+def _plain(text: str) -> str:
+    """A sentence with names from outside, which Markdown leaves as they are."""
+    return re.sub(r"([\\`*_{}\[\]<>$~|#]|:(?=\w))", r"\\\1", text)
