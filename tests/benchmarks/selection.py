@@ -289,4 +289,6 @@ if __name__ == "__main__":
     asked = sys.argv[1:] or ["planted", "real", "sample", "rare", "million"]
     named = [name for name in asked if name in DATA]
     for part in (name for name in asked if name not in DATA):
-        {"planted": run_planted, "real": lambda: run_real(named or DATA), "sample": run_sample, "rare": run_rare, "million": run_million}[part]()
+        {"planted": run_planted, "real": lambda: run_real(named or DATA), "sample": run_sample, "rare": run_rare, "million": run_million}[
+            part
+        ]()
