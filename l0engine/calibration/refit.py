@@ -11,7 +11,6 @@ from l0engine.calibration.dual import Dual
 from l0engine.calibration.raking import SETTLED, TOLERANCE, Raking, Softness
 from l0engine.calibration.system import NEGLIGIBLE, ScaledSystem
 
-
 #: Newton's tolerance where the sum of weights must hold: what is missing of it counts squared.
 EXACTLY = 1e-15
 
