@@ -123,7 +123,9 @@ def put(store, sha, config, errors, certificate=None):
     store.begin(run, os.getpid())
     store.save_result(run, result)
     for k, error in errors.items():
-        m = dataclasses.replace(result.final, kept=k, median_abs_rel_error=error, ess=k / 2)
+        m = dataclasses.replace(
+            result.final, kept=k, median_abs_rel_error=error, ess=k / (1 if config.max_ratio else 2)
+        )  # apart, so that a click means one of them
         store.save_point(run, FrontierPoint("l0engine", k, np.arange(k), weights[:k], weights[:k], m, None, certificate=certificate))
     store.set_status(run, Status.CONVERGED, "")
     return run
@@ -137,6 +139,7 @@ def test_error_and_sample_size_in_one_picture(server, open_tab, store, scheme):
     page = open_tab(f"{server.url}/frontier?run={run}", scheme)
     page.get_by_role("heading", name="At 4 households").wait_for()
     settle(page)
+    page.wait_for_function("document.querySelector('.js-plotly-plot')?.data?.length > 0")
     traces = "document.querySelector('.js-plotly-plot').data.map(t => [t.name, t.yaxis ?? 'y'])"
     drawn = {tuple(t) for t in page.evaluate(traces)}
     for panel in ("y", "y2"):
@@ -144,6 +147,8 @@ def test_error_and_sample_size_in_one_picture(server, open_tab, store, scheme):
     assert ("Proven: at most so far above the best", "y") in drawn
     page.get_by_text("this is 2 % above it").wait_for()
     page.get_by_text("With weights ≤ 10 × base").wait_for()
+    page.evaluate("document.querySelector('.js-plotly-plot').scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(300)
     x, y = max((m for m in page.evaluate(MARKERS) if m[0] == "l0engine-8"), key=lambda m: m[2])[1:]  # that of the lower panel
     page.mouse.click(x, y)
     page.get_by_role("heading", name="At 8 households").wait_for()
