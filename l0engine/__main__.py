@@ -17,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from l0engine.calibration.config import Config, settings
+from l0engine.calibration.point import FrontierPoint
 from l0engine.calibration.preflight import Finding, Severity, preflight, targets_in_use
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
@@ -168,7 +169,8 @@ def _frontier(parsed: argparse.Namespace) -> int:
     from l0engine.calibration.references import checked_methods, compare
     from l0engine.io import write_frontier
 
-    config, out, points = _config(parsed), parsed.out, []
+    config, out = _config(parsed), parsed.out
+    points: dict[tuple[str, int], FrontierPoint] = {}
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: name a folder.")
     problem = load_problem(parsed.problem)
@@ -182,8 +184,9 @@ def _frontier(parsed: argparse.Namespace) -> int:
         for i, k in enumerate(budgets):  # two have a size of their own: once is enough
             found.append(compare(problem, result, k, [m for m in others if i == 0 or m not in ("dense", "lp")], should_stop=stopping))
         for point in chain(*found):
-            points.append(point)
-            write_frontier(out, problem, points)
+            points.pop((point.method, point.budget), None)  # an improved point takes the place of an earlier one
+            points[point.method, point.budget] = point
+            write_frontier(out, problem, list(points.values()))
             print(f"{point.method:>9}: {_words(point.measures)}", flush=True)
     print(f"Written to {out}: frontier.csv, and weights_K.csv for each budget.")
     return 0 if points else 1

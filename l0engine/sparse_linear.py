@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +30,8 @@ class SparseL0Linear(nn.Module):
     """Linear regression on few features: a torch module and a scikit-learn regressor.
 
     `fit` minimises ``E mean((y - X (w z) - b)^2) + lambda_reg * E(number of open gates)`` over w, b and the gates of z, with the
-    expectation exact, then solves least squares on the features whose gates are open at test time.
+    expectation exact. A local search then adds, drops and exchanges features while ``mean((y - X w - b)^2) + lambda_reg * features``,
+    least squares on the features, falls: every gate ends open or shut.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ class SparseL0Linear(nn.Module):
     coef_ : ndarray, shape (n_features,)
         `weight` times its test-time gate; exactly 0 for features left out.
     intercept_ : float
+    converged_ : bool
+        Whether the fit ended where no addition, drop or exchange of one feature lowers the objective; it warns where not.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Names of the columns, after a fit to a frame.
@@ -117,6 +121,11 @@ class SparseL0Linear(nn.Module):
             X or y is empty, of the wrong shape, not numeric or not finite.
         ConfigError
             A setting is out of its bounds.
+
+        Warns
+        -----
+        ConvergenceWarning
+            scikit-learn's, where `converged_` is False.
         """
         price = _number("lambda_reg", self.lambda_reg if lambda_reg is None else lambda_reg)
         rate = _number("lr", self.lr if lr is None else lr, high=10.0)
@@ -139,6 +148,9 @@ class SparseL0Linear(nn.Module):
             self.log_alpha.copy_(found.log_alpha)
             if self.bias is not None:
                 self.bias.fill_(found.intercept)
+        self.converged_ = found.settled
+        if not found.settled:
+            _warn()
         self.__dict__.pop("feature_names_in_", None)
         if isinstance(X, pd.DataFrame) and all(isinstance(c, str) for c in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
@@ -260,6 +272,13 @@ def _number(name: str, value: float, high: float = sys.float_info.max) -> float:
     if not 0 <= value <= high:
         raise ConfigError(f"{name} is {value}: set it to a number from 0 to {high:g}.")
     return float(value)
+
+
+def _warn() -> None:
+    from sklearn.exceptions import ConvergenceWarning
+
+    words = "The fit ended before no exchange of features would lower its objective: raise lambda_reg, or give fewer columns."
+    warnings.warn(words, ConvergenceWarning, stacklevel=3)
 
 
 def _coo(m: sp.csr_array) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from scipy import sparse as sp
 from scipy.integrate import quad
-from scipy.optimize import Bounds, LinearConstraint, milp, minimize, nnls
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp, minimize, nnls
 
 from l0engine.calibration.problem import Problem
 
@@ -132,3 +132,17 @@ def fewest_households(A: np.ndarray, tolerance: float) -> int:
     )
     assert done.status == 0, done.message
     return round(done.fun)
+
+
+def least_error(problem: Problem) -> tuple[float, int]:
+    """The least that the largest relative error can be with any weights >= 0, and households of a vertex that has it; by HiGHS.
+
+    Errors are relative to the value; where that is 0, to the largest sum of absolute terms at base weights.
+    """
+    size = np.where(problem.values != 0, np.abs(problem.values), abs(problem.matrix) @ problem.base_weights)
+    a = sp.csr_array(sp.diags_array(1 / size) @ problem.matrix @ sp.diags_array(problem.base_weights))
+    b, ones = problem.values / size, sp.csr_array(np.ones((problem.n_targets, 1)))
+    within = sp.csr_array(sp.vstack([sp.hstack([a, -ones]), sp.hstack([-a, -ones])]))
+    done = linprog(np.r_[np.zeros(problem.n_households), 1.0], A_ub=within, b_ub=np.r_[b, -b], method="highs-ds")
+    assert done.status == 0, done.message
+    return float(done.fun), int((done.x[:-1] > 1e-9 * done.x[:-1].max()).sum())

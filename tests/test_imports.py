@@ -16,22 +16,27 @@ ROOT = Path(__file__).parent.parent
 LAYERS = """
 l0engine.errors l0engine.lazy l0engine.draining
 l0engine l0engine.calibration l0engine.selection
-l0engine.hard_concrete l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state
-l0engine.gates l0engine.gated_product l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config
-l0engine.gated_base l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate
-l0engine.pruning.masks l0engine.sparse_linear l0engine.distributions l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.raking l0engine.calibration.system
-l0engine.layers l0engine.sparse l0engine.calibration.objective l0engine.calibration.refit l0engine.calibration.elimination l0engine.calibration.limits
+l0engine.hard_concrete l0engine.local_search l0engine.schedules l0engine.indexing l0engine.calibration.linear_map l0engine.calibration.inputs l0engine.calibration.state \
+    l0engine.calibration.anchors l0engine.calibration.least_squares
+l0engine.gates l0engine.gated_product l0engine.penalties l0engine.linear_fit l0engine.calibration.problem l0engine.calibration.config \
+    l0engine.calibration.dual l0engine.calibration.splicing
+l0engine.gated_base l0engine.calibration.estimators l0engine.calibration.losses l0engine.calibration.preflight l0engine.calibration.results l0engine.calibration.estimate \
+    l0engine.calibration.relaxation
+l0engine.pruning.masks l0engine.sparse_linear l0engine.distributions l0engine.calibration.point l0engine.calibration.metrics l0engine.calibration.system
+l0engine.layers l0engine.sparse l0engine.calibration.objective l0engine.calibration.raking l0engine.calibration.elimination l0engine.calibration.limits
 l0engine.sparsify l0engine.pruning.graph
 l0engine.pruning.operations l0engine.pruning.report l0engine.pruning.standalone l0engine.pruning.exports
 l0engine.pruning.units
 l0engine.pruning.compaction
 l0engine.pruning
-l0engine.calibration.trainer l0engine.calibration.polish
+l0engine.calibration.trainer l0engine.calibration.polish l0engine.calibration.refit
+l0engine.calibration.choosing
 l0engine.calibration.goals
 l0engine.selection.standardised l0engine.selection.models l0engine.selection.counts
 l0engine.selection.figures l0engine.selection.swaps l0engine.selection.backward
-l0engine.selection.designs l0engine.selection.path
-l0engine.selection.samples l0engine.selection.features
+l0engine.selection.designs l0engine.selection.path l0engine.selection.exchange
+l0engine.selection.shrinkage
+l0engine.selection.samples l0engine.selection.cube l0engine.selection.features
 l0engine.calibration.training
 l0engine.calibration.frontier l0engine.calibration.l1_path
 l0engine.calibration.references

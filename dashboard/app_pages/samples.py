@@ -1,4 +1,4 @@
-"""Sample gates: rows of a table that stand for all of them, chosen by gates, beside random and stratified samples."""
+"""Sample gates: rows of a table that stand for all of them, chosen by gates, beside random, stratified and balanced samples."""
 
 import streamlit as st
 

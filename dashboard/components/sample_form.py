@@ -14,12 +14,14 @@ from l0engine.selection.designs import checked_size
 from l0engine.selection.figures import Wanted
 from l0engine.studies.samples import SampleStudy, checked_figures
 
-_METHODS = {"L0 gates": "l0", "Hybrid": "hybrid", "Random": "random", "Stratified": "stratified"}
+_METHODS = {"L0 gates": "l0", "Hybrid": "hybrid", "Cube": "cube", "Random": "random", "Stratified": "stratified"}
 _METHOD_HELP = (
     "L0 gates choose every row so that the sample reproduces the figures. Hybrid draws a part at random and lets the gates choose the "
-    "rest. Random and stratified samples are what one draws without looking at the figures."
+    "rest. The cube method draws at random among samples that are balanced on the figures: every row has the same chance, but it takes "
+    "longer. Random and stratified samples are what one draws without looking at the figures."
 )
 _COMPARE_HELP = "To compare: a stratified sample of the same size, beside the random one."
+_CUBE_HELP = "To compare: a sample of the cube method. Seconds for 50 figures of 200,000 rows, minutes for hundreds."
 _NONE = "none"
 
 
@@ -110,9 +112,11 @@ def _design(path: str, known: tuple[Column, ...]) -> dict[str, Any]:
     fit = [c.name for c in known if c.for_shares]
     if named == "Stratified":
         design["strata"] = by.selectbox("Stratify by", fit, key=f"sample_strata_{path}", **kept) or ""
-    elif named != "Random":
+    elif named not in ("Random", "Cube"):
         compared = by.selectbox("Also stratify by", [_NONE, *fit], key=f"sample_compare_{path}", help=_COMPARE_HELP, **kept)
         design["strata"] = "" if compared == _NONE else compared
+    if named in ("L0 gates", "Hybrid"):
+        design["cube"] = st.toggle("Also the cube method", key="sample_cube", help=_CUBE_HELP, **kept)
     if named == "Hybrid":
         options, help_ = [f"{p} %" for p in range(5, 100, 5)], "The others are drawn at random, first."
         share = part.select_slider("Chosen by gates", options, "25 %", key="sample_fraction", help=help_, **kept)

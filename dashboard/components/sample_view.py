@@ -17,7 +17,8 @@ from l0engine.io import csv_bytes
 from l0engine.studies.samples import SampleStudy, chosen_rows
 from l0engine.studies.shelf import StudyRecord
 
-_TYPES = {"l0": "chosen by gates", "random": "drawn at random", "stratified": "drawn from strata"}
+_TYPES = {"l0": "chosen by gates", "random": "drawn at random", "stratified": "drawn from strata", "cube": "drawn by the cube method"}
+_DESIGNS = {"cube": "cube method"}
 
 
 def show(record: StudyRecord) -> None:
@@ -37,7 +38,7 @@ def show(record: StudyRecord) -> None:
         data=lambda: download(folder),
         file_name=f"sample_{record.study.n}.csv",
         mime="text/csv",
-        help="The rows as they stand in the table, and a last column 'selection': l0, random or stratified.",
+        help="The rows as they stand in the table, and a last column 'selection': l0, random, stratified or cube.",
         icon=":material/download:",
         type="primary",
         on_click="ignore",
@@ -60,7 +61,8 @@ def verdict(study: SampleStudy, result: dict[str, Any]) -> str:
     text = f"These {wording.count(study.n)} of {wording.plural(result['rows'], 'row')} reproduce {figures} to within {words(own)} "
     text += "standard deviations"
     for first, (method, theirs) in zip((True, False), largest.items(), strict=False):
-        text += f"; a {method} sample of the same size misses by up to {words(theirs)}" if first else f"; a {method} one by {words(theirs)}"
+        name = _DESIGNS.get(method, method)
+        text += f"; a {name} sample of the same size misses by up to {words(theirs)}" if first else f"; a {name} one by {words(theirs)}"
         text += f", {round(theirs / own)} times as much" if own > 0 and theirs >= 1.5 * own else ""
     return text + "."
 
@@ -125,4 +127,9 @@ def _explanation() -> None:
             "Differences are in **standard deviations** of the rows, so that dollars, years and shares can be compared: 0.01 is a "
             "hundredth of what rows usually differ by. A dot on the middle line is reproduced exactly. Of the random and the stratified "
             "design nine samples are drawn; shown is the one whose largest difference is in the middle of the nine."
+            "\n\n"
+            "In a **hybrid** sample a part is drawn at random, and passes over the rare row that the gates could not make up for: one "
+            "household too many of a small category, or a single extreme income. The **cube method** (Deville and Tillé 2004) is the "
+            "statistician's balanced sample: every row has the same chance to be drawn, and the figures hold as closely as whole rows "
+            "allow. It takes longer, and one sample of it is drawn."
         )

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from dashboard import wording
 from dashboard.figures import axes, theme
 
-TITLES = {"l0": "Gates", "hybrid": "Hybrid", "random": "Random", "stratified": "Stratified"}
+TITLES = {"l0": "Gates", "hybrid": "Hybrid", "cube": "Cube", "random": "Random", "stratified": "Stratified"}
 #: Pixels of a row at most, of a group at least, and of all rows together where there are many.
 _ROW, _GROUP, _ALL = 9.0, 24.0, 420.0
 
@@ -119,7 +119,7 @@ def _places(groups: Sequence[str]) -> tuple[np.ndarray, dict[str, float], list[f
 def _looks(info: FiguresInfo, palette: theme.Palette) -> dict[str, tuple[str, str]]:
     """Colour and symbol of each method: the chosen one full, the others hollow."""
     chosen, *others = info.differences
-    hollow = zip(others, ((palette.dropped, "circle-open"), (palette.muted, "diamond-open")), strict=False)
+    hollow = zip(others, ((palette.dropped, "circle-open"), (palette.muted, "diamond-open"), (palette.text, "square-open")), strict=False)
     return {chosen: (palette.kept, "circle"), **dict(hollow)}
 
 

@@ -51,8 +51,9 @@ class Config:
     """
 
     price_l0: float = _setting(
-        0.1, "λ L0: price of a household", "What keeping all households would cost, in units of the loss of keeping none. Higher "
-        "keeps fewer. It means the same on problems of every size and unit.", low=0.0, high=1e6, log=True, advanced=False,
+        0.1, "λ L0: price of a household", "What keeping all households (a hundred a target, if that is more) would cost, in units "
+        "of the loss of keeping none. Higher keeps fewer. It means the same on problems of every size and unit.",
+        low=0.0, high=1e6, log=True, advanced=False,
     )  # fmt: skip
     price_l2: float = _setting(
         5e-5, "λ L2: price of uneven weights", "Multiplies households / effective sample size, in units of the loss of keeping none. "

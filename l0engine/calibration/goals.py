@@ -67,13 +67,15 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
 def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:
     """The number of households at which loss + price * households is least; None where keeping none is cheaper.
 
-    Sizes fall by a third from four households a target, or from what the gates kept if that is more.
+    Sizes fall by halves from two households a target, or from what the gates kept if that is more, until it rises twice.
     """
-    chooser, best, least = Chooser(problem, system, config, gated), None, system.nothing
-    size = min(problem.n_households, max(4 * len(system.target), int((gated > 0).sum())))
-    while size >= 1:
+    chooser, best, least, rises = Chooser(problem, system, config, gated), None, system.nothing, 0
+    size = min(problem.n_households, max(2 * len(system.target), int((gated > 0).sum())))
+    while size >= 1 and rises < 2:
         found = chooser.at(size)
         if found.loss + price * size < least:
-            best, least = found, found.loss + price * size
-        size = min(size - 1, int(size / 1.5)) if size > 1 else 0
+            best, least, rises = found, found.loss + price * size, 0
+        else:
+            rises += 1
+        size //= 2
     return best

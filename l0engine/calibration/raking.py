@@ -13,7 +13,7 @@ it, from soft to hard, as long as it is `worth` it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,8 @@ SOFTEST, DECADE = 0.1, 10.0
 STEP = 10**-0.5
 #: Newton ends when the rest of the decrease, relative to the total weight, is below this; on the way down to mu, loosely.
 TOLERANCE, LOOSE = 1e-13, 3e-3
+#: `settle` needs less: weights to about four digits.
+SETTLED = 1e-9
 #: `settle` tries no softness above the first of these, nor below the second times the softest row's share of the mean.
 SETTLE_FROM, HARDEST = 1e-2, 1e-8
 #: A decade harder pays where the effective sample size falls by no more than these powers of ten for each tenfold lower error, in the
@@ -36,6 +38,8 @@ SETTLE_FROM, HARDEST = 1e-2, 1e-8
 WORTH = ((3e-5, 0.1), (1e-2, 0.6))
 #: So much of it may go where some error above `GROSS` still falls by half, and where nothing moves.
 LITTLE, NOTHING, GROSS = 0.01, 1e-6, 1e-3
+#: What changes by less than this share stands still.
+STILL = 0.01
 
 
 #: No bounds.
@@ -62,6 +66,12 @@ def worth(soft: Softness, hard: Softness) -> bool:
     allowed = sum(factor * np.log10(np.maximum(soft.errors, floor) / np.maximum(hard.errors, floor)).mean() for floor, factor in WORTH)
     mends = bool(((soft.errors > GROSS) & (hard.errors < soft.errors / 2)).any())
     return bool(cost <= max(allowed, LITTLE if mends else NOTHING))
+
+
+def moves(soft: Softness, hard: Softness) -> bool:
+    """Whether a step from one softness to the next changed anything that matters."""
+    change = np.abs(soft.errors - hard.errors) > STILL * soft.errors
+    return bool(change.any()) or abs(soft.ess - hard.ess) > STILL * soft.ess
 
 
 class Raking:
@@ -129,34 +139,26 @@ class Raking:
                 softness /= DECADE
         return self._solve(mu, tolerance)
 
-    def path(self, errors: Callable[[np.ndarray], np.ndarray], start: float, *, tolerance: float) -> Generator[Softness]:
-        """Ever harder solutions, half a decade at a time, down to where softness means nothing any more.
+    def settle(
+        self, errors: Callable[[np.ndarray], np.ndarray], *, start: float = SETTLE_FROM, tolerance: float = SETTLED
+    ) -> tuple[Softness, tuple[Softness, ...]]:
+        """The hardest solution for which each step on the way there was `worth` it, and all that were tried, softest first.
 
         Parameters
         ----------
         errors : callable
             Absolute relative errors of the targets, shape (n_targets,), of weights.
         start : float
-            Softness to begin with.
+            Softness to begin with; it falls by steps, longer ones where nothing moves, down to where softness means nothing any more.
         """
-        mu = start
-        while mu >= self._hardest:
-            yield Softness.of(mu, self.weights(mu, tolerance=tolerance), errors)
-            mu *= STEP
-
-    def settle(
-        self, errors: Callable[[np.ndarray], np.ndarray], *, start: float = SETTLE_FROM, tolerance: float = TOLERANCE
-    ) -> tuple[Softness, tuple[Softness, ...]]:
-        """The hardest solution of the `path` that each step on the way there was `worth`, and all that were tried."""
-        tried: list[Softness] = []
-        for found in self.path(errors, start, tolerance=tolerance):
-            tried.append(found)
-            if len(tried) > 1 and not worth(*tried[-2:]):
+        mu, step = start, STEP
+        tried = [Softness.of(mu, self.weights(mu, tolerance=tolerance), errors)]
+        while tried[-1].errors.max() > WORTH[0][0] and mu > self._hardest:
+            mu = max(mu * step, self._hardest)
+            tried.append(Softness.of(mu, self.weights(mu, tolerance=tolerance), errors))
+            if not worth(*tried[-2:]):
                 return tried[-2], tuple(tried)
-            if found.errors.max() <= WORTH[0][0]:
-                break
-        if not tried:  # the softest is too hard already
-            tried.append(Softness.of(start, self.weights(start, tolerance=tolerance), errors))
+            step = STEP if moves(*tried[-2:]) else step * step
         return tried[-1], tuple(tried)
 
     def _held(self, tau: float) -> StartAnchor:

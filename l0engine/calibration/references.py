@@ -186,7 +186,7 @@ def _gated(case: Case) -> Choice:
     kept = len(elimination.full.kept)
     support = elimination.down_to(min(case.budget, kept), elimination.full)
     note = f"The fit keeps {kept:,} households, fewer than {case.budget:,}: these are all of them." if kept < case.budget else ""
-    return Choice(support.kept, support.start, refit=False, note=note)
+    return Choice(support.kept, np.clip(support.start, *case.system.bounds(support.kept, case.config)), refit=False, note=note)
 
 
 #: The reference methods, by name, in the order in which they are shown.

@@ -8,8 +8,12 @@ from scipy import sparse as sp
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.dual import Dual
-from l0engine.calibration.raking import TOLERANCE, Raking, Softness
+from l0engine.calibration.raking import SETTLED, TOLERANCE, Raking, Softness
 from l0engine.calibration.system import NEGLIGIBLE, ScaledSystem
+
+
+#: Newton's tolerance where the sum of weights must hold: what is missing of it counts squared.
+EXACTLY = 1e-15
 
 
 def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray:
@@ -43,7 +47,7 @@ def recalibrate(
     *,
     after: Dual | None = None,
     near: np.ndarray | None = None,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
 ) -> tuple[Softness, tuple[Softness, ...], Dual]:
     """Calibrate some households without gates; for a loss that is not squared, reweight the targets and do it again until settled.
 
@@ -57,8 +61,8 @@ def recalibrate(
         Solution for much the same households to start from, see `Raking`.
     near : ndarray of float64, shape (n_kept,), optional
         Or weights near the solution.
-    tolerance : float
-        Of `Raking.weights`.
+    tolerance : float, optional
+        Of `Raking`; by default fine for a mu that is given, less so where it is sought.
 
     Returns
     -------
@@ -73,6 +77,8 @@ def recalibrate(
     def errors(w: np.ndarray) -> np.ndarray:
         return system.errors(a @ w - system.target)
 
+    if (system.hardness < 1).any():
+        tolerance = EXACTLY
     for _ in range(1 if system.loss.squared else 10):
         before = weights
         if not system.loss.squared:
@@ -91,9 +97,9 @@ def recalibrate(
             near=near,
         )
         if config.mu is None:
-            found, path = raking.settle(errors, tolerance=tolerance)
+            found, path = raking.settle(errors, tolerance=tolerance or SETTLED)
         else:
-            found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance), errors)
+            found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance or TOLERANCE), errors)
             path = (found,)
         weights, after, near = found.weights, raking.dual, None
         if np.abs(weights - before).sum() <= 1e-4 * before.sum():

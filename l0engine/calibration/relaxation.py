@@ -3,12 +3,14 @@
     minimise  1/2 ||A w - b||^2 + price/2 sum_j w_j^2 / z_j   over 0 <= z <= 1, sum_j z_j <= k, 0 <= w_j <= u_j z_j
 
 Where the totals fix ``sum w``, ``sum w^2`` is 1 / (effective sample size) up to a constant. With z of 0 and 1 alone this is the problem
-itself. For fixed z its dual is smooth in as many variables as there are targets, see `dual`; for fixed w the best z is
-``min(1, w_j / c)`` with the c that gives ``sum z = k``. The two alternate. Every dual solution theta bounds what k households can do:
+itself. For fixed z its dual is smooth in as many variables as there are targets, see `dual`. Every dual solution theta bounds what k
+households can do:
 
     b' theta - 1/2 ||theta||^2 - (the k largest of h_j),   h_j = max over 0 <= w <= u_j of (A_j' theta) w - price/2 w^2.
 
-Households outside the pool whose h_j is among the largest join it, so that the answer is that of all households.
+For fixed theta shares grow with what each household would gain by a larger one, ``z_j <- min(1, z_j sqrt(h_j) / c)`` with the c that gives
+``sum z = k``; without bounds u this is the best z for the weights. The two alternate. Households outside the pool whose h_j is among the
+largest join it, so that the answer is that of all households.
 
 Source: Bertsimas, Pauphilet & Van Parys (2020), Sparse regression: scalable algorithms and empirical performance; Liu, Lodi & Shafiee
 (arXiv 2502.09502); column generation for the pool.
@@ -26,7 +28,7 @@ from l0engine.calibration.anchors import Bounds, Ridge
 from l0engine.calibration.dual import Dual, DualProblem
 
 #: Alternations at one price, and Newton steps in each; Newton steps at each price on the way there.
-ALTERNATIONS, NEWTON, FIRST = 24, 10, 15
+ALTERNATIONS, NEWTON, FIRST = 36, 10, 15
 #: A price is reached from this one, relative to it, by falling so many times to a fifth.
 SOFT, FALL = 125.0, 5.0
 #: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second.
@@ -36,9 +38,7 @@ ROUGH = 0.1
 #: A share of a household below this is none.
 NONE = 1e-3
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
-PRICING, GROWTH, FEW, ENTRY = frozenset(range(2, 18, 3)), 0.5, 100, 0.01
-#: Shares follow the weights with this much momentum, by no more than the factor in one step.
-MOMENTUM, LARGEST_STEP = 0.8, 20.0
+PRICING, GROWTH, FEW, ENTRY = frozenset((4, 9, 14, 19, 24)), 0.5, 100, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,22 +122,19 @@ class Relaxation:
         while now > price * 1.5:
             problem.solve(Ridge(z, now, self._upper[pool]), self._hardness, LOOSE * nothing, FIRST)
             now /= FALL
-        w = z  # only where it is 0 matters before the first step
         for step in range(ALTERNATIONS):
             problem.solve(Ridge(z, price, self._upper[pool]), self._hardness, ENOUGH * nothing, NEWTON)
-            before, w = w, Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
-            grown = np.divide(w, before, out=np.ones_like(w), where=before > 0) if step else np.ones_like(w)
-            z = shares(w * np.clip(grown, 1 / LARGEST_STEP, LARGEST_STEP) ** MOMENTUM, k)
+            _, h = self.bound(problem.theta, k, price)
+            z = shares(z * np.sqrt(2 * h[pool] / price), k)
             z[z < NONE / 100] = 0.0
-            if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool)):
-                everyone = np.zeros((2, self.a.shape[1]))
-                everyone[:, pool] = z, w
-                everyone[0, enter] = ENTRY
+            if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool[z > 0])):
+                everyone = np.zeros(self.a.shape[1])
+                everyone[pool], everyone[enter] = z, ENTRY
                 pool = np.union1d(pool[z > 0], enter)
-                z, w = everyone[:, pool]
-                z = np.minimum(z * k / z.sum(), 1.0)
+                z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
         bound, _ = self.bound(problem.theta, k, price)
+        w = Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
         return Relaxed(k, price, pool, w, z, bound, problem.dual)
 
     def _entering(self, theta: np.ndarray, k: int, price: float, pool: np.ndarray) -> np.ndarray:
@@ -145,7 +142,7 @@ class Relaxation:
         _, h = self.bound(theta, k, price)
         least = np.partition(h, len(h) - k)[len(h) - k] if k < len(h) else 0.0
         h[pool] = 0.0
-        enter = np.flatnonzero(h > least)
+        enter = np.flatnonzero((h >= least) & (h > 0))  # the k-th best may be one of them
         most = max(FEW, int(GROWTH * len(pool)))
         return np.asarray(enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]])
 

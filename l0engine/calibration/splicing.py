@@ -1,36 +1,24 @@
 """Splicing: exchange of households, a block at a time, while the loss falls; for fewer households than targets.
 
-Those that the rest can do without, by ``w_j^2 ||A_j||^2``, leave for those that the residual r calls for, by ``(A_j' r)_+^2 / ||A_j||^2``.
-A block that does not help is halved. Source: Zhu et al. (2020), A polynomial algorithm for best-subset selection problem (abess);
-Hazimeh & Mazumder (2020), Fast best subset selection (L0Learn).
+A block of those that the residual r calls for, by ``(A_j' r)_+^2 / ||A_j||^2``, joins; then as many leave as came, those that carry least
+by ``w_j^2 ||A_j||^2``, in rounds, with brief least squares after each. A block that does not help is halved. Source: Zhu et al. (2020),
+A polynomial algorithm for best-subset selection problem (abess); Hazimeh & Mazumder (2020), Fast best subset selection (L0Learn).
 """
 
 from __future__ import annotations
-
-import time
-from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse as sp
 
 from l0engine.calibration.least_squares import least_squares
 
-#: A block is at first this share of the households; an exchange counts where it lowers the loss by this share.
-BLOCK, GAIN = 0.1, 1e-4
-#: Steps of least squares after each exchange.
+#: The first block is as large as the set; as many leave in so many rounds; an exchange counts where it lowers the loss by this share.
+ROUNDS, GAIN = 8, 1e-4
+#: Steps of least squares after each change.
 STEPS = 40
 
 
-def spliced(
-    a: sp.csc_array,
-    b: np.ndarray,
-    kept: np.ndarray,
-    weights: np.ndarray,
-    *,
-    exchanges: int,
-    seconds: float,
-    clock: Callable[[], float] = time.perf_counter,
-) -> tuple[np.ndarray, np.ndarray]:
+def spliced(a: sp.csc_array, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, *, exchanges: int) -> tuple[np.ndarray, np.ndarray]:
     """As many households with a loss ``||A w - b||^2`` that is no larger.
 
     Parameters
@@ -41,8 +29,8 @@ def spliced(
         Ascending columns to begin with.
     weights : ndarray of float64, shape (n_kept,)
         Positive weights near the best ones for them.
-    exchanges, seconds : int, float
-        It ends after so many tries, or so much time: the limit that is met first.
+    exchanges : int
+        It ends after so many tries, or once no single exchange helps.
 
     Returns
     -------
@@ -50,29 +38,35 @@ def spliced(
     weights : ndarray of float64, shape (n_kept,)
     """
     at, norm = sp.csr_array(a.T), np.asarray(a.power(2).sum(axis=0)).ravel()
-    usable = norm > 0
-    until, block = clock() + seconds, max(1, int(BLOCK * len(kept)))
+    usable, block, size = norm > 0, len(kept), len(kept)
     residual = b - a[:, kept] @ weights
-    loss = float(residual @ residual)
     for _ in range(exchanges):
-        if block < 1 or clock() > until:
-            break
         pull = np.maximum(at @ residual, 0.0)
         gain = np.divide(pull**2, norm, out=np.zeros_like(norm), where=usable)
         gain[kept] = 0.0
-        size = min(block, int((gain > 0).sum()), len(kept))
-        if size == 0:
+        block = min(block, int((gain > 0).sum()))
+        if block < 1:
             break
-        enter = np.argpartition(-gain, size - 1)[:size]
-        stay = np.argpartition(weights**2 * norm[kept], size - 1)[size:] if size < len(kept) else np.zeros(0, int)
-        tried = np.concatenate([kept[stay], enter])
+        enter = np.argpartition(-gain, block - 1)[:block]
+        tried = np.concatenate([kept, enter])
         order = np.argsort(tried)
-        start = np.concatenate([weights[stay], pull[enter] / norm[enter]])[order]
-        tried = tried[order]
-        better = least_squares(a[:, tried], b, start, STEPS)
+        start = np.concatenate([weights, pull[enter] / norm[enter]])[order]
+        tried, better = _shrunk(a, b, norm, tried[order], start, size)
         after = b - a[:, tried] @ better
-        if float(after @ after) < loss * (1 - GAIN):
-            kept, weights, residual, loss = tried, better, after, float(after @ after)
+        if float(after @ after) < float(residual @ residual) * (1 - GAIN):
+            kept, weights, residual = tried, better, after
         else:
             block //= 2
+    return kept, weights
+
+
+def _shrunk(
+    a: sp.csc_array, b: np.ndarray, norm: np.ndarray, kept: np.ndarray, weights: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `size` households that carry most, and their weights."""
+    weights = least_squares(a[:, kept], b, weights, STEPS)
+    for left in np.unique(np.linspace(size, len(kept), ROUNDS, endpoint=False).astype(int))[::-1]:
+        stay = np.sort(np.argpartition(-(weights**2) * norm[kept], left - 1)[:left])
+        kept = kept[stay]
+        weights = least_squares(a[:, kept], b, weights[stay], STEPS)
     return kept, weights

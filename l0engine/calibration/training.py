@@ -29,7 +29,7 @@ from l0engine.errors import ConfigError
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
 FALL, FALLS = 4.0, 6
 #: A fit is far off with more than this share of the loss of keeping none; another choice is taken where it costs less than this share.
-FAR_OFF, ANEW = 1e-4, 0.99
+FAR_OFF, ANEW = 1e-3, 0.99
 
 
 def resolve_device(name: str) -> torch.device:
@@ -202,6 +202,8 @@ def _conclude(
     """Refit the kept households, or as few of them as a goal asks for; measure before and after, and say what happened."""
     started, gated, reason = time.perf_counter(), trained.gated, trained.reason
     price, stopped, note = system.lambda_l0(lower), reason.status is Status.STOPPED, ""
+    kept = gated > 0  # single precision may have left some just outside their bounds
+    gated[kept] = np.clip(gated[kept], 0.0, system.bounds(np.flatnonzero(kept), config).high)
     usable, found, weights, refitted = reason.status is not Status.DIVERGED, None, gated, None
     if usable and stopped and not (gated > 0).any():
         usable, reason = (

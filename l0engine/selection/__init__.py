@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from l0engine.lazy import importer
 
 if TYPE_CHECKING:
-    from l0engine.selection.designs import random, stratified
+    from l0engine.selection.cube import balanced
+    from l0engine.selection.designs import random, random_part, stratified
     from l0engine.selection.features import choose_features, iterate_features
     from l0engine.selection.figures import Joint, Mean, Quantiles, Share, moments
     from l0engine.selection.path import FeaturePath, FeatureSet, FeatureSnapshot
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["FeaturePath", "FeatureSet", "FeatureSnapshot", "choose_features", "iterate_features"]
 __all__ += ["Joint", "Mean", "Quantiles", "Share", "Standardised", "moments"]
-__all__ += ["SampleSnapshot", "Selected", "choose_samples", "iterate_samples", "random", "stratified"]
+__all__ += ["SampleSnapshot", "Selected", "balanced", "choose_samples", "iterate_samples", "random", "random_part", "stratified"]
 
 __getattr__ = importer(
     __name__,
     {
-        "designs": ("random", "stratified"),
+        "cube": ("balanced",),
+        "designs": ("random", "random_part", "stratified"),
         "features": ("choose_features", "iterate_features"),
         "figures": ("Joint", "Mean", "Quantiles", "Share", "moments"),
         "path": ("FeaturePath", "FeatureSet", "FeatureSnapshot"),

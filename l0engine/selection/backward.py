@@ -49,6 +49,17 @@ def eliminate(model: Model, X: np.ndarray, y: np.ndarray, wanted: int) -> Iterat
         columns = columns[stay]
 
 
+def by_importance(model: Model, X: np.ndarray, found: Eliminated) -> np.ndarray:
+    """Positions in `found`, first those that elimination would keep longest."""
+    X, left, W, order = X[:, found.columns], np.arange(len(found.columns)), found.W, list[int]()
+    curvature = model.row_curvature(X @ W + found.b)
+    while len(left):
+        stay, W = least_missed(X[:, left], W, curvature, model.ridge, 1)
+        order += np.delete(left, stay).tolist()
+        left = left[stay]
+    return np.array(order[::-1], int)
+
+
 def least_missed(X: np.ndarray, W: np.ndarray, curvature: np.ndarray, ridge: float, leave: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions that stay when `leave` columns go, one after the other, and their coefficients.
 

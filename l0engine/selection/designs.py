@@ -1,14 +1,18 @@
-"""Designs that a sample is shown against: simple random and stratified sampling."""
+"""Designs that a sample is shown against, simple random and stratified sampling; and the random part of a hybrid one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from l0engine.errors import ConfigError, ProblemError
-from l0engine.selection.figures import column_of
+from l0engine.selection.figures import coded, column_of
+from l0engine.selection.standardised import Standardised
+
+#: Rows whose values are looked up at a time.
+_BLOCK = 500
 
 
 def checked_size(n: int, rows: int) -> None:
@@ -37,7 +41,7 @@ def stratified(frame: pd.DataFrame, columns: Sequence[str], n: int, *, seed: int
     if not columns:
         raise ProblemError("No column to stratify by: name at least one.")
     rng = np.random.default_rng(seed)
-    keys = pd.DataFrame({i: column_of(frame, c).to_numpy() for i, c in enumerate(columns)})
+    keys = pd.DataFrame({i: coded(column_of(frame, c))[0] for i, c in enumerate(columns)})
     cell = keys.groupby(list(keys.columns), sort=False, observed=True).ngroup().to_numpy()
     quota = np.bincount(cell) * (n / len(frame))
     taken = np.floor(quota + 1e-9).astype(np.int64)
@@ -47,3 +51,55 @@ def stratified(frame: pd.DataFrame, columns: Sequence[str], n: int, *, seed: int
     order = order[np.argsort(cell[order], kind="stable")]  # by cell, shuffled inside
     within = np.arange(len(frame)) - np.repeat(np.cumsum(np.bincount(cell)) - np.bincount(cell), np.bincount(cell))
     return np.sort(order[within < taken[cell[order]]])
+
+
+def random_part(features: Standardised, n: int, part: int, *, seed: int = 0) -> np.ndarray:
+    """`part` rows drawn at random that the other rows of a sample of `n` can make up for, ascending, shape (part,).
+
+    A simple random draw, but for rows passed over because some figure would be off, whatever else the sample holds, by more than
+    one standard error of a random sample of `n`, ``1 / sqrt(n)`` standard deviations: one household too many of a category that
+    has its share already, or a single extreme income. Of those first passed over the missing ones are taken after all, once there
+    are `n` of them.
+
+    Raises
+    ------
+    ConfigError
+        `n` is out of bounds, or `part` is not from 0 to `n`.
+
+    Notes
+    -----
+    A form of rejective sampling (Fuller, 2009), row by row. Whatever the part, the others bring at least ``(n - part) min`` and at
+    most ``(n - part) max`` of each column to the sums; the test asks for no more than that, column by column.
+    """
+    rows = features.shape[0]
+    checked_size(n, rows)
+    if not 0 <= part <= n:
+        raise ConfigError(f"A part of {part:,} rows does not fit a sample of {n:,}: choose from 0 to {n:,}.")
+    rng = np.random.default_rng(seed)
+    first = rng.choice(rows, part, replace=False)
+    if part in (0, n):
+        return np.sort(first)  # nothing drawn, or nobody to make up for it
+    least, most = features.extremes()
+    total, reach = np.zeros(features.shape[1]), np.sqrt(n)
+    taken: list[int] = []
+    passed: list[int] = []
+    for row, x in _in_blocks(features, first, rng):
+        after, left = total + x, n - len(taken) - 1
+        if (after + left * least > reach).any() or (after + left * most < -reach).any():
+            passed.append(row)
+        else:
+            taken.append(row)
+            total = after
+        if len(taken) == part or len(passed) == n:
+            break
+    return np.sort(np.array([*taken, *passed[: part - len(taken)]], np.int64))
+
+
+def _in_blocks(features: Standardised, first: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[int, np.ndarray]]:
+    """Rows and their centred values: the `first` ones, then all others in random order."""
+    rest = np.ones(features.shape[0], bool)
+    rest[first] = False
+    for some in (first, rng.permutation(np.flatnonzero(rest))):
+        for start in range(0, len(some), _BLOCK):
+            block = some[start : start + _BLOCK]
+            yield from zip(block.tolist(), features.dense(block), strict=True)

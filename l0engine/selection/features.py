@@ -6,7 +6,8 @@ Every feature j has coefficients W_j and one Hard Concrete gate. With eta = X (m
 
 X being standardised and v the gates' variance; an equality for least squares. The right-hand side is minimised over W and the
 gates, while the expected number of open gates is held to a count that falls from half the features to the largest wanted.
-Elimination from the features of the most open gates, somewhat more than wanted, orders them and refits every set.
+From the features of the most open gates, somewhat more than wanted, elimination and exchange choose a set for every count, with as
+much shrinkage as cross-validation asks for; see `shrinkage`.
 
 Sources: Louizos, Welling & Kingma (2017) for the gates; Boehning (1992) for the bound; Hassibi & Stork (1992) for the elimination.
 """
@@ -27,10 +28,11 @@ from l0engine.draining import drain
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.schedules import geometric
-from l0engine.selection.backward import eliminate
+from l0engine.selection.backward import by_importance
 from l0engine.selection.counts import held
 from l0engine.selection.models import LeastSquares, Logistic, Model
 from l0engine.selection.path import FeaturePath, FeatureSet, FeatureSnapshot
+from l0engine.selection.shrinkage import best_sets
 from l0engine.selection.standardised import Standardised, numbers
 
 Task = Literal["regression", "classification"]
@@ -67,7 +69,7 @@ def choose_features(
     task : "regression" or "classification"
         Least squares, or a logistic model with a slight ridge.
     seed : int
-        Of the first coefficients, which are close to 0.
+        Of the first coefficients, which are close to 0, and of the folds of the cross-validation.
     epochs : int
         Steps of the gates.
     watch : callable
@@ -101,7 +103,7 @@ def iterate_features(
         raise ConfigError(f"{max_features:,} of {p:,} features are impossible: choose a count from 1 to {p:,}.")
     if epochs < 1:
         raise ConfigError(f"epochs is {epochs}: set it to 1 or more.")
-    model, target, classes = _task(task, y, n)
+    model, target, classes, unit = _task(task, y, n)
     gates = _Gates(table, model, target, max_features, epochs, seed)
     history: list[FeatureSnapshot] = []
     started, stopped, every = time.perf_counter(), False, max(1, epochs // SNAPSHOTS)
@@ -115,16 +117,14 @@ def iterate_features(
             history.append(FeatureSnapshot(step + 1, epochs, time.perf_counter() - started, loss, float(p_active.sum()), p_active))
             yield history[-1]
     candidates = np.sort(gates.top(min(p, _candidates(max_features, n))))
-    found = list(eliminate(model, table.dense(columns=candidates), target, max_features))[::-1]
-    order: list[int] = []
+    X = table.dense(columns=candidates)
     sets = []
-    for each in found:
-        order += [int(j) for j in each.columns if j not in order]
-        place = np.array([int(np.flatnonzero(each.columns == j)[0]) for j in order])
-        columns = candidates[order]
-        W = each.W[place] / table.sd[columns, None]
+    for found in best_sets(model, X, target, max_features, seed, should_stop):
+        place = by_importance(model, X, found)
+        columns = candidates[found.columns[place]]
+        W = found.W[place] / table.sd[columns, None] * unit
         names = tuple(table.names[j] for j in columns)
-        sets.append(FeatureSet(columns, names, W, each.b - table.mean[columns] @ W, each.loss))
+        sets.append(FeatureSet(columns, names, W, found.b * unit - table.mean[columns] @ W, found.loss * unit * unit))
     return FeaturePath(table.names, tuple(sets), classes, tuple(history), stopped)
 
 
@@ -132,8 +132,8 @@ def _candidates(max_features: int, n: int) -> int:
     return max(max_features, min(max(int(CANDIDATES * max_features), AT_LEAST), n // 2))
 
 
-def _task(task: str, y: Any, n: int) -> tuple[Model, np.ndarray, np.ndarray | None]:
-    """The model, the target as the model takes it, and the classes."""
+def _task(task: str, y: Any, n: int) -> tuple[Model, np.ndarray, np.ndarray | None, float]:
+    """The model, the target as the model takes it, the classes, and the unit of the target, its standard deviation if it is a number."""
     if np.shape(y) != (n,):
         raise ProblemError(f"The target has shape {np.shape(y)}: give it one value for each of the {n:,} rows.")
     if pd.isna(np.asarray(y, object)).any():
@@ -142,7 +142,9 @@ def _task(task: str, y: Any, n: int) -> tuple[Model, np.ndarray, np.ndarray | No
         values = numbers(y, "target")
         if not np.isfinite(values).all() or np.ptp(values) == 0:
             raise ProblemError("The target is infinite somewhere or the same in every row: choose another one.")
-        return LeastSquares(), values[:, None], None
+        largest = float(np.abs(values).max())  # squares of huge values stay finite
+        spread = float((values / largest).std())
+        return LeastSquares(), (values / largest / spread)[:, None], None, spread * largest
     if task != "classification":
         raise ConfigError(f"The task '{task}' is unknown: choose 'regression' or 'classification'.")
     classes, codes = np.unique(np.asarray(y), return_inverse=True)
@@ -150,7 +152,7 @@ def _task(task: str, y: Any, n: int) -> tuple[Model, np.ndarray, np.ndarray | No
         raise ProblemError(
             f"The target's number of classes is {len(classes):,}: choose one with 2 to {MOST_CLASSES}, or task='regression'."
         )
-    return Logistic(len(classes)), codes, classes
+    return Logistic(len(classes)), codes, classes, 1.0
 
 
 class _Gates:
@@ -158,8 +160,7 @@ class _Gates:
 
     def __init__(self, table: Standardised, model: Model, target: np.ndarray, wanted: int, epochs: int, seed: int) -> None:
         (n, p), self._dist = table.shape, HardConcreteDistribution()
-        scale = target.std() if isinstance(model, LeastSquares) else 1
-        self._model, self._y, self._n = model, target / scale if scale != 1 else target, n
+        self._model, self._y, self._n = model, target, n
         self._map = linear_map(sp.csc_array(table.matrix), torch.device("cpu"))
         self._offset = torch.from_numpy(table.offset.astype(np.float32))[:, None]
         self._counts = (max(p / 2, wanted), wanted, max(1, int(FALLING * epochs)))

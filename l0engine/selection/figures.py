@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from scipy import sparse as sp
 
 from l0engine.errors import ConfigError, ProblemError
-from l0engine.selection.standardised import Standardised, as_columns, numbers
+from l0engine.selection.standardised import Standardised, as_columns, numbers, same_in_every_row
 
 #: More categories than this are rather values than categories.
 MOST_CATEGORIES = 1000
@@ -78,7 +78,8 @@ class Quantiles:
         if not len(cuts):
             raise ProblemError(f"Column '{self.column}' has too few different values for quantiles: ask for its shares.")
         below = values[:, None] <= cuts
-        return [f"{self.column} up to {cut:,.6g}" for cut in cuts], sp.csc_array(below.astype(np.float64))
+        digits = next((d for d in range(6, 17) if len({f"{cut:.{d}g}" for cut in cuts}) == len(cuts)), 17)
+        return [f"{self.column} up to {cut:,.{digits}g}" for cut in cuts], sp.csc_array(below.astype(np.float64))
 
 
 def moments(frame: pd.DataFrame, *wanted: Wanted) -> Standardised:
@@ -101,14 +102,15 @@ def moments(frame: pd.DataFrame, *wanted: Wanted) -> Standardised:
     """
     if not wanted:
         raise ConfigError("Nothing is asked of the sample: name at least one mean, share or quantile.")
-    names: dict[str, None] = {}
-    blocks = []
+    found: dict[str, sp.csc_array] = {}
     for figure in wanted:
         labels, block = figure.columns(frame)
-        new = [i for i, label in enumerate(labels) if label not in names]
-        names |= dict.fromkeys(labels)
-        blocks.append(block[:, new])
-    return Standardised.create(sp.hstack(blocks, format="csc"), list(names))
+        for i, label in enumerate(labels):
+            column = block[:, [i]]
+            known: Any = found.setdefault(label, column)
+            if known is not column and (known != column).nnz:
+                raise ProblemError(f"Two different figures are called '{label}': rename a column or a category.")
+    return Standardised.create(sp.hstack(list(found.values()), format="csc"), list(found))
 
 
 def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -130,20 +132,26 @@ def _finite(frame: pd.DataFrame, name: str) -> np.ndarray:
     if not np.isfinite(values).all():
         raise ProblemError(f"Column '{name}' has infinite values: replace them or leave the rows out.")
     if values.min() == values.max():
-        raise ProblemError(f"Column '{name}' is the same in every row: leave it out.")
+        raise same_in_every_row(name)
     return values
 
 
 def _categories(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
-    codes, values = pd.factorize(column_of(frame, name))
-    if len(values) == 1:
+    codes, labels = coded(column_of(frame, name))
+    if len(labels) == 1:
         raise ProblemError(f"Column '{name}' has a single category: leave it out.")
-    if len(values) > MOST_CATEGORIES:
-        raise ProblemError(f"Column '{name}' has {len(values):,} different values: group them, or ask for its quantiles.")
-    order = np.argsort([str(v) for v in values], kind="stable")
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return rank[codes], [f"{name} = {values[i]}" for i in order]
+    if len(labels) > MOST_CATEGORIES:
+        raise ProblemError(f"Column '{name}' has {len(labels):,} different values: group them, or ask for its quantiles.")
+    return codes, [f"{name} = {label}" for label in labels]
+
+
+def coded(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Categories by their text, in its order: the number 1 and the text "1" are one category. Code of each row, and texts."""
+    codes, values = pd.factorize(column.map(str) if column.dtype == object else column)
+    texts = [str(value) for value in values]
+    labels = sorted(set(texts))
+    rank = {label: i for i, label in enumerate(labels)}
+    return np.array([rank[text] for text in texts], np.int64)[codes], labels
 
 
 def _indicators(codes: np.ndarray, count: int) -> sp.csc_array:

@@ -63,7 +63,7 @@ class FeatureSet:
 
 @dataclass(frozen=True, eq=False)
 class FeaturePath:
-    """Nested sets of features, one for each count.
+    """Sets of features, one for each count; each is chosen by itself, so one need not hold the one before.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class FeaturePath:
 
     @property
     def order(self) -> np.ndarray:
-        """Features by importance: the first k are the set of k."""
+        """The features of the largest set, the most important first."""
         return self.sets[-1].features
 
     def chosen(self, count: int) -> FeatureSet:

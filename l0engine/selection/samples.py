@@ -134,7 +134,7 @@ def choose_samples(
     epochs : int
         Steps of the gates; 0 leaves a random sample to the swaps.
     keep : sequence of int
-        Rows that are in the sample whatever happens, counted in `n`: drawn at random before, they make it a hybrid sample.
+        Rows that are in the sample whatever happens, counted in `n`: drawn before (`random_part`), they make it a hybrid sample.
     watch : callable
         Gets a snapshot after every step.
     should_stop : callable

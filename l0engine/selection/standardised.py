@@ -12,8 +12,8 @@ from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
 
-#: A standard deviation below this share of the largest value is rounding: the column is constant.
-CONSTANT = 1e-9
+#: Values that differ by less than this share of the largest one differ by rounding: the column is constant.
+CONSTANT = 16 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +63,10 @@ class Standardised:
             x = columns.data[part]
             if not np.isfinite(x).all():
                 raise ProblemError(f"Column '{name}' has missing or infinite values: fill them or leave the rows out.")
-            mean[j] = x.sum() / n
-            sd[j] = np.sqrt((((x - mean[j]) ** 2).sum() + (n - len(x)) * mean[j] ** 2) / n)
-            if sd[j] <= CONSTANT * np.abs(x).max(initial=0.0):
-                raise ProblemError(f"Column '{name}' is the same in every row: leave it out.")
-            full = len(x) == n
-            columns.data[part] = (x - mean[j] * full) / sd[j]
-            offset[j] = 0.0 if full else mean[j] / sd[j]
+            found = _standardised(x, n - len(x))
+            if found is None:
+                raise same_in_every_row(name)
+            columns.data[part], offset[j], mean[j], sd[j] = found
         return cls(tuple(names), sp.csr_array(columns.astype(np.float32)), offset, mean, sd)
 
     @property
@@ -82,10 +79,39 @@ class Standardised:
         part: Any = self.matrix[rows]
         return np.asarray(part[:, columns].toarray() - self.offset[columns], np.float64)
 
+    def extremes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest centred value of every column, each shape (p,)."""
+        least, most = (np.asarray(e.toarray(), np.float64).ravel() for e in (self.matrix.min(axis=0), self.matrix.max(axis=0)))
+        return least - self.offset, most - self.offset
+
     def differences(self, rows: np.ndarray) -> np.ndarray:
         """``(mean over rows - mean over all) / sd`` of every column, shape (p,): the plain sample against all rows."""
         picked = self.matrix[rows].astype(np.float64)
         return np.asarray(picked.sum(axis=0) / len(rows) - self.offset)
+
+
+def same_in_every_row(name: str) -> ProblemError:
+    """What to say of a constant column."""
+    return ProblemError(f"Column '{name}' is the same in every row to 15 digits: leave it out, or subtract what all rows share.")
+
+
+def _standardised(x: np.ndarray, zeros: int) -> tuple[np.ndarray, float, float, float] | None:
+    """Entries of a column in units of its standard deviation, their mean over all rows, mean and standard deviation of the column.
+
+    Entries are centred where there are no `zeros` besides. Scaled by a power of two and counted from the first of them, neither
+    very large numbers nor small differences between large ones are lost. None where the column is constant.
+    """
+    _, exponent = np.frexp(np.abs(x).max(initial=0.0))
+    y = np.ldexp(x, -exponent)
+    origin = 0.0 if zeros or not len(y) else float(y[0])
+    y -= origin
+    if y.max(initial=0.0) - y.min(initial=0.0) <= CONSTANT:
+        return None
+    n = len(y) + zeros
+    mean = y.sum() / n
+    sd = np.sqrt((((y - mean) ** 2).sum() + zeros * mean**2) / n)
+    moments = float(np.ldexp(origin + mean, exponent)), float(np.ldexp(sd, exponent))
+    return (y / sd, mean / sd, *moments) if zeros else ((y - mean) / sd, 0.0, *moments)
 
 
 def as_columns(table: Any, names: Sequence[str]) -> sp.csc_array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class Comparison:
     """
 
     def __init__(self, table: FeatureTable, counts: Sequence[int], path: FeaturePath, seed: int, epochs: int) -> None:
+        if table.task == "regression":  # no measure depends on the unit of the target, and squares of huge values stay finite
+            table = replace(table, y=table.y / unit(table.y))
         self._table, self._counts, self._seed, self._epochs = table, list(counts), seed, epochs
         self._on_all: dict[str, choosers.Sets] = {OURS: {k: path.chosen(k).features for k in counts}}
         self._on_fold: dict[str, choosers.Sets] = {}
@@ -115,7 +118,14 @@ def f1(chosen: Sequence[int] | np.ndarray, truth: Sequence[int]) -> float:
     return 2 * len({int(j) for j in chosen} & {int(j) for j in truth}) / (len(chosen) + len(truth))
 
 
+def unit(X: np.ndarray) -> np.ndarray:
+    """For each column the power of two just above half its largest value: a division by it loses no bit, and squares stay finite."""
+    return np.asarray(np.ldexp(0.5, np.frexp(np.abs(X).max(axis=0))[1]))
+
+
 def _standardised(X: np.ndarray, by: np.ndarray) -> np.ndarray:
+    of = unit(by)
+    X, by = X / of, by / of
     return np.asarray((X - by.mean(axis=0)) / by.std(axis=0))
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.studies import datasets
-from l0engine.studies.comparison import METHODS, Comparison
+from l0engine.studies.comparison import METHODS, Comparison, unit
 from l0engine.studies.feature_table import FeatureTable, feature_table
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ class FeatureStudy:
 
     def _result(self, table: FeatureTable, truth: list[int], path: FeaturePath, compared: Comparison) -> dict[str, Any]:
         chosen = path.chosen(self.count)
+        X = table.X[:, chosen.features]
         out = {
             "rows": len(table.y),
             "of": table.rows,
@@ -173,7 +174,7 @@ class FeatureStudy:
             "names": chosen.names,
             "gates": [float(path.history[-1].gates[j]) for j in chosen.features] if path.history else [],
             "coefficients": chosen.coefficients.tolist(),
-            "per_deviation": (chosen.coefficients * table.X[:, chosen.features].std(axis=0)[:, None]).tolist(),
+            "per_deviation": (chosen.coefficients * unit(X)[:, None] * (X / unit(X)).std(axis=0)[:, None]).tolist(),
             "intercept": chosen.intercept.tolist(),
             "truth": truth,
             **compared.scores(),

@@ -16,14 +16,16 @@ from scipy import sparse as sp
 
 from l0engine.errors import ConfigError
 from l0engine.runs.files import read_arrays, write_arrays
-from l0engine.selection.designs import checked_size, random, stratified
+from l0engine.selection.cube import balanced
+from l0engine.selection.designs import checked_size, random, random_part, stratified
 from l0engine.selection.figures import Joint, Mean, Quantiles, Share, Wanted, moments
 from l0engine.selection.standardised import Standardised
 
-METHODS = ("l0", "hybrid", "random", "stratified")
+METHODS = ("l0", "hybrid", "cube", "random", "stratified")
 #: More figures than this take minutes.
 MOST_FIGURES = 1000
-#: Samples drawn of each design that is only compared with; the one whose largest difference is in the middle is told of.
+#: Samples drawn of a design that is only compared with; the one whose largest difference is in the middle is told of.
+#: The cube method, slow and much the same from draw to draw, draws one.
 DRAWS = 9
 
 
@@ -40,11 +42,13 @@ class SampleStudy:
     joints : tuple of pairs of str
         Columns of which every pair of categories counts.
     method : str
-        One of `METHODS`; hybrid draws a part at random first and lets gates choose the rest.
+        One of `METHODS`; hybrid draws a part at random first (`random_part`) and lets gates choose the rest.
     l0_fraction : float
         Share of a hybrid sample that gates choose, from 0 to 1.
     strata : str
         Column to stratify by; empty for none. With it a stratified sample is compared too.
+    cube : bool
+        A sample of the cube method is compared too.
     seed, epochs : int
     title : str
         Of the table, for people.
@@ -62,6 +66,7 @@ class SampleStudy:
     seed: int = 0
     epochs: int = 60
     title: str = ""
+    cube: bool = False
 
     @property
     def label(self) -> str:
@@ -104,13 +109,15 @@ class SampleStudy:
         if self.method in ("l0", "hybrid"):
             indices, types, more = yield from self._by_gates(features, should_stop)
         else:
-            indices = self._drawn(self.method, frame, self.seed)
+            indices = self._drawn(self.method, frame, features, self.seed, should_stop)
             types = np.full(self.n, self.method)
         write_arrays(folder / "selected.npz", {"indices": indices, "types": types})
         differences = {self.method: features.differences(indices)}
-        for other in ("random", *(["stratified"] if self.strata else [])):
+        for other in ("random", *(["stratified"] if self.strata else []), *(["cube"] if self.cube else [])):
             if other != self.method:
-                differences[other] = self._typical(other, frame, features)
+                typical = self._typical(other, frame, features, should_stop)
+                if other != "cube" or not should_stop():  # a sample of a cube method that was stopped says nothing of it
+                    differences[other] = typical
         return {
             "rows": len(frame),
             "names": list(features.names),
@@ -139,8 +146,7 @@ class SampleStudy:
         """Indices, types, and how rounding and swaps went."""
         from l0engine.selection.samples import iterate_samples  # loads torch, which the pages do without
 
-        rows = features.shape[0]
-        keep = random(rows, self.n_random, seed=self.seed) if self.n_random else np.zeros(0, np.int64)
+        keep = random_part(features, self.n, self.n_random, seed=self.seed)
         run = iterate_samples(features, self.n, seed=self.seed, epochs=self.epochs, keep=keep, should_stop=should_stop)
         while True:
             try:
@@ -150,15 +156,18 @@ class SampleStudy:
                 types = np.where(np.isin(found.indices, keep), "random", "l0")
                 return found.indices, types, {"rounded": found.rounded, "swaps": found.swaps}
 
-    def _drawn(self, design: str, frame: pd.DataFrame, seed: int) -> np.ndarray:
+    def _drawn(self, design: str, frame: pd.DataFrame, features: Standardised, seed: int, should_stop: Callable[[], bool]) -> np.ndarray:
+        if design == "cube":
+            return balanced(features, self.n, seed=seed, should_stop=should_stop)
         if design == "random":
             return random(len(frame), self.n, seed=seed)
         return stratified(frame, [self.strata], self.n, seed=seed)
 
-    def _typical(self, design: str, frame: pd.DataFrame, features: Standardised) -> np.ndarray:
+    def _typical(self, design: str, frame: pd.DataFrame, features: Standardised, should_stop: Callable[[], bool]) -> np.ndarray:
         """Differences of a sample neither lucky nor unlucky."""
-        found = [features.differences(self._drawn(design, frame, self.seed + 1 + i)) for i in range(DRAWS)]
-        return sorted(found, key=lambda d: float(np.abs(d).max()))[DRAWS // 2]
+        seeds = range(self.seed + 1, self.seed + 1 + (1 if design == "cube" else DRAWS))
+        found = [features.differences(self._drawn(design, frame, features, seed, should_stop)) for seed in seeds]
+        return sorted(found, key=lambda d: float(np.abs(d).max()))[len(found) // 2]
 
 
 @dataclass(frozen=True, eq=False)

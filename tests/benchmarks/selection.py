@@ -1,12 +1,15 @@
 """Choosing features and rows against what is used elsewhere.
 
-    python tests/benchmarks/selection.py [planted] [real] [sample] [million]
+    python tests/benchmarks/selection.py [planted] [real [DATA]] [sample] [rare] [million]
 
 planted: support of 10 of 1,000 features from 500 rows, signal to noise 5, 20 seeds; F1 of ours at a count of 10, and the best along
     scikit-learn's lasso path (which is told the truth to choose by).
-real: data sets that ship with scikit-learn; held-out score (R2, or minus the log loss)
-    of the same ten folds at equal counts, ours and recursive elimination; for classification accuracy beside it.
-sample: 2,000 of 200,576 households that reproduce 50 moments, against simple random and stratified samples.
+real: data sets that ship with scikit-learn; held-out R2, or log loss and accuracy, of the same folds at equal counts, five-fold with 5
+    seeds: ours, abess (`pip install abess`), the L1 path, recursive elimination, each choice refitted by scikit-learn's own model,
+    and our own model. "behind" is where the mean over seeds is below the better of abess and L1 by more than one standard error of
+    their paired difference. `real DATA` runs one data set: diabetes, cancer, wine or digits.
+sample: 2,000 of 200,576 households that reproduce 50 moments, against simple random and stratified samples and the cube method.
+rare: the same with 625 moments, most of them shares of a state's age group, and with a mean that a few extreme rows decide.
 million: selections and steps with a million items.
 """
 
@@ -18,6 +21,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from l0engine.gates import FeatureGate, HybridGate, SampleGate
@@ -28,15 +32,17 @@ from l0engine.selection import (
     Quantiles,
     Share,
     Standardised,
+    balanced,
     choose_features,
     choose_samples,
     iterate_samples,
     moments,
     random,
+    random_part,
     stratified,
 )
 
-COUNTS = (1, 2, 3, 5, 8, 12, 20)
+COUNTS = (1, 2, 3, 4, 5, 8, 12, 20)
 
 
 def f1(chosen, truth) -> float:
@@ -81,55 +87,87 @@ def run_planted() -> None:
         )
 
 
-def run_real() -> None:
-    from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
-    from sklearn.feature_selection import RFE
-    from sklearn.linear_model import LinearRegression, LogisticRegression
+DATA = ("diabetes", "cancer", "wine", "digits")
+
+
+def real(name: str):
+    from sklearn import datasets
+
+    if name == "digits":
+        digits = datasets.load_digits()
+        often = (digits.data > 0).sum(0) >= 100  # else a column may be constant in a fold
+        return digits.data[:, often], digits.target % 2, "classification"
+    load = {"diabetes": datasets.load_diabetes, "cancer": datasets.load_breast_cancer, "wine": datasets.load_wine}[name]
+    return *load(return_X_y=True), "regression" if name == "diabetes" else "classification"
+
+
+def by_abess(X: np.ndarray, y: np.ndarray, counts, task) -> dict[int, np.ndarray]:
+    import abess
+
+    kind = abess.LinearRegression
+    if task == "classification":
+        kind = abess.LogisticRegression if len(set(y)) == 2 else abess.MultinomialRegression
+    found = {}
+    for k in counts:
+        coef = np.atleast_2d(kind(support_size=k, thread=1).fit(X, y).coef_)
+        found[k] = np.flatnonzero(np.abs(coef if coef.shape[1] == X.shape[1] else coef.T).sum(0))
+    return found
+
+
+def compared(name: str, seeds: int = 5, folds: int = 5) -> tuple[list[int], dict[str, np.ndarray], dict[str, float]]:
+    """Counts; for each method its measures, (seed, count, measure), means over folds; and seconds for one choice."""
     from sklearn.metrics import log_loss, r2_score
     from sklearn.model_selection import KFold, StratifiedKFold
-    from sklearn.preprocessing import StandardScaler
 
-    warnings.filterwarnings("ignore", category=UserWarning)
-    digits = load_digits()
-    often = (digits.data > 0).sum(0) >= 100  # else a column may be constant in a fold
-    sets = {
-        "diabetes": (*load_diabetes(return_X_y=True), "regression"),
-        "breast cancer": (*load_breast_cancer(return_X_y=True), "classification"),
-        "wine": (*load_wine(return_X_y=True), "classification"),
-        "digits, even or odd": (digits.data[:, often], digits.target % 2, "classification"),
-    }
-    print(
-        f"\n{'data':20} {'count':>5} {'score: ours':>12} {'RFE':>8} {'gain':>8} {'SE of RFE':>10} {'':>3}   accuracy: {'ours':>6} {'RFE':>6} {'SE':>6}"
-    )
-    for name, (X, y, task) in sets.items():
-        kind = KFold if task == "regression" else StratifiedKFold
-        folds = list(kind(10, shuffle=True, random_state=0).split(X, y))
-        counts = [k for k in COUNTS if k <= X.shape[1]]
-        scores = np.zeros((4, len(folds), len(counts)))  # ours, RFE; accuracy of ours, of RFE
-        for f, (train, test) in enumerate(folds):
-            scaler = StandardScaler().fit(X[train])
-            a, b = scaler.transform(X[train]), scaler.transform(X[test])
+    from l0engine.studies import choosers
+
+    X, y, task = real(name)
+    counts, kind = [k for k in COUNTS if k <= X.shape[1]], KFold if task == "regression" else StratifiedKFold
+    others = {"abess": by_abess, "L1": choosers.l1, "RFE": choosers.recursive}
+    shape = (seeds, len(counts), len(choosers.MEASURES[task]))
+    out, seconds = {m: np.zeros(shape) for m in ("ours", "own model", *others)}, dict.fromkeys(("ours", *others), 0.0)
+    for seed in range(seeds):
+        for train, test in kind(folds, shuffle=True, random_state=seed).split(X, y):
+            a, b = ((X[rows] - X[train].mean(0)) / X[train].std(0) for rows in (train, test))
+            started = time.perf_counter()
             path = choose_features(X[train], y[train], counts[-1], task=task)
+            sets = {"ours": {k: path.chosen(k).features for k in counts}}
+            seconds["ours"] += time.perf_counter() - started
+            for method, choose in others.items():
+                started = time.perf_counter()
+                sets[method] = choose(a, y[train], counts, task)
+                seconds[method] += time.perf_counter() - started
             for c, k in enumerate(counts):
-                model = LinearRegression() if task == "regression" else LogisticRegression(max_iter=1000)
-                rfe = RFE(model, n_features_to_select=k).fit(a, y[train])
+                for method, found in sets.items():
+                    columns = np.sort(found[k])
+                    out[method][seed, c] += choosers.scores((a[:, columns], y[train]), (b[:, columns], y[test]), task)
+                answer = path.predict(X[test], k)
                 if task == "regression":
-                    scores[:2, f, c] = r2_score(y[test], path.predict(X[test], k)), rfe.score(b, y[test])
+                    out["own model"][seed, c] += r2_score(y[test], answer)
                 else:
-                    p, q, labels = path.probabilities(X[test], k), rfe.predict_proba(b), path.classes
-                    scores[:, f, c] = (
-                        -log_loss(y[test], p, labels=labels),
-                        -log_loss(y[test], q, labels=labels),
-                        (path.predict(X[test], k) == y[test]).mean(),
-                        rfe.score(b, y[test]),
-                    )
-        mean, error = scores.mean(1), scores.std(1, ddof=1) / np.sqrt(len(folds))
-        for c, k in enumerate(counts):
-            within = "yes" if mean[0, c] >= mean[1, c] - error[1, c] else "NO"
-            line = f"{name:20} {k:5} {mean[0, c]:12.4f} {mean[1, c]:8.4f} {mean[0, c] - mean[1, c]:8.4f} {error[1, c]:10.4f} {within:>3}"
-            print(
-                line + (f"   {'':9} {mean[2, c]:6.3f} {mean[3, c]:6.3f} {error[3, c]:6.3f}" if task == "classification" else ""), flush=True
-            )
+                    loss = log_loss(y[test], path.probabilities(X[test], k), labels=path.classes)
+                    out["own model"][seed, c] += ((answer == y[test]).mean(), loss)
+    return counts, {m: v / folds for m, v in out.items()}, {m: s / (seeds * folds) for m, s in seconds.items()}
+
+
+def run_real(names=DATA) -> None:
+    from l0engine.studies.choosers import MEASURES
+
+    warnings.filterwarnings("ignore")  # of abess and of solvers that end at their limit
+    for name in names:
+        counts, scores, seconds = compared(name)
+        print(f"\n{name}: seconds for one choice of every count: " + ", ".join(f"{m} {s:.2f}" for m, s in seconds.items()))
+        for q, (measure, more) in enumerate(MEASURES["regression" if name == "diabetes" else "classification"].items()):
+            print(f"{measure:9} {'count':>5} " + " ".join(f"{m:>9}" for m in scores) + f" {'difference':>11} {'its SE':>7}")
+            sign = 1 if more else -1
+            for c, k in enumerate(counts):
+                best = max(("abess", "L1"), key=lambda m: sign * scores[m][:, c, q].mean())
+                gain = sign * (scores["ours"][:, c, q] - scores[best][:, c, q])
+                error = gain.std(ddof=1) / np.sqrt(len(gain))
+                line = " ".join(f"{v[:, c, q].mean():9.4f}" for v in scores.values())
+                print(
+                    f"{'':9} {k:5} {line} {gain.mean():11.4f} {error:7.4f} {'behind ' + best if gain.mean() < -error else ''}", flush=True
+                )
 
 
 #: 50 columns: means, shares, joint shares and quantiles.
@@ -144,37 +182,75 @@ FIFTY = (
 )
 
 
-def run_sample(n: int = 2000) -> None:
-    frame = load_problem(Path(__file__).parents[2] / "sample_data" / "us").attributes
-    started = time.perf_counter()
-    features = moments(frame, *FIFTY)
+def households() -> pd.DataFrame:
+    return load_problem(Path(__file__).parents[2] / "sample_data" / "us").attributes
+
+
+def compare_samples(features, methods, unasked=None) -> None:
+    """Print a line for each method: what draws a sample from a seed, and for how many seeds."""
     print(
-        f"\n{features.shape[1]} moments of {len(frame):,} households in {time.perf_counter() - started:.2f} s; samples of {n:,}, 20 seeds"
+        f"{'method':20} {'largest, median':>16} {'worst':>8} {'share of random':>16} {'worst':>6} {'not asked, rms':>15} {'s median':>9} {'worst':>6}"
     )
-    unasked = moments(frame, Share("state"), Quantiles("social_security_2022"), Quantiles("snap_2022"), Share("persons"))
-    strata = ("filing_status", "survey_year")
-    methods = {
-        "random": lambda s: random(len(frame), n, seed=s),
-        "stratified": lambda s: stratified(frame, strata, n, seed=s),
-        "swaps alone": lambda s: choose_samples(features, n, seed=s, epochs=0).indices,
-        "gates": lambda s: choose_samples(features, n, seed=s).indices,
-        "hybrid, 3/4 random": lambda s: choose_samples(features, n, seed=s, keep=random(len(frame), 3 * n // 4, seed=s)).indices,
-    }
-    print(f"{'method':20} {'largest, median':>16} {'worst':>8} {'share of random':>16} {'not asked, rms':>15} {'s median':>9} {'worst':>6}")
     srs = None
-    for name, method in methods.items():
+    for name, (method, seeds) in methods.items():
         largest, rms, seconds = [], [], []
-        for seed in range(20):
+        for seed in range(seeds):
             started = time.perf_counter()
             rows = method(seed)
             seconds.append(time.perf_counter() - started)
             largest.append(np.abs(features.differences(rows)).max())
-            rms.append(np.sqrt((unasked.differences(rows) ** 2).mean()))
+            rms.append(np.sqrt((unasked.differences(rows) ** 2).mean()) if unasked else np.nan)
         srs = srs or np.median(largest)
         print(
-            f"{name:20} {np.median(largest):16.4f} {np.max(largest):8.4f} {np.median(largest) / srs:16.3f} {np.median(rms):15.4f} "
-            f"{np.median(seconds):9.2f} {np.max(seconds):6.2f}"
+            f"{name:20} {np.median(largest):16.4f} {np.max(largest):8.4f} {np.median(largest) / srs:16.3f} {np.max(largest) / srs:6.3f} "
+            f"{np.median(rms):15.4f} {np.median(seconds):9.2f} {np.max(seconds):6.2f}",
+            flush=True,
         )
+
+
+def by_gates(features, n: int, part: float = 0.0, **options):
+    """Seed to sample: by gates, or hybrid with this part at random."""
+    return lambda s: choose_samples(features, n, seed=s, keep=random_part(features, n, int(part * n), seed=s), **options).indices
+
+
+def run_sample(n: int = 2000) -> None:
+    frame = households()
+    started = time.perf_counter()
+    features = moments(frame, *FIFTY)
+    print(f"\n{features.shape[1]} moments of {len(frame):,} households in {time.perf_counter() - started:.2f} s; samples of {n:,}")
+    methods = {
+        "random": (lambda s: random(len(frame), n, seed=s), 20),
+        "stratified": (lambda s: stratified(frame, ("filing_status", "survey_year"), n, seed=s), 20),
+        "swaps alone": (by_gates(features, n, epochs=0), 20),
+        "gates": (by_gates(features, n), 20),
+        "hybrid, 3/4 random": (by_gates(features, n, 0.75), 20),
+        "cube": (lambda s: balanced(features, n, seed=s), 3),
+    }
+    unasked = moments(frame, Share("state"), Quantiles("social_security_2022"), Quantiles("snap_2022"), Share("persons"))
+    compare_samples(features, methods, unasked)
+
+
+def run_rare(n: int = 2000) -> None:
+    frame = households()
+    frame["age_group"] = pd.cut(frame.head_age, [0, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 75, 200], labels=False)
+    frame["wealth"] = np.random.default_rng(0).pareto(1.2, len(frame))
+    means = tuple(map(Mean, ("wages_2022", "agi_2022", "persons", "children")))
+    cases = {
+        "state x age group": (Joint("state", "age_group"), *means, Quantiles("agi_2022")),
+        "state x persons": (Joint("state", "persons"), *means),
+        "50 and extreme wealth": (*FIFTY, Mean("wealth")),
+        "extreme wealth": (Mean("agi_2022"), Mean("wages_2022"), Mean("wealth"), Share("filing_status"), Quantiles("head_age")),
+    }
+    for name, wanted in cases.items():
+        features = moments(frame, *wanted)
+        print(f"\n{name}: {features.shape[1]} moments, samples of {n:,}")
+        methods = {
+            "random": (lambda s: random(len(frame), n, seed=s), 20),
+            "gates": (by_gates(features, n), 10),
+            "hybrid, 3/4 random": (by_gates(features, n, 0.75), 10),
+            "hybrid, 95 % random": (by_gates(features, n, 0.95), 10),
+        }
+        compare_samples(features, methods)
 
 
 def run_million(n: int = 1_000_000) -> None:
@@ -210,5 +286,9 @@ def run_million(n: int = 1_000_000) -> None:
 
 
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ("planted", "real", "sample", "million"):
-        {"planted": run_planted, "real": run_real, "sample": run_sample, "million": run_million}[part]()
+    asked = sys.argv[1:] or ["planted", "real", "sample", "rare", "million"]
+    named = [name for name in asked if name in DATA]
+    for part in (name for name in asked if name not in DATA):
+        {"planted": run_planted, "real": lambda: run_real(named or DATA), "sample": run_sample, "rare": run_rare, "million": run_million}[
+            part
+        ]()

@@ -83,6 +83,13 @@ def test_figures_have_a_dot_for_each_method_within_the_axis(palette):
     assert fig.layout.title.subtitle.text == "Largest difference: gates 0.003, random 0.05, stratified 0.03"
 
 
+def test_every_design_has_a_look_of_its_own():
+    off = {"l0": [0.0], "random": [0.1], "stratified": [0.2], "cube": [0.3]}
+    drawn = traces(check(sample_figures.plot(sample_figures.info(["x"], ["means"], [1.0], off, off), theme.DARK)))
+    assert set(drawn) == {"Gates", "Random", "Stratified", "Cube"}
+    assert len({t.marker.symbol for t in drawn.values()}) == len({t.marker.color for t in drawn.values()}) == 4
+
+
 def test_groups_do_not_overlap_and_many_figures_stay_readable():
     groups = ["means"] * 2 + ["shares of s"] * 700 + ["a × b"] * 30
     off = {"l0": np.linspace(-1, 1, len(groups))}

@@ -110,9 +110,25 @@ def test_what_belongs_to_a_method_appears_with_it(page):
         return [label for label in labels if label in [w.label for w in (*page.at.selectbox, *page.at.select_slider)]]
 
     assert there() == ["Also stratify by"]
-    for method, expected in (("Hybrid", ["Chosen by gates", "Also stratify by"]), ("Random", []), ("Stratified", ["Stratify by"])):
+    for method, expected in (
+        ("Hybrid", ["Chosen by gates", "Also stratify by"]), ("Cube", []), ("Random", []), ("Stratified", ["Stratify by"])
+    ):  # fmt: skip
         page.choose("Method", method)
         assert there() == expected
+        assert ("Also the cube method" in [w.label for w in page.at.toggle]) == (method == "Hybrid")
+
+
+def test_the_cube_method_is_drawn_and_compared(page):
+    chosen(page.choose(SIZE, 100).choose("Method", "Cube"))
+    assert record().study.method == "cube" and "These 100 of 3,044 rows" in heading(page)
+    assert any("100 drawn by the cube method" in c for c in page.said("caption"))
+    alone = record().result["largest"]["cube"]
+    chosen(page.choose("Method", "L0 gates").choose("Seed", 7).choose("Also the cube method", True))
+    found = record()
+    assert found.study.cube and found.result["largest"]["cube"] != alone
+    assert f"a cube method one by {found.result['largest']['cube']:.2g}" in heading(page)
+    names = [trace["name"] for trace in json.loads(page.chart(f"figures_{found.id}"))["data"]]
+    assert sorted(names) == ["Cube", "Gates", "Random"] and not page.said("error")
 
 
 def test_from_the_form_to_the_rows(page, table):

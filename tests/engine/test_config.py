@@ -37,7 +37,7 @@ def test_every_bound_holds(name):
         ({"exclude": ("thin", "thick")}, "exclude is 'thick'"),
         ({"epochs": 2.5}, "whole number"),
         ({"refit": 1}, "true or false"),
-        ({"lambda_l0": None}, "lambda_l0 is None"),
+        ({"price_l0": None}, "price_l0 is None"),
         ({"group_multipliers": {"a": -1}}, r"group_multipliers\[a\]"),
         ({"loss": "capped"}, "capped.*expected.*choose"),
     ],

@@ -46,9 +46,10 @@ def tiny(seed):
     return problem, least, highest * 10 ** -np.random.default_rng(1000 + seed).uniform(0.2, 2.5)
 
 
-def test_the_penalised_objective_is_that_of_the_best_of_all_supports():
+@pytest.mark.parametrize("seeds", [10, pytest.param(50, marks=pytest.mark.slow)])
+def test_the_penalised_objective_is_that_of_the_best_of_all_supports(seeds):
     ratios = []
-    for seed in range(50):
+    for seed in range(seeds):
         problem, least, price = tiny(seed)
         A, config = relative(problem), replace(EXACT, lambda_l0=price)
         exact = least + price * np.arange(len(least))
@@ -61,15 +62,16 @@ def test_the_penalised_objective_is_that_of_the_best_of_all_supports():
     ratios = np.array(ratios)
     assert ratios.min() > 1 - 1e-9, "nothing is better than the best of all"
     plain, sizes, polished = (ratios <= 1.01).sum(axis=0)
-    counts = f"within 1 % of 50: fit {plain}, fit and frontier {sizes}, fit and polish {polished}; worst {ratios.max(axis=0)}"
-    assert polished >= 45, counts
-    assert plain >= 5, counts
-    assert sizes >= 25, counts
+    counts = f"within 1 % of {seeds}: fit {plain}, fit and frontier {sizes}, fit and polish {polished}; worst {ratios.max(axis=0)}"
+    assert polished >= 0.9 * seeds, counts
+    assert plain >= 0.5 * seeds, counts
+    assert sizes >= 0.5 * seeds, counts
 
 
-def test_few_more_households_than_a_mixed_integer_programme_at_equal_tolerance():
+@pytest.mark.parametrize("seeds", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_few_more_households_than_a_mixed_integer_programme_at_equal_tolerance(seeds):
     tolerance, gaps, unpolished = 0.05, [], []
-    for seed in range(10):
+    for seed in range(seeds):
         problem = oracles.planted_problem(seed, targets=(6, 12), households=(30, 60), truth=(4, 10), noise=0.0)
         A = relative(problem)
         fewest = oracles.fewest_households(A, tolerance)
@@ -81,7 +83,7 @@ def test_few_more_households_than_a_mixed_integer_programme_at_equal_tolerance()
             counts.append(min(met, default=problem.n_households) - fewest)
     message = f"households above the fewest: {gaps}, without polish {unpolished}"
     assert min(gaps) >= 0, message
-    assert np.sum(np.array(gaps) <= 1) >= 8, message
+    assert np.sum(np.array(gaps) <= 1) >= 0.8 * seeds, message
 
 
 KINDS = {"more targets": (12, 6), "more targets, zeros": (12, 8), "fewer targets": (6, 12), "fewer targets, zeros": (8, 14)}

@@ -297,6 +297,20 @@ def test_a_stop_ends_with_what_there_is():
     assert 0 < stopped["folds"] < 10 and stopped["folds"] == snapshots[-1].get("folds", stopped["folds"])
 
 
+def test_columns_and_a_target_whose_squares_are_infinite_score_as_in_other_units(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.standard_normal((60, 4)), columns=list("abcd"))
+    frame["y"] = frame.a - 0.5 * frame.c + 0.2 * rng.standard_normal(60)
+    results = []
+    for name, units in (("usual", 1.0), ("huge", [2.0**700, 1, 2.0**900, 2.0**-700, 2.0**650])):
+        (tmp_path / name).mkdir()
+        (frame * units).to_parquet(tmp_path / name / "table.parquet")
+        results.append(run(FeatureStudy("table", 2, target="y", folds=3, epochs=20), tmp_path / name)[0])
+    usual, huge = results
+    assert usual["order"] == huge["order"] and usual["scores"] == huge["scores"]
+    np.testing.assert_allclose(np.array(huge["per_deviation"]) / 2.0**650, usual["per_deviation"])
+
+
 def test_uploads_come_from_the_folder_and_columns_constant_in_a_fold_are_left_out(tmp_path):
     frame = people(120).drop(columns=["one", "empty", "born"]).assign(rare=np.arange(120) == 7)
     frame.to_parquet(tmp_path / "table.parquet")

@@ -86,7 +86,9 @@ def test_one_household_that_stands_for_very_many():
     weights[7] = 151.0
     first, second = limits(problem, Config(), weights)
     assert first.sentence == "One household stands for 151, 151 times its base weight: cap the ratio." and len(first.targets) == 0
-    assert second.sentence.startswith("'target 1' hangs on one household for 79 %, although 40 count in it: cap") and second.targets.tolist() == [0]
+    assert second.sentence.startswith(
+        "'target 1' hangs on one household for 79 %, although 40 count in it: cap"
+    ) and second.targets.tolist() == [0]
 
 
 def test_few_supporters_may_carry_much():

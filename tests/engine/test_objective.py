@@ -57,8 +57,10 @@ def by_autograd(problem, config, params, step, alive):
     scale = np.ones(problem.n_targets) if config.loss == "mse" else np.maximum(np.abs(problem.values), problem.floors)
     _, group, count = np.unique(problem.groups.astype(str), return_inverse=True, return_counts=True)
     importance = problem.target_weights / count[group] * np.where(problem.groups == "b", 3.0, 1.0)
+    A = problem.matrix.toarray()[:, alive]
+    price = config.lambda_l2 + config.lambda_ratio / torch.tensor(problem.base_weights[alive]) ** 2
     loss = oracles.objective(
-        problem.matrix.toarray()[:, alive],
+        A,
         problem.values,
         scale,
         importance,
@@ -67,7 +69,7 @@ def by_autograd(problem, config, params, step, alive):
         v,
         p,
         config.lambda_l0,
-        config.lambda_l2 + config.lambda_ratio / torch.tensor(problem.base_weights[alive]) ** 2,
+        price * torch.tensor((A != 0).any(axis=0)),  # who is in no target has no reason to change
         PHI[config.loss],
     )
     grads = torch.autograd.grad(loss, (log_weight, log_alpha), allow_unused=True)

@@ -82,6 +82,21 @@ def test_figures_and_differences_are_those_of_the_table(folder, method):
     json.dumps(result, allow_nan=False)
 
 
+def test_the_cube_method_is_compared_where_asked(folder):
+    result, *_ = run(study(cube=True, strata="region"), folder)
+    assert list(result["largest"]) == ["l0", "random", "stratified", "cube"]
+    assert result["largest"]["cube"] < result["largest"]["random"]
+    again, *_ = run(study(method="cube", seed=1), folder)
+    assert again["differences"]["cube"] == result["differences"]["cube"]  # the one compared is the next seed's
+    assert "cube" not in run(study(), folder)[0]["largest"]
+
+
+def test_a_stopped_cube_is_not_told_of_but_where_it_was_chosen(folder):
+    assert "cube" not in run(study(cube=True), folder, lambda: True)[0]["largest"]
+    result, _, indices, types = run(study(method="cube"), folder, lambda: True)
+    assert len(indices) == 150 and set(types) == {"cube"} and result["types"] == {"cube": 150}
+
+
 def test_groups_name_what_was_asked(folder):
     result, *_ = run(study(), folder)
     counts = pd.Series(result["groups"]).value_counts(sort=False)
@@ -152,7 +167,7 @@ def test_the_chosen_rows_are_those_of_the_table(folder):
 
 
 @pytest.mark.parametrize("n", [1, N - 1, N])
-@pytest.mark.parametrize("method", ["l0", "hybrid"])
+@pytest.mark.parametrize("method", ["l0", "hybrid", "cube"])
 def test_edge_sizes(folder, n, method):
     result, _, indices, _ = run(study(n, method=method, epochs=5), folder)
     assert len(indices) == n

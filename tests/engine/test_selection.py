@@ -22,6 +22,7 @@ from l0engine.selection import (
     iterate_samples,
     moments,
     random,
+    random_part,
     stratified,
 )
 from l0engine.selection.backward import eliminate, least_missed
@@ -104,6 +105,83 @@ def test_bad_tables_are_named_in_one_sentence(wanted, frame, words):
     with pytest.raises(L0Error, match=words) as caught:
         moments(frame, *wanted)
     assert str(caught.value).endswith(".") and str(caught.value).count(". ") == 0
+
+
+@pytest.mark.parametrize("mixed", [[1, "1", 2, "2"], [True, "True", 0, "0"], ["1", 1, "2", 2]])
+@pytest.mark.parametrize("kind", [pd.Series, pd.Categorical])
+def test_numbers_and_texts_that_read_alike_are_one_category(mixed, kind):
+    frame = pd.DataFrame({"x": kind([*mixed, *mixed[:2]] * 5), "y": np.arange(30) % 3})
+    texts = sorted({str(v) for v in mixed})
+    one = moments(frame, Share("x"))
+    assert one.names == tuple(f"x = {t}" for t in texts) and sorted(one.mean) == pytest.approx([1 / 3, 2 / 3])
+    both = moments(frame, Share("x"), Joint("x", "y"), Joint("y", "x"))
+    assert len(both.names) == len(set(both.names)) == 2 + both.shape[1] - 2 and both.mean[2:].sum() == pytest.approx(2)
+    assert frame.x.iloc[stratified(frame, ["x"], 6)].map(str).value_counts().tolist() == [4, 2]
+
+
+@pytest.mark.parametrize("values", [[[1], [2], [1], [3]], [{"a": 1}, 2, 3, 2], [1.5, "1.5", 2, None]])
+def test_what_is_no_category_is_read_as_text_or_refused(values):
+    frame = pd.DataFrame({"x": pd.Series(values, dtype=object)})
+    if None in values:
+        with pytest.raises(ProblemError, match="'x' has 1 missing"):
+            moments(frame, Share("x"))
+    else:
+        assert moments(frame, Share("x")).shape == (4, 3)
+
+
+def test_different_figures_of_one_name_are_refused():
+    rows = [("p", "q, b = r"), ("p, b = q", "r"), ("s", "t"), ("s", "t")]
+    frame = pd.DataFrame(rows, columns=["a", "b"])
+    with pytest.raises(ProblemError, match=r"called 'a = p, b = q, b = r': rename"):
+        moments(frame, Joint("a", "b"))
+    frame = pd.DataFrame({"a": ["1", "1, b = 2", "1, b = 2", "3"], "b": [2, 5, 5, 6]})
+    with pytest.raises(ProblemError, match="'a = 1, b = 2'"):
+        moments(frame, Share("a"), Joint("a", "b"))
+
+
+AGES = np.random.default_rng(4).integers(18, 90, 500)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("base", [0, 10**9, 10**12, 10**15])
+def test_small_differences_between_large_numbers_are_seen(base, kind):
+    got = Standardised.create(kind((base + AGES)[:, None].astype(float)), ["x"])
+    assert got.sd[0] == pytest.approx(AGES.std(), rel=1e-9) and got.mean[0] == pytest.approx(base + AGES.mean(), rel=1e-15)
+    np.testing.assert_allclose(got.dense()[:, 0], (AGES - AGES.mean()) / AGES.std(), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e-200, 1e-160, 1e150, 1e200, 1e306])
+def test_the_unit_of_a_column_makes_no_difference(scale):
+    x = np.random.default_rng(0).integers(-80, 100, (300, 2)).astype(float)
+    x[:, 1] *= np.random.default_rng(1).random(300) < 0.3
+    for kind in (np.asarray, sp.csc_array):
+        got = Standardised.create(kind(x * scale))
+        np.testing.assert_allclose(got.dense(), (x - x.mean(0)) / x.std(0), atol=1e-5)
+        np.testing.assert_allclose(got.sd, x.std(0) * scale, rtol=1e-10, atol=1e-323)
+    plain, scaled = (choose_samples(Standardised.create(x * s), 30) for s in (1.0, scale))
+    assert scaled.largest < 0.05 and plain.largest < 0.05
+
+
+def test_numbers_at_the_ends_of_the_range():
+    frame = pd.DataFrame({"x": [1.7e308, -1.7e308, 0.0, 1e308] * 25, "y": np.arange(100)})
+    features = moments(frame, Mean("x"), Mean("y"), Quantiles("x", (0.25, 0.5)))
+    assert np.isfinite(features.mean).all() and np.isfinite(features.sd).all()
+    assert choose_samples(features, 20).largest < 0.1
+
+
+@pytest.mark.parametrize(
+    "values", [np.full(70, 0.1), np.full(70, 1e200), 10**18 + np.arange(70), np.where(np.arange(70) % 2, 0.3, 0.1 * 3), np.zeros(70)]
+)
+def test_what_differs_by_rounding_only_is_constant(values):
+    with pytest.raises(
+        ProblemError, match=r"Column 'mean of x' is the same|Column 'x' is the same in every row to 15 digits: leave it out"
+    ):
+        moments(pd.DataFrame({"x": values}), Mean("x"))
+
+
+def test_quantiles_that_differ_late_have_names_of_their_own():
+    assert len(set(moments(pd.DataFrame({"x": 10**15 + AGES}), Quantiles("x")).names)) == 9
+    assert moments(pd.DataFrame({"x": AGES}), Quantiles("x", (0.5,))).names == (f"x up to {int(np.sort(AGES)[249])}",)
 
 
 @pytest.mark.parametrize("at", [(), (0.0,), (1.0,), (0.5, 2.0)])
@@ -236,6 +314,50 @@ def test_stratified_is_proportional():
         stratified(FRAME, ["nowhere"], 5)
 
 
+RARE = pd.DataFrame({"cell": np.random.default_rng(8).zipf(1.3, 6000) % 400, "income": np.random.default_rng(9).lognormal(10, 2, 6000)})
+
+
+def share_differences(frame, rows):
+    """Largest standardised difference of the shares of `cell`, from counts alone."""
+    p = frame.cell.value_counts(normalize=True)
+    q = frame.cell.iloc[rows].value_counts(normalize=True).reindex(p.index, fill_value=0)
+    return ((q - p) / np.sqrt(p * (1 - p))).abs().max()
+
+
+@pytest.mark.parametrize("share_random", [0.0, 0.75])
+def test_hundreds_of_rare_categories_are_met_twice_as_well_as_at_random_on_every_seed(share_random):
+    features, n = moments(RARE, Share("cell"), Mean("income")), 600
+    assert features.shape[1] > 300
+    srs = np.median([share_differences(RARE, random(6000, n, seed=s)) for s in range(30)])
+    for seed in range(5):
+        found = choose_samples(features, n, seed=seed, keep=random_part(features, n, int(share_random * n), seed=seed))
+        assert share_differences(RARE, found.indices) <= srs / 2 and found.largest <= srs / 2
+
+
+def test_a_random_part_leaves_room_for_the_others():
+    features, n, part = moments(RARE, Share("cell"), Mean("income")), 600, 450
+    p = RARE.cell.value_counts(normalize=True)
+    beyond = []
+    for seed in range(5):
+        drawn, plain = random_part(features, n, part, seed=seed), random(6000, part, seed=seed)
+        assert len(np.unique(drawn)) == part and (drawn == random_part(features, n, part, seed=seed)).all()
+        assert 0 < len(np.setdiff1d(plain, drawn)) < part / 5  # most rows are those of the plain draw
+        for rows in (drawn, plain):
+            count = RARE.cell.iloc[rows].value_counts().reindex(p.index, fill_value=0)
+            beyond.append((count - n * p > np.sqrt(n * p * (1 - p))).any())  # a standard error above what all n should have
+    assert beyond == [False, True] * 5
+
+
+def test_a_random_part_is_a_plain_draw_where_nothing_is_in_the_way():
+    features = moments(FRAME, Mean("age"), Share("sex"))
+    for part in (0, 1, 150, 200):
+        assert (random_part(features, 200, part, seed=2) == np.sort(np.random.default_rng(2).choice(4000, part, replace=False))).all()
+    alone = Standardised.create(np.r_[np.zeros(49), 1.0][:, None])  # every sample of 49 misses one row
+    assert len(random_part(alone, 49, 48)) == 48
+    with pytest.raises(ConfigError, match="from 0 to 200"):
+        random_part(features, 200, 201)
+
+
 # -- features ------------------------------------------------------------------------------------------------------------
 
 
@@ -256,13 +378,13 @@ def test_a_planted_support_is_found_by_gates_and_path(task, seed):
     assert path.history[-1].count == pytest.approx(5, rel=0.05)
 
 
-def test_sets_are_nested_with_coefficients_in_the_units_of_the_data():
+def test_coefficients_are_in_the_units_of_the_data():
     X, y, _ = planted()
     X = X * 3 + 10
     path = choose_features(pd.DataFrame(X).add_prefix("c"), y, 8)
     for k in range(1, 9):
         chosen = path.chosen(k)
-        assert (chosen.features == path.order[:k]).all() and chosen.names[0] == f"c{path.order[0]}"
+        assert len(set(chosen.features.tolist())) == k and chosen.names == tuple(f"c{j}" for j in chosen.features)
         design = np.column_stack([np.ones(150), X[:, chosen.features]])
         solution, squares, *_ = np.linalg.lstsq(design, y)
         np.testing.assert_allclose(np.r_[chosen.intercept, chosen.coefficients[:, 0]], solution, rtol=1e-3, atol=1e-3)

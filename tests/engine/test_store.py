@@ -248,7 +248,7 @@ def test_how_a_process_ended_is_said(code, said):
 
 
 def test_results_come_back_with_their_measures(store, run_id):
-    gated = Measures(2, 0.1, 0.05, 0.9, 1.5, 1.3, 7.0, 7.0)
+    gated = Measures(2, 0.1, 0.05, 0.9, 1.5, 1.3, 7.0, 7.0, 0.4)
     weights = np.array([1.5, 0.0, 2.0])
     result = Result(Status.STOPPED, "m", Config(), weights, weights * 2, gated, None, (), "cpu", 1.5, 0.25)
     assert store.result(run_id) is None

@@ -429,7 +429,7 @@ def test_unreachable_targets_and_empty_selections_are_logged(caplog):
     weights().fit(np.vstack([DENSE, np.ones(80)]), np.append(Y, -5.0), **{**FIT, "epochs": 2})
     assert "1 targets are out of reach" in caplog.text
     nothing = fitted(lambda_l0=1e4)
-    assert "lower lambda_l0" in caplog.text
+    assert "lower the price of a household" in caplog.text
     assert nothing.get_active_weights()["count"] == 0
     assert nothing.get_sparsity() == 1.0
 
