@@ -25,8 +25,7 @@ def show(found: Sequence[Limit], certificate: Certificate | None, taken: Sequenc
     if certificate is not None:
         rows.append(f":material/{'verified' if certificate.useful else 'question_mark'}: {proof(certificate)}")
     if rows:
-        item = "padding-left: 1.7em; text-indent: -1.7em; margin-left: 0"
-        st.html(f"<style>.st-key-limits ul {{list-style: none; padding-left: 0}} .st-key-limits li {{{item}}}</style>")
+        st.html("<style>.st-key-limits ul {list-style: none; padding: 0} .st-key-limits ul > li {margin-left: 0; padding-left: 0}</style>")
         with st.container(key="limits"):
             st.markdown("\n".join(f"- {row}" for row in rows))
     if taken:

@@ -14,6 +14,7 @@ from dashboard import wording
 from dashboard.figures import axes, theme
 from dashboard.figures.frontier_point import OURS, TITLES, error, held_out, hover, look, title
 from l0engine.calibration.config import Config
+from l0engine.calibration.limits import share
 from l0engine.runs.records import PointRecord
 
 #: Shares of the height: error above, effective sample size below.
@@ -193,7 +194,7 @@ def _proven(fig: go.Figure, info: FrontierInfo, palette: theme.Palette) -> None:
         return
     low, high = fig.layout.yaxis.range
     level, fig.layout.yaxis.range = 10 ** (low - 0.05 * (high - low)), [low - 0.1 * (high - low), high]
-    texts = [f"+{wording.percent(gap)}" if gap is not None and n <= _MANY else "" for gap in gaps]
+    texts = [f"+{share(gap)}" if gap is not None and n <= _MANY else "" for gap in gaps]
     band = palette.errors[3 if palette.name == "light" else 0]
     how = {"mode": "lines+markers+text", "line": {"color": band, "width": 16}, "marker": {"symbol": "square", "size": 16, "color": band}}
     how |= {"legendrank": 1004, "text": texts, "textfont": {"size": 11, "color": palette.text}}

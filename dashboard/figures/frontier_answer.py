@@ -89,7 +89,7 @@ def held_out_words(own: PointRecord, points: Sequence[PointRecord]) -> str:
     if not others:
         return f"{said}."
     ahead = [p for p in others if held_out(p) <= mine]
-    listed = " and ".join(f"{title(p.method)} ({wording.percent(held_out(p))})" for p in ahead or others[:1])
+    listed = ", ".join(f"{title(p.method)} ({wording.percent(held_out(p))})" for p in ahead or others[:1])
     if not ahead:
         return f"{said}: better than every other method tried, the next being {listed}."
     return f"{said}: no better than {listed}."

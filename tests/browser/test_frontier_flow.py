@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import os
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,10 @@ from tabs import download, press, run_id, settle
 from waiting import until
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.metrics import measure
+from l0engine.calibration.point import FrontierPoint
 from l0engine.calibration.problem import Problem
-from l0engine.calibration.results import Status
+from l0engine.calibration.results import Certificate, Result, Status
 from l0engine.io import csv_bytes, weights_table
 from l0engine.runs.records import Plan
 from l0engine.runs.store import Store
@@ -109,6 +113,49 @@ def test_points_arrive_and_a_stop_keeps_them(server, open_tab, store):
     page.wait_for_function(
         f"JSON.stringify(document.querySelector('.js-plotly-plot').layout.title).includes('Chosen: {chosen:,} households')"
     )
+
+
+def put(store, sha, config, errors, certificate=None):
+    """A finished frontier whose points have these errors, by number of households."""
+    problem, run = store.problem(sha), store.create_run(sha, config, Plan(tuple(errors))).id
+    use, weights = np.ones(problem.n_targets, bool), np.ones(problem.n_households)
+    result = Result(Status.CONVERGED, "", config, weights, weights, None, measure(problem, weights, use), (), "cpu", 1.0, 0.1)
+    store.begin(run, os.getpid())
+    store.save_result(run, result)
+    for k, error in errors.items():
+        m = dataclasses.replace(
+            result.final, kept=k, median_abs_rel_error=error, ess=k / (1 if config.max_ratio else 2)
+        )  # apart, so that a click means one of them
+        store.save_point(run, FrontierPoint("l0engine", k, np.arange(k), weights[:k], weights[:k], m, None, certificate=certificate))
+    store.set_status(run, Status.CONVERGED, "")
+    return run
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_error_and_sample_size_in_one_picture(server, open_tab, store, scheme):
+    sha = the_problem(store)
+    put(store, sha, Config(max_ratio=10), {8: 0.03, 4: 0.2, 2: 0.6})
+    run = put(store, sha, Config(), {8: 0.001, 4: 0.0012, 2: 0.3}, Certificate(4, 1.0, 1.02, 1.0))
+    page = open_tab(f"{server.url}/frontier?run={run}", scheme)
+    page.get_by_role("heading", name="At 4 households").wait_for()
+    settle(page)
+    page.wait_for_function("document.querySelector('.js-plotly-plot')?.data?.length > 0")
+    traces = "document.querySelector('.js-plotly-plot').data.map(t => [t.name, t.yaxis ?? 'y'])"
+    drawn = {tuple(t) for t in page.evaluate(traces)}
+    for panel in ("y", "y2"):
+        assert {("l0engine, no cap", panel), ("l0engine, weights ≤ 10 × base", panel), ("Chosen", panel)} <= drawn
+    assert ("Proven: at most so far above the best", "y") in drawn
+    page.get_by_text("this is 2 % above it").wait_for()
+    page.get_by_text("With weights ≤ 10 × base").wait_for()
+    page.evaluate("document.querySelector('.js-plotly-plot').scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(300)
+    x, y = max((m for m in page.evaluate(MARKERS) if m[0] == "l0engine-8"), key=lambda m: m[2])[1:]  # that of the lower panel
+    page.mouse.click(x, y)
+    page.get_by_role("heading", name="At 8 households").wait_for()
+    page.wait_for_function("new URLSearchParams(location.search).get('point') === 'l0engine-8'")
+    settle(page)
+    box = page.locator(".js-plotly-plot").first.bounding_box()
+    assert box["width"] > 700 and page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_a_stop_before_the_first_point_says_so(server, open_tab, store):

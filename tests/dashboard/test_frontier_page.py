@@ -298,7 +298,7 @@ def test_a_sweep_from_form_to_pictures(visit, working):
     assert len(runs) == 4 and len({r.sweep for r in runs}) == 1
     assert sorted((r.config.price_l0, r.config.seed) for r in runs) == [(0.03, 0), (0.03, 1), (0.3, 0), (0.3, 1)]
     assert {r.config.jitter for r in runs} == {Config().jitter}
-    until(lambda: all(r.status.ended for r in state.store().runs()), 120, lambda: state.store().runs())
+    until(lambda: all(r.status.ended for r in state.store().runs()), 300, lambda: state.store().runs())
     page.rerun()
     assert [p.proto.text for p in page.at.get("progress")] == ["4 of 4 runs ended."] and "Stop the sweep" not in page.buttons()
     for chart in ("pareto", "parallel"):

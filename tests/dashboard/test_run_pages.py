@@ -13,7 +13,7 @@ import pytest
 import uploads
 from waiting import until
 
-from dashboard import state
+from dashboard import state, wording
 from dashboard.components import downloads
 from l0engine.calibration.config import Config
 from l0engine.calibration.preflight import targets_in_use
@@ -88,7 +88,7 @@ def test_from_start_to_weights_that_are_the_engines_own(visit, working, tmp_path
 
     kept = len(weights_of(downloads.contents(record, "weights.csv")))
     verdict = next(text for text in page.said("markdown") if text.startswith("### "))
-    assert f"Kept **{kept:,} of 3,044 ({kept / 3044 * 100:.1f} %)** households" in verdict
+    assert f"Kept **{wording.of(kept, 3044)}** households" in verdict
     assert any("finished" in text for text in page.said("markdown")) and not page.said("error", "warning")
     assert [b.label for b in page.at.download_button] == ["Weights (weights.csv)"]
     assert page.press("All results").title == "Results"
@@ -154,11 +154,11 @@ def test_pause_holds_and_resume_goes_on(visit, working):
 
 
 def test_a_fit_that_keeps_nobody_says_why(visit, working):
-    page = visit("calibrate").type_exact("lambda_l0", "1000000").choose("Advanced settings", True).set("epochs", 100)
+    page = visit("calibrate").type_exact("price_l0", "1000000").choose("Advanced settings", True).set("epochs", 100)
     page.press("Start").until_ended()
     assert page.record.status is Status.DIVERGED
     (said,) = page.said("error")
-    assert said == page.record.message and said.endswith(".") and "lambda" in said.lower()
+    assert said == page.record.message and said.endswith(".") and "price of a household" in said
     assert not page.at.download_button and "All results" not in page.buttons() and not page.button("Start").disabled
     page.to("results")
     assert any(said in text for text in page.said("info")) and page.press("Go to Calibrate").title == "Calibrate"
@@ -229,8 +229,8 @@ def test_an_address_that_leads_nowhere_is_said_once(visit, query):
 def test_two_sessions_do_not_disturb_each_other(visit, finished):
     one, two = visit("calibrate", run=finished), visit("calibrate")
     assert "run" not in two.at.session_state
-    two.type_exact("lambda_l0", "0.5")
-    assert one.rerun().slider("lambda_l0").value == 1e-3
+    two.type_exact("price_l0", "0.5")
+    assert one.rerun().slider("price_l0").value == 0.1
     two.press("Start")
     assert one.rerun().run_id == finished != two.run_id
     assert one.widget("Earlier runs")  # but it can see it
