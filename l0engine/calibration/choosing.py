@@ -30,8 +30,6 @@ from l0engine.calibration.system import ScaledSystem
 
 #: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
 TOLERANCE = 1e-9
-#: And where the sum of weights must hold, of which its square is a measure.
-EXACTLY = 1e-15
 #: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
 EVENNESS = 3e-4
 #: A sum of weights that must hold is as hard as this in the relaxation, which only chooses.
@@ -103,9 +101,8 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
     if eliminated and config.polish and len(support.kept) <= n_targets:
         support = _polished(system, support)
     kept = support.kept
-    tolerance = TOLERANCE if (system.hardness == 1).all() else EXACTLY
     near = np.exp(support.log_weights) if eliminated and len(kept) < n_targets else None
-    found, path, _ = recalibrate(system, kept, support.start, config, near=near, tolerance=tolerance)
+    found, path, _ = recalibrate(system, kept, support.start, config, near=near, tolerance=TOLERANCE)
     weights = np.zeros(problem.n_households)
     weights[kept] = found.weights
     weights.setflags(write=False)

@@ -11,6 +11,9 @@ from l0engine.calibration.dual import Dual
 from l0engine.calibration.raking import SETTLED, TOLERANCE, Raking, Softness
 from l0engine.calibration.system import NEGLIGIBLE, ScaledSystem
 
+#: Newton's tolerance where the sum of weights must hold: what is missing of it counts squared.
+EXACTLY = 1e-15
+
 
 def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray:
     """Recalibrate the kept households of a fit.
@@ -73,6 +76,8 @@ def recalibrate(
     def errors(w: np.ndarray) -> np.ndarray:
         return system.errors(a @ w - system.target)
 
+    if (system.hardness < 1).any():
+        tolerance = EXACTLY
     for _ in range(1 if system.loss.squared else 10):
         before = weights
         if not system.loss.squared:

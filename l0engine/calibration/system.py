@@ -23,6 +23,8 @@ EXACT = 1e-8
 FEW_HOUSEHOLDS = 100
 #: A refitted weight at or below this share of its base weight is dropped: it moves no total, and would count as kept.
 NEGLIGIBLE = 1e-6
+#: No household that is to be kept gets a weight below this share of its base weight.
+LEAST = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +113,11 @@ class ScaledSystem:
 
     def lambda_l0(self, config: Config) -> float:
         """The price of one household, in loss."""
-        if config.lambda_l0 is not None:
-            return config.lambda_l0
         n_targets, n = self.matrix.shape
         if config.share is not None:
             return config.share / n
+        if config.lambda_l0 is not None:
+            return config.lambda_l0
         return config.price_l0 * self.nothing / max(n, FEW_HOUSEHOLDS * n_targets)
 
     def lambda_l2(self, config: Config) -> float:
@@ -125,10 +127,10 @@ class ScaledSystem:
         return config.price_l2 * self.nothing * self.matrix.shape[1] / float(self.base_weights.sum()) ** 2
 
     def bounds(self, households: np.ndarray, config: Config) -> Bounds:
-        """Smallest and largest weights of some households; none is less than `NEGLIGIBLE` of its base weight."""
+        """Smallest and largest weights of some households; none is less than `LEAST` of its base weight."""
         base = self.base_weights[households]
         high = np.minimum(np.inf if config.max_ratio is None else config.max_ratio * base, config.max_weight or np.inf)
-        return Bounds(np.minimum(np.maximum(NEGLIGIBLE * base, config.min_weight or 0.0), high), np.broadcast_to(high, base.shape))
+        return Bounds(np.minimum(np.maximum(LEAST * base, config.min_weight or 0.0), high), np.broadcast_to(high, base.shape))
 
     def value(self, weights: np.ndarray) -> float:
         """The loss of weights of all households, without prices."""
