@@ -18,7 +18,7 @@ _ELSEWHERE = ("exclude", "group_multipliers")
 #: What stands in an empty field, where that is not 'none'.
 _EMPTY = {"lambda_l0": "by the price", "lambda_l2": "by the price", "share": "by the price", "mu": "by rule"}
 #: The absolute price that overrules a relative one, by the field of the latter; the first that is set counts.
-_OVERRULES = {"price_l0": ("lambda_l0", "share"), "price_l2": ("lambda_l2",)}
+_OVERRULES = {"price_l0": ("share", "lambda_l0"), "price_l2": ("lambda_l2",)}
 
 
 def show(groups: list[str]) -> Config | None:

@@ -28,7 +28,7 @@ def name(field: str) -> str:
 def configuration(config: Config) -> str:
     """The price of a household that was taken, and every setting that is not at its default."""
     default = Config().to_dict()
-    price = "lambda_l0" if config.lambda_l0 is not None else "share" if config.share is not None else "price_l0"
+    price = "share" if config.share is not None else "lambda_l0" if config.lambda_l0 is not None else "price_l0"
     changed = {field: v for field, v in config.to_dict().items() if field == price or (v != default[field] and field != "price_l0")}
     return "; ".join(f"{name(field)} {_plain(v)}" for field, v in changed.items())
 

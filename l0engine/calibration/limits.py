@@ -211,10 +211,10 @@ def taken(problem: Problem, config: Config) -> tuple[str, ...]:
     from l0engine.calibration.system import ScaledSystem  # needs torch, which a server that only shows answers does without
 
     each = ScaledSystem.build(problem, config).lambda_l0(config)
-    if config.lambda_l0 is not None:
-        price = f"Price of a household: λ L0 = {each:.2g} each, as set"
-    elif config.share is not None:
+    if config.share is not None:
         price = f"Price of a household: {config.share:g} for all of them, that is λ L0 = {each:.2g} each, as set"
+    elif config.lambda_l0 is not None:
+        price = f"Price of a household: λ L0 = {each:.2g} each, as set"
     else:
         why = "the default for every size of problem" if config.price_l0 == Config().price_l0 else "as set"
         price = f"Price of a household: {config.price_l0:g} of the loss of keeping none, that is λ L0 = {each:.2g} each; {why}"

@@ -111,12 +111,12 @@ def test_targets_left_out_limit_nothing():
 
 
 def test_what_was_taken_is_said():
-    problem = make(np.eye(4), [2.0, 3.0, 4.0, 5.0])  # the loss of keeping none is 4, one for each target
+    problem = make(np.eye(4), [2.0, 3.0, 4.0, 5.0])  # the loss of keeping none is 4; few households count as 400
     assert taken(problem, Config()) == (
-        "Price of a household: 0.1 of the loss of keeping none, that is λ L0 = 0.1 each; the default for every size of problem.",
+        "Price of a household: 0.1 of the loss of keeping none, that is λ L0 = 0.001 each; the default for every size of problem.",
     )
     assert taken(problem, Config(price_l0=0.2)) == (
-        "Price of a household: 0.2 of the loss of keeping none, that is λ L0 = 0.2 each; as set.",
+        "Price of a household: 0.2 of the loss of keeping none, that is λ L0 = 0.002 each; as set.",
     )
     assert taken(problem, Config(lambda_l0=1e-3)) == ("Price of a household: λ L0 = 0.001 each, as set.",)
     assert taken(problem, Config(share=8.0)) == ("Price of a household: 8 for all of them, that is λ L0 = 2 each, as set.",)
