@@ -180,7 +180,7 @@ class Chooser:
         found = []
         if self.relaxes:
             found.append(self._rounded(self._relax(k), k))
-        if not self.relaxes or self._small:
+        if not self.relaxes or self._small or k < len(self._system.target):
             found.append(self._from_gates(k))
         if self._small:
             found += [self._strongest(k), self._random(k)]

@@ -12,6 +12,8 @@ from scipy.optimize import minimize
 MEMORY = 10
 #: A weight starts at no less than this share of the largest, so that it has a logarithm that can move.
 SMALLEST = 1e-12
+#: And ends at no more than the largest times e to this power.
+LARGEST_RISE = 50.0
 
 
 def least_squares(a: sp.csc_array, b: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:
@@ -28,11 +30,14 @@ def least_squares(a: sp.csc_array, b: np.ndarray, start: np.ndarray, steps: int)
     rows = a.tocsr().astype(np.float64)
     at = sp.csr_array(rows.T)
 
+    x = np.log(np.maximum(start, SMALLEST * start.max()))
+    top = x.max() + LARGEST_RISE
+
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
-        w = np.exp(x)
+        w = np.exp(np.minimum(x, top))
         r = rows @ w - b
         return float(r @ r), 2 * (at @ r) * w
 
     options: Any = {"maxiter": steps, "maxcor": MEMORY}
-    x = np.log(np.maximum(start, SMALLEST * start.max()))
-    return np.maximum(np.exp(np.asarray(minimize(loss, x, jac=True, method="L-BFGS-B", options=options).x)), np.finfo(float).tiny)
+    found = np.asarray(minimize(loss, x, jac=True, method="L-BFGS-B", options=options).x)
+    return np.maximum(np.exp(np.minimum(found, top)), np.finfo(float).tiny)

@@ -35,7 +35,7 @@ SETTLED = 1e-9
 SETTLE_FROM, HARDEST = 1e-2, 1e-8
 #: A decade harder pays where the effective sample size falls by no more than these powers of ten for each tenfold lower error, in the
 #: geometric mean over targets: errors count down to the first number of each pair.
-WORTH = ((3e-5, 0.1), (1e-2, 0.6))
+WORTH = ((3e-5, 0.1), (1e-2, 1.0))
 #: So much of it may go where some error above `GROSS` still falls by half, and where nothing moves.
 LITTLE, NOTHING, GROSS = 0.01, 1e-6, 1e-3
 #: What changes by less than this share stands still.
