@@ -38,7 +38,7 @@ ROUGH = 0.1
 #: A share of a household below this is none.
 NONE = 1e-3
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
-PRICING, GROWTH, FEW, ENTRY = frozenset((4, 9, 14, 19, 24)), 0.5, 100, 0.01
+PRICING, GROWTH, FEW, ENTRY = frozenset((2, 5, 8, 11, 14)), 0.5, 100, 0.01
 
 
 @dataclass(frozen=True, eq=False)
