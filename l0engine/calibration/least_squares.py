@@ -40,4 +40,4 @@ def least_squares(a: sp.csc_array, b: np.ndarray, start: np.ndarray, steps: int)
 
     options: Any = {"maxiter": steps, "maxcor": MEMORY}
     found = np.asarray(minimize(loss, x, jac=True, method="L-BFGS-B", options=options).x)
-    return np.maximum(np.exp(np.minimum(found, top)), np.finfo(float).tiny)
+    return np.asarray(np.maximum(np.exp(np.minimum(found, top)), np.finfo(float).tiny))
