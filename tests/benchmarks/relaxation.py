@@ -56,7 +56,7 @@ def run_sizes() -> None:
 def run_cap() -> None:
     m, y, base, _, _ = us_problem()
     problem = Problem.create(m, y, base_weights=base)
-    best = chooser(problem, Config(max_ratio=10.0, price_l0=0.03, refit=False)).at(SIZES[0])
+    best = chooser(problem, Config(max_ratio=10.0, refit=False)).at(SIZES[0])
     print(f"at most 10 times the base weight: {words(m, y, best.weights)}   mu {best.found.mu:.0e}")
 
 

@@ -167,7 +167,7 @@ def test_the_curve_trades_error_for_effective_sample_size(of_gates):
 
 def test_prices_say_the_same_in_three_ways():
     nothing = ((PROBLEM.values / np.maximum(PROBLEM.values, (PROBLEM.matrix.toarray() * PROBLEM.base_weights).max(1))) ** 2).sum()
-    prices = ({"lambda_l0": 2e-3}, {"share": 2e-3 * 300}, {"price_l0": 2e-3 * 300 / nothing})
+    prices = ({"lambda_l0": 2e-3}, {"share": 2e-3 * 300}, {"price_l0": 2e-3 * 1000 / nothing})  # a hundred households a target at least
     plain, share, price = (fit(PROBLEM, replace(CONFIG, **{"lambda_l0": None, **p})) for p in prices)
     assert plain.weights.tobytes() == share.weights.tobytes()
     np.testing.assert_array_equal(plain.weights > 0, price.weights > 0)
