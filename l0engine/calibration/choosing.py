@@ -186,6 +186,8 @@ class Chooser:
             found += [self._strongest(k), self._random(k)]
         if self._system.loss.squared and not self._config.bounded and k < len(self._system.target):
             found = [self._splice(support) for support in found]
+            if self._small and self._config.total == "free":
+                found.append(_polished(self._system, found[0]))
         if self._small and 0 < np.count_nonzero(self._vertex) <= k:
             found.append(_support(self._filled(self._vertex, k)))
         return found

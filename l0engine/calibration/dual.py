@@ -143,8 +143,14 @@ class _System:
         return self.conjugate(gradient, lambda v: v / self._diagonal, rtol=1e-3, maxiter=200)[0]
 
     def conjugate(self, gradient: np.ndarray, precondition: Any, *, rtol: float, maxiter: int) -> tuple[np.ndarray, bool]:
-        of, slope, tau, shape = self._of, self._slope, self._tau, (len(gradient), len(gradient))
-        operator: Any = LinearOperator(shape, matvec=lambda v: of.a @ (slope * (of.at @ v)) + tau * v, dtype=np.float64)
-        inverse: Any = LinearOperator(shape, matvec=precondition, dtype=np.float64)
-        solution, failed = cg(operator, gradient, rtol=rtol, maxiter=maxiter, M=inverse)
-        return np.asarray(solution), bool(failed)
+        """Conjugate gradients on the system with its diagonal scaled to 1, so that no row hides what is left of another."""
+        of, slope, tau, shape, scale = self._of, self._slope, self._tau, (len(gradient), len(gradient)), 1 / np.sqrt(self._diagonal)
+
+        def product(v: np.ndarray) -> np.ndarray:
+            x = scale * v
+            return np.asarray(scale * (of.a @ (slope * (of.at @ x)) + tau * x))
+
+        operator: Any = LinearOperator(shape, matvec=product, dtype=np.float64)
+        inverse: Any = LinearOperator(shape, matvec=lambda v: precondition(v / scale) / scale, dtype=np.float64)
+        solution, failed = cg(operator, scale * gradient, rtol=rtol, maxiter=maxiter, M=inverse)
+        return np.asarray(scale * solution), bool(failed)

@@ -219,7 +219,7 @@ def _conclude(
         if (gated > 0).any():
             chosen = polished(system, gated, price) if config.polish else gated
             weights = refit(system, chosen if ESTIMATORS[lower.estimator].gated else system.base_weights, config)
-        if not stopped and shut_too_early(system, weights):
+        if not stopped and ESTIMATORS[lower.estimator].gated and shut_too_early(system, weights):
             anew = by_price(problem, system, config, gated, price)
             before = system.value(weights) + price * int((weights > 0).sum())
             if anew is not None and anew.loss + price * len(anew.support.kept) < ANEW * before:
