@@ -40,6 +40,8 @@ FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 RELAXED_ENTRIES = 10_000_000
 #: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine.
 EXCHANGES = 60
+#: So few households on a small problem are exchanged one by one as well, see `polish`.
+FEWEST = 8
 #: A loss as small as that of this error on every target is none; losses are equal within the second share.
 MET, EQUAL = 1e-3, 0.01
 
@@ -186,7 +188,7 @@ class Chooser:
             found += [self._strongest(k), self._random(k)]
         if self._system.loss.squared and not self._config.bounded and k < len(self._system.target):
             found = [self._splice(support) for support in found]
-            if self._small and self._config.total == "free":
+            if self._small and k <= FEWEST and self._config.total == "free":
                 found.append(_polished(self._system, found[0]))
         if self._small and 0 < np.count_nonzero(self._vertex) <= k:
             found.append(_support(self._filled(self._vertex, k)))
