@@ -23,8 +23,8 @@ from l0engine.calibration.training import fit
 #: A total within this share of its value is met; losses are compared to this share.
 MET, SAME = 1e-3, 1e-3
 SMALL = {"targets": (1, 12), "households": (5, 200)}
-FIRST = [pytest.param((seed, SMALL), id=f"small-{seed}") for seed in range(20)]
-MORE = [pytest.param((seed, SMALL), id=f"small-{seed}", marks=pytest.mark.slow) for seed in range(20, 60)]
+FIRST = [pytest.param((seed, SMALL), id=f"small-{seed}") for seed in range(10)]
+MORE = [pytest.param((seed, SMALL), id=f"small-{seed}", marks=pytest.mark.slow) for seed in range(10, 60)]
 LARGE = [pytest.param((seed, {}), id=str(seed), marks=pytest.mark.slow) for seed in range(1000, 1240)]
 
 

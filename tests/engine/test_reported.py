@@ -143,6 +143,7 @@ def test_categories_and_net_income(seed, n, asked):
     assert errors(problem, result.weights).max() <= MET
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_fewer_households_than_dense_totals_beat_random_ones(seed):
     problem = reported.dense_columns(seed, 200, 2000)
