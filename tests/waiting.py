@@ -13,7 +13,7 @@ import psutil
 T = TypeVar("T")
 
 
-def until(reached: Callable[[], T], seconds: float = 60, story: Callable[[], object] = str) -> T:
+def until(reached: Callable[[], T], seconds: float = 180, story: Callable[[], object] = str) -> T:
     """Wait for a condition and return what it gave; say where things stand if it never comes."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
