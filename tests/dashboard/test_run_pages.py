@@ -109,7 +109,11 @@ def test_the_verdict_and_the_table_agree_with_the_exported_weights(visit, finish
     assert float(table["Refitted"]["Largest weight"].replace(",", "")) == pytest.approx(w.max(), abs=0.6)
     ratio = float(table["Refitted"]["Largest weight / base weight"].replace(",", "").split()[0])
     assert ratio == pytest.approx((w / weights["base_weight"]).max(), rel=5e-3)
-    assert _share(table["Refitted"]["Median error"]) == pytest.approx(np.median(error), rel=0.06)
+    shown = table["Refitted"]["Median error"]
+    if shown.startswith("<"):  # too small for two digits: a bound is shown
+        assert np.median(error) < _share(shown)
+    else:
+        assert _share(shown) == pytest.approx(np.median(error), rel=0.06)
     assert _share(table["Refitted"]["Targets within 10 %"]) == pytest.approx((error <= 0.1).mean(), abs=6e-4)
     assert _share(table["Gated"]["Median error"]) > _share(table["Refitted"]["Median error"])  # that is what the refit is for
     (verdict,) = (text for text in page.said("markdown") if text.startswith("### "))
