@@ -206,9 +206,8 @@ class Chooser:
     def _relax(self, k: int) -> Relaxed:
         s = self._system
         if self._relaxation is None:
-            a = sp.csc_array(sp.diags_array(self._row) @ s.matrix, dtype=np.float64)
-            upper = s.bounds(np.arange(a.shape[1]), self._config).high
-            self._relaxation = Relaxation(a, self._row * s.target, self._hardness, upper)
+            upper = s.bounds(np.arange(s.matrix.shape[1]), self._config).high
+            self._relaxation = Relaxation(self._a, self._row * s.target, self._hardness, upper)
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
             assert self._relaxed is not None
@@ -255,6 +254,11 @@ class Chooser:
         return Support(kept, start, np.log(start))
 
     @cached_property
+    def _a(self) -> sp.csc_array:
+        """The system's matrix with the roots of importances in its rows, for relaxation and exchange."""
+        return sp.csc_array(sp.diags_array(self._row) @ self._system.matrix, dtype=np.float64)
+
+    @cached_property
     def _vertex(self) -> np.ndarray:
         """Weights of non-negative least squares, shape (n_households,): at most as many as there are targets; 0 where it did not settle."""
         base = self._system.base_weights
@@ -265,11 +269,7 @@ class Chooser:
             return np.zeros(len(base))
 
     def _splice(self, support: Support) -> Support:
-        a = (
-            sp.csc_array(sp.diags_array(self._row) @ self._system.matrix, dtype=np.float64)
-            if self._relaxation is None
-            else self._relaxation.a
-        )
+        a = self._a
         weights = np.exp(support.log_weights)
         kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES)
         start = np.zeros(a.shape[1])
