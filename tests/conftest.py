@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+#: Before numpy is imported, here and in the processes that tests start: threads that wait for each other while tests run side by side make
+#: small steps of linear algebra twenty times slower.
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
 
 
 @pytest.fixture(autouse=True)

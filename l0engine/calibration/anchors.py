@@ -105,14 +105,16 @@ class ChiSquare:
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
-    """``price w^2 / (2 share)`` with ``w <= high share``: the perspective of a squared weight, for households kept by a share of 0 to 1."""
+    """``price w^2 / (2 share)`` with ``low share <= w <= high share``: the perspective of a squared weight, for households kept by a share
+    of 0 to 1.
+    """
 
     share: np.ndarray
     price: float
-    high: Any = np.inf
+    bounds: Bounds
 
     def weights(self, pull: np.ndarray) -> Weights:
-        w = Bounds(0.0, self.high).clip(pull / self.price, np.full(len(pull), 1 / self.price))
+        w = self.bounds.clip(pull / self.price, np.full(len(pull), 1 / self.price))
         return Weights(self.share * w.value, self.share * w.slope)
 
 

@@ -23,7 +23,7 @@ from l0engine.calibration.polish import polished
 from l0engine.calibration.problem import Problem
 from l0engine.calibration.raking import HARDEST, Softness, worth
 from l0engine.calibration.refit import recalibrate
-from l0engine.calibration.relaxation import NONE, Relaxation, Relaxed
+from l0engine.calibration.relaxation import Relaxation, Relaxed
 from l0engine.calibration.results import Certificate, Measures
 from l0engine.calibration.splicing import spliced
 from l0engine.calibration.system import ScaledSystem
@@ -31,7 +31,9 @@ from l0engine.calibration.system import ScaledSystem
 #: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
 TOLERANCE = 1e-9
 #: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
-EVENNESS = 3e-4
+EVENNESS = 1e-4
+#: A start of raking has no weight below this share of the mean.
+LEAST_EVEN = 1e-4
 #: A sum of weights that must hold is as hard as this in the relaxation, which only chooses.
 HARD = 1e-3
 #: Up to so many entries, and targets times households, a problem is small: every candidate is tried.
@@ -122,28 +124,6 @@ def better(one: Calibrated, other: Calibrated, system: ScaledSystem) -> bool:
     return worth(other.found, one.found) and one.loss <= max(other.loss, met) * (1 + EQUAL)
 
 
-def as_good(problem: Problem, system: ScaledSystem, config: Config, larger: Calibrated, smaller: Calibrated) -> Calibrated:
-    """An answer of the larger size with a loss no larger than the smaller one's: its households and the best of the others.
-
-    The larger answer itself where its loss is as good as none, or nothing better is found.
-    """
-    if larger.loss <= MET**2 * system.nothing:
-        return larger
-    more = np.setdiff1d(larger.support.kept, smaller.support.kept)
-    part = system.squares[more] * larger.weights[more] ** 2
-    more = more[np.argsort(-part, kind="stable")[: len(larger.support.kept) - len(smaller.support.kept)]]
-    start = smaller.weights.copy()
-    start[more] = 1e-2 * larger.weights[more]
-    kept = np.flatnonzero(start)
-    support, mu = Support(kept, start[kept], np.log(start[kept])), smaller.found.mu
-    while mu > HARDEST:
-        found = calibrated(problem, system, replace(config, mu=mu, polish=False), support)
-        if found.loss <= smaller.loss:
-            return found
-        mu /= 10
-    return larger
-
-
 class Chooser:
     """Answers for one number of households after the other, best from the largest down.
 
@@ -161,6 +141,7 @@ class Chooser:
         self._support: Support | None = None
         self._relaxation: Relaxation | None = None
         self._relaxed: Relaxed | None = None
+        self._bounds: dict[int, tuple[float, float]] = {}
         self._small = is_small(system)
         self._row = np.sqrt(system.importance)
         self._hardness = np.maximum(system.hardness, HARD)
@@ -174,15 +155,41 @@ class Chooser:
             if best is None or better(found, best, self._system):
                 best = found
         assert best is not None  # gates always give a candidate
-        if self._relaxed is not None and self._relaxed.k == k:
-            best = replace(best, certificate=self._certified(best.weights, self._relaxed))
-        return replace(best, seconds=time.perf_counter() - started)
+        return replace(best, certificate=self.certificate(best.weights, k), seconds=time.perf_counter() - started)
+
+    def certificate(self, weights: np.ndarray, k: int) -> Certificate | None:
+        """What is proven of weights of all households, shape (n_households,), as an answer with k; None where k was not relaxed."""
+        if k not in self._bounds:
+            return None
+        price, bound = self._bounds[k]
+        residual = self._row * (self._system.matrix @ weights - self._system.target)
+        value = float((residual**2 / self._hardness).sum()) / 2 + price / 2 * float(weights @ weights)
+        return Certificate(k=k, price=price, value=value, bound=max(bound, 0.0))
+
+    def as_good(self, larger: Calibrated, smaller: Calibrated) -> Calibrated:
+        """An answer of the larger size with a loss no larger than the smaller one's: its households and the best of the others.
+
+        The larger answer itself where its loss is as good as none, or nothing better is found.
+        """
+        s = self._system
+        if larger.loss <= MET**2 * s.nothing:
+            return larger
+        more = np.setdiff1d(larger.support.kept, smaller.support.kept)
+        part = s.squares[more] * larger.weights[more] ** 2
+        more = more[np.argsort(-part, kind="stable")[: len(larger.support.kept) - len(smaller.support.kept)]]
+        start = smaller.weights.copy()
+        start[more] = 1e-2 * larger.weights[more]
+        support, mu = _support(start), smaller.found.mu
+        while mu > HARDEST:
+            found = calibrated(self._problem, s, replace(self._config, mu=mu, polish=False), support)
+            if found.loss <= smaller.loss:
+                return replace(found, certificate=self.certificate(found.weights, len(support.kept)))
+            mu /= 10
+        return larger
 
     def _candidates(self, k: int) -> list[Support]:
-        found = []
-        if self.relaxes:
-            found.append(self._rounded(self._relax(k), k))
-        if not self.relaxes or self._small or k < len(self._system.target):
+        found = [self._rounded(self._relax(k), k)] if self.relaxes else []
+        if not self.relaxes or self._small:
             found.append(self._from_gates(k))
         if self._small:
             found += [self._strongest(k), self._random(k)]
@@ -192,6 +199,8 @@ class Chooser:
                 found.append(_polished(self._system, found[0]))
         if self._small and 0 < np.count_nonzero(self._vertex) <= k:
             found.append(_support(self._filled(self._vertex, k)))
+        if self.relaxes and k > len(self._system.target):  # fewer have no weight to give away
+            found = [self._evened(support) for support in found]
         return found
 
     def _from_gates(self, k: int) -> Support:
@@ -215,11 +224,12 @@ class Chooser:
             pool, start, after = self._relaxed.pool[stay], self._relaxed.weights[stay], self._relaxed.dual
         price = EVENNESS * s.nothing * k / float(s.base_weights.sum()) ** 2
         self._relaxed = self._relaxation.solve(k, price, pool, start, after)
+        self._bounds[k] = price, self._relaxed.bound
         return self._relaxed
 
     def _rounded(self, relaxed: Relaxed, k: int) -> Support:
         """Elimination from the relaxed weights; households of no share fill up where there are fewer than k."""
-        some = relaxed.shares > NONE
+        some = relaxed.kept
         if some.sum() < k:
             some = np.zeros(len(relaxed.pool), bool)
             some[np.argsort(-relaxed.weights, kind="stable")[:k]] = True
@@ -230,6 +240,13 @@ class Chooser:
             start = self._filled(start, k)
         elimination = Elimination(self._system, start)
         return elimination.down_to(k, elimination.full)
+
+    def _evened(self, support: Support) -> Support:
+        """The same households, started from the weights that the relaxation has for them alone: as even as its price asks."""
+        relaxed = self._relaxed
+        assert self._relaxation is not None and relaxed is not None
+        least = LEAST_EVEN * float(support.start.mean())
+        return replace(support, start=self._relaxation.even(support.kept, relaxed.price, least, relaxed.dual))
 
     def _filled(self, weights: np.ndarray, k: int) -> np.ndarray:
         """Weights with further households at a small share of their base weight, in an order drawn from the seed, until there are k."""
@@ -277,11 +294,6 @@ class Chooser:
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)
         start = np.maximum(start[kept], 1e-9 * better.max())
         return Support(kept, start * (support.start.sum() / start.sum()), np.log(np.maximum(better, 1e-12 * better.max())))
-
-    def _certified(self, weights: np.ndarray, relaxed: Relaxed) -> Certificate:
-        residual = self._row * (self._system.matrix @ weights - self._system.target)
-        value = float((residual**2 / self._hardness).sum()) / 2 + relaxed.price / 2 * float(weights @ weights)
-        return Certificate(k=relaxed.k, price=relaxed.price, value=value, bound=max(relaxed.bound, 0.0))
 
 
 def _support(weights: np.ndarray) -> Support:

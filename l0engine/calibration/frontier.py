@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from l0engine.calibration.choosing import TOLERANCE, Calibrated, Chooser, as_good
+from l0engine.calibration.choosing import TOLERANCE, Calibrated, Chooser, relaxes
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.point import FrontierPoint, checked_budgets
@@ -61,7 +61,7 @@ def frontier(
     config = result.config.without_goal()
     system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)
     gated, found = result.gated_weights, []
-    if wanted[0] > np.count_nonzero(gated) and not Chooser(problem, system, config, gated).relaxes:
+    if wanted[0] > np.count_nonzero(gated) and not relaxes(system, config):
         gated = _keeping(wanted[0], problem, system, config, should_stop, watch)
     chooser = Chooser(problem, system, config, gated)
     for budget in wanted:
@@ -73,7 +73,7 @@ def frontier(
         if should_stop():
             return
         if found[smaller].loss < found[larger].loss:
-            raised = as_good(problem, system, config, found[larger], found[smaller])
+            raised = chooser.as_good(found[larger], found[smaller])
             if raised is not found[larger]:
                 found[larger] = raised
                 yield _point(problem, wanted[larger], raised, held)

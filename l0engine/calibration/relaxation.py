@@ -29,14 +29,18 @@ from l0engine.calibration.dual import Dual, DualProblem
 
 #: Alternations at one price, and Newton steps in each; Newton steps at each price on the way there.
 ALTERNATIONS, NEWTON, FIRST = 36, 10, 15
+#: After them, so many in which shares grow by the square: those in between go to 0 or 1 while there are others to take over.
+SHARPER = 8
 #: A price is reached from this one, relative to it, by falling so many times to a fifth.
 SOFT, FALL = 125.0, 5.0
-#: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second.
-ENOUGH, LOOSE = 1e-7, 1e-5
+#: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second; for weights
+#: that are used, of the third.
+ENOUGH, LOOSE, FINE = 1e-8, 1e-5, 1e-10
 #: Conjugate gradients end when the residual has shrunk to this share: curvatures jump where weights become 0.
-ROUGH = 0.1
-#: A share of a household below this is none.
-NONE = 1e-3
+ROUGH, CLOSE = 0.1, 0.01
+#: A share of a household below this is none, unless the household carries more than so much of its targets: a rare one may need little
+#: weight.
+NONE, CARRIES = 1e-3, 1e-5
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
 PRICING, GROWTH, FEW, ENTRY = frozenset((2, 5, 8, 11, 14)), 0.5, 100, 0.01
 
@@ -53,6 +57,8 @@ class Relaxed:
         Columns that took part, ascending.
     weights, shares : ndarray of float64, shape (n_pool,)
         w and z.
+    kept : ndarray of bool, shape (n_pool,)
+        Who has a share, or carries something all the same.
     bound : float
         No k households have a smaller ``1/2 ||A w - b||^2 + price/2 ||w||^2``.
     dual : Dual
@@ -63,6 +69,7 @@ class Relaxed:
     pool: np.ndarray
     weights: np.ndarray
     shares: np.ndarray
+    kept: np.ndarray
     bound: float
     dual: Dual
 
@@ -94,6 +101,7 @@ class Relaxation:
     def __init__(self, a: sp.csc_array, b: np.ndarray, hardness: np.ndarray, upper: Any = np.inf) -> None:
         self.a, self._at, self._b, self._hardness = a, sp.csr_array(a.T), b, hardness
         self._upper = np.broadcast_to(upper, a.shape[1])
+        self._norm = np.sqrt(np.asarray(a.power(2).sum(axis=0)).ravel())
 
     def bound(self, theta: np.ndarray, k: int, price: float) -> tuple[float, np.ndarray]:
         """The bound that a dual solution gives for k households, and h_j of every household, shape (n_households,)."""
@@ -118,15 +126,17 @@ class Relaxation:
         """
         k, nothing = min(k, self.a.shape[1]), float(self._b @ self._b) / 2
         problem, z = self._restricted(pool, after), shares(start, k)
-        now = price * (SOFT if after is None else 1.0)
+        now, best = price * (SOFT if after is None else 1.0), -np.inf
         while now > price * 1.5:
-            problem.solve(Ridge(z, now, self._upper[pool]), self._hardness, LOOSE * nothing, FIRST)
+            problem.solve(Ridge(z, now, Bounds(0.0, self._upper[pool])), self._hardness, LOOSE * nothing, FIRST)
             now /= FALL
-        for step in range(ALTERNATIONS):
-            problem.solve(Ridge(z, price, self._upper[pool]), self._hardness, ENOUGH * nothing, NEWTON)
-            _, h = self.bound(problem.theta, k, price)
-            z = shares(z * np.sqrt(2 * h[pool] / price), k)
-            z[z < NONE / 100] = 0.0
+        for step in range(ALTERNATIONS + SHARPER):
+            problem.solve(Ridge(z, price, Bounds(0.0, self._upper[pool])), self._hardness, ENOUGH * nothing, NEWTON)
+            bound, h = self.bound(problem.theta, k, price)
+            best = max(best, bound)
+            weights = z * np.sqrt(2 * h[pool] / price)
+            z = shares(weights if step < ALTERNATIONS else weights**2, k)
+            z[(z < NONE / 100) & (self._norm[pool] * weights < CARRIES)] = 0.0
             if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool[z > 0])):
                 everyone = np.zeros(self.a.shape[1])
                 everyone[pool], everyone[enter] = z, ENTRY
@@ -134,8 +144,14 @@ class Relaxation:
                 z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
         bound, _ = self.bound(problem.theta, k, price)
-        w = Ridge(z, price, self._upper[pool]).weights(problem.at @ problem.theta).value
-        return Relaxed(k, price, pool, w, z, bound, problem.dual)
+        w = Ridge(z, price, Bounds(0.0, self._upper[pool])).weights(problem.at @ problem.theta).value
+        return Relaxed(k, price, pool, w, z, (z > NONE) | (self._norm[pool] * w > CARRIES), max(best, bound), problem.dual)
+
+    def even(self, kept: np.ndarray, price: float, least: float, after: Dual) -> np.ndarray:
+        """The weights of some households alone, each with a share of 1 and no less than `least`; shape (n_kept,)."""
+        problem, one, enough = self._restricted(kept, after, CLOSE), np.ones(len(kept)), FINE * float(self._b @ self._b) / 2
+        bounds = Bounds(np.minimum(least, self._upper[kept]), self._upper[kept])
+        return problem.solve(Ridge(one, price, bounds), self._hardness, enough)
 
     def _entering(self, theta: np.ndarray, k: int, price: float, pool: np.ndarray) -> np.ndarray:
         """Households outside the pool that would be among the k best, the best of them where they are many."""
@@ -146,6 +162,6 @@ class Relaxation:
         most = max(FEW, int(GROWTH * len(pool)))
         return np.asarray(enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]])
 
-    def _restricted(self, pool: np.ndarray, after: Dual | None) -> DualProblem:
+    def _restricted(self, pool: np.ndarray, after: Dual | None, rough: float = ROUGH) -> DualProblem:
         part = self.a if len(pool) == self.a.shape[1] else self.a[:, pool]
-        return DualProblem(sp.csr_array(part), self._b, after, ROUGH)
+        return DualProblem(sp.csr_array(part), self._b, after, rough)

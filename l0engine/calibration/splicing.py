@@ -13,9 +13,9 @@ from scipy import sparse as sp
 from l0engine.calibration.least_squares import least_squares
 
 #: The first block is as large as the set; as many leave in so many rounds; an exchange counts where it lowers the loss by this share.
-ROUNDS, GAIN = 8, 1e-4
-#: Steps of least squares after each change.
-STEPS = 40
+ROUNDS, GAIN = 30, 1e-4
+#: Steps of least squares in all rounds together; the most of one round.
+STEPS, LONG = 600, 40
 
 
 def spliced(a: sp.csc_array, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, *, exchanges: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,9 +64,11 @@ def _shrunk(
     a: sp.csc_array, b: np.ndarray, norm: np.ndarray, kept: np.ndarray, weights: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `size` households that carry most, and their weights."""
-    weights = least_squares(a[:, kept], b, weights, STEPS)
-    for left in np.unique(np.linspace(size, len(kept), ROUNDS, endpoint=False).astype(int))[::-1]:
+    sizes = np.unique(np.linspace(size, len(kept), ROUNDS, endpoint=False).astype(int))[::-1]
+    steps = min(LONG, STEPS // len(sizes))
+    weights = least_squares(a[:, kept], b, weights, steps)
+    for left in sizes:
         stay = np.sort(np.argpartition(-(weights**2) * norm[kept], left - 1)[:left])
         kept = kept[stay]
-        weights = least_squares(a[:, kept], b, weights[stay], STEPS)
+        weights = least_squares(a[:, kept], b, weights[stay], steps)
     return kept, weights

@@ -82,11 +82,13 @@ def test_a_wild_pull_stays_finite_and_flat():
 @pytest.mark.parametrize("high", [np.inf, 0.8, np.array([0.1, 0.5, 1.0, 2.0, 9.0])], ids=["free", "alike", "by household"])
 def test_ridge_is_the_perspective_of_a_squared_weight(high):
     share, price, step = np.array([1e-3, 0.1, 0.5, 0.9, 1.0]), 1.7, 1e-6
-    anchor, top = Ridge(share, price, high), np.minimum(np.broadcast_to(high, 5), 50.0)
+    anchor, top = Ridge(share, price, Bounds(0.0, high)), np.minimum(np.broadcast_to(high, 5), 50.0)
     for pull in PULLS + 0.0123:
         w, slope = anchor.weights(np.full(5, pull))
         expected = [best(lambda x, z=z, e=pull: price * x * x / (2 * z) - e * x, 0.0, z * u) for z, u in zip(share, top, strict=True)]
         np.testing.assert_allclose(w, expected, rtol=2e-6, atol=1e-9)
         ahead, behind = (anchor.weights(np.full(5, pull + s)).value for s in (step, -step))
         np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-9)
-    assert (Ridge(np.zeros(5), price, high).weights(np.full(5, 3.0)).value == 0).all()
+    assert (Ridge(np.zeros(5), price, Bounds(0.0, high)).weights(np.full(5, 3.0)).value == 0).all()
+    held = Ridge(np.ones(5), price, Bounds(0.05, high)).weights(np.full(5, -1.0))
+    assert (held.value == 0.05).all() and (held.slope == 0).all()

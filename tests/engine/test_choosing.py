@@ -10,7 +10,7 @@ from relaxation_oracles import Case, best_of_all
 from scipy.optimize import nnls
 
 from l0engine.calibration import choosing as module
-from l0engine.calibration.choosing import EVENNESS, Chooser, is_small, relaxes
+from l0engine.calibration.choosing import EVENNESS, HARD, Chooser, is_small, relaxes
 from l0engine.calibration.config import Config
 from l0engine.calibration.frontier import frontier
 from l0engine.calibration.raking import Softness
@@ -36,7 +36,7 @@ def system_by_hand(problem, config):
     A, b, hardness = A / scale[:, None], b / scale, np.ones(len(b))
     if config.total == "exact":
         A, b = np.vstack([A, np.full(A.shape[1], 1 / problem.base_weights.sum())]), np.append(b, 1.0)
-        hardness = np.append(hardness, 1e-8)
+        hardness = np.append(hardness, HARD)  # what certificates say of a sum that holds
     return A, b, hardness
 
 

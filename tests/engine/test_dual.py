@@ -128,7 +128,7 @@ def test_ridge_is_non_negative_least_squares_with_a_price(monkeypatch, dense):
         A, b, _, _ = tiny(40)
         share, price = rng.uniform(0.1, 1.0, 16), 0.3
         problem, hardness = DualProblem(sp.csr_array(A), b), np.array([1.0, 1.0, 1.0, 1e-2, 1.0])
-        w = problem.solve(Ridge(share, price, high), hardness, 1e-14)
+        w = problem.solve(Ridge(share, price, Bounds(0.0, high)), hardness, 1e-14)
         rows = np.vstack([A / np.sqrt(hardness)[:, None], np.diag(np.sqrt(price / share))])
         exact = lsq_linear(rows, np.append(b / np.sqrt(hardness), np.zeros(16)), (np.zeros(16), high * share), method="bvls", tol=1e-15)
         np.testing.assert_allclose(w, exact.x, rtol=1e-5, atol=1e-6)
