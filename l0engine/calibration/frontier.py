@@ -22,7 +22,7 @@ from l0engine.draining import drain
 from l0engine.errors import ConfigError
 
 #: Softnesses of the refit on the curve of error against effective sample size, softest first.
-CURVE = (10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
+CURVE = (10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 
 
 def frontier(
@@ -80,12 +80,17 @@ def frontier(
 
 
 def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[tuple[float, Measures]]:
-    """Error against effective sample size at one number of households: softness mu of the refit and measures, softest first."""
+    """Error against effective sample size at one number of households: softness mu of the refit and measures, softest first.
+
+    Where the relaxation chose the households, weights are held to the mean weight, by squares: the softness is then the price of evenness.
+    """
     system = ScaledSystem.build(problem, config)
-    dual, weights = None, np.zeros(problem.n_households)
+    dual, weights, start = None, np.zeros(problem.n_households), point.start
+    if point.certificate is not None:
+        start, config = np.full(len(start), point.weights.mean()), replace(config, anchor="chi-square")
     for mu in CURVE:
         soft = replace(config, mu=mu)
-        found, _, dual = recalibrate(system, point.households, point.start, soft, after=dual, tolerance=TOLERANCE)
+        found, _, dual = recalibrate(system, point.households, start, soft, after=dual, tolerance=TOLERANCE)
         weights[point.households] = found.weights
         measures = measure(problem, weights, system.use)
         assert measures is not None

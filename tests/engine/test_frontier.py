@@ -5,6 +5,7 @@ import numpy as np
 import oracles
 import pytest
 from scipy import sparse as sp
+from scipy.optimize import minimize
 
 from l0engine.calibration import choosing
 from l0engine.calibration.config import Config
@@ -160,6 +161,28 @@ def test_the_curve_trades_error_for_effective_sample_size(of_gates):
     softness = dict(found)[3e-4]
     assert softness.ess == pytest.approx(point.measures.ess, rel=1e-3)  # the config's own mu
     assert softness.mean_abs_rel_error == pytest.approx(point.measures.mean_abs_rel_error, abs=5e-6)  # of 4e-5: where Newton stops
+
+
+def test_the_curve_of_a_relaxed_point_has_the_most_even_weights_for_each_error(result):
+    """As SciPy's SLSQP has them, at one softness."""
+    (point,) = frontier(PROBLEM, result, [20])
+    assert point.certificate is not None
+    found = dict(curve(PROBLEM, result.config, point))
+    ess = [m.ess for m in found.values()]
+    assert ess == sorted(ess, reverse=True)
+    A, y = PROBLEM.matrix.toarray()[:, point.households], PROBLEM.values
+    scale = np.maximum(y, (PROBLEM.matrix.toarray() * PROBLEM.base_weights).max(axis=1))
+    A, b, mean = A / scale[:, None], y / scale, point.weights.mean()
+    tau = 1e-2 * float((A**2).sum(axis=1).mean() * mean)
+
+    def value(x):
+        residual = A @ x * mean - b
+        return residual @ residual / (2 * tau * mean) + ((x - 1) ** 2).sum() / 2
+
+    best = minimize(
+        value, np.ones(len(b) * 2), bounds=[(0, None)] * (len(b) * 2), method="SLSQP", options={"ftol": 1e-14, "maxiter": 2000}
+    ).x
+    assert found[1e-2].ess == pytest.approx(best.sum() ** 2 / (best @ best), rel=1e-4)
 
 
 # -- the other settings -------------------------------------------------------------------------------------------------
