@@ -31,7 +31,7 @@ from l0engine.calibration.system import ScaledSystem
 #: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
 TOLERANCE = 1e-9
 #: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
-EVENNESS = 1e-4
+EVENNESS = 5e-5
 #: A start of raking has no weight below this share of the mean.
 LEAST_EVEN = 1e-4
 #: A sum of weights that must hold is as hard as this in the relaxation, which only chooses.
@@ -189,7 +189,7 @@ class Chooser:
 
     def _candidates(self, k: int) -> list[Support]:
         found = [self._rounded(self._relax(k), k)] if self.relaxes else []
-        if not self.relaxes or self._small:
+        if not self.relaxes or self._small or k < len(self._system.target):
             found.append(self._from_gates(k))
         if self._small:
             found += [self._strongest(k), self._random(k)]

@@ -28,11 +28,11 @@ from l0engine.calibration.anchors import Bounds, Ridge
 from l0engine.calibration.dual import Dual, DualProblem
 
 #: Alternations at one price, and Newton steps in each; Newton steps at each price on the way there.
-ALTERNATIONS, NEWTON, FIRST = 36, 10, 15
+ALTERNATIONS, NEWTON = 36, 10
 #: After them, so many in which shares grow by the square: those in between go to 0 or 1 while there are others to take over.
 SHARPER = 8
-#: A price is reached from this one, relative to it, by falling so many times to a fifth.
-SOFT, FALL = 125.0, 5.0
+#: Where there is no solution to start from, a price is reached from this one, relative to it, in so many alternations.
+SOFT, COLD = 125.0, 15
 #: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second; for weights
 #: that are used, of the third.
 ENOUGH, LOOSE, FINE = 1e-8, 1e-5, 1e-10
@@ -42,7 +42,7 @@ ROUGH, CLOSE = 0.1, 0.01
 #: weight.
 NONE, CARRIES = 1e-3, 1e-5
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
-PRICING, GROWTH, FEW, ENTRY = frozenset((2, 5, 8, 11, 14)), 0.5, 100, 0.01
+PRICING, GROWTH, FEW, ENTRY = frozenset(range(2, 24, 3)), 0.5, 100, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +126,12 @@ class Relaxation:
         """
         k, nothing = min(k, self.a.shape[1]), float(self._b @ self._b) / 2
         problem, z = self._restricted(pool, after), shares(start, k)
-        now, best = price * (SOFT if after is None else 1.0), -np.inf
-        while now > price * 1.5:
-            problem.solve(Ridge(z, now, Bounds(0.0, self._upper[pool])), self._hardness, LOOSE * nothing, FIRST)
-            now /= FALL
+        asked, best = price, -np.inf
         for step in range(ALTERNATIONS + SHARPER):
+            price = asked * (SOFT ** max(1 - step / COLD, 0.0) if after is None else 1.0)
             problem.solve(Ridge(z, price, Bounds(0.0, self._upper[pool])), self._hardness, ENOUGH * nothing, NEWTON)
             bound, h = self.bound(problem.theta, k, price)
-            best = max(best, bound)
+            best = max(best, bound if price == asked else -np.inf)
             weights = z * np.sqrt(2 * h[pool] / price)
             z = shares(weights if step < ALTERNATIONS else weights**2, k)
             z[(z < NONE / 100) & (self._norm[pool] * weights < CARRIES)] = 0.0
