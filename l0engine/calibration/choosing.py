@@ -200,7 +200,7 @@ class Chooser:
         if self._small and 0 < np.count_nonzero(self._vertex) <= k:
             found.append(_support(self._filled(self._vertex, k)))
         if self.relaxes and k > len(self._system.target):  # fewer have no weight to give away
-            found = [self._evened(support) for support in found]
+            found = (found if self._small else []) + [self._evened(support) for support in found]
         return found
 
     def _from_gates(self, k: int) -> Support:

@@ -75,7 +75,10 @@ class DualProblem:
             direction = -self._inverse(slope, tau, gradient)
             if not -(gradient @ direction) > enough:
                 return w
-            self.theta = self.theta + self._line_search(anchor, tau, direction) * direction
+            size = self._line_search(anchor, tau, direction)
+            if size == 0:
+                return w
+            self.theta = self.theta + size * direction
         return anchor.weights(self.at @ self.theta).value
 
     def fit_pull(self, pull: np.ndarray, importance: np.ndarray, tau: np.ndarray) -> None:
@@ -83,7 +86,7 @@ class DualProblem:
         self.theta = self._inverse(importance, tau, self.a @ (importance * pull))
 
     def _line_search(self, anchor: Anchor, tau: np.ndarray, direction: np.ndarray) -> float:
-        """The step along a descent direction at which f is least; f is convex, so its slope changes sign once."""
+        """The step along a descent direction at which f is least, 0 where rounding hides the descent; f is convex: one step has slope 0."""
         at, along = self.at @ self.theta, self.at @ direction
         constant = (tau * self.theta) @ direction - self.b @ direction
         rise = (tau * direction) @ direction
@@ -91,6 +94,8 @@ class DualProblem:
         def slope(size: float) -> float:
             return float(anchor.weights(at + size * along).value @ along + constant + size * rise)
 
+        if not slope(0.0) < 0:
+            return 0.0
         top = 1.0
         while slope(top) < 0 and top < 1e6:
             top *= 2

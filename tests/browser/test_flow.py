@@ -34,7 +34,9 @@ def check_weights(content: bytes, told: bytes) -> None:
     np.testing.assert_allclose(weights["base_weight"], plain.households["base_weight"].to_numpy()[column])
 
 
-@pytest.mark.parametrize("kind", ["npz", "mtx", "long csv", "wide csv", "parquet"])
+@pytest.mark.parametrize(
+    "kind", ["npz", "long csv", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("mtx", "wide csv", "parquet"))]
+)
 def test_from_files_to_weights(server, open_tab, kind):
     page = open_tab(server.url)
     upload(page, uploads.files(kind))

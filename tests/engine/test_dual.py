@@ -175,3 +175,11 @@ def test_what_a_step_is_worth():
     assert worth(point(0.1, 100.0), point(0.1, 100.0 * 10**-NOTHING * 1.0000001))
     gross = Softness(1.0, np.ones(1), np.array([0.5, 1e-6, 1e-6, 1e-6]), 100.0)
     assert worth(gross, gross._replace(errors=np.array([0.2, 1e-6, 1e-6, 1e-6]), ess=98.0))
+
+
+def test_beyond_what_rounding_allows_it_ends_where_it_is():
+    for seed in range(40, 60):
+        A, b, _, _ = tiny(seed)
+        problem, ridge = DualProblem(sp.csr_array(A), b), Ridge(np.ones(16), 0.3, Bounds())
+        w = problem.solve(ridge, np.ones(5), 1e-14)
+        np.testing.assert_allclose(problem.solve(ridge, np.ones(5), -1.0), w, rtol=1e-6, atol=1e-6)

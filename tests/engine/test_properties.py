@@ -76,7 +76,10 @@ class Case:
 @pytest.fixture(scope="module", params=[*FIRST, *MORE, *LARGE])
 def case(request) -> Case:
     seed, ranges = request.param
-    return Case(random_shape(seed, **ranges))
+    shape = random_shape(seed, **ranges)
+    if not shape.problem.values.any():
+        pytest.skip("keeping nobody meets every total")
+    return Case(shape)
 
 
 def test_the_default_fit_keeps_households_and_comes_near_all_together(case):
