@@ -44,8 +44,8 @@ RELAXED_ENTRIES = 10_000_000
 EXCHANGES = 60
 #: So few households on a small problem are exchanged one by one as well, see `polish`.
 FEWEST = 8
-#: A loss as small as that of this error on every target is none; losses are equal within the second share.
-MET, EQUAL = 1e-3, 0.01
+#: A loss as small as that of this error on every target is none; losses are equal within the second share, between sizes within the third.
+MET, EQUAL, SAME = 1e-3, 0.01, 1e-3
 
 
 @dataclass(frozen=True, eq=False)

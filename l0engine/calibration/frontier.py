@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from l0engine.calibration.choosing import TOLERANCE, Calibrated, Chooser, relaxes
+from l0engine.calibration.choosing import SAME, TOLERANCE, Calibrated, Chooser, relaxes
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.point import FrontierPoint, checked_budgets
@@ -35,9 +35,9 @@ def frontier(
 ) -> Generator[FrontierPoint]:
     """Weights at every budget, largest first, from one fit; see `choosing`.
 
-    More households never mean a larger loss: where a smaller budget ends with less, the point of the larger one is made anew from it,
-    and yielded once more. Where there is no relaxation, budgets above the number that the fit kept are answered from a fit with a smaller
-    lambda_l0, which is made here.
+    More households never mean a larger loss, but for a thousandth: where a smaller budget ends with less, the larger one is made anew
+    from it, and yielded once more. Where there is no relaxation, budgets above the number that the fit kept are answered from a fit with a
+    smaller lambda_l0, which is made here.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def frontier(
     for larger, smaller in reversed(list(pairwise(range(len(found))))):
         if should_stop():
             return
-        if found[smaller].loss < found[larger].loss:
+        if found[smaller].loss < found[larger].loss * (1 - SAME):
             raised = chooser.as_good(found[larger], found[smaller])
             if raised is not found[larger]:
                 found[larger] = raised
