@@ -51,7 +51,7 @@ def visit(supervisors: _Supervisors) -> Callable[..., Visit]:
     """Arrive as a new visitor: `visit("calibrate", run=...)`."""
 
     def arrive(page: str = "data", **query: str) -> Visit:
-        at = AppTest.from_file(APP, default_timeout=60)
+        at = AppTest.from_file(APP, default_timeout=300)
         for name, value in query.items():
             at.query_params[name] = value
         return Visit(at.run()).to(page) if page != "data" else Visit(at.run())
