@@ -27,16 +27,16 @@ from scipy import sparse as sp
 from l0engine.calibration.anchors import Bounds, Ridge
 from l0engine.calibration.dual import Dual, DualProblem
 
-#: Alternations at one price, and Newton steps in each; Newton steps at each price on the way there.
+#: Alternations, and Newton steps in each.
 ALTERNATIONS, NEWTON = 36, 10
 #: After them, so many in which shares grow by the square: those in between go to 0 or 1 while there are others to take over.
 SHARPER = 8
 #: Where there is no solution to start from, a price is reached from this one, relative to it, in so many alternations.
 SOFT, COLD = 125.0, 15
-#: Newton ends when the decrease left is below this share of the objective of no household; on the way there, of the second; for weights
-#: that are used, of the third.
-ENOUGH, LOOSE, FINE = 1e-8, 1e-5, 1e-10
-#: Conjugate gradients end when the residual has shrunk to this share: curvatures jump where weights become 0.
+#: Newton ends when the decrease left is below this share of the objective of no household; for weights that are used, of the second.
+ENOUGH, FINE = 1e-8, 1e-10
+#: Conjugate gradients end when the residual has shrunk to this share, for weights that are used to the second: curvatures jump where
+#: weights become 0.
 ROUGH, CLOSE = 0.1, 0.01
 #: A share of a household below this is none, unless the household carries more than so much of its targets: a rare one may need little
 #: weight.
@@ -131,7 +131,8 @@ class Relaxation:
             price = asked * (SOFT ** max(1 - step / COLD, 0.0) if after is None else 1.0)
             problem.solve(Ridge(z, price, Bounds(0.0, self._upper[pool])), self._hardness, ENOUGH * nothing, NEWTON)
             bound, h = self.bound(problem.theta, k, price)
-            best = max(best, bound if price == asked else -np.inf)
+            if price == asked:
+                best = max(best, bound)
             weights = z * np.sqrt(2 * h[pool] / price)
             z = shares(weights if step < ALTERNATIONS else weights**2, k)
             z[(z < NONE / 100) & (self._norm[pool] * weights < CARRIES)] = 0.0
@@ -141,9 +142,8 @@ class Relaxation:
                 pool = np.union1d(pool[z > 0], enter)
                 z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
-        bound, _ = self.bound(problem.theta, k, price)
         w = Ridge(z, price, Bounds(0.0, self._upper[pool])).weights(problem.at @ problem.theta).value
-        return Relaxed(k, price, pool, w, z, (z > NONE) | (self._norm[pool] * w > CARRIES), max(best, bound), problem.dual)
+        return Relaxed(k, price, pool, w, z, (z > NONE) | (self._norm[pool] * w > CARRIES), best, problem.dual)
 
     def even(self, kept: np.ndarray, price: float, least: float, after: Dual) -> np.ndarray:
         """The weights of some households alone, each with a share of 1 and no less than `least`; shape (n_kept,)."""
