@@ -18,6 +18,7 @@ from scipy.optimize import nnls
 from l0engine.calibration.config import Config
 from l0engine.calibration.dual import DENSE_TARGETS
 from l0engine.calibration.elimination import Elimination, Support
+from l0engine.calibration.least_squares import least_squares
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.polish import polished
 from l0engine.calibration.problem import Problem
@@ -40,8 +41,9 @@ HARD = 1e-3
 FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 #: The relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
-#: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine.
-EXCHANGES = 60
+#: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine. So many candidates
+#: get them, those that miss least after so many steps.
+EXCHANGES, SPLICED, BRIEF = 60, 2, 60
 #: So few households on a small problem are exchanged one by one as well, see `polish`.
 FEWEST = 8
 #: A loss as small as that of this error on every target is none; losses are equal within the second share, between sizes within the third.
@@ -189,12 +191,13 @@ class Chooser:
 
     def _candidates(self, k: int) -> list[Support]:
         found = [self._rounded(self._relax(k), k)] if self.relaxes else []
-        if not self.relaxes or self._small or k < len(self._system.target):
+        settled = self._relaxed is not None and self._relaxed.settled
+        if not settled or self._small or k < len(self._system.target):
             found.append(self._from_gates(k))
         if self._small:
             found += [self._strongest(k), self._random(k)]
         if self._system.loss.squared and not self._config.bounded and k < len(self._system.target):
-            found = [self._splice(support) for support in found]
+            found = [self._splice(support) for support in sorted(found, key=self._missing)[:SPLICED]]
             if self._small and k <= FEWEST and self._config.total == "free":
                 found.append(_polished(self._system, found[0]))
         if self._small and 0 < np.count_nonzero(self._vertex) <= k:
@@ -217,9 +220,9 @@ class Chooser:
         if self._relaxation is None:
             upper = s.bounds(np.arange(s.matrix.shape[1]), self._config).high
             self._relaxation = Relaxation(self._a, self._row * s.target, self._hardness, upper)
+        if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
-            assert self._relaxed is not None
             stay = self._relaxed.shares > 0
             pool, start, after = self._relaxed.pool[stay], self._relaxed.weights[stay], self._relaxed.dual
         price = EVENNESS * s.nothing * k / float(s.base_weights.sum()) ** 2
@@ -284,6 +287,12 @@ class Chooser:
             return np.asarray(nnls(a, self._row * self._system.target)[0] * base)
         except RuntimeError:
             return np.zeros(len(base))
+
+    def _missing(self, support: Support) -> float:
+        """What a support misses of its targets after brief least squares."""
+        part, target = self._a[:, support.kept], self._row * self._system.target
+        residual = part @ least_squares(part, target, np.exp(support.log_weights), BRIEF) - target
+        return float(residual @ residual)
 
     def _splice(self, support: Support) -> Support:
         a = self._a

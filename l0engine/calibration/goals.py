@@ -67,15 +67,13 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
 def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:
     """The number of households at which loss + price * households is least; None where keeping none is cheaper.
 
-    Sizes fall by halves from two households a target, or from what the gates kept if that is more, until it rises twice.
+    Sizes fall by halves from two households a target, or from what the gates kept if that is more, as long as the loss alone costs less
+    than the best so far: fewer households have no smaller one.
     """
-    chooser, best, least, rises = Chooser(problem, system, config, gated), None, system.nothing, 0
+    chooser, best, least = Chooser(problem, system, config, gated), None, system.nothing
     size = min(problem.n_households, max(2 * len(system.target), int((gated > 0).sum())))
-    while size >= 1 and rises < 2:
-        found = chooser.at(size)
+    while size >= 1 and (found := chooser.at(size)).loss < least:
         if found.loss + price * size < least:
-            best, least, rises = found, found.loss + price * size, 0
-        else:
-            rises += 1
+            best, least = found, found.loss + price * size
         size //= 2
     return best

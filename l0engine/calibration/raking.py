@@ -60,12 +60,16 @@ class Softness(NamedTuple):
         return cls(mu, weights, errors(weights), effective_sample_size(weights))
 
 
+def cost(soft: Softness, hard: Softness) -> float:
+    """By how many powers of ten the effective sample size falls from one softness to a harder one."""
+    return float(np.log10(soft.ess / max(hard.ess, 1e-300)))
+
+
 def worth(soft: Softness, hard: Softness) -> bool:
     """Whether going from one softness to a harder one pays: much less error for little evenness, or a gross error mended for less."""
-    cost = float(np.log10(soft.ess / max(hard.ess, 1e-300)))
     allowed = sum(factor * np.log10(np.maximum(soft.errors, floor) / np.maximum(hard.errors, floor)).mean() for floor, factor in WORTH)
     mends = bool(((soft.errors > GROSS) & (hard.errors < soft.errors / 2)).any())
-    return bool(cost <= max(allowed, LITTLE if mends else NOTHING))
+    return bool(cost(soft, hard) <= max(allowed, LITTLE if mends else NOTHING))
 
 
 def moves(soft: Softness, hard: Softness) -> bool:
@@ -142,24 +146,28 @@ class Raking:
     def settle(
         self, errors: Callable[[np.ndarray], np.ndarray], *, start: float = SETTLE_FROM, tolerance: float = SETTLED
     ) -> tuple[Softness, tuple[Softness, ...]]:
-        """The hardest solution for which each step on the way there was `worth` it, and all that were tried, softest first.
+        """The hardest solution that is `worth` the evenness it costs, and all that were tried, softest first.
 
         Parameters
         ----------
         errors : callable
             Absolute relative errors of the targets, shape (n_targets,), of weights.
         start : float
-            Softness to begin with; it falls by steps, longer ones where nothing moves, down to where softness means nothing any more.
+            Softness to begin with; it falls by steps, longer ones where nothing moves, down to where softness means nothing any more,
+            or to where it costs more than a `LITTLE` evenness and is not worth it.
         """
         mu, step = start, STEP
         tried = [Softness.of(mu, self.weights(mu, tolerance=tolerance), errors)]
+        best = tried[0]
         while tried[-1].errors.max() > WORTH[0][0] and mu > self._hardest:
             mu = max(mu * step, self._hardest)
             tried.append(Softness.of(mu, self.weights(mu, tolerance=tolerance), errors))
-            if not worth(*tried[-2:]):
-                return tried[-2], tuple(tried)
+            if worth(best, tried[-1]):
+                best = tried[-1]
+            elif cost(best, tried[-1]) > LITTLE:
+                break
             step = STEP if moves(*tried[-2:]) else step * step
-        return tried[-1], tuple(tried)
+        return best, tuple(tried)
 
     def _held(self, tau: float) -> StartAnchor:
         return self._anchor.to(self._start, None if self._price is None else self._price / tau, self._bounds)

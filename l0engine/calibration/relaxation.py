@@ -41,6 +41,8 @@ ROUGH, CLOSE = 0.1, 0.01
 #: A share of a household below this is none, unless the household carries more than so much of its targets: a rare one may need little
 #: weight.
 NONE, CARRIES = 1e-3, 1e-5
+#: A solution has settled where its objective is above its bound by no more than this share of that of no household.
+APART = 1e-3
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
 PRICING, GROWTH, FEW, ENTRY = frozenset(range(2, 24, 3)), 0.5, 100, 0.01
 
@@ -59,6 +61,8 @@ class Relaxed:
         w and z.
     kept : ndarray of bool, shape (n_pool,)
         Who has a share, or carries something all the same.
+    apart : float
+        By how much the objective of weights and shares is above the bound, as a share of that of no household.
     bound : float
         No k households have a smaller ``1/2 ||A w - b||^2 + price/2 ||w||^2``.
     dual : Dual
@@ -70,8 +74,14 @@ class Relaxed:
     weights: np.ndarray
     shares: np.ndarray
     kept: np.ndarray
+    apart: float
     bound: float
     dual: Dual
+
+    @property
+    def settled(self) -> bool:
+        """Whether objective and bound have met, nearly: only then do the shares say who matters."""
+        return self.apart <= APART
 
 
 def shares(weights: np.ndarray, k: int) -> np.ndarray:
@@ -143,7 +153,10 @@ class Relaxation:
                 z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
         w = Ridge(z, price, Bounds(0.0, self._upper[pool])).weights(problem.at @ problem.theta).value
-        return Relaxed(k, price, pool, w, z, (z > NONE) | (self._norm[pool] * w > CARRIES), best, problem.dual)
+        residual, some = problem.a @ w - self._b, z > 0
+        value = float((residual**2 / self._hardness).sum() + price * (w[some] ** 2 / z[some]).sum()) / 2
+        kept = (z > NONE) | (self._norm[pool] * w > CARRIES)
+        return Relaxed(k, price, pool, w, z, kept, (value - best) / nothing, best, problem.dual)
 
     def even(self, kept: np.ndarray, price: float, least: float, after: Dual) -> np.ndarray:
         """The weights of some households alone, each with a share of 1 and no less than `least`; shape (n_kept,)."""

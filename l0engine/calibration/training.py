@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from l0engine.calibration.choosing import is_small, relaxes
+from l0engine.calibration.choosing import relaxes
 from l0engine.calibration.config import Config
 from l0engine.calibration.estimators import ESTIMATORS
 from l0engine.calibration.goals import by_price, falls_short, smallest
@@ -29,7 +29,9 @@ from l0engine.errors import ConfigError
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
 FALL, FALLS = 4.0, 6
 #: A fit is far off with more than this share of the loss of keeping none; another choice is taken where it costs less than this share.
-FAR_OFF, ANEW = 1e-3, 0.99
+FAR_OFF, ANEW = 1e-4, 0.99
+#: Another choice is quick with up to so many entries.
+QUICK = 3_000_000
 
 
 def resolve_device(name: str) -> torch.device:
@@ -252,5 +254,5 @@ def _conclude(
 
 
 def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:
-    """Whether the gates shut before the weights could take over: nothing is left, or a small problem is far off."""
-    return not (weights > 0).any() or (is_small(system) and system.value(weights) > FAR_OFF * system.nothing)
+    """Whether the gates shut before the weights could take over: nothing is left, or it is far off and choosing anew is quick."""
+    return not (weights > 0).any() or (system.matrix.nnz <= QUICK and system.value(weights) > FAR_OFF * system.nothing)
