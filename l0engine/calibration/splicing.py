@@ -1,7 +1,7 @@
 """Splicing: exchange of households, a block at a time, while the loss falls; for fewer households than targets.
 
 A block of those that the residual r calls for, by ``(A_j' r)_+^2 / ||A_j||^2``, joins; then as many leave as came, those that carry least
-by ``w_j^2 ||A_j||^2``, in rounds, with brief least squares after each. A block that does not help is halved. Source: Zhu et al. (2020),
+by ``w_j^2 ||A_j||^2``, in rounds, with brief least squares after each. A block that helps little is halved. Source: Zhu et al. (2020),
 A polynomial algorithm for best-subset selection problem (abess); Hazimeh & Mazumder (2020), Fast best subset selection (L0Learn).
 """
 
@@ -12,8 +12,9 @@ from scipy import sparse as sp
 
 from l0engine.calibration.least_squares import least_squares
 
-#: The first block is as large as the set; as many leave in so many rounds; an exchange counts where it lowers the loss by this share.
-ROUNDS, GAIN = 30, 1e-4
+#: The first block is as large as the set; as many leave in so many rounds; an exchange counts where it lowers the loss by this share,
+#: and the block stays as it is where it does so by the second.
+ROUNDS, GAIN, SLOW = 30, 1e-4, 2e-3
 #: Steps of least squares in all rounds together; the most of one round.
 STEPS, LONG = 600, 40
 
@@ -53,9 +54,10 @@ def spliced(a: sp.csc_array, b: np.ndarray, kept: np.ndarray, weights: np.ndarra
         start = np.concatenate([weights, pull[enter] / norm[enter]])[order]
         tried, better = _shrunk(a, b, norm, tried[order], start, size)
         after = b - a[:, tried] @ better
-        if float(after @ after) < float(residual @ residual) * (1 - GAIN):
+        gained = 1 - float(after @ after) / max(float(residual @ residual), np.finfo(float).tiny)
+        if gained > GAIN:
             kept, weights, residual = tried, better, after
-        else:
+        if gained < SLOW:
             block //= 2
     return kept, weights
 
