@@ -146,3 +146,10 @@ def least_error(problem: Problem) -> tuple[float, int]:
     done = linprog(np.r_[np.zeros(problem.n_households), 1.0], A_ub=within, b_ub=np.r_[b, -b], method="highs-ds")
     assert done.status == 0, done.message
     return float(done.fun), int((done.x[:-1] > 1e-9 * done.x[:-1].max()).sum())
+
+
+def vertex(problem: Problem) -> np.ndarray:
+    """Weights of SciPy's non-negative least squares in relative errors, shape (n_households,): at most as many as there are targets."""
+    rows = problem.values != 0
+    a = problem.matrix.toarray()[rows] / problem.values[rows, None] * problem.start_weights
+    return np.asarray(nnls(a, np.ones(rows.sum()))[0] * problem.start_weights)

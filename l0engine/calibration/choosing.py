@@ -1,15 +1,18 @@
 """The way to a number of households: candidates from several sources, calibrated, and the best of them.
 
 Gates and the elimination that follows them judge households one by one; the relaxation judges them together, over all households.
-Small problems are cheap enough to try a random start and non-negative least squares as well. The candidate with the smaller loss
-wins; between losses that are as good as equal, the exchange of error for evenness that `raking.worth` allows decides.
+Non-negative least squares has an exact answer where there is one; small problems are cheap enough to try a random start as well. The
+candidate with the smaller loss wins; between losses that are as good as equal, the exchange of error for evenness that `raking.worth`
+allows decides.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 from scipy import sparse as sp
@@ -39,15 +42,21 @@ LEAST_EVEN = 1e-4
 HARD = 1e-3
 #: Up to so many entries, and targets times households, a problem is small: every candidate is tried.
 FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
+#: Non-negative least squares takes seconds up to so many.
+VERTEX_CELLS = 5_000_000
 #: The relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
 #: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine. So many candidates
-#: get them, those that miss least after so many steps.
+#: get them, those that miss least, after so many steps of least squares.
 EXCHANGES, SPLICED, BRIEF = 60, 2, 60
 #: So few households on a small problem are exchanged one by one as well, see `polish`.
 FEWEST = 8
 #: A loss as small as that of this error on every target is none; losses are equal within the second share, between sizes within the third.
 MET, EQUAL, SAME = 1e-3, 0.01, 1e-3
+#: What least squares leaves at 0 gets this share of the largest weight: raking starts from positive ones.
+LEAST_FITTED = 1e-9
+#: The least share of their weights that households get which only fill up.
+PAD = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,11 +127,16 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
 
 
 def better(one: Calibrated, other: Calibrated, system: ScaledSystem) -> bool:
-    """Whether one answer beats another: the smaller loss; where that is equal, more evenness or less error, as is `worth` it."""
+    """Whether one answer beats another: the smaller loss; where that is equal, fewer targets missed, of whatever importance; then more
+    evenness or less error, as is `worth` it.
+    """
     met = MET**2 * system.nothing
     a, b = max(one.loss, met), max(other.loss, met)
     if abs(a - b) > EQUAL * max(a, b):
         return a < b
+    missed, theirs = (int((answer.found.errors > MET).sum()) for answer in (one, other))
+    if min(missed, theirs) == 0 < max(missed, theirs):
+        return missed == 0
     return worth(other.found, one.found) and one.loss <= max(other.loss, met) * (1 + EQUAL)
 
 
@@ -145,6 +159,7 @@ class Chooser:
         self._relaxed: Relaxed | None = None
         self._bounds: dict[int, tuple[float, float]] = {}
         self._small = is_small(system)
+        self._medium = system.matrix.shape[0] * system.matrix.shape[1] <= VERTEX_CELLS
         self._row = np.sqrt(system.importance)
         self._hardness = np.maximum(system.hardness, HARD)
         self.relaxes = relaxes(system, config)
@@ -185,25 +200,49 @@ class Chooser:
         while mu > HARDEST:
             found = calibrated(self._problem, s, replace(self._config, mu=mu, polish=False), support)
             if found.loss <= smaller.loss:
-                return replace(found, certificate=self.certificate(found.weights, len(support.kept)))
+                break
             mu /= 10
-        return larger
+        else:
+            if self._config.bounded or self._config.total != "free":
+                return larger
+            found = self._padded(smaller, larger, support)
+        return replace(found, certificate=self.certificate(found.weights, len(support.kept)))
+
+    def _padded(self, smaller: Calibrated, larger: Calibrated, support: Support) -> Calibrated:
+        """The smaller answer, and as much of the larger one's weights for the rest as costs a third of what makes losses differ."""
+        s, kept, started = self._system, support.kept, time.perf_counter()
+        extra = np.where(smaller.weights > 0, 0.0, larger.weights)
+        extra[np.setdiff1d(np.arange(len(extra)), kept)] = 0.0
+        share, most = 1.0, smaller.loss * (1 + SAME / 3)
+        while s.value(smaller.weights + share * extra) > most and share > PAD:
+            share /= 2
+        weights = smaller.weights + share * extra
+        weights.setflags(write=False)
+        measures = measure(self._problem, weights, s.use)
+        assert measures is not None
+        found = Softness.of(smaller.found.mu, weights[kept], lambda w: s.errors(s.columns(kept) @ w - s.target))
+        return Calibrated(support, weights, measures, found, (found,), s.value(weights), time.perf_counter() - started)
 
     def _candidates(self, k: int) -> list[Support]:
+        s, few = self._system, k < len(self._system.target)
         found = [self._rounded(self._relax(k), k)] if self.relaxes else []
         settled = self._relaxed is not None and self._relaxed.settled
-        if not settled or self._small or k < len(self._system.target):
+        if not settled or self._small or few:
             found.append(self._from_gates(k))
-        if self._small:
+        if self._small or (few and self._medium):
             found += [self._strongest(k), self._random(k)]
-        if self._system.loss.squared and not self._config.bounded and k < len(self._system.target):
-            found = [self._splice(support) for support in sorted(found, key=self._missing)[:SPLICED]]
+        if few and self._medium and np.count_nonzero(self._vertex) > k:
+            found.append(self._from_vertex(k))
+        if few and s.loss.squared and not self._config.bounded:
+            best = sorted(map(self._fitted, found), key=itemgetter(0))[:SPLICED]
+            exchanged = [self._fitted(self._splice(support)) for _, support in best]
+            found = [min(pair, key=itemgetter(0))[1] for pair in zip(exchanged, best, strict=True)]
             if self._small and k <= FEWEST and self._config.total == "free":
-                found.append(_polished(self._system, found[0]))
-        if self._small and 0 < np.count_nonzero(self._vertex) <= k:
+                found.append(_polished(s, found[0]))
+        if self._medium and 0 < np.count_nonzero(self._vertex) <= k:
             found.append(_support(self._filled(self._vertex, k)))
-        if self.relaxes and k > len(self._system.target):  # fewer have no weight to give away
-            found = (found if self._small else []) + [self._evened(support) for support in found]
+        if self.relaxes and k > len(s.target):  # fewer have no weight to give away
+            found = (found if self._medium else []) + [self._evened(support) for support in found]
         return found
 
     def _from_gates(self, k: int) -> Support:
@@ -214,6 +253,11 @@ class Chooser:
             self._support = self._elimination.full
         self._support = self._elimination.down_to(k, self._support)
         return self._support
+
+    def _from_vertex(self, k: int) -> Support:
+        """Elimination from those that non-negative least squares keeps."""
+        elimination = Elimination(self._system, self._vertex)
+        return elimination.down_to(k, elimination.full)
 
     def _relax(self, k: int) -> Relaxed:
         s = self._system
@@ -288,11 +332,20 @@ class Chooser:
         except RuntimeError:
             return np.zeros(len(base))
 
-    def _missing(self, support: Support) -> float:
-        """What a support misses of its targets after brief least squares."""
+    def _fitted(self, support: Support) -> tuple[float, Support]:
+        """What a support misses of its targets at the least, and the support with the weights for that.
+
+        On a problem that is not of medium size: after brief least squares, as it was.
+        """
         part, target = self._a[:, support.kept], self._row * self._system.target
+        if self._medium:
+            base = self._system.base_weights[support.kept]
+            with suppress(RuntimeError):  # it did not settle
+                found, missing = nnls(part.toarray() * base, target)
+                weights = np.maximum(found * base, LEAST_FITTED * max((found * base).max(), np.finfo(float).tiny))
+                return float(missing) ** 2, Support(support.kept, weights, np.log(weights))
         residual = part @ least_squares(part, target, np.exp(support.log_weights), BRIEF) - target
-        return float(residual @ residual)
+        return float(residual @ residual), support
 
     def _splice(self, support: Support) -> Support:
         a = self._a

@@ -157,5 +157,7 @@ class _System:
 
         operator: Any = LinearOperator(shape, matvec=product, dtype=np.float64)
         inverse: Any = LinearOperator(shape, matvec=lambda v: precondition(v / scale) / scale, dtype=np.float64)
-        solution, failed = cg(operator, scale * gradient, rtol=rtol, maxiter=maxiter, M=inverse)
-        return np.asarray(scale * solution), bool(failed)
+        with np.errstate(divide="ignore", invalid="ignore"):  # numbers of 1e-200 have squares of 0
+            solution, failed = cg(operator, scale * gradient, rtol=rtol, maxiter=maxiter, M=inverse)
+        finite = np.isfinite(solution).all()
+        return np.asarray(scale * solution if finite else np.zeros_like(gradient)), bool(failed) or not finite

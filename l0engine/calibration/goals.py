@@ -67,13 +67,15 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
 def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:
     """The number of households at which loss + price * households is least; None where keeping none is cheaper.
 
-    Sizes fall by halves from two households a target, or from what the gates kept if that is more, as long as the loss alone costs less
-    than the best so far: fewer households have no smaller one.
+    Sizes fall by halves from two households a target, or from what the gates kept if that is more, until it rises twice.
     """
-    chooser, best, least = Chooser(problem, system, config, gated), None, system.nothing
+    chooser, best, least, rises = Chooser(problem, system, config, gated), None, system.nothing, 0
     size = min(problem.n_households, max(2 * len(system.target), int((gated > 0).sum())))
-    while size >= 1 and (found := chooser.at(size)).loss < least:
+    while size >= 1 and rises < 2:
+        found = chooser.at(size)
         if found.loss + price * size < least:
-            best, least = found, found.loss + price * size
+            best, least, rises = found, found.loss + price * size, 0
+        else:
+            rises += 1
         size //= 2
     return best
