@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import state
-from dashboard.components import sidebar
+from dashboard.kit import sidebar
 
 st.set_page_config(page_title="l0engine", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 # Streamlit leaves a hundred pixels empty above every page.

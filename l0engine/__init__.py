@@ -10,14 +10,14 @@ from l0engine.lazy import importer
 
 if TYPE_CHECKING:
     from l0engine.calibration.config import Config
-    from l0engine.calibration.preflight import preflight
-    from l0engine.calibration.problem import Problem
+    from l0engine.calibration.problem.preflight import preflight
+    from l0engine.calibration.problem.problem import Problem
     from l0engine.calibration.results import Measures, Result, Snapshot, Status
-    from l0engine.calibration.training import fit, iterate
+    from l0engine.calibration.training.iteration import fit, iterate
     from l0engine.calibration.weights import SparseCalibrationWeights
-    from l0engine.gates import FeatureGate, HybridGate, L0Gate, SampleGate
+    from l0engine.gates.gate import FeatureGate, HybridGate, L0Gate, SampleGate
     from l0engine.hard_concrete import HardConcrete, HardConcreteDistribution
-    from l0engine.layers import L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
+    from l0engine.layers.layers import L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
     from l0engine.penalties import (
         PenaltyTracker,
         compute_l0_penalty,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from l0engine.pruning import CompactionReport, compact, magnitude_pruned, prune_model, save_standalone
     from l0engine.schedules import TemperatureScheduler
-    from l0engine.sparse_linear import SparseL0Linear
+    from l0engine.sparse_linear.estimator import SparseL0Linear
 
 __version__ = version("l0engine")
 
@@ -52,15 +52,15 @@ __getattr__ = importer(
     __name__,
     {
         "calibration.config": ("Config",),
-        "calibration.preflight": ("preflight",),
-        "calibration.problem": ("Problem",),
+        "calibration.problem.preflight": ("preflight",),
+        "calibration.problem.problem": ("Problem",),
         "calibration.results": ("Measures", "Result", "Snapshot", "Status"),
-        "calibration.training": ("fit", "iterate"),
+        "calibration.training.iteration": ("fit", "iterate"),
         "calibration.weights": ("SparseCalibrationWeights",),
-        "gates": ("FeatureGate", "HybridGate", "L0Gate", "SampleGate"),
+        "gates.gate": ("FeatureGate", "HybridGate", "L0Gate", "SampleGate"),
         "hard_concrete": ("HardConcrete", "HardConcreteDistribution"),
-        "layers": ("L0Conv1d", "L0Conv2d", "L0DepthwiseConv2d", "L0Embedding", "L0Linear", "SparseMLP"),
-        "sparse_linear": ("SparseL0Linear",),
+        "layers.layers": ("L0Conv1d", "L0Conv2d", "L0DepthwiseConv2d", "L0Embedding", "L0Linear", "SparseMLP"),
+        "sparse_linear.estimator": ("SparseL0Linear",),
         "penalties": (
             "PenaltyTracker",
             "compute_l0_penalty",

@@ -17,9 +17,9 @@ from typing import Any
 from tqdm import tqdm
 
 from l0engine.calibration.config import Config, settings
-from l0engine.calibration.point import FrontierPoint
-from l0engine.calibration.preflight import Finding, Severity, preflight, targets_in_use
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.frontier.point import FrontierPoint
+from l0engine.calibration.problem.preflight import Finding, Severity, preflight, targets_in_use
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
 from l0engine.errors import ConfigError, L0Error, ProblemError
 from l0engine.io import load_problem, write_run
@@ -164,9 +164,9 @@ def _fit(parsed: argparse.Namespace) -> int:
 
 def _frontier(parsed: argparse.Namespace) -> int:
     """Fit once, then write point after point. Interrupt once to keep the points found so far."""
-    from l0engine.calibration.frontier import frontier
-    from l0engine.calibration.point import checked_budgets
-    from l0engine.calibration.references import checked_methods, compare
+    from l0engine.calibration.frontier.path import frontier
+    from l0engine.calibration.frontier.point import checked_budgets
+    from l0engine.calibration.frontier.references import checked_methods, compare
     from l0engine.io import write_frontier
 
     config, out = _config(parsed), parsed.out
@@ -211,7 +211,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 def _with_progress(problem: Problem, config: Config) -> Result:
     """Drain `iterate` behind a progress bar, which shows on a terminal only."""
-    from l0engine.calibration.training import iterate
+    from l0engine.calibration.training.iteration import iterate
 
     with _interruptible() as stopping, tqdm(total=config.epochs, unit="step", disable=None) as bar:
         run = iterate(problem, config, should_stop=stopping)

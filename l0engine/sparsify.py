@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from l0engine.errors import ConfigError
-from l0engine.gated_base import GatedLayer, settings_of
-from l0engine.layers import GATED
+from l0engine.layers.base import GatedLayer, settings_of
+from l0engine.layers.layers import GATED
 
 #: Modules whose own code reads the weights of the layers inside and would pass by their gates.
 _CLOSED = (nn.MultiheadAttention, nn.TransformerEncoderLayer)

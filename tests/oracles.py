@@ -15,7 +15,7 @@ from scipy import sparse as sp
 from scipy.integrate import quad
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp, minimize, nnls
 
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 
 
 def gate(u: float, log_alpha: float, beta: float = 2 / 3, gamma: float = -0.1, zeta: float = 1.1) -> float:

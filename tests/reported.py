@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse as sp
 
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 
 
 def one_hot(category: np.ndarray, k: int | None = None) -> sp.csr_array:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse as sp
 
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 
 KINDS = ("categories", "continuous", "heavy", "signed", "rare")
 

@@ -30,7 +30,7 @@ def end_workers(home: Path) -> None:
             command = process.cmdline()
             if (
                 process.pid != os.getpid()
-                and {"l0engine.runs.worker", "l0engine.studies.worker"} & set(command)
+                and {"l0engine.jobs.worker", "l0engine.studies.worker"} & set(command)
                 and str(home.resolve()) in " ".join(command)
             ):
                 process.kill()

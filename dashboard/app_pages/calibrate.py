@@ -2,11 +2,13 @@
 
 import streamlit as st
 
-from dashboard import state, wording
-from dashboard.components import config_form, downloads, layout, live_panel, outcome, preflight_list
+from dashboard import state
+from dashboard.calibration import downloads, form, live, outcome
+from dashboard.data import preflight
+from dashboard.kit import layout, wording
 
 problem, record, run = state.problem(), state.problem_record(), state.run()
-n_targets = int(preflight_list.in_use(problem, state.findings()).sum())
+n_targets = int(preflight.in_use(problem, state.findings()).sum())
 busy = run is not None and not run.status.ended
 
 title, start = layout.columns([5, 1], key="heading", narrowest=150, align="bottom")
@@ -18,7 +20,7 @@ failed = run is not None and run.status.ended and not run.status.has_weights
 if run is not None and failed:
     outcome.show(run, problem)  # before all else: what went wrong, and what to do
 with st.expander("Settings of the next run" if busy else "Settings", icon=":material/tune:", expanded=not busy):
-    config = config_form.show(sorted(set(problem.groups)))
+    config = form.show(sorted(set(problem.groups)))
 with start:
     why = "Correct the setting named below first." if config is None else "No target is left in the fit." if not n_targets else None
     label = "Start another" if busy else "Start"
@@ -31,7 +33,7 @@ if run is None:
         "Press **Start**. The fit can be watched here, paused, and stopped at any time; nothing is lost.", icon=":material/arrow_upward:"
     )
 elif busy:
-    live_panel.show(run, problem.n_households)
+    live.show(run, problem.n_households)
 else:
     if not failed:
         outcome.show(run, problem)
@@ -42,4 +44,4 @@ else:
             st.switch_page("app_pages/results.py")
     if snapshots := state.store().snapshots(run.id):
         with st.expander("How the fit went", icon=":material/timeline:", expanded=True):
-            live_panel.pictures(snapshots, problem.n_households, run.id)
+            live.pictures(snapshots, problem.n_households, run.id)

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from dashboard import state, wording
-from dashboard.components import layout, preflight_list, problem_facts
-from dashboard.components.chart import chart
-from dashboard.figures import base_errors
+from dashboard import state
+from dashboard.data import facts, preflight
+from dashboard.data.figures import base_errors
+from dashboard.kit import layout, viewer, wording
+from dashboard.kit.chart import chart
 from l0engine.errors import L0Error
 
 st.title("Data")
@@ -48,17 +49,17 @@ with st.expander("Or upload your own", icon=":material/upload_file:", expanded=s
 problem, record, findings = state.problem(), state.problem_record(), state.findings()
 heading, onward = layout.columns([4, 1], key="heading", narrowest=150, align="bottom")
 heading.header(record.title)
-kept_targets = int(preflight_list.in_use(problem, findings).sum())
+kept_targets = int(preflight.in_use(problem, findings).sum())
 why = f"To {wording.plural(kept_targets, 'target')}." if kept_targets else "No target is left in the fit: keep some in the preflight."
 if onward.button("Calibrate", type="primary", icon=":material/arrow_forward:", disabled=not kept_targets, help=why, width="stretch"):
     st.switch_page("app_pages/calibrate.py")
 for sentence in st.session_state.pop("read_as", ()):
     st.success(sentence, icon=":material/check:")
-problem_facts.show(problem)
+facts.show(problem)
 
 left, right = layout.columns([3, 2], key="understood", narrowest=330, gap="large")
 with left:
-    figure = base_errors.plot(base_errors.info(problem), state.palette())
+    figure = base_errors.plot(base_errors.info(problem), viewer.palette())
     chart(figure, "base_errors", "Error of each target at base weights, by group")
     with st.expander("How to read this"):
         st.markdown(
@@ -66,4 +67,4 @@ with left:
             "survey is a tenth off. The mark is the middle of its group. Calibration moves all dots to the left."
         )
 with right:
-    preflight_list.show(problem, findings)
+    preflight.show(problem, findings)

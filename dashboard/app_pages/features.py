@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard import studies
-from dashboard.components import feature_form, feature_view, study_panel
+from dashboard.features import form, view
+from dashboard.kit import study_panel
+from dashboard.state import studies
 
 record = studies.current("features")
 
@@ -11,7 +12,7 @@ st.title("Feature gates")
 if record is None:
     st.markdown("Which few columns predict another one as well as all of them? Every feature gets a gate, and gates are held to a number.")
 with st.expander("Another choice" if record else "Choose features", icon=":material/tune:", expanded=record is None):
-    feature_form.show()
+    form.show()
     study_panel.earlier("features")
 if record is not None:
-    feature_view.show(record)
+    view.show(record)

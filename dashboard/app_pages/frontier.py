@@ -3,10 +3,11 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.components import frontier_form, frontier_view, preflight_list, sweep_panel
+from dashboard.data import preflight
+from dashboard.frontier import form, sweeps, view
 
 problem, record, run = state.problem(), state.problem_record(), state.run()
-n_targets = int(preflight_list.in_use(problem, state.findings()).sum())
+n_targets = int(preflight.in_use(problem, state.findings()).sum())
 
 st.title("Frontier")
 frontier_tab, sweep_tab = st.tabs(["Frontier", "Sweeps"], key="frontier_tab")
@@ -15,8 +16,8 @@ with frontier_tab:
     if not shown:
         st.markdown(f"How many households does **{record.title}** need? One fit answers for every number of them.")
     with st.expander("Another frontier" if shown else "Frontier", icon=":material/tune:", expanded=not shown):
-        frontier_form.show(problem.n_households, n_targets, sorted(set(problem.groups)), run)
+        form.show(problem.n_households, n_targets, sorted(set(problem.groups)), run)
     if run is not None and run.plan is not None:
-        frontier_view.show(run, problem.n_households, int(state.in_use(run).sum()))
+        view.show(run, problem.n_households, int(state.in_use(run).sum()))
 with sweep_tab:
-    sweep_panel.show(record.sha)
+    sweeps.show(record.sha)

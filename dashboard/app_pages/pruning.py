@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard import studies
-from dashboard.components import pruning_form, pruning_view, study_panel
+from dashboard.kit import study_panel
+from dashboard.pruning import form, view
+from dashboard.state import studies
 
 record = studies.current("pruning")
 
@@ -11,7 +12,7 @@ st.title("Pruning")
 if record is None:
     st.markdown("How much of a neural network can go before it errs more often? Every weight gets a gate, and an open gate has a price.")
 with st.expander("Another network" if record else "Train a network", icon=":material/tune:", expanded=record is None):
-    pruning_form.show()
+    form.show()
     study_panel.earlier("pruning")
 if record is not None:
-    pruning_view.show(record)
+    view.show(record)

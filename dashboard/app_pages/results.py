@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from dashboard import state, wording
-from dashboard.components import downloads, layout, limits_list, outcome
-from dashboard.components.chart import chart
-from dashboard.figures import composition, estimates, weight_change, weight_concentration
-from dashboard.figures.frontier_point import TITLES
+from dashboard import state
+from dashboard.calibration import downloads, limits, outcome
+from dashboard.calibration.figures import composition, estimates, weight_change, weight_concentration
+from dashboard.frontier.figures.point import TITLES
+from dashboard.kit import layout, viewer, wording
+from dashboard.kit.chart import chart
 from l0engine.io import targets_table, weights_table
 
 st.title("Results")
@@ -20,7 +21,7 @@ if run is None or (point is None and (result is None or result.final is None)):
         st.switch_page("app_pages/calibrate.py")
     st.stop()
 
-use, palette = state.in_use(run), state.palette()
+use, palette = state.in_use(run), viewer.palette()
 measures, weights = (result.final, result.weights) if point is None else (point.measures, state.point_weights(run, point))
 if point is not None:
     words, back = layout.columns([4, 1], key="point", narrowest=180, align="center")
@@ -31,9 +32,9 @@ if point is not None:
 st.markdown(f"### {outcome.verdict(measures, problem.n_households)}")
 found = state.limits_of(run, point)
 if point is not None:
-    limits_list.show(found, point.certificate, ())  # its size was asked for: no price was
+    limits.show(found, point.certificate, ())  # its size was asked for: no price was
 else:
-    limits_list.show(found, result.outcome.certificate, state.taken(run))
+    limits.show(found, result.outcome.certificate, state.taken(run))
 figures = {
     "Households kept": (wording.count(measures.kept), f"{wording.of(measures.kept, problem.n_households)} have a positive weight."),
     "Median error": (wording.percent(measures.median_abs_rel_error), "Half of the targets are closer than this."),

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard import studies
-from dashboard.components import sample_form, sample_view, study_panel
+from dashboard.kit import study_panel
+from dashboard.samples import form, view
+from dashboard.state import studies
 
 record = studies.current("samples")
 
@@ -11,7 +12,7 @@ st.title("Sample gates")
 if record is None:
     st.markdown("Choose a few rows of a table so that their plain averages are those of all rows.")
 with st.expander("Another sample" if record else "Sample", icon=":material/tune:", expanded=record is None):
-    sample_form.show()
+    form.show()
     study_panel.earlier("samples")
 if record is not None:
-    sample_view.show(record)
+    view.show(record)

@@ -9,11 +9,11 @@ from l0engine.lazy import importer
 if TYPE_CHECKING:
     from l0engine.calibration.config import PRESETS, Config, settings
     from l0engine.calibration.metrics import effective_sample_size, measure, relative_errors, sparsity
-    from l0engine.calibration.preflight import Finding, Severity, targets_in_use
-    from l0engine.calibration.problem import Problem
+    from l0engine.calibration.problem.preflight import Finding, Severity, targets_in_use
+    from l0engine.calibration.problem.problem import Problem
     from l0engine.calibration.results import Measures, Result, Snapshot, Status
-    from l0engine.calibration.state import TrainingState
-    from l0engine.calibration.training import fit, iterate
+    from l0engine.calibration.training.checkpoint import TrainingState
+    from l0engine.calibration.training.iteration import fit, iterate
     from l0engine.calibration.weights import SparseCalibrationWeights
 
 # What goes in
@@ -29,11 +29,11 @@ __getattr__ = importer(
     {
         "config": ("PRESETS", "Config", "settings"),
         "metrics": ("effective_sample_size", "measure", "relative_errors", "sparsity"),
-        "preflight": ("Finding", "Severity", "targets_in_use"),
-        "problem": ("Problem",),
+        "problem.preflight": ("Finding", "Severity", "targets_in_use"),
+        "problem.problem": ("Problem",),
         "results": ("Measures", "Result", "Snapshot", "Status"),
-        "state": ("TrainingState",),
-        "training": ("fit", "iterate"),
+        "training.checkpoint": ("TrainingState",),
+        "training.iteration": ("fit", "iterate"),
         "weights": ("SparseCalibrationWeights",),
     },
 )

@@ -14,8 +14,8 @@ import numpy as np
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active, relative_errors
-from l0engine.calibration.preflight import targets_in_use
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.preflight import targets_in_use
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate
 
 #: A target is missed above the first of these errors, grossly missed above the second; below its floor, above the third.
@@ -208,7 +208,7 @@ def _floor(a: _Answer) -> Iterator[Limit]:
 
 def taken(problem: Problem, config: Config) -> tuple[str, ...]:
     """What was taken by rule or setting: the price of a household, and the size of the base weights; a sentence each."""
-    from l0engine.calibration.system import ScaledSystem  # needs torch, which a server that only shows answers does without
+    from l0engine.calibration.problem.system import ScaledSystem  # needs torch, which a server that only shows answers does without
 
     each = ScaledSystem.build(problem, config).lambda_l0(config)
     if config.share is not None:

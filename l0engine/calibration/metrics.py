@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures
 
 

@@ -11,8 +11,6 @@ import numpy as np
 
 from l0engine.calibration.config import Config
 
-#: Edges of the gate histogram: 20 equal bins of the open interval (0, 1).
-GATE_BINS = np.linspace(0.0, 1.0, 21)
 #: Quantiles of the absolute relative error over targets that a snapshot records.
 ERROR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -78,8 +76,7 @@ class Snapshot:
     gate_zero, gate_one : float
         Shares of all households whose test-time gate is exactly 0 and exactly 1.
     gate_counts : tuple of int, length 20
-        Households with a gate strictly between 0 and 1, by `GATE_BINS`.
-    error_quantiles : tuple of float
+        Households with a gate strictly between 0 and 1, by `    error_quantiles : tuple of float
         Absolute relative error over the targets in use, at `ERROR_QUANTILES`, with test-time gates.
     ess : float
         Kish's effective sample size of the gated weights.

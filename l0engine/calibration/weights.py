@@ -17,17 +17,17 @@ import torch
 from scipy import sparse as sp
 from torch import Tensor, nn
 
+from l0engine.arrays.inputs import group_name, numbers, plain
+from l0engine.arrays.linear_map import linear_map, product
 from l0engine.calibration.config import Config
-from l0engine.calibration.estimators import ESTIMATORS
-from l0engine.calibration.inputs import group_name, numbers, plain
-from l0engine.calibration.linear_map import linear_map, product
 from l0engine.calibration.metrics import sparsity
-from l0engine.calibration.problem import Problem, checked_matrix
+from l0engine.calibration.problem.problem import Problem, checked_matrix
 from l0engine.calibration.results import Result, Snapshot
-from l0engine.calibration.state import TrainingState
-from l0engine.calibration.trainer import UNSETTLED, dead_below
-from l0engine.calibration.training import iterate
+from l0engine.calibration.training.checkpoint import TrainingState
+from l0engine.calibration.training.iteration import iterate
+from l0engine.calibration.training.trainer import UNSETTLED, dead_below
 from l0engine.errors import ConfigError, ProblemError
+from l0engine.gates.estimators import ESTIMATORS
 from l0engine.hard_concrete import HardConcreteDistribution
 
 logger = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ import pandas as pd
 
 from l0engine.calibration import metrics
 from l0engine.calibration.config import Config
+from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
-from l0engine.calibration.point import FrontierPoint
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
 
 #: First characters that make a spreadsheet read text as a formula.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse as sp
 
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 from l0engine.io.layouts import matrix_from_table
 from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_TARGETS, listed, readable, shown

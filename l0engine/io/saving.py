@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import sparse as sp
 
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 from l0engine.io.limits import clipped, shown
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from l0engine.errors import ConfigError
-from l0engine.gated_base import GatedLayer
 from l0engine.hard_concrete import LOG_ALPHA_BOUND
+from l0engine.layers.base import GatedLayer
 
 
 @torch.no_grad()

@@ -1,1 +1,1 @@
-"""Runs as processes: a store they all share, the worker that carries out one, the supervisor that starts them."""
+"""Where earlier versions had the store and sweeps; their home is `jobs`."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from l0engine.errors import ConfigError, ProblemError
-from l0engine.selection.figures import coded, column_of
+from l0engine.selection.moments import coded, column_of
 from l0engine.selection.standardised import Standardised
 
 #: Rows whose values are looked up at a time.

@@ -23,13 +23,13 @@ import pandas as pd
 import torch
 from scipy import sparse as sp
 
-from l0engine.calibration.linear_map import linear_map
+from l0engine.arrays.linear_map import linear_map
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, ProblemError
+from l0engine.gates.counts import held
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.schedules import geometric
 from l0engine.selection.backward import by_importance
-from l0engine.selection.counts import held
 from l0engine.selection.models import LeastSquares, Logistic, Model
 from l0engine.selection.path import FeaturePath, FeatureSet, FeatureSnapshot
 from l0engine.selection.shrinkage import best_sets

@@ -24,11 +24,11 @@ import torch
 from scipy import linalg
 from scipy import sparse as sp
 
-from l0engine.calibration.linear_map import LinearMap, linear_map
+from l0engine.arrays.linear_map import LinearMap, linear_map
 from l0engine.draining import drain
 from l0engine.errors import ConfigError
+from l0engine.gates.counts import gate_counts, held
 from l0engine.hard_concrete import HardConcreteDistribution
-from l0engine.selection.counts import gate_counts, held
 from l0engine.selection.designs import checked_size
 from l0engine.selection.standardised import Standardised
 from l0engine.selection.swaps import swapped

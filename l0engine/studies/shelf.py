@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from l0engine.errors import L0Error
-from l0engine.runs.files import write_whole
-from l0engine.runs.supervisor import is_worker, worker_environment
+from l0engine.io.whole import write_whole
+from l0engine.jobs.supervisor import is_worker, worker_environment
 from l0engine.studies.study import Study, StudyStatus, from_spec, to_spec
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from l0engine.errors import L0Error
 #: Name of a kind: module and class.
 KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "samples": ("l0engine.studies.samples", "SampleStudy"),
-        "features": ("l0engine.studies.features", "FeatureStudy"),
-        "pruning": ("l0engine.studies.pruning", "PruningStudy"),
+        "samples": ("l0engine.studies.samples.study", "SampleStudy"),
+        "features": ("l0engine.studies.features.study", "FeatureStudy"),
+        "pruning": ("l0engine.studies.pruning.study", "PruningStudy"),
     }
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from l0engine.draining import drain
 from l0engine.errors import L0Error
-from l0engine.runs.files import write_whole
+from l0engine.io.whole import write_whole
 from l0engine.studies.study import StudyStatus, from_spec
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse as sp
 
-from l0engine.runs.supervisor import worker_environment
+from l0engine.jobs.supervisor import worker_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,8 +61,8 @@ def l0_python(m, y, base, lambda_l0, lambda_l2, epochs):
 def l0engine(m, y, base, lambda_l0, lambda_l2, epochs):
     """Seconds of fit and refit, weights, and the two parts."""
     from l0engine.calibration.config import Config
-    from l0engine.calibration.problem import Problem
-    from l0engine.calibration.training import fit
+    from l0engine.calibration.problem.problem import Problem
+    from l0engine.calibration.training.iteration import fit
 
     problem = Problem.create(m, y, base_weights=base)
     config = Config(lambda_l0=lambda_l0, lambda_l2=lambda_l2, epochs=epochs, stop_when_settled=False)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from compare import l0_python, us_problem
 
-from l0engine.runs.supervisor import worker_environment
+from l0engine.jobs.supervisor import worker_environment
 
 BUDGETS = (20_000, 16_000, 12_000, 9_000, 7_000, 5_000, 3_763, 2_000, 1_000, 500)
 
@@ -40,9 +40,9 @@ SETTINGS |= {"relax": False}
 
 def ours() -> dict:
     from l0engine.calibration.config import Config
-    from l0engine.calibration.frontier import frontier
-    from l0engine.calibration.problem import Problem
-    from l0engine.calibration.training import fit
+    from l0engine.calibration.frontier.path import frontier
+    from l0engine.calibration.problem.problem import Problem
+    from l0engine.calibration.training.iteration import fit
 
     m, y, base, _, _ = us_problem()
     problem = Problem.create(m, y, base_weights=base)

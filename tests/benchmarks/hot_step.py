@@ -14,11 +14,11 @@ import torch
 from compare import PROBLEMS
 from scaling import problem as national
 
+from l0engine.arrays.linear_map import linear_map
 from l0engine.calibration.config import Config
-from l0engine.calibration.linear_map import linear_map
-from l0engine.calibration.objective import Objective
-from l0engine.calibration.problem import Problem
-from l0engine.calibration.system import ScaledSystem
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.calibration.training.objective import Objective
 from l0engine.hard_concrete import HardConcreteDistribution
 
 

@@ -27,7 +27,7 @@ from waiting import end_workers
 
 from l0engine.calibration.config import Config
 from l0engine.io import load_problem
-from l0engine.runs.store import Store
+from l0engine.jobs.store import Store
 
 #: Notes when each live picture was drawn, in seconds since the epoch.
 NOTE_DRAWINGS = """

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from l0engine.draining import drain
-from l0engine.studies.pruning import PruningStudy
+from l0engine.studies.pruning.study import PruningStudy
 
 STUDIES = {"mlp": PruningStudy(), "conv": PruningStudy(network="conv", hidden=32, lambda_l0=0.2, epochs=120, batch_size=64)}
 SEEDS = range(5)

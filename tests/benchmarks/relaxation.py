@@ -18,12 +18,12 @@ from dataclasses import replace
 import numpy as np
 from compare import us_problem
 
-from l0engine.calibration.choosing import Calibrated, Chooser, calibrated
 from l0engine.calibration.config import Config
-from l0engine.calibration.elimination import Elimination
-from l0engine.calibration.problem import Problem
-from l0engine.calibration.system import ScaledSystem
-from l0engine.calibration.training import fit
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.calibration.support.choosing import Calibrated, Chooser, calibrated
+from l0engine.calibration.support.elimination import Elimination
+from l0engine.calibration.training.iteration import fit
 
 SIZES = (12_000, 3_763, 2_400, 1_000)
 #: The path without relaxation and exchange, with the settings that were its defaults; its fit keeps enough for the largest size.

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse as sp
 
-from l0engine.runs.supervisor import worker_environment
+from l0engine.jobs.supervisor import worker_environment
 
 HOUSEHOLDS = 337_704
 #: Areas, variables in each, and the share of households with a value: nation, states, districts.
@@ -61,9 +61,9 @@ def problem(size: float, seed: int = 0):
 
 def ours(size: float, epochs: int) -> dict[str, float]:
     from l0engine.calibration.config import Config
-    from l0engine.calibration.frontier import frontier
-    from l0engine.calibration.problem import Problem
-    from l0engine.calibration.training import fit
+    from l0engine.calibration.frontier.path import frontier
+    from l0engine.calibration.problem.problem import Problem
+    from l0engine.calibration.training.iteration import fit
 
     m, values, base = problem(size)
     out = {"targets": m.shape[0], "households": m.shape[1], "nnz": m.nnz}

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from l0engine.gates import FeatureGate, HybridGate, SampleGate
+from l0engine.gates.gate import FeatureGate, HybridGate, SampleGate
 from l0engine.io import load_problem
 from l0engine.selection import (
     Joint,
@@ -119,7 +119,7 @@ def compared(name: str, seeds: int = 5, folds: int = 5) -> tuple[list[int], dict
     from sklearn.metrics import log_loss, r2_score
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    from l0engine.studies import choosers
+    from l0engine.studies.features import choosers
 
     X, y, task = real(name)
     counts, kind = [k for k in COUNTS if k <= X.shape[1]], KFold if task == "regression" else StratifiedKFold
@@ -151,7 +151,7 @@ def compared(name: str, seeds: int = 5, folds: int = 5) -> tuple[list[int], dict
 
 
 def run_real(names=DATA) -> None:
-    from l0engine.studies.choosers import MEASURES
+    from l0engine.studies.features.choosers import MEASURES
 
     warnings.filterwarnings("ignore")  # of abess and of solvers that end at their limit
     for name in names:

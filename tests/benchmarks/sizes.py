@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse as sp
 
-from l0engine.runs.supervisor import worker_environment
+from l0engine.jobs.supervisor import worker_environment
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -34,7 +34,7 @@ def many_households():
 
 def many_targets():
     """Totals in which about a third of fifty households have a part, 20,000 x 50, off by 1 % from what weights can do."""
-    from l0engine.calibration.problem import Problem
+    from l0engine.calibration.problem.problem import Problem
 
     rng = np.random.default_rng(0)
     m = rng.lognormal(1.0, 1.0, (20_000, 50)) * (rng.random((20_000, 50)) < 0.3)
@@ -54,7 +54,7 @@ def peak() -> float:
 
 def child(name: str) -> None:
     from l0engine.calibration.config import Config
-    from l0engine.calibration.training import fit
+    from l0engine.calibration.training.iteration import fit
 
     problem = PROBLEMS[name]()
     before, cpu, started = peak(), time.process_time(), time.perf_counter()

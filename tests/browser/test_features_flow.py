@@ -9,7 +9,7 @@ import pandas as pd
 from tabs import download, press, settle
 from waiting import until
 
-from l0engine.studies.features import FeatureStudy
+from l0engine.studies.features.study import FeatureStudy
 from l0engine.studies.shelf import StudyShelf
 
 

@@ -12,12 +12,12 @@ from tabs import LOSS, VERDICT, download, epochs, picture, points, press, run_id
 from waiting import until
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
-from l0engine.calibration.training import fit
+from l0engine.calibration.training.iteration import fit
 from l0engine.io import csv_bytes, weights_table
-from l0engine.runs.records import Request
-from l0engine.runs.store import Store
+from l0engine.jobs.records import Request
+from l0engine.jobs.store import Store
 
 #: So many steps that a run is still going when it has been looked at.
 LONG = 300_000

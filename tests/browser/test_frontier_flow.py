@@ -14,13 +14,13 @@ from tabs import download, press, run_id, settle
 from waiting import until
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.metrics import measure
-from l0engine.calibration.point import FrontierPoint
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Result, Status
 from l0engine.io import csv_bytes, weights_table
-from l0engine.runs.records import Plan
-from l0engine.runs.store import Store
+from l0engine.jobs.records import Plan
+from l0engine.jobs.store import Store
 
 #: Every marker of the picture: its key and its place on the screen.
 MARKERS = """(() => { const chart = document.querySelector('.js-plotly-plot'); const found = [];

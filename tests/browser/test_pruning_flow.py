@@ -11,7 +11,7 @@ import numpy as np
 from tabs import POINTS, download, press, settle
 from waiting import until
 
-from l0engine.runs.files import read_arrays
+from l0engine.io.whole import read_arrays
 from l0engine.studies.shelf import StudyShelf
 
 #: Epochs that the live picture of the accuracy shows.

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 from waiting import end_workers, until
 
 from dashboard import state
-from l0engine.runs.store import Store
-from l0engine.runs.supervisor import Supervisor
+from l0engine.jobs.store import Store
+from l0engine.jobs.supervisor import Supervisor
 
 APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 

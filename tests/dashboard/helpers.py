@@ -12,7 +12,7 @@ from waiting import until
 
 from dashboard import state
 from l0engine.calibration.config import settings
-from l0engine.runs.records import RunRecord
+from l0engine.jobs.records import RunRecord
 
 
 class Visit:

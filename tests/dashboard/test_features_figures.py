@@ -8,8 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from dashboard.components import feature_tables, feature_view
-from dashboard.figures import feature_bars, feature_gates, feature_scores, feature_truth, theme
+from dashboard.features import tables, view
+from dashboard.features.figures import bars as feature_bars
+from dashboard.features.figures import gates as feature_gates
+from dashboard.features.figures import scores as feature_scores
+from dashboard.features.figures import truth as feature_truth
+from dashboard.kit import theme
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 METHODS = ("gates", "l1", "univariate", "rfe")
@@ -193,7 +197,7 @@ def test_many_features_are_cut_and_names_from_outside_are_harmless():
     assert "<b>x</b>" not in fig.to_json()
     gates = snapshots([[0.9, 0.1]], names=["<b>x</b>", "y"])
     assert "<b>x</b>" not in feature_gates.plot(feature_gates.info(gates, 1), theme.LIGHT).to_json()
-    assert feature_view._plain("a*b_[c](d) é") == r"a\*b\_\[c\]\(d\) é"
+    assert view._plain("a*b_[c](d) é") == r"a\*b\_\[c\]\(d\) é"
 
 
 def test_truth_by_hand():
@@ -223,12 +227,12 @@ def test_truth_by_hand():
     ],
 )
 def test_verdict_by_hand(of, words):
-    assert feature_view.verdict(of) == words
+    assert view.verdict(of) == words
 
 
 def test_tables_by_hand():
     some = result(measures=("accuracy", "log loss"), classes=("a", "b"), whole=(0.95, 0.003))
-    table = feature_tables.at_count(some)
+    table = tables.at_count(some)
     assert list(table.columns) == [
         "Method",
         "Accuracy, held out",
@@ -239,18 +243,18 @@ def test_tables_by_hand():
     assert table.iloc[0].tolist() == ["Gates", "0.50 ± 0.02", "0.50 ± 0.02", "3 of 3", "10 ms"]
     assert table.iloc[4].tolist()[:3] == ["All 10 features", "0.950 ± 0.003", "0.950 ± 0.003"]
     means = {"gates": [0.30, 0.377, 0.5], "l1": [0] * 3, "univariate": [0] * 3, "rfe": [0.29, 0.4, 0.51]}
-    every = feature_tables.at_every_count(feature_scores.info(result(means=means), "R²"))
+    every = tables.at_every_count(feature_scores.info(result(means=means), "R²"))
     assert every.iloc[:, -1].tolist() == ["yes", "no", "yes"] and every["Features"].tolist() == ["1", "2", "3"]
-    losses = feature_tables.at_every_count(feature_scores.info(result(means=means, measures=("log loss",)), "log loss"))
+    losses = tables.at_every_count(feature_scores.info(result(means=means, measures=("log loss",)), "log loss"))
     assert losses.iloc[:, -1].tolist() == ["yes", "yes", "yes"]
 
 
 def test_files_by_hand():
     some = result(2, classes=("a", "b", "c"))
-    table = feature_tables.chosen(some)
+    table = tables.chosen(some)
     assert table.columns.tolist() == ["name", "rank", "gate_probability", "coefficient of a", "coefficient of b", "coefficient of c"]
     assert table.to_csv(index=False).splitlines()[1:] == ["f0,1,0.9,1.0,1.0,1.0", "f1,2,0.9,-2.0,-2.0,-2.0", "(intercept),,,0.5,0.5,0.5"]
-    scores = feature_tables.scores(some)
+    scores = tables.scores(some)
     assert len(scores) == 4 * 2 + 1 and scores.iloc[1].tolist() == ["R²", "gates", 2, 0.5, 0.02, 5]
     assert scores.iloc[-1].tolist() == ["R²", "all", 10, 0.5, 0.03, 5]
-    assert len(feature_tables.scores(result(folds=0))) == 0
+    assert len(tables.scores(result(folds=0))) == 0

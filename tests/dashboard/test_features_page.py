@@ -11,11 +11,11 @@ import pytest
 from uploads import mime
 from waiting import until
 
-from dashboard import studies
-from dashboard.components import feature_tables
+from dashboard.features import tables
+from dashboard.state import studies
 from l0engine.io import csv_bytes
-from l0engine.studies.datasets import DATA_SETS, planted
-from l0engine.studies.features import FeatureStudy
+from l0engine.studies.features.datasets import DATA_SETS, planted
+from l0engine.studies.features.study import FeatureStudy
 from l0engine.studies.shelf import StudyShelf
 from l0engine.studies.study import StudyStatus
 
@@ -92,7 +92,7 @@ def test_a_bundled_data_set_from_start_to_files(visit, shelf):
     assert table["R², held out"][0] == f"{mean:.2f} ± {error:.2f}"
     assert len(page.at.dataframe[1].value) == 3
     assert [b.label for b in page.at.get("download_button")] == ["Chosen features (CSV)", "Scores (CSV)"]
-    back = pd.read_csv(io.BytesIO(csv_bytes(feature_tables.chosen(result))))
+    back = pd.read_csv(io.BytesIO(csv_bytes(tables.chosen(result))))
     assert back["name"].tolist() == [*result["names"], "(intercept)"]
     np.testing.assert_allclose(back["coefficient"][:3], np.ravel(result["coefficients"]), rtol=1e-9)
     page.to("data").to("features")

@@ -11,22 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.figures import (
-    axes,
-    base_errors,
-    composition,
-    error_fan,
-    estimates,
-    gates,
-    kept,
-    loss,
-    refit_effect,
-    theme,
-    weight_change,
-    weight_concentration,
-)
-from dashboard.figures.bins import Bins
-from l0engine.calibration.problem import Problem
+from dashboard.calibration.figures import composition, error_fan, estimates, kept, loss, refit_effect, weight_change, weight_concentration
+from dashboard.data.figures import base_errors
+from dashboard.kit import axes, gates, theme
+from dashboard.kit.bins import Bins
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Snapshot
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)

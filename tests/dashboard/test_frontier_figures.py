@@ -12,11 +12,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.figures import axes, frontier, frontier_point, method_bars, overlap, setting_names, sweep, theme, trade_off
-from dashboard.figures.frontier_answer import _goal, answer, bend, cap_words, held_out_words
+from dashboard.frontier.figures import frontier, method_bars, overlap, setting_names, sweep, trade_off
+from dashboard.frontier.figures import point as frontier_point
+from dashboard.frontier.figures.answer import _goal, answer, bend, cap_words, held_out_words
+from dashboard.kit import axes, theme
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Certificate, Measures, Status
-from l0engine.runs.records import Outcome, PointRecord, Request, RunRecord
+from l0engine.jobs.records import Outcome, PointRecord, Request, RunRecord
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 

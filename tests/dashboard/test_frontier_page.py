@@ -12,17 +12,18 @@ import pytest
 import uploads
 from waiting import until
 
-from dashboard import state, wording
-from dashboard.components import downloads
-from dashboard.components.frontier_form import default_budgets
-from dashboard.figures.frontier_answer import bend
+from dashboard import state
+from dashboard.calibration import downloads
+from dashboard.frontier.figures.answer import bend
+from dashboard.frontier.form import default_budgets
+from dashboard.kit import wording
 from l0engine.calibration import metrics
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
 from l0engine.io import csv_bytes, load_problem, weights_table
-from l0engine.runs.records import Plan
-from l0engine.runs.store import Store
-from l0engine.runs.supervisor import Supervisor
+from l0engine.jobs.records import Plan
+from l0engine.jobs.store import Store
+from l0engine.jobs.supervisor import Supervisor
 
 MASSACHUSETTS = uploads.SAMPLES / "massachusetts"
 NUMBERS = "Numbers of households"

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 from dashboard import state
-from dashboard.figures.frontier import PROVEN
+from dashboard.frontier.figures.frontier import PROVEN
 from l0engine.calibration.config import Config
+from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.metrics import measure
-from l0engine.calibration.point import FrontierPoint
-from l0engine.calibration.preflight import held_out_targets, targets_in_use
-from l0engine.calibration.problem import Problem
+from l0engine.calibration.problem.preflight import held_out_targets, targets_in_use
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Result, Status
 from l0engine.io import write_run
-from l0engine.runs.records import Plan
+from l0engine.jobs.records import Plan
 
 N = 300
 USEFUL, USELESS = Certificate(60, 1.0, 1.003, 1.0), Certificate(60, 1.0, 1.0, 0.0)

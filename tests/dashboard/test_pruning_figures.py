@@ -8,17 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from dashboard.components import pruning_words
-from dashboard.figures import (
-    pruning_accuracy,
-    pruning_alive,
-    pruning_examples,
-    pruning_loss,
-    pruning_network,
-    pruning_pixels,
-    pruning_size,
-    theme,
-)
+from dashboard.kit import theme
+from dashboard.pruning import words as pruning_words
+from dashboard.pruning.figures import accuracy, examples, loss, size
+from dashboard.pruning.figures import alive as pruning_alive
+from dashboard.pruning.figures import network as pruning_network
+from dashboard.pruning.figures import pixels as pruning_pixels
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 
@@ -65,7 +60,7 @@ def check(fig):
 
 @PALETTES
 @pytest.mark.parametrize("snapshots", list(AWKWARD.values()), ids=list(AWKWARD))
-@pytest.mark.parametrize("module", [pruning_accuracy, pruning_alive, pruning_loss, pruning_size], ids=lambda m: m.__name__.split("_")[-1])
+@pytest.mark.parametrize("module", [accuracy, pruning_alive, loss, size], ids=lambda m: m.__name__.split("_")[-1])
 def test_histories_are_whole_from_anything(module, snapshots, palette):
     fig = module.plot(module.info(snapshots), palette)
     check(fig)
@@ -73,7 +68,7 @@ def test_histories_are_whole_from_anything(module, snapshots, palette):
 
 
 def test_accuracy_by_hand():
-    fig = pruning_accuracy.plot(pruning_accuracy.info(SNAPSHOTS), theme.LIGHT)
+    fig = accuracy.plot(accuracy.info(SNAPSHOTS), theme.LIGHT)
     assert list(traces(fig)["Gated, test images"].y) == [0.5, 0.8, 0.97] and list(traces(fig)["Dense, test images"].y) == [0.95] * 3
     assert fig.layout.title.subtitle.text == "Now 97 % of the test images are told right"
 
@@ -82,7 +77,7 @@ def test_accuracy_by_hand():
     ("values", "low", "step"), [([1.0, 1.0], 1.0, 0), ([0.97], 0.97, 0.01), ([0.5, 0.9], 0.5, 0.2), ([0.0], 0.0, 0.25)]
 )
 def test_the_axis_of_accuracy_ends_at_one_and_holds_all(values, low, step):
-    axis = pruning_accuracy.accuracy_axis(values)
+    axis = accuracy.accuracy_axis(values)
     ticks = axis["tickvals"]
     assert ticks[-1] == 1.0 and axis["ticktext"][-1] == "100 %" and axis["range"][0] <= min(low, 0.9) and ticks[0] >= 0
     assert len(ticks) == len(axis["ticktext"]) >= 3 and (
@@ -100,13 +95,13 @@ def test_alive_by_hand():
 
 
 def test_loss_by_hand():
-    fig = pruning_loss.plot(pruning_loss.info(SNAPSHOTS), theme.LIGHT)
+    fig = loss.plot(loss.info(SNAPSHOTS), theme.LIGHT)
     assert set(traces(fig)) == {"Total", "Cross entropy", "Price of open weights (L0)"}  # the L2 term is 0 throughout
     np.testing.assert_allclose(traces(fig)["Total"].y, 0.7)
 
 
 def test_size_by_hand():
-    fig = pruning_size.plot(pruning_size.info(SNAPSHOTS, RESULT), theme.LIGHT)
+    fig = size.plot(size.info(SNAPSHOTS, RESULT), theme.LIGHT)
     check(fig)
     marks = traces(fig)
     assert (marks["Pruned by gates"].x[0], marks["Pruned by gates"].y[0]) == (70, pytest.approx(1 - 194 / 200))
@@ -168,7 +163,7 @@ def test_pixels_by_hand(palette):
 def test_examples_by_hand(palette):
     pixels = np.arange(4 * 2 * 3 * 3, dtype=float).reshape(4, 2, 3, 3)
     answers = (np.array(a) for a in ([0, 1, 1, 0], [0, 1, 0, 0], [1, 1, 0, 0]))
-    fig = pruning_examples.plot(pruning_examples.info(pixels, *answers, ("<i>", "b")), palette)
+    fig = examples.plot(examples.info(pixels, *answers, ("<i>", "b")), palette)
     check(fig)
     np.testing.assert_allclose(fig.data[1].z, pixels[1].mean(axis=0))  # of colours the mean
     words = [re.sub("<span[^>]*>|</span>", "", a.text) for a in fig.layout.annotations]
@@ -196,7 +191,7 @@ def test_the_verdict_in_words(right, after, words):
 
 def test_tables_by_hand():
     rows = {row["Network"]: row for row in pruning_words.compared(RESULT)}
-    assert list(rows) == list(pruning_size.TITLES.values())
+    assert list(rows) == list(size.TITLES.values())
     assert (rows["Magnitude pruning"]["Weights"], rows["Magnitude pruning"]["Wrong"]) == ("70", "100")
     assert pruning_words.by_layer(RESULT)[1] == {
         "Layer": "Output layer",

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from waiting import until
 
-from dashboard import studies
-from dashboard.components import pruning_images, pruning_view
-from l0engine.runs.files import read_arrays
-from l0engine.studies.pruning import PruningStudy
+from dashboard.pruning import images as pruning_images
+from dashboard.pruning import view
+from dashboard.state import studies
+from l0engine.io.whole import read_arrays
+from l0engine.studies.pruning.study import PruningStudy
 from l0engine.studies.study import StudyStatus
 
 START = "Train and prune"
@@ -76,7 +77,7 @@ def test_from_the_form_to_the_small_network(visit, tmp_path):
         "Pruned by gates", "Dense", "Magnitude pruning", "Small network, from scratch", "Compacted shape, from scratch",
     ]  # fmt: skip
     assert list(layers["Layer"]) == ["Hidden layer 1", "Hidden layer 2", "Output layer"]
-    archive = pruning_view.archive(studies.shelf().folder(record().id), result["classes"])
+    archive = view.archive(studies.shelf().folder(record().id), result["classes"])
     zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path / "out")
     command = [sys.executable, "-I", "model.py", "images.npy", "scores.npy"]  # as README.txt says
     assert " ".join(command[2:]) in (tmp_path / "out" / "README.txt").read_text()

@@ -13,14 +13,15 @@ import pytest
 import uploads
 from waiting import until
 
-from dashboard import state, wording
-from dashboard.components import downloads
+from dashboard import state
+from dashboard.calibration import downloads
+from dashboard.kit import wording
 from l0engine.calibration.config import Config
-from l0engine.calibration.preflight import targets_in_use
+from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.results import Status
-from l0engine.calibration.training import fit
+from l0engine.calibration.training.iteration import fit
 from l0engine.io import load_problem, write_run
-from l0engine.runs.records import Request
+from l0engine.jobs.records import Request
 
 MASSACHUSETTS = uploads.SAMPLES / "massachusetts"
 #: More steps than any test waits for.

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.components.sample_columns import columns, pairs, proposal
-from dashboard.figures import sample_distribution, sample_figures, sample_gates, sample_map, sample_progress, sample_pyramid, theme
+from dashboard.kit import theme
+from dashboard.samples.columns import columns, pairs, proposal
+from dashboard.samples.figures import distribution, figures, gates, map, progress, pyramid
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 N = 2000
@@ -61,7 +62,7 @@ VALUES = {m: [f + d for f, d in zip(FULL, differences, strict=True)] for m, diff
 
 
 def test_figures_are_sorted_in_their_groups_and_keep_their_numbers():
-    info = sample_figures.info(NAMES, GROUPS, FULL, VALUES, OFF)
+    info = figures.info(NAMES, GROUPS, FULL, VALUES, OFF)
     assert info.names == ("mean of x", "s = b", "s = c", "s = a") and info.groups == tuple(GROUPS)
     np.testing.assert_array_equal(info.differences["random"], [0.05, -0.04, 0.01, 0.02])
     np.testing.assert_array_equal(info.differences["l0"], [0.001, 0.003, 0.0, -0.002])
@@ -70,7 +71,7 @@ def test_figures_are_sorted_in_their_groups_and_keep_their_numbers():
 
 @PALETTES
 def test_figures_have_a_dot_for_each_method_within_the_axis(palette):
-    fig = check(sample_figures.plot(sample_figures.info(NAMES, GROUPS, FULL, VALUES, OFF), palette))
+    fig = check(figures.plot(figures.info(NAMES, GROUPS, FULL, VALUES, OFF), palette))
     drawn = traces(fig)
     assert set(drawn) == {"Gates", "Random", "Stratified"}
     np.testing.assert_array_equal(drawn["Gates"].x, [0.001, 0.003, 0.0, -0.002])
@@ -85,7 +86,7 @@ def test_figures_have_a_dot_for_each_method_within_the_axis(palette):
 
 def test_every_design_has_a_look_of_its_own():
     off = {"l0": [0.0], "random": [0.1], "stratified": [0.2], "cube": [0.3]}
-    drawn = traces(check(sample_figures.plot(sample_figures.info(["x"], ["means"], [1.0], off, off), theme.DARK)))
+    drawn = traces(check(figures.plot(figures.info(["x"], ["means"], [1.0], off, off), theme.DARK)))
     assert set(drawn) == {"Gates", "Random", "Stratified", "Cube"}
     assert len({t.marker.symbol for t in drawn.values()}) == len({t.marker.color for t in drawn.values()}) == 4
 
@@ -93,9 +94,7 @@ def test_every_design_has_a_look_of_its_own():
 def test_groups_do_not_overlap_and_many_figures_stay_readable():
     groups = ["means"] * 2 + ["shares of s"] * 700 + ["a × b"] * 30
     off = {"l0": np.linspace(-1, 1, len(groups))}
-    fig = check(
-        sample_figures.plot(sample_figures.info([f"n{i}" for i in range(len(groups))], groups, np.ones(len(groups)), off, off), theme.LIGHT)
-    )
+    fig = check(figures.plot(figures.info([f"n{i}" for i in range(len(groups))], groups, np.ones(len(groups)), off, off), theme.LIGHT))
     y, ticks = np.asarray(fig.data[0].y), fig.layout.yaxis.tickvals
     assert fig.layout.height < 800 and len(ticks) == 3 and (np.diff(y) > 0).all()
     assert y[:2].max() < y[2:702].min() and y[2:702].max() < y[702:].min()
@@ -104,12 +103,12 @@ def test_groups_do_not_overlap_and_many_figures_stay_readable():
 
 @pytest.mark.parametrize("off", [{"random": [0.0]}, {"l0": [0.0], "random": [0.0]}, {"hybrid": [1e-9], "random": [3.0]}])
 def test_one_figure_and_no_difference(off):
-    check(sample_figures.plot(sample_figures.info(["<b>b"], ["<b>b</b>"], [0.0], off, off), theme.LIGHT))
+    check(figures.plot(figures.info(["<b>b"], ["<b>b</b>"], [0.0], off, off), theme.LIGHT))
 
 
 @pytest.mark.parametrize(("number", "words"), [(0.003534, "0.0035"), (0.0, "0"), (3e-7, "< 0.0001"), (-0.0412, "−0.041"), (1.26, "1.3")])
 def test_deviations_have_two_digits(number, words):
-    assert sample_figures.deviations(number) == words
+    assert figures.deviations(number) == words
 
 
 # -- gates by step ------------------------------------------------------------------------------------------------------
@@ -124,8 +123,8 @@ STEPS = [snapshot(1, 900, 10, [60, 30], 0.05), snapshot(2, 950, 30, [10, 10], 0.
 
 @PALETTES
 def test_gates_are_counted_by_step(palette):
-    info = sample_gates.info(STEPS, 40)
-    fig = check(sample_gates.plot(info, palette))
+    info = gates.info(STEPS, 40)
+    fig = check(gates.plot(info, palette))
     drawn = traces(fig)
     assert list(drawn["Between"].y) == [90, 20, None] and list(drawn["Open"].y) == [10, 30, 40]
     assert drawn["Closed"].customdata[0] == "900 of 1,000 (90 %)"
@@ -134,9 +133,9 @@ def test_gates_are_counted_by_step(palette):
 
 @PALETTES
 def test_progress_shows_what_is_known(palette):
-    live, done = sample_progress.info(STEPS), sample_progress.info(STEPS, 0.004, 0.1)
-    assert set(traces(check(sample_progress.plot(live, palette)))) == {"Largest difference of the gates", "What rounding may cost"}
-    fig = check(sample_progress.plot(done, palette))
+    live, done = progress.info(STEPS), progress.info(STEPS, 0.004, 0.1)
+    assert set(traces(check(progress.plot(live, palette)))) == {"Largest difference of the gates", "What rounding may cost"}
+    fig = check(progress.plot(done, palette))
     assert traces(fig)["The sample"].y == (0.004,) and fig.layout.title.subtitle.text == "The sample is within 0.004 standard deviations"
     assert [shape.y0 for shape in fig.layout.shapes] == [0.1] and list(traces(fig)["Largest difference of the gates"].y) == [
         0.05,
@@ -149,28 +148,28 @@ def test_progress_shows_what_is_known(palette):
 
 @pytest.mark.parametrize("steps", [[], STEPS[:1]])
 def test_few_steps(steps):
-    check(sample_gates.plot(sample_gates.info(steps, 40), theme.LIGHT))
-    check(sample_progress.plot(sample_progress.info(steps), theme.LIGHT))
-    check(sample_progress.plot(sample_progress.info(steps, 0.0, 0.0), theme.LIGHT))
+    check(gates.plot(gates.info(steps, 40), theme.LIGHT))
+    check(progress.plot(progress.info(steps), theme.LIGHT))
+    check(progress.plot(progress.info(steps, 0.0, 0.0), theme.LIGHT))
 
 
 # -- one column ---------------------------------------------------------------------------------------------------------
 
 
 def test_categories_have_their_shares():
-    info = sample_distribution.info(PEOPLE.state, CHOSEN)
+    info = distribution.info(PEOPLE.state, CHOSEN)
     full = PEOPLE.state.value_counts(normalize=True)
     assert info.labels == tuple(full.index) == ("CA", "NY", "TX", "DC") and info.edges is None
     np.testing.assert_allclose(info.full, full)
     np.testing.assert_allclose(info.sample, SAMPLE.state.value_counts(normalize=True)[list(full.index)])
-    assert sample_distribution.info(PEOPLE.persons, CHOSEN).labels == tuple("12345678")
-    missing = sample_distribution.info(PEOPLE.word, CHOSEN)
+    assert distribution.info(PEOPLE.persons, CHOSEN).labels == tuple("12345678")
+    missing = distribution.info(PEOPLE.word, CHOSEN)
     assert missing.full[missing.labels.index("missing")] == pytest.approx(PEOPLE.word.isna().mean())
 
 
 @pytest.mark.parametrize("name", ["income", "age", "gap"])
 def test_bins_hold_every_number(name):
-    info = sample_distribution.info(PEOPLE[name], CHOSEN)
+    info = distribution.info(PEOPLE[name], CHOSEN)
     known = PEOPLE[name].dropna()
     inner = [((known >= a) & (known < b)).mean() for a, b in zip(info.edges[1:-2], info.edges[2:-1], strict=True)]
     np.testing.assert_allclose(info.full[1:-1], inner)
@@ -181,8 +180,8 @@ def test_bins_hold_every_number(name):
 @PALETTES
 @pytest.mark.parametrize("name", PEOPLE.columns)
 def test_distributions_draw_both_sides(name, palette):
-    info = sample_distribution.info(PEOPLE[name], CHOSEN)
-    fig = check(sample_distribution.plot(info, palette))
+    info = distribution.info(PEOPLE[name], CHOSEN)
+    fig = check(distribution.plot(info, palette))
     drawn = traces(fig)
     assert set(drawn) == {"Full table", "Sample"} and drawn["Sample"].marker.color == palette.kept
     length = "y" if info.edges is not None else "x"
@@ -202,8 +201,8 @@ def test_distributions_draw_both_sides(name, palette):
     ],
 )
 def test_awkward_columns(values):
-    info = sample_distribution.info(values, np.arange(5))
-    check(sample_distribution.plot(info, theme.DARK))
+    info = distribution.info(values, np.arange(5))
+    check(distribution.plot(info, theme.DARK))
     assert info.full.sum() == pytest.approx(1) and len(info.labels) <= 60
 
 
@@ -211,47 +210,47 @@ def test_awkward_columns(values):
 
 
 def test_the_map_has_a_tile_for_each_of_51_states():
-    assert len(sample_map.TILES) == 51 == len(set(sample_map.TILES.values()))
+    assert len(map.TILES) == 51 == len(set(map.TILES.values()))
     table = pd.read_parquet("sample_data/us/households.parquet", columns=["state"])
-    assert set(table.state) == set(sample_map.TILES)
-    assert sample_map.TILES["ME"] == (10, 0) and sample_map.TILES["HI"] == (0, 7)
+    assert set(table.state) == set(map.TILES)
+    assert map.TILES["ME"] == (10, 0) and map.TILES["HI"] == (0, 7)
 
 
 @PALETTES
 def test_tiles_show_the_share_chosen_over_the_state_share(palette):
-    info = sample_map.info(PEOPLE.state, CHOSEN)
+    info = map.info(PEOPLE.state, CHOSEN)
     expected = SAMPLE.state.value_counts(normalize=True) / PEOPLE.state.value_counts(normalize=True)
     np.testing.assert_allclose(info.ratio, expected.reindex(info.states).fillna(0))
-    fig = check(sample_map.plot(info, palette))
+    fig = check(map.plot(info, palette))
     (tiles,) = fig.data
-    column, row = sample_map.TILES["CA"]
+    column, row = map.TILES["CA"]
     assert tiles.z[row][column] == pytest.approx(np.log2(expected["CA"])) and tiles.text[row][column] == f"CA<br>{expected['CA']:.2f}"
     assert sum(z is not None for line in tiles.z for z in line) == 4
 
 
 @pytest.mark.parametrize("values", [["CA"] * 10, ["CA"] * 9 + ["DC"], ["CA", "nowhere"] * 5, ["nowhere"] * 10, ["CA", None] * 5])
 def test_awkward_maps(values):
-    check(sample_map.plot(sample_map.info(pd.Series(values, name="state"), np.arange(3)), theme.LIGHT))
+    check(map.plot(map.info(pd.Series(values, name="state"), np.arange(3)), theme.LIGHT))
 
 
 def test_pyramids_count_by_band_and_side():
-    info = sample_pyramid.info(PEOPLE.age, CHOSEN, PEOPLE.sex)
+    info = pyramid.info(PEOPLE.age, CHOSEN, PEOPLE.sex)
     assert info.sides == ("f", "m") and info.bands[0] == "0 to 4" and info.bands[-1] == "100 or more"
     band = (PEOPLE.age.clip(upper=100) // 5).astype(int)
     full = pd.crosstab(PEOPLE.sex, band, normalize="all")
     np.testing.assert_allclose(info.full, full)
     np.testing.assert_array_equal(info.chosen.sum(axis=1), SAMPLE.sex.value_counts().sort_index())
     np.testing.assert_allclose(info.sample.sum(), 1)
-    alone = sample_pyramid.info(PEOPLE.age, CHOSEN)
+    alone = pyramid.info(PEOPLE.age, CHOSEN)
     np.testing.assert_allclose(alone.full[0], full.sum(axis=0))
-    assert sample_pyramid.info(PEOPLE.age.clip(0, 17), CHOSEN).bands == tuple(map(str, range(18)))
+    assert pyramid.info(PEOPLE.age.clip(0, 17), CHOSEN).bands == tuple(map(str, range(18)))
 
 
 @PALETTES
 @pytest.mark.parametrize("second", [None, PEOPLE.sex, PEOPLE.age > 40])
 def test_pyramids_go_both_ways(second, palette):
-    info = sample_pyramid.info(PEOPLE.age, CHOSEN, second)
-    fig = check(sample_pyramid.plot(info, palette))
+    info = pyramid.info(PEOPLE.age, CHOSEN, second)
+    fig = check(pyramid.plot(info, palette))
     left, right = [t for t in fig.data if min(t.x) < 0], [t for t in fig.data if max(t.x) > 0]
     assert len(fig.data) == (2 if second is None else 4) and len(left) == len(right) == len(fig.data) // 2
     if second is None:
@@ -260,8 +259,8 @@ def test_pyramids_go_both_ways(second, palette):
 
 
 def test_one_age_and_no_row_chosen():
-    check(sample_pyramid.plot(sample_pyramid.info(pd.Series([40] * 5, name="age"), np.arange(2)), theme.LIGHT))
-    check(sample_pyramid.plot(sample_pyramid.info(PEOPLE.age, np.arange(0)), theme.LIGHT))
+    check(pyramid.plot(pyramid.info(pd.Series([40] * 5, name="age"), np.arange(2)), theme.LIGHT))
+    check(pyramid.plot(pyramid.info(PEOPLE.age, np.arange(0)), theme.LIGHT))
 
 
 # -- what columns are good for ------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ import pytest
 import uploads
 from waiting import until
 
-from dashboard import studies
-from dashboard.components import sample_view
-from dashboard.components.sample_form import default_size
-from l0engine.studies.samples import SampleStudy
+from dashboard.samples import view
+from dashboard.samples.form import default_size
+from dashboard.state import studies
+from l0engine.studies.samples.study import SampleStudy
 from l0engine.studies.study import StudyStatus
 
 MASSACHUSETTS = str(uploads.SAMPLES / "massachusetts" / "households.parquet")
@@ -153,7 +153,7 @@ def test_from_the_form_to_the_rows(page, table):
         assert json.loads(page.chart(f"{key}_{found.id}"))["data"]
     assert not page.said("error")
 
-    rows = pd.read_csv(io.BytesIO(sample_view.download(studies.shelf().folder(found.id))), dtype={"household_id": str})
+    rows = pd.read_csv(io.BytesIO(view.download(studies.shelf().folder(found.id))), dtype={"household_id": str})
     assert rows.selection.value_counts().to_dict() == {"random": 120, "l0": 80}
     original = table.set_index("household_id").loc[rows.household_id].reset_index()
     pd.testing.assert_frame_equal(rows.drop(columns="selection"), original, check_dtype=False)
@@ -195,7 +195,7 @@ def test_an_upload_becomes_the_table(page):
     page.choose("Table", MASSACHUSETTS)  # the file that still lies there does not take over again
     assert page.rerun().widget("Table").value == MASSACHUSETTS
     chosen(page.choose("Table", next(iter(studies.uploaded_tables()))))
-    rows = pd.read_csv(io.BytesIO(sample_view.download(studies.shelf().folder(record().id))))
+    rows = pd.read_csv(io.BytesIO(view.download(studies.shelf().folder(record().id))))
     pd.testing.assert_frame_equal(
         rows.drop(columns="selection"), PEOPLE.set_index("person").loc[rows.person].reset_index(), check_dtype=False
     )

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from dashboard import wording
+from dashboard.kit import wording
 
 CASES = [
     (wording.count, 12576, "12,576"), (wording.count, 12576.0, "12,576"), (wording.count, 0, "0"), (wording.count, -0.2, "0"),

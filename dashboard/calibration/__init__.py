@@ -1,0 +1,1 @@
+"""Calibrate and Results: the form, the live view, what came out."""

@@ -1,0 +1,68 @@
+"""The files of a run, as its worker wrote them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import state
+from l0engine.calibration.problem.problem import Problem
+from l0engine.io import csv_bytes, point_summary, targets_table, weights_table
+from l0engine.jobs.records import PointRecord, RunRecord
+
+_FILES = {
+    "weights.csv": ("Weights", "text/csv", "Selected households only: household_id, weight, base_weight and their other columns."),
+    "targets.csv": ("Targets", "text/csv", "Each target with its value, estimate and relative error."),
+    "run.json": ("Run", "application/json", "Settings, status, versions, seed, input SHA-256 and all measures."),
+}
+
+
+def contents(record: RunRecord, name: str) -> bytes:
+    """One file of a run that has ended with weights."""
+    return (state.store().folder(record.id) / name).read_bytes()
+
+
+def show(record: RunRecord, *names: str) -> None:
+    """A button for each file; the first is the one people come for."""
+    for i, name in enumerate(names):
+        _button(name, name, lambda name=name: contents(record, name), first=i == 0)
+
+
+def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
+    """A button for each file of a frontier point, written when it is asked for."""
+
+    def weights() -> bytes:
+        return csv_bytes(weights_table(problem, state.point_weights(record, point)))
+
+    def targets() -> bytes:
+        found = state.point_weights(record, point)
+        limits = state.limits_of(record, point)
+        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out, limits))
+
+    def summary() -> bytes:
+        weights, p = state.point_weights(record, point), point
+        run = json.loads(contents(record, "run.json"))
+        own = point_summary(run, problem, record.config, weights, p.measures, p.held_out, p.certificate)
+        return (json.dumps(own, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+    _button("weights.csv", f"weights_{point.measures.kept}.csv", weights, first=True)
+    _button("targets.csv", f"targets_{point.measures.kept}.csv", targets)
+    _button("run.json", f"run_{point.measures.kept}.json", summary)
+
+
+def _button(kind: str, name: str, content: Callable[[], bytes], *, first: bool = False) -> None:
+    label, mime, help_ = _FILES[kind]
+    st.download_button(
+        f"{label} ({name})",
+        data=content,
+        file_name=name,
+        mime=mime,
+        help=help_,
+        icon=":material/download:",
+        type="primary" if first else "secondary",
+        key=f"download_{name}",
+        on_click="ignore",
+        width="stretch",
+    )

@@ -1,0 +1,73 @@
+"""Errors over targets against the step: the median, the middle half, and all but the extremes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.kit import axes, theme, wording
+from l0engine.calibration.results import ERROR_QUANTILES, Snapshot
+
+
+class ErrorFanInfo(NamedTuple):
+    """`quantiles` has shape (snapshots, 5), by `ERROR_QUANTILES`."""
+
+    step: np.ndarray
+    quantiles: np.ndarray
+
+
+def info(snapshots: Sequence[Snapshot]) -> ErrorFanInfo:
+    """Quantiles of the absolute relative error over the targets in use."""
+    shown = theme.thinned(snapshots)
+    quantiles = np.array([s.error_quantiles for s in shown], float).reshape(-1, len(ERROR_QUANTILES))
+    usable = np.isfinite(quantiles).all(axis=1)
+    return ErrorFanInfo(np.array([s.step for s in shown], float)[usable], quantiles[usable])
+
+
+def plot(info: ErrorFanInfo, palette: theme.Palette) -> go.Figure:
+    """Two bands and a line on a log axis of percent."""
+    q = info.quantiles
+    subtitle = "No step recorded yet"
+    if len(q):
+        subtitle = f"Half of the targets are within {wording.percent(q[-1, 2])}, 95 % within {wording.percent(q[-1, 4])}"
+    y = axes.percent_log_axis("Absolute relative error (log)", q)
+    fig = theme.figure(palette, "Error of the targets", subtitle, axes.steps_axis(info.step), y, unified="Step %{x:,d}")
+    drawn = axes.at_least(q)
+    bands = (("5 % to 95 %", 0, 4, 0.15), ("Middle half", 1, 3, 0.32))
+    for name, low, high, opacity in bands:
+        fig.add_scatter(
+            x=info.step,
+            y=drawn[:, low],
+            mode=theme.mode(q),
+            line_width=0,
+            showlegend=False,
+            hoverinfo="skip",
+            legendgroup=name,
+            marker_color=palette.faded(palette.kept, 0.5),
+        )
+        fig.add_scatter(
+            x=info.step,
+            y=drawn[:, high],
+            mode=theme.mode(q),
+            line_width=0,
+            fill="tonexty",
+            name=name,
+            legendgroup=name,
+            fillcolor=palette.faded(palette.kept, opacity),
+            marker_color=palette.faded(palette.kept, 0.5),
+            customdata=[f"{wording.percent(a)} to {wording.percent(b)}" for a, b in q[:, [low, high]]],
+            hovertemplate="%{customdata}",
+        )
+    fig.add_scatter(
+        x=info.step,
+        y=drawn[:, 2],
+        mode=theme.mode(q),
+        name="Median",
+        line={"color": palette.kept, "width": 2.4},
+        customdata=theme.texts(wording.percent, q[:, 2]),
+        hovertemplate="%{customdata}",
+    )
+    return fig

@@ -1,0 +1,54 @@
+"""Households kept against the step: how far the selection has come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.kit import axes, theme, wording
+from l0engine.calibration.results import Snapshot
+
+#: Where the largest count is this many times the smallest, the axis is logarithmic.
+LOG_FROM = 5.0
+
+
+class KeptInfo(NamedTuple):
+    step: np.ndarray
+    kept: np.ndarray
+    n_households: int
+
+
+def info(snapshots: Sequence[Snapshot], n_households: int) -> KeptInfo:
+    """Households with a test-time gate above 0, of all `n_households`."""
+    shown = theme.thinned(snapshots)
+    step, kept = np.array([s.step for s in shown], float), np.array([s.kept for s in shown], int)
+    return KeptInfo(step, kept, n_households)
+
+
+def plot(info: KeptInfo, palette: theme.Palette) -> go.Figure:
+    """One line; a log axis where it falls by more than `LOG_FROM`, else a linear one from zero."""
+    kept, some = info.kept, info.kept[info.kept > 0]
+    log = bool(len(some)) and kept.max() > LOG_FROM * some.min()
+    subtitle = f"{wording.of(kept[-1], info.n_households)}" if len(kept) else "No step recorded yet"
+    top = max(int(kept.max(initial=0)), 1)
+    y = axes.count_log_axis("Households kept (log scale)", kept) if log else axes.count_axis("Households kept", top)
+    fig = theme.figure(palette, "Households kept", subtitle, axes.steps_axis(info.step), y, unified="Step %{x:,d}")
+    hover = [f"{wording.of(k, info.n_households)} kept<br>{_sparsity(k, info.n_households)}" for k in kept]
+    fig.add_scatter(
+        x=info.step,
+        y=theme.positive(kept) if log else kept,
+        name="Kept",
+        mode=theme.mode(kept),
+        showlegend=False,
+        line={"color": palette.kept, "width": 2.4},
+        customdata=hover,
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    return fig
+
+
+def _sparsity(kept: int, households: int) -> str:
+    return f"sparsity {wording.percent(1 - kept / households if households else np.nan)}"

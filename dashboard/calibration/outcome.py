@@ -1,0 +1,69 @@
+"""How a run ended: the verdict in words, before and after the refit, and what to do next."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.calibration import limits
+from dashboard.calibration.figures import refit_effect
+from dashboard.kit import layout, viewer, wording
+from dashboard.kit.chart import chart
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.results import Measures
+from l0engine.jobs.records import RunRecord
+
+#: Row label, field of `Measures`, words.
+_ROWS = (
+    ("Households kept", "kept", wording.count),
+    ("Median error", "median_abs_rel_error", wording.percent),
+    ("Mean error", "mean_abs_rel_error", wording.percent),
+    ("Largest error", "max_abs_rel_error", wording.percent),
+    ("Targets within 10 %", "share_within_10pct", wording.percent),
+    ("Effective sample size", "ess", wording.count),
+    ("Design effect", "design_effect", wording.ratio),
+    ("Largest weight", "max_weight", wording.weight),
+    ("Largest weight / base weight", "max_weight_ratio", wording.ratio),
+)
+
+
+def verdict(measures: Measures, n_households: int) -> str:
+    """The result in two sentences."""
+    return (
+        f"Kept **{wording.of(measures.kept, n_households)}** households. Half of the targets are within "
+        f"**{wording.percent(measures.median_abs_rel_error)}**, {wording.percent(measures.share_within_10pct)} within 10 %; "
+        f"worth **{wording.short(measures.ess)}** equally weighted households."
+    )
+
+
+def show(record: RunRecord, problem: Problem) -> None:
+    """Verdict, picture and table of a run that has ended."""
+    if record.outcome is None or (result := state.result(record)) is None or result.final is None:
+        (st.warning if record.can_requeue else st.error)(f"{record.sentence}", icon=":material/error:")
+        if record.can_requeue and st.button("Resume from the last checkpoint", icon=":material/play_arrow:", type="primary"):
+            state.store().requeue(record.id)
+            state.supervisor().wake()
+            st.rerun()
+        return
+    st.markdown(f"### {verdict(result.final, problem.n_households)}")
+    if record.message:
+        st.info(record.message, icon=":material/info:")
+    limits.show(state.limits_of(record), result.outcome.certificate, state.taken(record))
+    left, right = layout.columns([3, 2], key="outcome", narrowest=340, gap="large")
+    with left:
+        refitted = result.weights if result.refitted else None
+        info = refit_effect.info(problem, result.gated_weights, refitted, state.in_use(record))
+        chart(refit_effect.plot(info, viewer.palette()), "refit_effect", "Share of targets within each error, before and after the refit")
+    with right:
+        st.dataframe(comparison(result.gated, result.refitted, result.outcome.held_out), hide_index=True, height="content")
+        st.caption(
+            "Gated: weights as training left them. Refitted: the same households calibrated once more without gates; these are exported."
+        )
+
+
+def comparison(gated: Measures | None, refitted: Measures | None, held_out: Measures | None = None) -> pd.DataFrame:
+    """Gated against refitted, and the refitted weights on targets held out, in words."""
+    columns = {"Gated": gated, "Refitted": refitted, "Held-out targets": held_out}
+    words = {name: [w(getattr(m, field)) for _, field, w in _ROWS] for name, m in columns.items() if m is not None}
+    return pd.DataFrame({"": [label for label, *_ in _ROWS], **words})

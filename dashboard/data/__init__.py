@@ -1,0 +1,1 @@
+"""The problem: its facts, and what was found on checking it."""

@@ -1,0 +1,73 @@
+"""The preflight: each finding with its targets, what it means, and the choice to drop or keep them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.kit import wording
+from l0engine.calibration.config import EXCLUDABLE, Config
+from l0engine.calibration.problem import preflight
+from l0engine.calibration.problem.preflight import Finding, Severity
+from l0engine.calibration.problem.problem import Problem
+
+_MARKS = {
+    Severity.ERROR: ":material/block:",
+    Severity.WARNING: ":material/warning:",
+    Severity.INFO: ":material/info:",
+}
+
+
+def show(problem: Problem, findings: tuple[Finding, ...]) -> None:
+    """All findings, most severe first."""
+    st.subheader("Preflight")
+    if not findings:
+        st.success("Nothing odd: every target can be reached and is well supported.", icon=":material/check_circle:")
+    for finding in findings:
+        _finding(problem, finding)
+
+
+def in_use(problem: Problem, findings: tuple[Finding, ...]) -> np.ndarray:
+    """The targets the next run would see."""
+    draft = state.draft()
+    there = [g for g in draft["hold_out"] if g in problem.groups]  # others: of another problem
+    return preflight.in_use(problem, findings, Config(exclude=draft["exclude"], hold_out=there))
+
+
+def _finding(problem: Problem, finding: Finding) -> None:
+    dropped = finding.kind in state.draft()["exclude"]
+    chosen = "" if finding.kind not in EXCLUDABLE else " · left out" if dropped else " · kept"
+    label = f"{_MARKS[finding.severity]} {finding.title}: **{wording.count(len(finding.targets))}**{chosen}"
+    with st.expander(label):
+        st.markdown(f"{finding.meaning} {finding.action}")
+        if finding.kind in EXCLUDABLE:
+            key = f"exclude_{finding.kind}"
+            st.session_state[key] = "Leave out" if dropped else "Keep"
+            st.segmented_control(
+                "In the fit",
+                ["Keep", "Leave out"],
+                key=key,
+                required=True,
+                on_change=_choose,
+                args=(finding.kind, key),
+                label_visibility="collapsed",
+            )
+        i = finding.targets
+        table = pd.DataFrame({"target": problem.names[i], "value": problem.values[i], "households": problem.support[i]})
+        st.dataframe(
+            table,
+            hide_index=True,
+            height=min(38 + 35 * len(table), 248),
+            column_config={
+                "value": st.column_config.NumberColumn("value", format="compact", help="Published total"),
+                "households": st.column_config.NumberColumn("households", format="localized", help="Households that contribute to it"),
+            },
+        )
+
+
+def _choose(kind: str, key: str) -> None:
+    draft = state.draft()
+    others = [k for k in draft["exclude"] if k != kind]
+    draft["exclude"] = [*others, kind] if st.session_state[key] == "Leave out" else others

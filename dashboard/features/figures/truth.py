@@ -1,0 +1,66 @@
+"""Precision and recall against number of features, where the true ones are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.features.figures.scores import LOOKS, OURS, TITLES
+from dashboard.kit import axes, theme, wording
+
+_GAP = 0.14  # between the panels, as a share of the width
+
+
+class FeatureTruthInfo(NamedTuple):
+    """By method, each as long as `counts`; `true` is the number of true features."""
+
+    counts: Sequence[int]
+    precision: Mapping[str, Sequence[float]]
+    recall: Mapping[str, Sequence[float]]
+    true: int
+
+
+def info(result: Mapping[str, Any]) -> FeatureTruthInfo:
+    """From a result with a recovery."""
+    found = result["recovery"]
+    return FeatureTruthInfo(result["counts"], found["precision"], found["recall"], len(result["truth"]))
+
+
+def plot(info: FeatureTruthInfo, palette: theme.Palette) -> go.Figure:
+    """Two panels; the gates' line is broad and lies below the others, which often coincide with it."""
+    fig = theme.figure(palette, "Were the true features found?", _subtitle(info), {}, {}, height=360)
+    width = (1 - _GAP) / 2
+    top = max(info.counts, default=1)
+    x = axes.axis("Number of features", range=[min(info.counts, default=0) - 0.4, top + 0.4], tickformat=",d", nticks=min(top + 1, 8))
+    for n, (title, values) in enumerate(
+        (("True of those chosen (precision)", info.precision), ("Chosen of those true (recall)", info.recall))
+    ):
+        number, left = ("", "2")[n], n * (width + _GAP)
+        fig.update_layout(
+            {
+                f"xaxis{number}": x | {"domain": [left, left + width], "anchor": f"y{number}"},
+                f"yaxis{number}": axes.share_axis(title, range=[-0.04, 1.06], anchor=f"x{number}"),
+            }
+        )
+        for method in (m for m in TITLES if m in values):
+            ours = method == OURS
+            colour, symbol, dash = (palette.kept, "circle", "solid") if ours else LOOKS[method]
+            pairs = zip(info.counts, values[method], strict=True)
+            fig.add_scatter(
+                x=list(info.counts), y=list(values[method]), xaxis=f"x{number}", yaxis=f"y{number}", mode="lines+markers",
+                name=TITLES[method], legendgroup=method, showlegend=n == 0,
+                line={"color": colour, "width": 6 if ours else 1.6, "dash": dash}, marker={"symbol": symbol, "size": 10 if ours else 6},
+                customdata=[f"{wording.plural(k, 'feature')}: {wording.percent(v)}" for k, v in pairs],
+                hovertemplate=f"<b>{TITLES[method]}</b><br>%{{customdata}}<extra></extra>",
+            )  # fmt: skip
+    return fig
+
+
+def _subtitle(info: FeatureTruthInfo) -> str:
+    if OURS not in info.precision or not len(info.counts):
+        return "Nothing has been chosen yet"
+    hits = round(float(np.asarray(info.precision[OURS], float)[-1]) * info.counts[-1])
+    return f"{hits} of the {wording.count(info.counts[-1])} features that the gates chose are true, of {wording.count(info.true)} in all"

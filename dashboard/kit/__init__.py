@@ -1,0 +1,1 @@
+"""What every trade uses: layout, charts, words, menus, live pictures."""

@@ -1,0 +1,94 @@
+"""A Plotly chart that keeps its element, and so the viewer's zoom, while its data change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import plotly
+import plotly.graph_objects as go
+import streamlit.components.v2 as components
+
+from dashboard.kit.theme import CONFIG
+
+_JS = """
+let loading;
+const plotly = () => loading ??= new Promise((resolve, reject) => {
+  if (window.Plotly) return resolve(window.Plotly);
+  const script = Object.assign(document.createElement('script'), {src: SRC, onload: () => resolve(window.Plotly), onerror: reject});
+  document.head.appendChild(script);
+});
+// Figures move their ranges as data come in; Plotly's own uirevision gives way to that, so a viewer's zoom is kept here.
+const follow = element => element.on('plotly_relayout', changes => {
+  const axes = new Set(Object.keys(changes).map(key => key.match(/^([xy]axis[0-9]*)[.](?:auto)?range/)?.[1]).filter(Boolean));
+  for (const axis of axes) {
+    const {range, _rangeInitial0, _rangeInitial1} = element._fullLayout[axis];
+    const reset = changes[axis + '.autorange'] || (range[0] === _rangeInitial0 && range[1] === _rangeInitial1);
+    if (reset) delete element.zoom[axis]; else element.zoom[axis] = [...range];
+  }
+  if (axes.size) draw(element);
+});
+const draw = element => plotly().then(P => {
+  const layout = {...element.figure.layout, uirevision: 'keep'};
+  element.drawn = (element.drawn ?? 0) + 1;
+  for (const axis of Object.keys(layout).filter(key => /^[xy]axis[0-9]*$/.test(key)))
+    layout[axis] = {...layout[axis], uirevision: element.drawn, ...(element.zoom[axis] && {range: element.zoom[axis], autorange: false})};
+  return P.react(element, element.figure.data, layout, element.config);
+});
+// One picture at a time, when the page has nothing better to do, and only where it can be seen: a tick must not block the page.
+const drawSoon = element => {
+  if (element.waiting || element.visible === false) return;
+  element.waiting = true;
+  (window.requestIdleCallback ?? setTimeout)(() => {
+    element.waiting = false;
+    draw(element).then(() => { if (!element.followed) { element.followed = true; follow(element); } });
+  }, {timeout: 1000});
+};
+const seen = new IntersectionObserver(entries => entries.forEach(({target, isIntersecting}) => {
+  target.visible = isIntersecting;
+  if (isIntersecting) drawSoon(target);
+}), {rootMargin: '200px'});
+export default function ({data, parentElement}) {
+  let element = parentElement.querySelector('.live-plot');
+  if (!element) {
+    element = Object.assign(document.createElement('div'), {className: 'live-plot', zoom: {}});
+    element.setAttribute('role', 'img');
+    parentElement.appendChild(element);
+    seen.observe(element);
+  }
+  element.setAttribute('aria-label', data.alt);
+  Object.assign(element, {figure: JSON.parse(data.figure), config: JSON.parse(data.config)});
+  element.style.height = element.figure.layout.height + 'px';
+  drawSoon(element);
+}
+"""
+
+
+def _serve_plotly() -> str:
+    """Copy plotly.js from the installed package to where Streamlit serves it; its address, with its version."""
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    target = Path(__file__).parent.parent / "static" / "plotly.min.js"
+    if not target.exists() or target.stat().st_size != source.stat().st_size:
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, target)
+    return f"/app/static/plotly.min.js?{plotly.__version__}"
+
+
+_component = components.component("live_plot", html="", js=f"const SRC = '{_serve_plotly()}';\n{_JS}", isolate_styles=False)
+
+
+def live_plot(figure: go.Figure, *, key: str, alt: str) -> None:
+    """Draw a figure in place.
+
+    Parameters
+    ----------
+    figure : Figure
+        With a height in its layout.
+    key : str
+        The same key keeps the element and the zoom.
+    alt : str
+        What the picture shows, for screen readers.
+    """
+    height = int(figure.layout.height)
+    _component(data={"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt}, key=key, height=height)

@@ -1,0 +1,62 @@
+"""The frame at the left: current problem, current run, and the way to others."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.kit import wording
+from l0engine.calibration.results import Status
+
+_ICONS = {
+    Status.QUEUED: ":material/hourglass_top:",
+    Status.RUNNING: ":material/hourglass_top:",
+    Status.PAUSED: ":material/hourglass_top:",
+    Status.CONVERGED: ":material/check_circle:",
+    Status.STEP_LIMIT: ":material/check_circle:",
+    Status.STOPPED: ":material/stop_circle:",
+    Status.DIVERGED: ":material/error:",
+    Status.INTERRUPTED: ":material/link_off:",
+    Status.FAILED: ":material/error:",
+}
+
+
+def show() -> None:
+    """Problem, run, and a menu of earlier runs of this problem."""
+    with st.sidebar:
+        record = state.problem_record()
+        st.caption("Problem")
+        st.markdown(f"**{record.title}**  \n{wording.count(record.n_targets)} targets × {wording.count(record.n_households)} households")
+        run = state.run()
+        st.caption("Run")
+        if run is None:
+            st.markdown("None yet. Start one on the Calibrate page.")
+        else:
+            st.markdown(f"{_ICONS[run.status]} **{run.title}**  \n{status_words(run.status)}")
+        earlier = [r for r in state.store().runs(record.sha, limit=50) if run is None or r.id != run.id]
+        if earlier:
+            words = [r.title for r in earlier]  # a menu tells its options apart by their words
+            titles = {r.id: f"{r.title}{f' · {r.id[-4:]}' if words.count(r.title) > 1 else ''} · {status_words(r.status)}" for r in earlier}
+            st.selectbox(
+                "Earlier runs",
+                list(titles),
+                index=None,
+                format_func=titles.get,
+                placeholder=f"Open one of {len(earlier)}",
+                key="earlier_run",
+                on_change=_open,
+            )
+
+
+def status_words(status: Status) -> str:
+    """A status in a word or two."""
+    if not status.ended:
+        return "in progress"  # the sidebar is drawn once; the live panel knows more
+    return {Status.STEP_LIMIT: "finished", Status.CONVERGED: "finished (settled)"}.get(status, status.value)
+
+
+def _open() -> None:
+    chosen = st.session_state.earlier_run
+    if chosen:
+        state.open_run(chosen)
+        st.session_state.earlier_run = None

@@ -1,0 +1,66 @@
+"""Accuracy against the epoch: the gated network, and the dense one trained beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.kit import axes, theme, wording
+
+
+class AccuracyInfo(NamedTuple):
+    """Shares of images that are told right, each as long as `epoch`."""
+
+    epoch: np.ndarray
+    test: np.ndarray
+    train: np.ndarray
+    dense: np.ndarray
+
+
+def info(snapshots: Sequence[Mapping[str, Any]]) -> AccuracyInfo:
+    """From the snapshots of a study that have gates in them."""
+    shown = theme.thinned([s for s in snapshots if "test" in s])
+    return AccuracyInfo(*(np.array([s[name] for s in shown], float) for name in ("step", "test", "train", "dense")))
+
+
+def plot(info: AccuracyInfo, palette: theme.Palette) -> go.Figure:
+    """Three lines; the axis begins just below the accuracies of the later three quarters."""
+    lines = (
+        ("Gated, test images", info.test, palette.kept, "solid", 2.4),
+        ("Gated, training images", info.train, palette.kept, "dot", 1.5),
+        ("Dense, test images", info.dense, palette.dropped, "dash", 1.8),
+    )
+    subtitle = f"Now {wording.percent(info.test[-1])} of the test images are told right" if len(info.epoch) else "No epoch recorded yet"
+    y = accuracy_axis(np.concatenate([v[len(v) // 4 :] for _, v, *_ in lines]))
+    fig = theme.figure(palette, "Accuracy", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
+    for name, values, colour, dash, width in lines:
+        fig.add_scatter(
+            x=info.epoch,
+            y=values,
+            name=name,
+            mode=theme.mode(values),
+            line={"color": colour, "dash": dash, "width": width},
+            customdata=theme.texts(wording.percent, values),
+            hovertemplate="%{customdata}",
+        )
+    return fig
+
+
+def epochs_axis(epochs: np.ndarray) -> dict[str, Any]:
+    """Epochs: whole numbers."""
+    return {**axes.steps_axis(epochs), "title": {"text": "Epoch"}}
+
+
+def accuracy_axis(values: Any) -> dict[str, Any]:
+    """A linear axis of shares up to 1, from a round share below the least of `values`."""
+    low = float(np.min(values, initial=0.9))
+    step = axes.nice_step((1 - low) / 4)
+    ticks = 1 - step * np.arange(np.ceil((1 - low) / step) + 1)
+    ticks = np.sort(ticks[ticks > -1e-9]).round(6)
+    return axes.axis(
+        "Images told right", range=[max(ticks[0], 0) - 0.02 * (1 - ticks[0]), 1 + 0.03 * (1 - ticks[0])],
+        tickvals=ticks.tolist(), ticktext=[wording.percent(t) for t in ticks],
+    )  # fmt: skip

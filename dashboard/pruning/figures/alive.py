@@ -1,0 +1,74 @@
+"""Weights and units alive in each layer against the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.kit import axes, theme, wording
+from dashboard.pruning.figures.accuracy import epochs_axis
+
+
+class AliveInfo(NamedTuple):
+    """Counts by epoch and layer.
+
+    Attributes
+    ----------
+    epoch : ndarray, shape (epochs,)
+    names : tuple of str
+    weights, units : ndarray of int, shape (layers, epochs)
+    of_weights, of_units : ndarray of int, shape (layers,)
+    temperature : ndarray, shape (epochs,)
+    """
+
+    epoch: np.ndarray
+    names: tuple[str, ...]
+    weights: np.ndarray
+    units: np.ndarray
+    of_weights: np.ndarray
+    of_units: np.ndarray
+    temperature: np.ndarray
+
+
+def info(snapshots: Sequence[Mapping[str, Any]]) -> AliveInfo:
+    """From the snapshots of a study that have gates in them."""
+    shown = theme.thinned([s for s in snapshots if "test" in s])
+    layers = shown[-1]["layers"] if shown else []
+
+    def history(name: str) -> np.ndarray:
+        return np.array([[layer[name] for layer in s["layers"]] for s in shown], int).reshape(len(shown), len(layers)).T
+
+    whole = [np.array([layer[name] for layer in layers], int) for name in ("of_weights", "of_units")]
+    epoch, temperature = (np.array([s[name] for s in shown], float) for name in ("step", "temperature"))
+    return AliveInfo(epoch, tuple(layer["name"] for layer in layers), history("weights"), history("units"), *whole, temperature)
+
+
+def plot(info: AliveInfo, palette: theme.Palette) -> go.Figure:
+    """For each layer a line for its weights, and a dotted one for its units; the units of the last layer are the classes."""
+    subtitle = "No epoch recorded yet"
+    if len(info.epoch):
+        alive, whole = int(info.weights[:, -1].sum()), int(info.of_weights.sum())
+        subtitle = f"{wording.of(alive, whole)} weights, temperature {info.temperature[-1]:.2g}"
+    y = axes.share_axis("Share alive")
+    fig = theme.figure(palette, "Weights and units alive", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
+    for i, name in enumerate(info.names):
+        colour = theme.OKABE_ITO[i % len(theme.OKABE_ITO)]
+        _line(fig, info.epoch, f"{name}: weights", info.weights[i], info.of_weights[i], {"color": colour, "width": 2.2})
+        if i < len(info.names) - 1:
+            _line(fig, info.epoch, f"{name}: units", info.units[i], info.of_units[i], {"color": colour, "width": 1.6, "dash": "dot"})
+    return fig
+
+
+def _line(fig: go.Figure, epoch: np.ndarray, name: str, alive: np.ndarray, whole: int, line: dict[str, Any]) -> None:
+    fig.add_scatter(
+        x=epoch,
+        y=alive / max(whole, 1),
+        name=name,
+        mode=theme.mode(epoch),
+        line=line,
+        customdata=[wording.of(n, whole) for n in alive],
+        hovertemplate="%{customdata}",
+    )

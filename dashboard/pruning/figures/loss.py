@@ -1,0 +1,58 @@
+"""The terms of the loss of a gated network against the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.kit import axes, theme
+from dashboard.pruning.figures.accuracy import epochs_axis
+
+
+class PruningLossInfo(NamedTuple):
+    """Means over the images of an epoch, prices included, each as long as `epoch`."""
+
+    epoch: np.ndarray
+    data: np.ndarray
+    l0: np.ndarray
+    l2: np.ndarray
+
+
+def info(snapshots: Sequence[Mapping[str, Any]]) -> PruningLossInfo:
+    """From the snapshots of a study that have gates in them."""
+    shown = theme.thinned([s for s in snapshots if "test" in s])
+    return PruningLossInfo(*(np.array([s[name] for s in shown], float) for name in ("step", "data_loss", "l0_loss", "l2_loss")))
+
+
+def plot(info: PruningLossInfo, palette: theme.Palette) -> go.Figure:
+    """Lines on a log axis; a term of zero is left out."""
+    total = info.data + info.l0 + info.l2
+    terms = (
+        ("Total", total, palette.target, "solid", 2.4),
+        ("Cross entropy", info.data, palette.kept, "solid", 1.8),
+        ("Price of open weights (L0)", info.l0, palette.undecided, "dash", 1.8),
+        ("Price of large weights (L2)", info.l2, palette.dropped, "dot", 1.8),
+    )
+    drawn = [term for term in terms if (term[1] > 0).any()]
+    subtitle = f"Total {_words(total[-1])} nats an image" if len(total) else "No epoch recorded yet"
+    values = np.concatenate([total, *(v for _, v, *_ in drawn)])
+    y = axes.number_log_axis("Nats an image (log scale)", np.maximum(values[values > 0], values.max(initial=0) * 1e-5))
+    fig = theme.figure(palette, "Loss and its terms", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
+    for name, values, colour, dash, width in drawn:
+        fig.add_scatter(
+            x=info.epoch,
+            y=theme.positive(values),
+            name=name,
+            mode=theme.mode(values),
+            line={"color": colour, "dash": dash, "width": width},
+            customdata=theme.texts(_words, values),
+            hovertemplate="%{customdata}",
+        )
+    return fig
+
+
+def _words(value: float) -> str:
+    return f"{value:.3g}"

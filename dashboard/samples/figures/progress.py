@@ -1,0 +1,84 @@
+"""The largest difference of the gates, step by step, and what rounding them to rows may still cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.kit import axes, theme
+from dashboard.samples.figures.figures import deviations
+
+
+class ProgressInfo(NamedTuple):
+    """Standard deviations by step, each shape (steps,).
+
+    Attributes
+    ----------
+    final, random : float or None
+        Largest difference of the sample itself, and of a random one; None while they are not known.
+    """
+
+    step: np.ndarray
+    largest: np.ndarray
+    rounding: np.ndarray
+    final: float | None
+    random: float | None
+
+
+def info(snapshots: Sequence[Mapping[str, Any]], final: float | None = None, random: float | None = None) -> ProgressInfo:
+    """From the snapshots of a study, and its result."""
+    shown = theme.thinned(snapshots)
+    columns = [np.array([s[name] for s in shown], float) for name in ("step", "largest", "rounding")]
+    return ProgressInfo(*columns, final, random)
+
+
+def plot(info: ProgressInfo, palette: theme.Palette) -> go.Figure:
+    """Two lines on a log axis; a mark for the sample and a line for a random one, where they are known."""
+    known = [v for v in (info.final, info.random) if v is not None]
+    y = axes.number_log_axis("Standard deviations (log scale)", [*info.largest, *info.rounding, *known])
+    fig = theme.figure(palette, "How near the figures come", _words(info), axes.steps_axis(info.step), y, unified="Step %{x:,d}")
+    lines = (
+        ("Largest difference of the gates", info.largest, palette.kept, "solid"),
+        ("What rounding may cost", info.rounding, palette.undecided, "dash"),
+    )
+    for name, values, colour, dash in lines:
+        fig.add_scatter(
+            x=info.step,
+            y=theme.positive(values),
+            name=name,
+            mode=theme.mode(values),
+            line={"color": colour, "width": 2.2, "dash": dash},
+            customdata=theme.texts(deviations, values),
+            hovertemplate=f"{name.lower()} %{{customdata}}<extra></extra>",
+        )
+    if info.final and len(info.step):
+        fig.add_scatter(
+            x=[info.step[-1]],
+            y=[info.final],
+            name="The sample",
+            mode="markers",
+            marker={"color": palette.kept, "size": 11, "symbol": "diamond", "line": {"color": palette.text, "width": 1}},
+            hovertemplate=f"the sample, after swaps {deviations(info.final)}<extra></extra>",
+        )
+    if info.random:
+        fig.add_hline(info.random, line={"color": palette.dropped, "width": 1.5, "dash": "dot"})
+        fig.add_annotation(
+            text="random sample",
+            x=0.01,
+            xref="paper",
+            xanchor="left",
+            y=np.log10(info.random),
+            yanchor="top",
+            showarrow=False,
+            font={"size": 12, "color": palette.muted},
+        )
+    return fig
+
+
+def _words(info: ProgressInfo) -> str:
+    if info.final is not None:
+        return f"The sample is within {deviations(info.final)} standard deviations"
+    return f"Now within {deviations(info.largest[-1])} in expectation" if len(info.step) else "No step recorded yet"

@@ -1,0 +1,138 @@
+"""A sample as it is chosen and when it is there: the answer in words, how near it comes, who is chosen, how the gates decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard.kit import gates, layout, study_panel, viewer, wording
+from dashboard.kit.chart import chart
+from dashboard.kit.live_plot import live_plot
+from dashboard.samples import who
+from dashboard.samples.figures import figures as sample_figures
+from dashboard.samples.figures import gates as sample_gates
+from dashboard.samples.figures import progress
+from dashboard.state import studies
+from l0engine.io import csv_bytes
+from l0engine.studies.samples.study import SampleStudy, chosen_rows
+from l0engine.studies.shelf import StudyRecord
+
+_TYPES = {"l0": "chosen by gates", "random": "drawn at random", "stratified": "drawn from strata", "cube": "drawn by the cube method"}
+_DESIGNS = {"cube": "cube method"}
+
+
+def show(record: StudyRecord) -> None:
+    """What there is of a study: its progress, what went wrong, or its sample."""
+    if not record.status.ended:
+        study_panel.follow(record, lambda snapshots: _live(record.id, snapshots))
+        return
+    study_panel.trouble(record)
+    if not record.result:
+        return
+    folder = studies.shelf().folder(record.id)
+    words, out = layout.columns([2, 1], key="sample_verdict", narrowest=275, align="center")
+    words.markdown(f"### {verdict(record.study, record.result)}")
+    words.caption(details(record))
+    out.download_button(
+        "Download the chosen rows (CSV)",
+        data=lambda: download(folder),
+        file_name=f"sample_{record.study.n}.csv",
+        mime="text/csv",
+        help="The rows as they stand in the table, and a last column 'selection': l0, random, stratified or cube.",
+        icon=":material/download:",
+        type="primary",
+        on_click="ignore",
+        width="stretch",
+    )
+    _pictures(record, folder)
+    _explanation()
+
+
+def download(folder: Path) -> bytes:
+    """The chosen rows of a study's folder as CSV."""
+    return csv_bytes(chosen_rows(folder))
+
+
+def verdict(study: SampleStudy, result: dict[str, Any]) -> str:
+    """How near the sample comes, and how near others of its size do, in words."""
+    largest, count = dict(result["largest"]), len(result["names"])
+    own, words = largest.pop(study.method), sample_figures.deviations
+    figures = f"all {wording.count(count)} figures" if count > 1 else "the figure"
+    text = f"These {wording.count(study.n)} of {wording.plural(result['rows'], 'row')} reproduce {figures} to within {words(own)} "
+    text += "standard deviations"
+    for first, (method, theirs) in zip((True, False), largest.items(), strict=False):
+        name = _DESIGNS.get(method, method)
+        text += f"; a {name} sample of the same size misses by up to {words(theirs)}" if first else f"; a {name} one by {words(theirs)}"
+        text += f", {round(theirs / own)} times as much" if own > 0 and theirs >= 1.5 * own else ""
+    return text + "."
+
+
+def details(record: StudyRecord) -> str:
+    """Where the rows come from, and how long that took."""
+    result = record.result
+    parts = [record.study.title, ", ".join(f"{wording.count(n)} {_TYPES[t]}" for t, n in result["types"].items())]
+    if result.get("swaps"):
+        rounded = sample_figures.deviations(result["rounded"])
+        parts.append(f"within {rounded} when the gates were rounded, then {wording.plural(result['swaps'], 'row')} swapped")
+    return " · ".join([*filter(None, parts), f"seed {record.study.seed}", wording.seconds(result["seconds"])])
+
+
+def _live(study_id: str, snapshots: study_panel.Snapshots) -> None:
+    colours, last = viewer.palette(), snapshots[-1]
+    rows = last["gate_zero"] + last["gate_one"] + sum(last["gate_counts"])
+    shares = gates.GatesInfo(last["gate_zero"] / rows, last["gate_one"] / rows, np.array(last["gate_counts"]) / rows, rows, last["step"])
+    distribution = gates.plot(shares, colours).update_layout(yaxis_title_text="Share of rows (log scale)")
+    left, right = layout.columns(2, key="sample_live", narrowest=340, gap="medium")
+    with left:
+        live_plot(distribution, key=f"gates_{study_id}", alt="Distribution of gates at the latest step")
+    with right:
+        figure = progress.plot(progress.info(snapshots), colours)
+        live_plot(figure, key=f"progress_{study_id}", alt="Largest difference by step")
+
+
+def _pictures(record: StudyRecord, folder: Path) -> None:
+    result, key = record.result, record.id
+    left, right = layout.columns(2, key="sample_pictures", narrowest=340, gap="medium")
+    with left:
+        fields = ("names", "groups", "full", "values", "differences")
+        figure = sample_figures.plot(sample_figures.info(*(result[f] for f in fields)), viewer.palette())
+        chart(figure, f"figures_{key}", "Difference of each figure from the full table, of the chosen sample and of others")
+    with right:
+        who.show_column(record, folder)
+    who.show_people(record, folder)
+    snapshots = studies.shelf().snapshots(key)
+    if snapshots:
+        left, right = layout.columns(2, key="sample_history", narrowest=340, gap="medium")
+        with left:
+            chart(
+                sample_gates.plot(sample_gates.info(snapshots, record.study.n), viewer.palette()), f"gates_{key}", "Rows by gate and step"
+            )
+        with right:
+            largest = result["largest"]
+            figure = progress.plot(progress.info(snapshots, largest[record.study.method], largest.get("random")), viewer.palette())
+            chart(figure, f"progress_{key}", "Largest difference by step")
+
+
+def _explanation() -> None:
+    with st.expander("How to read this"):
+        st.markdown(
+            "A sample is good when its plain averages are those of the whole table. Every **figure** is such an average: a mean, the "
+            "share of a category or of a pair of them, or the share of rows up to a decile. Each row counts once; there are no weights."
+            "\n\n"
+            "Every row of the table has a **gate**, a number between 0 (out) and 1 (in), which starts at random. Step by step the gates "
+            "move, no further than the figures ask, and make up their minds: in the end nearly all are open or closed, and as many are "
+            "open as rows were asked for. What rounding the undecided ones costs, swaps of single rows win back. Whatever was not asked "
+            "for stays as in a random sample, and comes no nearer than there."
+            "\n\n"
+            "Differences are in **standard deviations** of the rows, so that dollars, years and shares can be compared: 0.01 is a "
+            "hundredth of what rows usually differ by. A dot on the middle line is reproduced exactly. Of the random and the stratified "
+            "design nine samples are drawn; shown is the one whose largest difference is in the middle of the nine."
+            "\n\n"
+            "In a **hybrid** sample a part is drawn at random, and passes over the rare row that the gates could not make up for: one "
+            "household too many of a small category, or a single extreme income. The **cube method** (Deville and Tillé 2004) is the "
+            "statistician's balanced sample: every row has the same chance to be drawn, and the figures hold as closely as whole rows "
+            "allow. It takes longer, and one sample of it is drawn."
+        )

@@ -1,0 +1,47 @@
+"""The point of a frontier that is looked at, and what limits it."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from dashboard.state.problems import read_problem
+from dashboard.state.resources import store
+from l0engine.calibration.limits import Limit, limits
+from l0engine.jobs.records import PointRecord, RunRecord
+
+
+def open_point(key: str | None) -> None:
+    """Make a point of the current run's frontier the one that Results shows; None for the run's own result."""
+    st.session_state.pop("point", None)
+    if key is not None:
+        st.session_state.point = key
+
+
+def point(record: RunRecord) -> PointRecord | None:
+    """The chosen point of a run's frontier."""
+    key = st.session_state.get("point")
+    return next((p for p in store().points(record.id) if p.key == key), None) if key else None
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
+def _point_weights(run_id: str, key: str, n_households: int) -> np.ndarray:
+    return store().point_weights(run_id, key, n_households)
+
+
+def point_weights(record: RunRecord, chosen: PointRecord) -> np.ndarray:
+    """Weights of all households at a point."""
+    return _point_weights(record.id, chosen.key, read_problem(record.problem).n_households)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Looking at what limits the answer …")
+def _limits(run_id: str, key: str | None, ended: float) -> tuple[Limit, ...]:
+    record = store().run(run_id)
+    whole, found = read_problem(record.problem), store().result(run_id)
+    weights = _point_weights(run_id, key, whole.n_households) if key else found.weights if found else np.zeros(whole.n_households)
+    return limits(whole, record.config, weights)
+
+
+def limits_of(record: RunRecord, chosen: PointRecord | None = None) -> tuple[Limit, ...]:
+    """What limits a run's result, or a point of its frontier."""
+    return _limits(record.id, chosen.key if chosen else None, record.ended or 0.0)

@@ -1,0 +1,123 @@
+"""The current problem, bundled and uploaded ones."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from dashboard.state.current import choose_problem
+from dashboard.state.resources import store
+from l0engine.calibration.problem.preflight import Finding, preflight
+from l0engine.calibration.problem.problem import Problem
+from l0engine.errors import ProblemError
+from l0engine.io import load_guarded, load_problem, recognise_uploads, upload_title
+from l0engine.jobs.records import ProblemRecord
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+
+
+#: The sample a first visit opens with.
+DEFAULT_SAMPLE = "us"
+
+
+class Sample(NamedTuple):
+    """A bundled problem."""
+
+    key: str
+    title: str
+    sentence: str
+
+
+@cache
+def samples() -> tuple[Sample, ...]:
+    """The bundled problems, the default one first."""
+    found = [Sample(p.parent.name, **json.loads(p.read_text())) for p in SAMPLES.glob("*/sample.json")]
+    return tuple(sorted(found, key=lambda s: (s.key != DEFAULT_SAMPLE, s.title)))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the problem …")
+def read_problem(sha: str) -> Problem:
+    return store().problem(sha)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Checking the targets …")
+def read_findings(sha: str) -> tuple[Finding, ...]:
+    return preflight(read_problem(sha))
+
+
+@st.cache_resource(show_spinner="Opening the sample …")
+def _sample_sha(key: str) -> str:
+    sample = next(s for s in samples() if s.key == key)
+    return store().add_problem(load_problem(SAMPLES / key), sample.title, source=sample_source(key)).sha
+
+
+def sample_source(key: str) -> str:
+    """The source a sample's `ProblemRecord` names."""
+    return f"sample {key}"
+
+
+def open_sample(key: str) -> None:
+    """Make a bundled problem the current one."""
+    choose_problem(_sample_sha(key))
+
+
+def open_problem(sha: str) -> None:
+    """Make a problem of the store the current one."""
+    choose_problem(store().problem_record(sha).sha)
+
+
+def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
+    """Parse uploaded files in a guarded child process and make them the current problem.
+
+    Returns
+    -------
+    tuple of str
+        Which file was taken for what, a sentence each.
+
+    Raises
+    ------
+    ProblemError
+        A sentence that names file, place and remedy; the current problem stays as it was.
+    """
+    names = [name for name, _ in files]
+    if len(set(names)) < len(names):
+        twice = Path(next(n for n in names if names.count(n) > 1)).name
+        raise ProblemError(f"Two of the files are named '{twice}': rename or remove one.")
+    with tempfile.TemporaryDirectory() as scratch:
+        raw, parsed = Path(scratch, "raw"), Path(scratch, "parsed")
+        raw.mkdir()
+        recognised = recognise_uploads(dict(files), raw)
+        load_guarded(raw, parsed)
+        read = load_problem(parsed)
+        title = upload_title(names, read.n_targets, read.n_households, {known.title for known in store().problems()})
+        record = store().adopt_problem(parsed, title)
+    choose_problem(record.sha)
+    return tuple(f"'{r.name}' was read as the {r.role}." for r in recognised)
+
+
+def problem_sha() -> str:
+    """Identity of the current problem; the default sample where none was chosen."""
+    if "problem" not in st.session_state:
+        open_sample(DEFAULT_SAMPLE)
+    return str(st.session_state.problem)
+
+
+def problem() -> Problem:
+    """The current problem."""
+    return read_problem(problem_sha())
+
+
+def problem_record() -> ProblemRecord:
+    """Title and size of the current problem."""
+    return store().problem_record(problem_sha())
+
+
+def findings() -> tuple[Finding, ...]:
+    """Preflight of the current problem."""
+    return read_findings(problem_sha())

@@ -1,0 +1,95 @@
+"""The current run and what is known of it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from dashboard.state.current import choose_problem, choose_run
+from dashboard.state.problems import problem_sha, read_findings, read_problem
+from dashboard.state.resources import store, supervisor
+from l0engine.calibration.config import Config
+from l0engine.calibration.metrics import active
+from l0engine.calibration.problem.preflight import in_use as preflight_in_use
+from l0engine.jobs.records import Plan, RunRecord, RunResult
+
+
+def start_run(config: Config, plan: Plan | None = None) -> None:
+    """Queue a run of the current problem, with a frontier after it where asked, and make it the current run."""
+    choose_run(store().create_run(problem_sha(), config, plan).id)
+    supervisor().wake()
+
+
+def start_sweep(configs: Sequence[Config]) -> str:
+    """Queue a run of the current problem for each config; the id they share."""
+    sweep = uuid.uuid4().hex[:12]
+    for config in configs:
+        store().create_run(problem_sha(), config, sweep=sweep)
+    supervisor().wake()
+    return sweep
+
+
+def open_run(run_id: str) -> None:
+    """Make a run of the store, and its problem, the current ones."""
+    record = store().run(run_id)
+    choose_problem(record.problem)
+    if st.session_state.get("run") != record.id:
+        choose_run(record.id)
+
+
+def run() -> RunRecord | None:
+    """The current run, as the store has it now."""
+    return store().run(st.session_state.run) if "run" in st.session_state else None
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
+def _result(run_id: str, ended: float) -> RunResult | None:
+    return store().result(run_id)
+
+
+def result(record: RunRecord) -> RunResult | None:
+    """Weights and measures of a run that has ended with weights, else None."""
+    return _result(record.id, record.ended or 0.0) if record.status.has_weights else None
+
+
+def sweeps(sha: str) -> dict[str, str]:
+    """Sweeps of a problem, newest first, with a title each."""
+    out: dict[str, list[RunRecord]] = {}
+    for record in store().runs(sha, limit=2000):
+        if record.sweep is not None:
+            out.setdefault(record.sweep, []).append(record)
+    return {name: f"{runs[-1].title.split(' · ')[0]} · {len(runs)} runs" for name, runs in out.items()}
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
+def kept_sets(runs: tuple[tuple[str, float], ...]) -> np.ndarray:
+    """Who is kept in each run (id, ended), shape (n_runs, n_households)."""
+    return np.stack([active(found.weights) for run_id, _ in runs if (found := store().result(run_id)) is not None])
+
+
+def other_caps(record: RunRecord) -> list[RunRecord]:
+    """The latest finished frontiers of the same targets under another cap on the ratio of weights, one a cap, two at most."""
+    found: dict[float | None, RunRecord] = {record.config.max_ratio: record}
+    for run in store().runs(record.problem, limit=200):
+        alike = all(getattr(run.config, name) == getattr(record.config, name) for name in ("hold_out", "exclude", "loss"))
+        if run.plan is not None and run.status.has_weights and alike:
+            found.setdefault(run.config.max_ratio, run)
+    return list(found.values())[1:3]
+
+
+def in_use(record: RunRecord) -> np.ndarray:
+    """The targets that the measures of a run count."""
+    return preflight_in_use(read_problem(record.problem), read_findings(record.problem), record.config)
+
+
+def taken(record: RunRecord) -> tuple[str, ...]:
+    """What was taken by rule, as the worker wrote it down; empty for runs of before it did."""
+    try:
+        summary = json.loads((store().folder(record.id) / "run.json").read_bytes())
+    except OSError:
+        return ()
+    return tuple(summary.get("taken", ()))

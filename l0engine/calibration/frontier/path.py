@@ -1,0 +1,128 @@
+"""The sparsity frontier: error against the number of households, every point from one fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.frontier.point import FrontierPoint, checked_budgets
+from l0engine.calibration.metrics import measure
+from l0engine.calibration.problem.preflight import held_out_targets
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.calibration.results import Measures, Result, Snapshot
+from l0engine.calibration.support.choosing import SAME, TOLERANCE, Calibrated, Chooser, relaxes
+from l0engine.calibration.support.refit import recalibrate
+from l0engine.calibration.training.iteration import FALLS, falling, iterate
+from l0engine.draining import drain
+from l0engine.errors import ConfigError
+
+#: Softnesses of the refit on the curve of error against effective sample size, softest first.
+CURVE = (10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7)
+
+
+def frontier(
+    problem: Problem,
+    result: Result,
+    budgets: Sequence[int],
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    watch: Callable[[Snapshot], None] = lambda _: None,
+) -> Generator[FrontierPoint]:
+    """Weights at every budget, largest first, from one fit; see `choosing`.
+
+    More households never mean a larger loss, but for a thousandth: where a smaller budget ends with less, the larger one is made anew
+    from it, and yielded once more. Where there is no relaxation, budgets above the number that the fit kept are answered from a fit with a
+    smaller lambda_l0, which is made here.
+
+    Parameters
+    ----------
+    problem : Problem
+    result : Result
+        A fit of this problem with weights; its config holds for all points. A goal of it is left aside.
+    budgets : sequence of int
+    should_stop : callable
+        Polled between points and in a further fit; once True no more points come. Those yielded stay good.
+    watch : callable
+        Gets the snapshots of a further fit.
+
+    Raises
+    ------
+    ConfigError
+        See `checked_budgets`; or the fit left no weights.
+    """
+    wanted = checked_budgets(budgets, problem.n_households)
+    if not result.status.has_weights:
+        raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
+    config = result.config.without_goal()
+    system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)
+    gated, found = result.gated_weights, []
+    if wanted[0] > np.count_nonzero(gated) and not relaxes(system, config):
+        gated = _keeping(wanted[0], problem, system, config, should_stop, watch)
+    chooser = Chooser(problem, system, config, gated)
+    for budget in wanted:
+        if should_stop():
+            return
+        found.append(chooser.at(budget))
+        yield _point(problem, budget, found[-1], held)
+    for larger, smaller in reversed(list(pairwise(range(len(found))))):
+        if should_stop():
+            return
+        if found[smaller].loss < found[larger].loss * (1 - SAME):
+            raised = chooser.as_good(found[larger], found[smaller])
+            if raised is not found[larger]:
+                found[larger] = raised
+                yield _point(problem, wanted[larger], raised, held)
+
+
+def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[tuple[float, Measures]]:
+    """Error against effective sample size at one number of households: softness mu of the refit and measures, softest first.
+
+    Where the relaxation chose the households, weights are held to the mean weight, by squares: the softness is then the price of evenness.
+    """
+    system = ScaledSystem.build(problem, config)
+    dual, weights, start = None, np.zeros(problem.n_households), point.start
+    if point.certificate is not None:
+        start, config = np.full(len(start), point.weights.mean()), replace(config, anchor="chi-square")
+    for mu in CURVE:
+        soft = replace(config, mu=mu)
+        found, _, dual = recalibrate(system, point.households, start, soft, after=dual, tolerance=TOLERANCE)
+        weights[point.households] = found.weights
+        measures = measure(problem, weights, system.use)
+        assert measures is not None
+        yield mu, measures
+
+
+def _point(problem: Problem, budget: int, found: Calibrated, held: np.ndarray) -> FrontierPoint:
+    return FrontierPoint(
+        method="l0engine",
+        budget=budget,
+        households=found.support.kept,
+        start=found.support.start,
+        weights=found.weights[found.support.kept],
+        measures=found.measures,
+        held_out=measure(problem, found.weights, held) if held.any() else None,
+        seconds=found.seconds,
+        certificate=found.certificate,
+    )
+
+
+def _keeping(
+    at_least: int,
+    problem: Problem,
+    system: ScaledSystem,
+    config: Config,
+    should_stop: Callable[[], bool],
+    watch: Callable[[Snapshot], None],
+) -> np.ndarray:
+    """Gated weights of a fit that keeps so many households, with a smaller lambda_l0."""
+    for attempt in range(1, FALLS + 1):
+        run = iterate(problem, replace(falling(config, system, attempt), refit=False), should_stop=should_stop)
+        gated = drain(run, watch).gated_weights
+        if should_stop() or np.count_nonzero(gated) >= at_least:
+            break
+    return gated

@@ -1,0 +1,1 @@
+"""What happens on a fixed or shrinking set of households: raking, elimination, relaxation, exchange, goals."""

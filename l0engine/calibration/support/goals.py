@@ -1,0 +1,81 @@
+"""Goals: the smallest set of households that does what was asked, found by elimination from the kept ones of a fit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.calibration.results import Measures
+from l0engine.calibration.support.choosing import Calibrated, Chooser
+from l0engine.calibration.support.elimination import LEAVE
+
+#: A goal for the median allows no error beyond this many times as much, other than those of the largest set.
+GROSS = 10.0
+#: The search ends when the number of households is known to this share.
+FINE = 0.01
+
+
+def falls_short(config: Config, m: Measures) -> str:
+    """How far measures are from the goals of a config, in words; empty where they meet them."""
+    if config.budget is not None and m.kept < config.budget:
+        return f"{m.kept:,} households are kept, not {config.budget:,}"
+    if config.max_median_error is not None and not m.median_abs_rel_error <= config.max_median_error:
+        return f"the median error is {m.median_abs_rel_error:.3%}, not {config.max_median_error:.3%}"
+    if config.max_error is not None and not m.max_abs_rel_error <= config.max_error:
+        return f"the largest error is {m.max_abs_rel_error:.3%}, not {config.max_error:.3%}"
+    if config.min_ess is not None and not m.ess >= config.min_ess:
+        return f"the effective sample size is {m.ess:,.0f}, not {config.min_ess:,.0f}"
+    return ""
+
+
+def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray) -> Calibrated:
+    """The fewest households that meet the goals of a config; as many as were tried where they do not.
+
+    Sizes go down by fifths until a goal is missed, then the last step is halved until it is one household, or a hundredth of them; error
+    and effective sample size are taken to worsen with every household that leaves, which holds but for their noise.
+
+    Parameters
+    ----------
+    gated : ndarray of float64, shape (n_households,)
+        Gated weights of a fit; some are positive.
+    """
+    chooser = Chooser(problem, system, config, gated)
+    if config.budget is not None:
+        return chooser.at(config.budget if chooser.relaxes else min(config.budget, int((gated > 0).sum())))
+    size = max(int((gated > 0).sum()), 1)
+    good = chooser.at(size)
+    while chooser.relaxes and falls_short(config, good.measures) and size < problem.n_households:
+        size = min(2 * size, problem.n_households)
+        good = chooser.at(size)
+    if falls_short(config, good.measures):
+        return good
+    gross = max(good.measures.max_abs_rel_error, GROSS * (config.max_median_error or np.inf))
+    low, high = 0, len(good.support.kept)  # `low` misses the goal, `high` meets it
+    while high - low > max(1, FINE * high):
+        size = max(int(high * LEAVE), 1) if low == 0 else (low + high) // 2
+        size = min(size, high - 1)
+        tried = chooser.at(size)
+        if falls_short(config, tried.measures) or tried.measures.max_abs_rel_error > gross:
+            low = size
+        else:
+            good, high = tried, size
+    return good
+
+
+def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:
+    """The number of households at which loss + price * households is least; None where keeping none is cheaper.
+
+    Sizes fall by halves from two households a target, or from what the gates kept if that is more, until it rises twice.
+    """
+    chooser, best, least, rises = Chooser(problem, system, config, gated), None, system.nothing, 0
+    size = min(problem.n_households, max(2 * len(system.target), int((gated > 0).sum())))
+    while size >= 1 and rises < 2:
+        found = chooser.at(size)
+        if found.loss + price * size < least:
+            best, least, rises = found, found.loss + price * size, 0
+        else:
+            rises += 1
+        size //= 2
+    return best

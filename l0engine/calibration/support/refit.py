@@ -1,0 +1,113 @@
+"""The refit: calibrate the kept households of a fit by relaxed raking, whatever the loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import sparse as sp
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem.system import NEGLIGIBLE, ScaledSystem
+from l0engine.calibration.support.dual import Dual
+from l0engine.calibration.support.raking import SETTLED, TOLERANCE, Raking, Softness
+
+#: Newton's tolerance where the sum of weights must hold: what is missing of it counts squared.
+EXACTLY = 1e-15
+
+
+def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray:
+    """Recalibrate the kept households of a fit.
+
+    Parameters
+    ----------
+    system : ScaledSystem
+    gated : ndarray of float64, shape (n_households,)
+        Gated weights; the support is where they are positive.
+    config : Config
+        Its `mu`, bounds, `anchor`, `lambda_ratio` and loss.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_households,)
+        0 off the support. On it, weights that the targets press down to `NEGLIGIBLE` of the base weight are 0 too.
+    """
+    kept = np.flatnonzero(gated > 0)
+    found, _, _ = recalibrate(system, kept, gated[kept], config)
+    out = np.zeros(len(gated))
+    out[kept] = np.where(found.weights > NEGLIGIBLE * system.base_weights[kept], found.weights, 0.0)
+    return out
+
+
+def recalibrate(
+    system: ScaledSystem,
+    kept: np.ndarray,
+    start: np.ndarray,
+    config: Config,
+    *,
+    after: Dual | None = None,
+    near: np.ndarray | None = None,
+    tolerance: float | None = None,
+) -> tuple[Softness, tuple[Softness, ...], Dual]:
+    """Calibrate some households without gates; for a loss that is not squared, reweight the targets and do it again until settled.
+
+    Parameters
+    ----------
+    kept : ndarray of int, shape (n_kept,)
+        Columns of the system.
+    start : ndarray of float64, shape (n_kept,)
+        Positive weights to start from.
+    after : Dual, optional
+        Solution for much the same households to start from, see `Raking`.
+    near : ndarray of float64, shape (n_kept,), optional
+        Or weights near the solution.
+    tolerance : float, optional
+        Of `Raking`; by default fine for a mu that is given, less so where it is sought.
+
+    Returns
+    -------
+    Softness
+    tuple of Softness
+        All that were tried.
+    Dual
+    """
+    a, importance, weights = system.columns(kept).tocsr().astype(np.float64), system.importance, start
+    bounds, price = system.bounds(kept, config), config.lambda_ratio / system.base_weights[kept] ** 2
+
+    def errors(w: np.ndarray) -> np.ndarray:
+        return system.errors(a @ w - system.target)
+
+    if (system.hardness < 1).any():
+        tolerance = EXACTLY
+    for _ in range(1 if system.loss.squared else 10):
+        before = weights
+        if not system.loss.squared:
+            importance = system.importance * _reweighting(system, a @ weights - system.target)
+        row = np.sqrt(importance)
+        rows = a if (row == 1).all() else sp.csr_array(sp.diags_array(row) @ a)
+        raking = Raking(
+            rows,
+            row * system.target,
+            start,
+            anchor=config.anchor,
+            bounds=bounds,
+            price=price,
+            hardness=system.hardness,
+            after=after,
+            near=near,
+        )
+        if config.mu is None:
+            found, path = raking.settle(errors, tolerance=tolerance or SETTLED)
+        else:
+            found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance or TOLERANCE), errors)
+            path = (found,)
+        weights, after, near = found.weights, raking.dual, None
+        if np.abs(weights - before).sum() <= 1e-4 * before.sum():
+            break
+    return found, path, raking.dual
+
+
+def _reweighting(system: ScaledSystem, residual: np.ndarray) -> np.ndarray:
+    """Factors that make a squared loss pull like phi: ``phi'(r) / (2 r)``, of mean 1."""
+    r = np.where(np.abs(residual) < 1e-3, 1e-3, residual)
+    factor = system.loss.derivative(torch.from_numpy(r)).numpy() / (2 * r)
+    return factor / factor.mean() if factor.any() else np.ones_like(factor)

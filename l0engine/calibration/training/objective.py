@@ -1,0 +1,94 @@
+"""Objective: loss terms and gradients of the gated weights of the households still alive."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from l0engine.arrays.linear_map import linear_map
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.gates.estimators import ESTIMATORS
+from l0engine.hard_concrete import HardConcreteDistribution, Moments
+
+#: Targets above this, in units of the loss, are brought down to it inside the objective, so that squares stay in single precision.
+LARGEST_TARGET = 1e6
+
+
+class Terms(NamedTuple):
+    """The objective is the sum of the three."""
+
+    data: float
+    l0: float
+    l2: float
+
+
+class Forward(NamedTuple):
+    """What a gradient went through: squared weights, gates, residuals, keep probabilities."""
+
+    square: Tensor
+    gates: Moments
+    residual: Tensor
+    p_active: Tensor
+
+
+class Objective:
+    """``sum_i a_i E phi(r_i) + lambda_l0 sum_j pi_j + sum_j l_j E (w_j z_j)^2`` over the households alive.
+
+    ``l_j = lambda_l2 + lambda_ratio / base_j^2``. With a squared loss ``E phi(r_i)`` is ``phi`` at the mean gates plus
+    ``sum_j a_i A_ij^2 w_j^2 var(z_j)``. Parameters are the stacked log weights and log_alpha, a tensor of shape (2, n_alive);
+    all tensors are float32 on one device. Values and gradients are divided by `unit`, which Adam does not see; `terms`
+    multiplies it back.
+    """
+
+    def __init__(self, system: ScaledSystem, config: Config, alive: np.ndarray, device: torch.device) -> None:
+        self.unit = max(1.0, float(np.abs(system.target).max()) / LARGEST_TARGET) ** 2
+        self._config, self._loss, self._estimator = config, system.loss, ESTIMATORS[config.estimator]
+        self._map = linear_map(system.columns(alive), device, system.rows if len(alive) == system.rows.shape[1] else None)
+        self._target = _float32(system.target, device)
+        self._importance = _float32(system.importance / self.unit, device)
+        self._relative = _float32(system.relative, device)
+        self._square = _float32(system.squares[alive] / self.unit, device)
+        self._lambda_l0 = system.lambda_l0(config) / self.unit if self._estimator.gated else 0.0
+        lambda_l2 = system.lambda_l2(config) + config.lambda_ratio / system.base_weights[alive] ** 2
+        lambda_l2 = np.where(system.squares[alive] > 0, lambda_l2, 0.0)  # a household in no target has no reason to change its weight
+        self._lambda_l2 = _float32(lambda_l2 / self.unit, device)
+        self._spread = self._square + self._lambda_l2  # what a unit of gate variance costs, for each squared weight
+
+    def gradient(self, parameters: Tensor, dist: HardConcreteDistribution, step: int, out: Tensor) -> Forward:
+        """Write the gradient with respect to `parameters` into `out`, both of shape (2, n_alive); what it went through."""
+        log_weight, log_alpha = parameters
+        w = torch.exp(log_weight)
+        gates = self._estimator.gates(log_alpha, dist, self._config.seed, step)
+        residual = self._map.matvec(w * gates.mean) - self._target
+        pull = self._map.rmatvec(self._importance * self._loss.derivative(residual)).mul_(w)
+        square, pi = w * w, dist.p_active(log_alpha)
+        spread = square * self._spread
+        pull.addcmul_(square * self._lambda_l2, gates.mean, value=2)
+        by_weight, by_gate = out
+        torch.mul(pull, gates.mean, out=by_weight).addcmul_(spread, gates.variance, value=2)
+        torch.mul(pull, gates.mean_slope, out=by_gate).addcmul_(spread, gates.variance_slope)
+        by_gate.addcmul_(pi, 1 - pi, value=self._lambda_l0)
+        return Forward(square, gates, residual, pi)
+
+    def terms(self, forward: Forward) -> Terms:
+        """The three loss terms of a forward pass."""
+        square, gates, residual, pi = forward
+        data = (self._importance * self._loss.value(residual)).sum() + (self._square * square * gates.variance).sum()
+        l2 = (self._lambda_l2 * square * (gates.mean * gates.mean + gates.variance)).sum()
+        return Terms(*(self.unit * float(t) for t in (data, self._lambda_l0 * pi.sum(), l2)))
+
+    def gate(self, parameters: Tensor, dist: HardConcreteDistribution) -> Tensor:
+        """Test-time gates, shape (n_alive,)."""
+        return dist.gate(parameters[1]) if self._estimator.gated else torch.ones_like(parameters[1])
+
+    def relative_errors(self, weights: Tensor) -> Tensor:
+        """Signed relative errors of the targets in use, shape (n_use,), for weights of the households alive."""
+        return (self._map.matvec(weights) - self._target) * self._relative
+
+
+def _float32(a: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.asarray(a, np.float32).copy()).to(device)

@@ -1,0 +1,195 @@
+"""Trainer: the mutable part of a fit: parameters, optimiser and the households still alive, on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.metrics import effective_sample_size
+from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.calibration.results import ERROR_QUANTILES, Snapshot, Status
+from l0engine.calibration.training.checkpoint import TrainingState
+from l0engine.calibration.training.objective import Forward, Objective, Terms
+from l0engine.errors import ProblemError
+from l0engine.gates.bins import GATE_BINS
+from l0engine.gates.estimators import ESTIMATORS
+from l0engine.hard_concrete import HardConcreteDistribution
+from l0engine.schedules import geometric
+
+#: Every so many steps dead households are looked for, and dropped where at least this share would go.
+COMPACT_EVERY, COMPACT_SHARE = 20, 0.2
+#: A household whose gate is open with less than this probability is dead; see `dead_below`.
+DEAD = 0.2
+#: Most snapshots of a whole run, and steps of an annealed temperature.
+SNAPSHOTS = 100
+#: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
+SETTLED_STEPS, SETTLED_LOSS = 50, 1e-4
+#: `TrainingState.settled` of a fit that has not been looked at yet.
+UNSETTLED = np.full(3, np.inf)
+#: Gamma and zeta of the gates, unless asked otherwise.
+STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
+
+
+def dead_below(init_keep_prob: float) -> float:
+    """The keep probability below which a household is dropped for good: `DEAD`, or two fifths of where it started, if that is less."""
+    return min(DEAD, 0.4 * init_keep_prob)
+
+
+class Ended(NamedTuple):
+    status: Status
+    message: str
+
+
+class Trainer:
+    """The mutable part of a fit: parameters, optimiser and the households still alive, on one device."""
+
+    def __init__(
+        self, system: ScaledSystem, config: Config, device: torch.device, resume: TrainingState | None, stretch: tuple[float, float]
+    ) -> None:
+        self._system, self._config, self._device, self._stretch = system, config, device, stretch
+        self._every = -(-config.epochs // SNAPSHOTS)  # rounded up
+        self._gated = ESTIMATORS[config.estimator].gated
+        n = system.matrix.shape[1]
+        if resume is None:
+            log_alpha = float(self._dist(0).log_alpha_for(config.init_keep_prob))
+            start = np.stack([np.log(system.base_weights), np.full(n, log_alpha)])
+            if config.jitter:
+                start += config.jitter * np.random.default_rng(config.seed).standard_normal(start.shape)
+            zeros = np.zeros((2, n), np.float32)
+            resume = TrainingState(np.asarray(0), np.arange(n), UNSETTLED, start.astype(np.float32), zeros, zeros)
+        elif len(resume.alive) and resume.alive.max() >= n:
+            raise ProblemError("The checkpoint belongs to another problem: start the run anew.")
+        self.step = int(resume.step)
+        tensors = (torch.from_numpy(np.array(a, np.float32)).to(device) for a in (resume.parameters, resume.exp_avg, resume.exp_avg_sq))
+        self._load(np.asarray(resume.alive), *tensors)
+        self._finite, self._settled = True, np.asarray(resume.settled)
+        self._may_settle = config.stop_when_settled and config.final_temperature is None
+        self._terms: Terms | None = None
+        self._stands_still = False
+
+    def ended(self, should_stop: Callable[[], bool]) -> Ended | None:
+        """Why the training is over, or None to go on."""
+        if not self._finite:
+            remedy = f"lower learning_rate (now {self._config.learning_rate:g})"
+            return Ended(Status.DIVERGED, f"The loss was no longer a finite number at step {self.step}: {remedy}.")
+        if self.step >= self._config.epochs:
+            return Ended(Status.STEP_LIMIT, "")
+        if self._stands_still and self._may_settle:
+            return Ended(Status.CONVERGED, f"Settled after {self.step:,} of {self._config.epochs:,} epochs.")
+        if should_stop():
+            return Ended(Status.STOPPED, f"Stopped after {self.step:,} of {self._config.epochs:,} epochs.")
+        return None
+
+    def advance(self) -> None:
+        """One step of Adam; now and then, drop the dead."""
+        forward = self._pass()
+        if self._due(self.step + 1):
+            self._terms = self._objective.terms(forward)
+        self._adam()
+        if self._config.bounded:
+            self._parameters[0].clamp_(*self._bounds)
+        self.step += 1
+        if self._gated and self.step % COMPACT_EVERY == 0:
+            self._compact()
+
+    def at_snapshot(self) -> bool:
+        return self._due(self.step)
+
+    def snapshot(self, seconds: float) -> Snapshot:
+        """The present state as numbers; the loss terms are those the last step started from."""
+        dist = self._dist(self.step)
+        terms = self._terms or self._objective.terms(self._pass())
+        gate = self._objective.gate(self._parameters, dist)
+        weights = gate * torch.exp(self._parameters[0])
+        errors = self._objective.relative_errors(weights).abs()
+        self._finite = all(map(np.isfinite, terms)) and bool(torch.isfinite(errors).all())
+        n, kept, opened = self._system.matrix.shape[1], int((weights > 0).sum()), int((gate >= 1).sum())
+        counts = torch.histc(gate, len(GATE_BINS) - 1, 0.0, 1.0).long()
+        counts[0] -= int((gate <= 0).sum())
+        counts[-1] -= opened
+        self._settle(kept, sum(terms))
+        return Snapshot(
+            step=self.step,
+            epochs=self._config.epochs,
+            seconds=seconds,
+            data_loss=terms.data,
+            l0_loss=terms.l0,
+            l2_loss=terms.l2,
+            temperature=dist.beta,
+            kept=kept,
+            gate_zero=1 - kept / n,
+            gate_one=opened / n,
+            gate_counts=tuple(counts.tolist()),
+            error_quantiles=tuple(float(q) for q in np.quantile(errors.cpu().numpy(), ERROR_QUANTILES)),
+            ess=effective_sample_size(weights.cpu().numpy()),
+        )
+
+    def state(self) -> TrainingState:
+        """Parameters and optimiser state, copied to plain arrays."""
+        tensors = (t.detach().cpu().numpy().copy() for t in self._tensors())
+        return TrainingState(np.asarray(self.step), self._alive, self._settled, *tensors)
+
+    def weights(self) -> np.ndarray:
+        """Gated weights of all households in float64, 0 where dropped; NaN-free only if the training stayed finite."""
+        gate = self._objective.gate(self._parameters, self._dist(self.step))
+        out = np.zeros(self._system.matrix.shape[1])
+        out[self._alive] = (gate * torch.exp(self._parameters[0])).cpu().numpy()
+        return out
+
+    def _settle(self, kept: int, loss: float) -> None:
+        """Remember since which step neither the kept households nor the loss have moved, and whether that is long enough."""
+        since, kept_then, loss_then = self._settled
+        moved = kept != kept_then or abs(loss - loss_then) > SETTLED_LOSS * abs(loss_then)
+        if moved:
+            self._settled = np.array([self.step, kept, loss])
+        self._stands_still = not moved and self.step - since >= SETTLED_STEPS
+
+    def _due(self, step: int) -> bool:
+        return step % self._every == 0 or step == self._config.epochs
+
+    def _pass(self) -> Forward:
+        """Forward and backward pass at the present parameters."""
+        return self._objective.gradient(self._parameters, self._dist(self.step), self.step, self._gradient)
+
+    def _dist(self, step: int) -> HardConcreteDistribution:
+        c = self._config
+        if c.final_temperature is None:
+            return HardConcreteDistribution(c.temperature, *self._stretch)
+        stage = step // self._every * self._every  # a temperature has a moment table, so it moves in stages
+        return HardConcreteDistribution(geometric(stage, c.epochs, c.temperature, c.final_temperature), *self._stretch)
+
+    def _adam(self) -> None:
+        """One step of torch's fused Adam. Its class would import the compiler on first use, which takes longer than a small fit."""
+        adam(
+            [self._parameters], [self._gradient], [self._exp_avg], [self._exp_avg_sq], [], [self._adam_step],
+            fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self._config.learning_rate, weight_decay=0.0,
+            eps=1e-8 / self._objective.unit, maximize=False, foreach=False, capturable=False, differentiable=False,
+            grad_scale=None, found_inf=None, has_complex=False,
+        )  # fmt: skip
+
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self._parameters, self._exp_avg, self._exp_avg_sq
+
+    def _load(self, alive: np.ndarray, parameters: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor) -> None:
+        """Make these households and tensors the ones in training."""
+        self._alive, self._parameters = alive, parameters.contiguous()
+        self._objective = Objective(self._system, self._config, alive, self._device)
+        self._gradient = torch.zeros_like(self._parameters)
+        self._exp_avg, self._exp_avg_sq = exp_avg.contiguous(), exp_avg_sq.contiguous()
+        self._adam_step = torch.tensor(float(self.step), device=self._device)
+        bounds = self._system.bounds(alive, self._config)
+        self._bounds = tuple(torch.from_numpy(np.log(b).astype(np.float32)).to(self._device) for b in bounds)
+
+    def _compact(self) -> None:
+        """Drop the columns of dead households where enough would go to pay for it."""
+        live = self._dist(self.step).p_active(self._parameters[1]) >= dead_below(self._config.init_keep_prob)
+        if int(live.sum()) <= (1 - COMPACT_SHARE) * len(self._alive) and bool(live.any()):
+            tensors = [t[:, live] for t in self._tensors()]
+            del self._objective  # its memory serves the smaller one
+            self._load(self._alive[live.cpu().numpy()], *tensors)

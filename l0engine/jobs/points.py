@@ -1,0 +1,91 @@
+"""PointShelf: the frontier of a run, point by point as it is computed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from l0engine.calibration.frontier.point import FrontierPoint
+from l0engine.calibration.results import Measures
+from l0engine.errors import L0Error
+from l0engine.io.whole import read_arrays, write_arrays
+from l0engine.jobs.problems import ProblemShelf
+from l0engine.jobs.records import PointRecord
+
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+_KEY = re.compile(r"[a-z0-9]{1,20}-[0-9]{1,12}")
+
+
+class PointShelf(ProblemShelf):
+    """The part of `Store` that keeps frontier points, under runs/<id>/points/<key>.npz and in the database."""
+
+    def folder(self, run_id: str) -> Path:
+        """Folder of a run's files: config.json, checkpoint.npz, result.npz, worker.log, weights.csv, points/, ..."""
+        return self.root / "runs" / checked_id(run_id)
+
+    def save_point(self, run_id: str, point: FrontierPoint) -> PointRecord:
+        """Keep a point; one of the same key is replaced.
+
+        Raises
+        ------
+        OSError
+            Its weights could not be written; it is not recorded.
+        """
+        p = point
+        record = PointRecord(p.method, p.budget, p.measures, p.held_out, p.seconds, p.note, certificate=p.certificate)
+        file = self._point_file(run_id, record.key)
+        file.parent.mkdir(exist_ok=True)
+        write_arrays(file, {"households": p.households, "weights": p.weights})
+        self._record(run_id, record)
+        return record
+
+    def save_curve(self, run_id: str, point: PointRecord, curve: Sequence[tuple[float, Measures]]) -> None:
+        """Add its curve of error against effective sample size to a point."""
+        self._record(run_id, replace(point, curve=tuple(curve)))
+
+    def points(self, run_id: str) -> list[PointRecord]:
+        """Points of a run, in the order in which they were computed."""
+        with self._database.connect() as db:
+            rows = db.execute("SELECT body FROM points WHERE run = ? ORDER BY number", (checked_id(run_id),)).fetchall()
+        return [PointRecord.from_dict(json.loads(row["body"])) for row in rows]
+
+    def point_weights(self, run_id: str, key: str, n_households: int) -> np.ndarray:
+        """Weights of all households at a point, shape (n_households,), read-only.
+
+        Raises
+        ------
+        L0Error
+            There is no such point.
+        """
+        try:
+            arrays = read_arrays(self._point_file(run_id, key))
+        except OSError:
+            raise L0Error(f"Run {run_id} has no point {key[:40]!r}: choose one on the Frontier page.") from None
+        weights = np.zeros(n_households)
+        weights[arrays["households"]] = arrays["weights"]
+        weights.setflags(write=False)
+        return weights
+
+    def _point_file(self, run_id: str, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise L0Error(f"{key[:40]!r} is not the name of a point: choose one on the Frontier page.")
+        return self.folder(run_id) / "points" / f"{key}.npz"
+
+    def _record(self, run_id: str, record: PointRecord) -> None:
+        with self._database.write() as db:
+            db.execute(
+                "INSERT INTO points (run, key, body) VALUES (?, ?, ?) ON CONFLICT (run, key) DO UPDATE SET body = excluded.body",
+                (checked_id(run_id), record.key, json.dumps(record.to_dict())),
+            )
+
+
+def checked_id(run_id: str) -> str:
+    """The id itself, if it is one: ids come from URLs, and become paths."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise L0Error(f"{run_id[:40]!r} is not the id of a run: choose one from the list of runs.")
+    return run_id

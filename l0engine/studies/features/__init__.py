@@ -1,0 +1,1 @@
+"""Columns of a table that predict another one."""

@@ -1,0 +1,1 @@
+"""Networks that keep only the weights worth their price."""

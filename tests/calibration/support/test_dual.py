@@ -1,0 +1,186 @@
+"""The dual solver and raking against primal answers: optimality of the stated problem, bounded least squares, a general solver."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import sparse as sp
+from scipy.optimize import LinearConstraint, lsq_linear, minimize
+
+from l0engine.calibration.metrics import effective_sample_size
+from l0engine.calibration.problem.bounds import Bounds
+from l0engine.calibration.support import dual as module
+from l0engine.calibration.support.anchors import ANCHORS, Ridge
+from l0engine.calibration.support.dual import Dual, DualProblem
+from l0engine.calibration.support.raking import NOTHING, Raking, Softness, worth
+
+SLOPES = {"entropy": lambda w, g: np.log(w / g), "chi-square": lambda w, g: w / g - 1}
+
+
+def tiny(seed, targets=5, n=16):
+    """A problem that cannot be met: the targets are noisy, and more than the bounds allow."""
+    rng = np.random.default_rng(seed)
+    A = rng.uniform(0, 2, (targets, n)) * (rng.random((targets, n)) < 0.7)
+    g = rng.uniform(0.5, 2.0, n)
+    return A, A @ (g * rng.lognormal(0.2, 0.6, n)) * rng.uniform(0.8, 1.3, targets), g, rng.uniform(0.0, 0.3, n) + 1e-3
+
+
+def parts(case, g, price):
+    """Bounds and price of a case by name."""
+    bounds = Bounds(0.3 * g, 1.6 * g) if "bounds" in case else Bounds()
+    return bounds, price if "price" in case else None
+
+
+def primal_slope(name, A, b, g, w, tau, price):
+    """Derivative of ``sum D_j(w_j) + sum_i (A w - b)_i^2 / (2 tau_i) + sum_j c_j w_j^2 / 2``."""
+    return SLOPES[name](w, g) + A.T @ ((A @ w - b) / tau) + (0.0 if price is None else price * w)
+
+
+CASES = ["plain", "bounds", "price", "bounds and price"]
+
+
+@pytest.mark.parametrize("mu", [1.0, 1e-2, 1e-4])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", ANCHORS)
+def test_raking_satisfies_the_conditions_of_its_optimum(name, case, mu):
+    """They are sufficient: the problem is strictly convex."""
+    for seed in range(4):
+        A, b, g, price = tiny(seed)
+        bounds, price = parts(case, g, price)
+        w = Raking(sp.csr_array(A), b, g, anchor=name, bounds=bounds, price=price).weights(mu)
+        tau = mu * ((A**2) @ g).mean()
+        low = np.broadcast_to(bounds.low, g.shape)
+        slope = primal_slope(name, A, b, g, np.maximum(w, 1e-300), tau, None if price is None else price / tau)
+        unit = 1 + np.abs(A.T @ (b / tau)).max()  # what cancels in the slope
+        below, above = w <= low * (1 + 1e-12), w >= bounds.high * (1 - 1e-12)
+        assert (w >= low).all() and (w <= bounds.high).all()
+        assert np.abs(slope[~below & ~above]).max(initial=0.0) < 1e-6 * unit
+        assert (slope[below] > -1e-6 * unit).all() and (slope[above] < 1e-6 * unit).all()
+        if "bounds" in case and mu < 0.1:
+            assert above.any()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_chi_square_is_a_bounded_least_squares_problem(case):
+    for seed in range(6):
+        A, b, g, price = tiny(10 + seed)
+        bounds, price = parts(case, g, price)
+        tau = 1e-3 * ((A**2) @ g).mean()
+        w = Raking(sp.csr_array(A), b, g, anchor="chi-square", bounds=bounds, price=price).weights(1e-3)
+        rows = [A / np.sqrt(tau), np.diag(1 / np.sqrt(g)), np.diag(np.sqrt(np.zeros(16) if price is None else price / tau))]
+        limits = tuple(np.broadcast_to(x, g.shape) for x in bounds)
+        exact = lsq_linear(np.vstack(rows), np.concatenate([b / np.sqrt(tau), np.sqrt(g), np.zeros(16)]), limits, method="bvls", tol=1e-14)
+        np.testing.assert_allclose(w, exact.x, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", ANCHORS)
+def test_a_sum_that_must_hold_holds_and_the_rest_is_best(name, case):
+    A, b, g, price = tiny(20)
+    A, b, price = A / b[:, None], np.ones(5), 1e-3 * price  # as a system has them: targets of 1
+    bounds, price = parts(case, g, price)
+    rows, target = np.vstack([A, np.ones((1, 16)) / g.sum()]), np.append(b, 1.1)
+    hardness, mu = np.append(np.ones(5), 1e-8), 1e-2
+    w = Raking(sp.csr_array(rows), target, g, anchor=name, bounds=bounds, price=price, hardness=hardness).weights(mu)
+    assert w.sum() == pytest.approx(1.1 * g.sum(), rel=1e-6)  # where Newton stops
+    tau = mu * ((A**2) @ g).mean()  # a row that must hold has no say in how soft the others are
+    extra = 0.0 if price is None else price / tau
+
+    def cost(x):
+        held = (x * np.log(x / g) - x + g).sum() if name == "entropy" else ((x - g) ** 2 / (2 * g)).sum()
+        return float(held + ((A @ x - b) ** 2).sum() / (2 * tau) + (extra * x**2).sum() / 2)
+
+    limits = [(max(lo, 1e-9), hi) for lo, hi in zip(*(np.broadcast_to(x, g.shape) for x in bounds), strict=True)]
+    exact = minimize(
+        cost,
+        np.clip(g * 1.1, *bounds),
+        jac=lambda x: primal_slope(name, A, b, g, x, tau, extra),
+        bounds=limits,
+        constraints=LinearConstraint(np.ones((1, 16)), 1.1 * g.sum(), 1.1 * g.sum()),
+        method="SLSQP",
+        options={"maxiter": 1000, "ftol": 1e-14},
+    )
+    assert exact.status in (0, 8), exact.message  # 8: no further descent in double precision
+    assert cost(w) <= exact.fun * (1 + 1e-6)
+    np.testing.assert_allclose(w, exact.x, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", ANCHORS)
+def test_the_matrix_free_way_ends_where_the_factored_one_does(monkeypatch, name, case):
+    A, b, g, price = tiny(30, targets=12, n=80)
+    bounds, price = parts(case, g, price)
+
+    def weights():
+        return Raking(sp.csr_array(A), b, g, anchor=name, bounds=bounds, price=price).weights(1e-3)
+
+    factored = weights()
+    monkeypatch.setattr(module, "DENSE_TARGETS", 0)
+    monkeypatch.delattr(module, "torch")  # nothing is factored
+    np.testing.assert_allclose(weights(), factored, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_ridge_is_non_negative_least_squares_with_a_price(monkeypatch, dense):
+    if not dense:
+        monkeypatch.setattr(module, "DENSE_TARGETS", 0)
+    rng = np.random.default_rng(3)
+    for high in (np.inf, 0.9):
+        A, b, _, _ = tiny(40)
+        share, price = rng.uniform(0.1, 1.0, 16), 0.3
+        problem, hardness = DualProblem(sp.csr_array(A), b), np.array([1.0, 1.0, 1.0, 1e-2, 1.0])
+        w = problem.solve(Ridge(share, price, Bounds(0.0, high)), hardness, 1e-14)
+        rows = np.vstack([A / np.sqrt(hardness)[:, None], np.diag(np.sqrt(price / share))])
+        exact = lsq_linear(rows, np.append(b / np.sqrt(hardness), np.zeros(16)), (np.zeros(16), high * share), method="bvls", tol=1e-15)
+        np.testing.assert_allclose(w, exact.x, rtol=1e-5, atol=1e-6)
+        value = ((A @ w - b) ** 2 / hardness).sum() / 2 + (price * w**2 / share).sum() / 2
+        theta = problem.dual.theta  # strong duality, with the conjugates written out
+        u = np.clip(A.T @ theta / price, 0, high)
+        below = b @ theta - (hardness * theta**2).sum() / 2 - (share * ((A.T @ theta) * u - price * u**2 / 2)).sum()
+        assert below == pytest.approx(value, rel=1e-6)
+
+
+def test_a_solution_starts_from_a_like_one_and_ends_at_its_own():
+    A, b, g, _ = tiny(50)
+    first = Raking(sp.csr_array(A), b, g)
+    first.weights(1e-2)
+    alone = Raking(sp.csr_array(A), 1.05 * b, g).weights(1e-3)
+    for start in ({"after": first.dual}, {"near": 1.3 * alone}, {"after": Dual(first.dual.theta, None)}):
+        np.testing.assert_allclose(Raking(sp.csr_array(A), 1.05 * b, g, **start).weights(1e-3), alone, rtol=1e-5)
+
+
+def test_settling_takes_the_last_step_that_was_worth_it():
+    for seed in range(10):
+        A, b, g, _ = tiny(60 + seed)
+
+        def errors(w, A=A, b=b):
+            return np.abs(A @ w / b - 1)
+
+        found, tried = Raking(sp.csr_array(A), b, g).settle(errors)
+        assert found in tried
+        assert [t.mu for t in tried] == sorted((t.mu for t in tried), reverse=True)
+        steps = list(pairwise(tried))
+        assert all(worth(*s) for s in steps[:-1])
+        assert found is tried[-1] or (found is tried[-2] and not worth(*steps[-1]))
+        np.testing.assert_allclose(found.errors, errors(found.weights), atol=1e-12)
+        assert found.ess == pytest.approx(effective_sample_size(found.weights))
+
+
+def test_what_a_step_is_worth():
+    def point(error, ess):
+        return Softness(1.0, np.ones(1), np.full(4, error), ess)
+
+    assert worth(point(0.1, 100.0), point(0.01, 60.0))  # a tenfold lower error for 40 % fewer
+    assert not worth(point(0.1, 100.0), point(0.09, 60.0))
+    assert not worth(point(1e-5, 100.0), point(1e-9, 90.0))  # errors that nobody sees
+    assert worth(point(0.1, 100.0), point(0.1, 100.0 * 10**-NOTHING * 1.0000001))
+    gross = Softness(1.0, np.ones(1), np.array([0.5, 1e-6, 1e-6, 1e-6]), 100.0)
+    assert worth(gross, gross._replace(errors=np.array([0.2, 1e-6, 1e-6, 1e-6]), ess=98.0))
+
+
+def test_beyond_what_rounding_allows_it_ends_where_it_is():
+    for seed in range(40, 60):
+        A, b, _, _ = tiny(seed)
+        problem, ridge = DualProblem(sp.csr_array(A), b), Ridge(np.ones(16), 0.3, Bounds())
+        w = problem.solve(ridge, np.ones(5), 1e-14)
+        np.testing.assert_allclose(problem.solve(ridge, np.ones(5), -1.0), w, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,175 @@
+"""Goals: met, with no household to spare, or named as missed."""
+
+from dataclasses import replace
+
+import numpy as np
+import oracles
+import pytest
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.results import Measures, Status
+from l0engine.calibration.support import goals as module
+from l0engine.calibration.support.choosing import Chooser
+from l0engine.calibration.support.goals import GROSS, falls_short
+from l0engine.calibration.training import iteration
+from l0engine.calibration.training.iteration import fit, iterate
+from l0engine.errors import ConfigError
+
+PROBLEM = oracles.random_problem(1, targets=10, households=300)
+CONFIG = Config(lambda_l0=1e-3, epochs=200)
+
+
+def by_hand(weights):
+    """Absolute relative errors and Kish's effective sample size from dense algebra."""
+    errors = np.abs(PROBLEM.matrix.toarray() @ weights / PROBLEM.values - 1)
+    return errors, weights.sum() ** 2 / (weights**2).sum()
+
+
+def meets(goal, weights):
+    """Whether weights do what a goal asks, from dense algebra."""
+    errors, ess = by_hand(weights)
+    return (
+        np.median(errors) <= goal.get("max_median_error", np.inf)
+        and errors.max() <= goal.get("max_error", np.inf)
+        and ess >= goal.get("min_ess", 0.0)
+        and np.count_nonzero(weights) >= goal.get("budget", 0)
+    )
+
+
+@pytest.mark.parametrize("relax", [True, False])
+@pytest.mark.parametrize("budget", [1, 11, 299, 300])
+def test_a_budget_is_kept_to_the_household(budget, relax):
+    result = fit(PROBLEM, replace(CONFIG, budget=budget, relax=relax))
+    assert result.status.has_weights
+    assert (result.weights > 0).sum() == result.final.kept == budget
+    assert (result.certificate is not None) == relax
+
+
+GOALS = [
+    {"max_median_error": 0.01},
+    {"max_error": 0.01},
+    {"max_error": 0.2},
+    {"min_ess": 40.0},
+    {"max_median_error": 0.02, "min_ess": 15.0},
+    {"max_error": 0.05, "min_ess": 25.0},
+    {"max_error": 0.05, "max_median_error": 0.001},
+]
+
+
+@pytest.mark.parametrize(("goal", "relax"), [(g, True) for g in GOALS] + [(g, False) for g in GOALS[3:5]], ids=str)
+def test_a_goal_is_met_with_no_household_to_spare(goal, relax, monkeypatch):
+    config, tried = replace(CONFIG, relax=relax, **goal), {}
+
+    class Watched(Chooser):
+        def at(self, k):
+            tried[k] = super().at(k)
+            return tried[k]
+
+    monkeypatch.setattr(module, "Chooser", Watched)
+    result = fit(PROBLEM, config)
+    assert result.status.has_weights and "out of reach" not in result.message
+    assert meets(goal, result.weights)
+    fewer = tried[result.final.kept - 1]  # the search has looked at one household fewer
+    gross = fewer.measures.max_abs_rel_error > GROSS * goal.get("max_median_error", np.inf)
+    assert not meets(goal, fewer.weights) or gross
+    assert all(t.measures.kept == k for k, t in tried.items())
+
+
+@pytest.mark.parametrize(
+    "goal", [{"budget": 60, "min_ess": 30.0}, {"budget": 40, "max_error": 0.01}, {"budget": 3, "max_error": 1e-6}], ids=str
+)
+def test_with_a_budget_the_other_goal_is_met_or_named_as_missed(goal):
+    result = fit(PROBLEM, replace(CONFIG, **goal))
+    assert result.final.kept == goal["budget"]
+    assert ("The goal is out of reach" in result.message) == (not meets(goal, result.weights))
+
+
+@pytest.mark.parametrize("relax", [True, False])
+def test_a_goal_out_of_reach_is_said_and_the_weights_stay(relax):
+    result = fit(PROBLEM, replace(CONFIG, min_ess=299.9999, epochs=60, relax=relax))
+    assert result.status.has_weights
+    assert "The goal is out of reach: the effective sample size is" in result.message
+    assert result.final.kept == 300
+
+
+def test_what_falls_short_is_said_in_words():
+    measures = Measures(5, 0.1, 0.02, 1.0, 4.0, 1.2, 7.0, 2.0, 0.3)
+    for goal, said in (
+        ({"budget": 6}, "5 households are kept, not 6"),
+        ({"max_median_error": 0.01}, "the median error is 2.000%, not 1.000%"),
+        ({"max_error": 0.25}, "the largest error is 30.000%, not 25.000%"),
+        ({"min_ess": 4.5}, "the effective sample size is 4"),
+    ):
+        assert said in falls_short(Config(**goal), measures)
+    assert falls_short(Config(budget=5, max_error=0.3), measures) == ""
+    assert falls_short(Config(max_median_error=0.02, min_ess=4.0), measures) == ""
+    assert falls_short(Config(max_error=0.3), replace(measures, max_abs_rel_error=np.nan))
+
+
+#: Without a relaxation over all households, gates have to keep enough of them.
+GATES = replace(CONFIG, relax=False, lambda_l0=0.1, budget=60, epochs=100)
+
+
+def test_lambda_falls_where_too_few_are_kept_and_the_steps_go_on():
+    result = fit(PROBLEM, GATES)
+    assert result.final.kept == 60
+    assert "was lowered to" in result.message
+    steps = [s.step for s in result.history]
+    assert steps == sorted(set(steps))
+    assert steps[-1] > 100
+    assert result.config == GATES
+
+
+def drain(run, seen=None):
+    while True:
+        try:
+            snapshot = next(run)
+        except StopIteration as end:
+            return end.value
+        if seen is not None:
+            seen.append(snapshot)
+
+
+def test_a_goal_resumed_in_a_later_attempt_ends_in_the_same_bits():
+    states = []
+    whole = drain(iterate(PROBLEM, GATES, save=states.append))
+    later = next(s for s in states if s.step > 150)
+    again = drain(iterate(PROBLEM, GATES, resume=later))
+    assert whole.weights.tobytes() == again.weights.tobytes()
+
+
+@pytest.mark.parametrize("relax", [True, False])
+def test_stop_ends_the_search_with_what_there_is(relax):
+    config, seen = replace(GATES, budget=250, relax=relax), []
+    result = drain(iterate(PROBLEM, config, should_stop=lambda: len(seen) > 20), seen)
+    assert result.status is Status.STOPPED
+    if relax:  # any number is in reach without a further fit
+        assert result.final.kept == 250
+    else:
+        assert "out of reach" in result.message
+        assert 0 < result.final.kept <= 250
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"budget": 0}, "budget is 0"),
+        ({"budget": 5, "min_ess": 3.0, "max_error": 0.1}, "3 goals are set .budget, max_error, min_ess.: ask for two at most"),
+        ({"budget": 5, "refit": False}, "turn refit on"),
+        ({"min_ess": 5.0, "estimator": "ungated"}, "keeps every household"),
+        ({"max_median_error": -0.1}, "max_median_error"),
+        ({"max_error": -0.1}, "max_error"),
+        ({"budget": 2.5}, "whole number"),
+        ({"min_weight": 3.0, "max_weight": 2.0}, "set it no higher"),
+    ],
+)
+def test_goals_that_make_no_sense_are_refused(wrong, said):
+    with pytest.raises(ConfigError, match=said):
+        Config(**wrong)
+    with pytest.raises(ConfigError, match="ask for no more"):
+        fit(PROBLEM, Config(budget=301))
+
+
+def test_nothing_kept_at_first_falls_to_a_smaller_price(monkeypatch):
+    monkeypatch.setattr(iteration, "FALL", 100.0)
+    assert fit(PROBLEM, replace(CONFIG, relax=False, lambda_l0=1e5, budget=5, epochs=60)).final.kept == 5

@@ -1,0 +1,125 @@
+"""Problems that people brought: units, totals below what one household moves, sizes in order, and bounds of weights."""
+
+import numpy as np
+import oracles
+import pytest
+import reported
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.frontier.path import frontier
+from l0engine.calibration.frontier.references import compare
+from l0engine.calibration.problem.preflight import preflight
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.training.iteration import fit
+
+#: What counts as met where an exact answer exists; and where only a number of households was asked for.
+MET, NEAR = 1e-3, 2e-3
+
+
+def errors(problem, weights):
+    return np.abs(problem.estimates(weights) / problem.values - 1)
+
+
+# -- 4. units -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("population", [258.3e6, 258.3e3, 1.4e9, 10_000, 3.0], ids="{:g}".format)
+def test_respondents_of_weight_one_stand_for_a_population(seed, population):
+    problem = reported.respondents(seed, population)
+    result = fit(problem, Config(budget=100))
+    assert errors(problem, result.weights).max() <= NEAR
+    assert (result.weights > 0).sum() == 100
+    assert result.weights.sum() == pytest.approx(population, rel=NEAR)
+
+
+@pytest.mark.parametrize("population", [258.3e6, 258.3e3, 1.4e9], ids="{:g}".format)
+def test_respondents_at_the_default_price(population):
+    problem = reported.respondents(0, population, 3000)
+    result = fit(problem, Config())
+    assert result.status.has_weights, result.message
+    assert errors(problem, result.weights).max() <= NEAR
+
+
+@pytest.mark.parametrize("asked", [{}, {"budget": 40}], ids=str)
+@pytest.mark.parametrize(("targets", "weights"), [(1e-3, 1.0), (1e-3, 1e-3), (2.0**-10, 2.0**-10), (1e6, 1e6)])
+def test_the_same_answer_in_thousands(targets, weights, asked):
+    """Totals in thousands with base weights in persons are brought to one size; both in thousands are one problem."""
+    problem = reported.income(3, 1000)
+    other = reported.in_units(problem, targets, weights)
+    here, there = fit(problem, Config(**asked)).weights, fit(other, Config(**asked)).weights / targets
+    assert errors(problem, here).max() <= NEAR
+    assert errors(problem, there).max() <= NEAR
+    assert np.count_nonzero(there) == pytest.approx(np.count_nonzero(here), rel=0.05)
+    both = np.minimum(here, there).sum() / here.sum()
+    assert both >= 0.9, f"{both:.0%} of the weight is on the same households"
+
+
+@pytest.mark.parametrize("base", [1.0, 1000.0, 1e-9, 1e12])
+def test_a_household_in_no_total_stays_where_it_was(base):
+    problem = Problem.create(np.array([[1.0, 0, 0], [1, 1, 0]]), [5 * base, 9 * base], base_weights=np.full(3, base))
+    assert fit(problem, Config(lambda_l0=0)).weights / base == pytest.approx([5, 4, 1], rel=MET)
+
+
+# -- 5. totals below what one household moves ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [(0.003, 0.001), (0.003, 4000.0), (1e-9, 1.0)])
+def test_a_total_far_below_one_household_is_met_or_named(values):
+    problem = Problem.create(np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]]), values, base_weights=np.full(4, 2000.0))
+    assert oracles.least_error(problem)[0] < 1e-9, "the totals can be met"
+    result = fit(problem, Config(lambda_l0=0))
+    off = errors(problem, result.weights) > 0.1
+    named = [int(i) for finding in preflight(problem) if finding.kind == "below_floor" for i in finding.targets]
+    assert set(np.flatnonzero(off)) <= set(named), "a total that is missed was named"
+    assert result.final.max_abs_rel_error == pytest.approx(errors(problem, result.weights).max(), rel=1e-6)
+    assert result.final.share_within_10pct == pytest.approx(1 - off.mean())
+
+
+# -- 6. more households never mean a larger loss ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seed", "n"), [pytest.param(0, 3000, marks=pytest.mark.slow), (1, 1000), (2, 300), pytest.param(3, 280_005, marks=pytest.mark.slow)]
+)
+def test_more_households_never_mean_larger_errors(seed, n):
+    problem = reported.heavy_tails(seed, n)
+    result = fit(problem, Config())
+    points = {}
+    for p in frontier(problem, result, [k for k in (2400, 800, 200, 50, 21, 10, 5) if k <= n]):
+        points[p.budget] = p  # a point that comes again is the better one
+    sizes = sorted(points)
+    losses = [((problem.matrix @ points[k].full(n) / problem.values - 1) ** 2).mean() for k in sizes]
+    for k, smaller, larger in zip(sizes[1:], losses, losses[1:], strict=False):
+        assert larger <= smaller * (1 + 1e-4) or larger <= MET**2, f"{k} households: {losses}"
+    assert errors(problem, points[max(sizes)].full(n)).max() <= MET
+
+
+# -- 9. bounds of weights, and weights in no unit -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cap", [1.5, 1.05, 5.0])
+def test_gated_weights_keep_to_the_cap(cap):
+    problem = oracles.random_problem(0, targets=6, households=80)
+    result = fit(problem, Config(lambda_l0=1e-4, max_ratio=cap))
+    for point in compare(problem, result, 30, ["gated", "random", "dense"]):
+        assert (point.full(80) / problem.base_weights).max() <= cap * (1 + 1e-12), point.method
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("refit", [True, False])
+def test_no_weight_exceeds_the_cap(seed, refit):
+    problem = oracles.random_problem(seed, targets=6, households=80)
+    result = fit(problem, Config(lambda_l0=1e-5, max_ratio=1.5, refit=refit))
+    ratios = result.weights / problem.base_weights
+    assert (ratios > 0).any()
+    assert ratios.max() <= 1.5 * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("base", [1e30, 1e-30, 1e150])
+def test_base_weights_in_no_unit_are_brought_to_the_size_of_the_totals(base):
+    m = np.random.default_rng(0).uniform(0.5, 2, (3, 40))
+    problem = Problem.create(m, [100.0, 120.0, 110.0], base_weights=np.full(40, base))
+    result = fit(problem, Config())
+    assert result.status.has_weights, result.message
+    assert errors(problem, result.weights).max() <= 0.02

@@ -1,0 +1,295 @@
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import oracles
+import pytest
+import torch
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.metrics import effective_sample_size, relative_errors
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.results import ERROR_QUANTILES, Status
+from l0engine.calibration.training import iteration as module
+from l0engine.calibration.training import trainer
+from l0engine.calibration.training.checkpoint import TrainingState
+from l0engine.calibration.training.iteration import fit, iterate
+from l0engine.errors import ConfigError, ProblemError
+from l0engine.hard_concrete import _moment_table
+
+PROBLEM = oracles.random_problem(1, targets=10, households=300)
+CONFIG = Config(lambda_l0=3e-3, epochs=200)
+GATED = ["expected", "sampled"]
+
+
+def drain(run):
+    snapshots = []
+    while True:
+        try:
+            snapshots.append(next(run))
+        except StopIteration as end:
+            return end.value, snapshots
+
+
+def saved_states(config, problem=PROBLEM):
+    states = []
+    result, _ = drain(iterate(problem, config, save=states.append))
+    return result, states
+
+
+def same(a, b):
+    assert a.gated_weights.tobytes() == b.gated_weights.tobytes()
+    assert a.weights.tobytes() == b.weights.tobytes()
+    assert [replace(s, seconds=0.0) for s in a.history] == [replace(s, seconds=0.0) for s in b.history]
+
+
+@pytest.mark.parametrize("estimator", [*GATED, "ungated"])
+def test_a_fit_meets_the_targets(estimator):
+    result = fit(PROBLEM, replace(CONFIG, estimator=estimator))
+    assert result.status is Status.STEP_LIMIT
+    assert result.final.median_abs_rel_error < 0.005
+    assert (result.final.kept == 300) if estimator == "ungated" else (10 <= result.final.kept < 200)
+    assert result.refitted.mean_abs_rel_error <= result.gated.mean_abs_rel_error
+    assert np.abs(relative_errors(PROBLEM, result.weights)).mean() == pytest.approx(result.final.mean_abs_rel_error)
+    assert ((result.gated_weights > 0) >= (result.weights > 0)).all()
+
+
+def test_a_higher_price_keeps_fewer():
+    kept = [fit(PROBLEM, replace(CONFIG, lambda_l0=price, refit=False)).final.kept for price in (1e-4, 1e-3, 1e-2)]
+    assert kept == sorted(kept, reverse=True)
+    assert kept[0] > kept[-1]
+
+
+@pytest.mark.parametrize("estimator", GATED)
+def test_runs_repeat_bit_for_bit_even_two_at_once(estimator):
+    config = replace(CONFIG, estimator=estimator, seed=11)
+    first = fit(PROBLEM, config)
+    torch.manual_seed(5)
+    with ThreadPoolExecutor(2) as pool:
+        for other in pool.map(lambda _: fit(PROBLEM, config), range(2)):
+            same(first, other)
+
+
+def test_seeds_differ_and_leave_the_global_generators_alone():
+    before, state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    a, b = (fit(PROBLEM, replace(CONFIG, estimator="sampled", seed=s, refit=False)) for s in (1, 2))
+    assert (a.weights != b.weights).any()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("estimator", GATED)
+@pytest.mark.parametrize("annealed", [False, True])
+def test_a_resumed_run_is_the_uninterrupted_one(estimator, annealed):
+    config = replace(CONFIG, estimator=estimator, final_temperature=0.1 if annealed else None)
+    whole, states = saved_states(config)
+    for state in states[3], states[len(states) // 2], states[-2]:
+        file = io.BytesIO()
+        np.savez(file, **state.to_arrays())
+        file.seek(0)
+        resumed, _ = drain(iterate(PROBLEM, config, resume=TrainingState.from_arrays(np.load(file))))
+        tail = tuple(s for s in whole.history if s.step > state.step)
+        same(replace(whole, history=tail), resumed)
+
+
+def test_a_state_of_another_problem_is_refused():
+    _, states = saved_states(CONFIG)
+    with pytest.raises(ProblemError, match="another problem"):
+        drain(iterate(oracles.random_problem(1, households=50), CONFIG, resume=states[0]))
+
+
+@pytest.mark.parametrize("estimator", GATED)
+def test_dropping_dead_households_changes_little(monkeypatch, estimator):
+    config = replace(CONFIG, estimator=estimator, epochs=400)
+    dropping, states = saved_states(config)
+    assert len(states[-1].alive) < 0.8 * 300
+    monkeypatch.setattr(trainer, "COMPACT_EVERY", 10**9)
+    keeping, states = saved_states(config)
+    assert len(states[-1].alive) == 300
+    assert dropping.final.kept == pytest.approx(keeping.final.kept, rel=0.25)
+    assert dropping.final.mean_abs_rel_error == pytest.approx(keeping.final.mean_abs_rel_error, abs=0.005)
+    if estimator == "expected":
+        both = ((dropping.gated_weights > 0) & (keeping.gated_weights > 0)).sum()
+        assert both > 0.8 * keeping.final.kept
+
+
+def test_stopping_leaves_refitted_weights():
+    calls = []
+    run = iterate(PROBLEM, CONFIG, should_stop=lambda: len(calls) >= 51 or calls.append(1))
+    result, snapshots = drain(run)
+    assert result.status is Status.STOPPED
+    assert "51 of 200" in result.message
+    assert snapshots[-1].step == 51
+    assert result.refitted is not None
+    assert result.weights.sum() > 0
+
+
+@pytest.mark.parametrize("changes", [{"lambda_l0": 1e-2}, {"estimator": "ungated"}], ids=str)
+def test_a_settled_run_ends_early_with_the_weights_of_a_full_one(changes):
+    config = replace(CONFIG, epochs=3000, price_l2=1e-2, **changes)  # a price of uneven weights settles it long before the end
+    settled, states = saved_states(config)
+    full = fit(PROBLEM, replace(config, stop_when_settled=False))
+    assert (settled.status, full.status) == (Status.CONVERGED, Status.STEP_LIMIT)
+    assert settled.message == f"Settled after {settled.history[-1].step:,} of 3,000 epochs."
+    assert settled.history[-1].step < 3000 == full.history[-1].step
+    assert settled.final.kept == pytest.approx(full.final.kept, abs=2)
+    assert len({s.kept for s in settled.history[-3:]}) == 1
+    resumed, _ = drain(iterate(PROBLEM, config, resume=states[-3]))
+    assert resumed.weights.tobytes() == settled.weights.tobytes()
+
+
+def test_stopping_before_the_first_step():
+    result, snapshots = drain(iterate(PROBLEM, replace(CONFIG, init_keep_prob=0.9), should_stop=lambda: True))
+    assert (result.status, [s.step for s in snapshots]) == (Status.STOPPED, [0])
+    assert result.final is not None
+
+
+def test_stopping_before_any_gate_is_open_does_not_blame_the_price_alone():
+    result, _ = drain(iterate(PROBLEM, replace(CONFIG, jitter=0.0), should_stop=lambda: True))  # all gates start alike, and shut
+    assert result.status is Status.DIVERGED
+    assert result.message.startswith("Stopped after 0 of 200 epochs. No gate was open yet: let it run longer")
+
+
+def test_nothing_kept_is_said_with_the_remedy():
+    result = fit(PROBLEM, replace(CONFIG, lambda_l0=1e5))
+    assert result.status is Status.DIVERGED
+    assert not result.status.has_weights
+    assert "lower the price of a household (λ L0 is now 100000)" in result.message
+    assert (result.weights == 0).all()
+    assert result.final is None
+
+
+@pytest.mark.parametrize("estimator", [*GATED, "ungated"])
+def test_a_wild_learning_rate_ends_in_a_sentence_or_in_numbers(estimator):
+    result = fit(PROBLEM, replace(CONFIG, estimator=estimator, learning_rate=10.0, lambda_l0=0.0))
+    assert np.isfinite(result.weights).all()
+    assert result.status is not Status.DIVERGED or result.message
+
+
+def test_an_overflow_is_called_diverged():
+    wild = Problem.create(-PROBLEM.matrix, -PROBLEM.values, base_weights=np.full(300, 1e37))  # no positive target says how large they are
+    result = fit(wild, replace(CONFIG, loss="mse", learning_rate=10.0))
+    assert result.status is Status.DIVERGED
+    assert "lower learning_rate (now 10)" in result.message
+    assert (result.weights == 0).all()
+
+
+def test_squares_of_huge_targets_stay_finite():
+    huge = Problem.create(PROBLEM.matrix, PROBLEM.values * 1e10, base_weights=PROBLEM.base_weights * 1e10)
+    assert huge.values.max() > 1e13
+    result = fit(huge, replace(CONFIG, loss="mse", estimator="ungated", lambda_l2=0.0))
+    assert result.status is Status.STEP_LIMIT
+    assert np.isfinite([s.loss for s in result.history]).all()
+    assert result.final.median_abs_rel_error < 0.01
+
+
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize("estimator", GATED)
+def test_no_weight_passes_the_largest_ratio(refit, estimator):
+    config = replace(CONFIG, refit=refit, estimator=estimator)
+    free = fit(PROBLEM, config)
+    capped = fit(PROBLEM, replace(config, max_ratio=3.0))
+    assert free.final.max_weight_ratio > 3.0
+    assert capped.gated.max_weight_ratio <= 3.0 * (1 + 1e-5)
+    assert capped.final.max_weight_ratio <= 3.0 * (1 + 1e-5)
+
+
+def test_annealing_goes_down_by_a_constant_factor():
+    temperatures = [s.temperature for s in fit(PROBLEM, replace(CONFIG, temperature=0.8, final_temperature=0.1)).history]
+    assert temperatures[0] == pytest.approx(0.8, rel=0.05)
+    assert temperatures[-1] == pytest.approx(0.1)
+    ratios = np.divide(temperatures[1:-1], temperatures[:-2])
+    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-9)
+    assert ratios[0] < 1
+
+
+def test_annealing_moves_in_stages_since_every_temperature_costs_a_table():
+    before = _moment_table.cache_info().misses
+    fit(PROBLEM, replace(CONFIG, epochs=400, temperature=0.81, final_temperature=0.11))
+    assert _moment_table.cache_info().misses - before <= trainer.SNAPSHOTS + 1
+
+
+@pytest.mark.parametrize("estimator", [*GATED, "ungated"])
+def test_snapshots_agree_with_the_weights(estimator):
+    result = fit(PROBLEM, replace(CONFIG, estimator=estimator, refit=False))
+    assert [s.step for s in result.history] == list(range(2, 201, 2))
+    for s in result.history:
+        assert s.gate_zero + s.gate_one + sum(s.gate_counts) / 300 == pytest.approx(1)
+        assert s.gate_zero == pytest.approx(1 - s.kept / 300)
+    last, w = result.history[-1], result.gated_weights
+    assert last.kept == (w > 0).sum()
+    assert last.ess == pytest.approx(effective_sample_size(w), rel=1e-5)
+    errors = np.quantile(np.abs(relative_errors(PROBLEM, w)), ERROR_QUANTILES)
+    np.testing.assert_allclose(last.error_quantiles, errors, atol=1e-5)
+
+
+def test_the_loss_comes_down():
+    history = fit(PROBLEM, CONFIG).history
+    assert history[-1].loss < 0.5 * history[0].loss
+    ungated = fit(PROBLEM, replace(CONFIG, estimator="ungated", lambda_l2=0.0)).history[-1]
+    assert ungated.l0_loss == ungated.l2_loss == 0
+
+
+def test_excluded_targets_are_as_if_they_were_not_there():
+    dense = PROBLEM.matrix.toarray()
+    thin = np.zeros((1, 300))
+    thin[0, :2] = 1.0
+    more = Problem.create(np.vstack([thin, dense]), [1e5, *PROBLEM.values], base_weights=PROBLEM.base_weights)
+    without, excluded, included = fit(PROBLEM, CONFIG), fit(more, replace(CONFIG, exclude=("thin",))), fit(more, CONFIG)
+    assert without.weights.tobytes() == excluded.weights.tobytes()
+    assert (included.weights != without.weights).any()
+
+
+def test_no_usable_target_is_refused():
+    with pytest.raises(ProblemError, match="No target can be used"):
+        fit(Problem.create([[1.0, 1.0]], [-5.0], base_weights=[1, 1]), CONFIG)
+
+
+def test_a_device_this_machine_lacks_is_named():
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match=r"'cuda'.*'cpu'"):
+            fit(PROBLEM, replace(CONFIG, device="cuda"))
+
+
+def on_a_small_device(monkeypatch, fails_at):
+    """Pretend to run on a device other than the CPU that runs out of memory at a step."""
+
+    class Small(trainer.Trainer):
+        def __init__(self, system, config, device, *rest):
+            self._small = device.type != "cpu"
+            if self._small and fails_at is None:
+                raise torch.OutOfMemoryError("no room")
+            super().__init__(system, config, torch.device("cpu"), *rest)
+
+        def advance(self):
+            if self._small and self.step == fails_at:
+                raise torch.OutOfMemoryError("no room")
+            super().advance()
+
+    monkeypatch.setattr(module, "Trainer", Small)
+    monkeypatch.setattr(module, "resolve_device", lambda name: torch.device("meta"))
+
+
+@pytest.mark.parametrize(("fails_at", "from_step"), [(None, 0), (0, 0), (37, 36), (151, 150)])
+def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, fails_at, from_step):
+    whole = fit(PROBLEM, CONFIG)
+    on_a_small_device(monkeypatch, fails_at)
+    result = fit(PROBLEM, CONFIG)
+    same(whole, result)
+    assert result.device == "cpu"
+    assert result.message == f"The meta device ran out of memory; the run went on from step {from_step} on the CPU."
+
+
+def test_the_cpu_out_of_memory_is_an_error(monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(trainer, "Objective", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        fit(PROBLEM, CONFIG)
+
+
+def test_one_household_and_one_target():
+    result = fit(Problem.create([[2.0]], [10.0], base_weights=[1.0]), replace(CONFIG, lambda_l0=0.0))
+    assert result.weights == pytest.approx([5.0], rel=1e-2)
