@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from dashboard.kit import wording
-from dashboard.samples.figures.map import TILES
-from l0engine.selection.moments import MOST_CATEGORIES
+from dashboard.samples.figures.places import TILES
+from l0engine.selection.wanted import MOST_CATEGORIES
 
 #: A number with more different values than this is rather measured than counted.
 _MEASURED = 30

@@ -12,7 +12,7 @@ from dashboard.samples.columns import Column
 from dashboard.state import studies
 from l0engine.errors import L0Error
 from l0engine.selection.designs import checked_size
-from l0engine.selection.moments import Wanted
+from l0engine.selection.wanted import Wanted
 from l0engine.studies.samples.study import SampleStudy, checked_figures
 
 _METHODS = {"L0 gates": "l0", "Hybrid": "hybrid", "Cube": "cube", "Random": "random", "Stratified": "stratified"}

@@ -14,7 +14,7 @@ from dashboard.kit import layout, viewer
 from dashboard.kit.chart import chart
 from dashboard.samples import columns
 from dashboard.samples.columns import Column
-from dashboard.samples.figures import distribution, map, pyramid
+from dashboard.samples.figures import distribution, places, pyramid
 from l0engine.io.whole import read_arrays
 from l0engine.studies.shelf import StudyRecord
 
@@ -34,8 +34,8 @@ def show_people(record: StudyRecord, folder: Path) -> None:
     """Map and pyramid, each where there is a column for it."""
     known, chosen, drawn = _known(folder), _chosen(folder), []
     if states := [c.name for c in known if c.states]:
-        info = map.info(_values(folder, states[0]), chosen)
-        drawn.append((map.plot(info, viewer.palette()), "map", "Rows chosen by state, relative to the state's share"))
+        info = places.info(_values(folder, states[0]), chosen)
+        drawn.append((places.plot(info, viewer.palette()), "map", "Rows chosen by state, relative to the state's share"))
     if ages := [c.name for c in known if c.ages]:
         halves = _halves(known)
         second = _values(folder, halves) if halves else None

@@ -1,4 +1,4 @@
-"""The process that carries out one run: ``python -m l0engine.runs.worker RUN_ID [--home DIR]``."""
+"""The process that carries out one run: ``python -m l0engine.jobs.worker RUN_ID [--home DIR]``."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class Execution:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one run; 0 where it ended with weights, 1 where not, 2 where it could not begin."""
-    parser = argparse.ArgumentParser(prog="python -m l0engine.runs.worker", description="Carry out one queued run.")
+    parser = argparse.ArgumentParser(prog="python -m l0engine.jobs.worker", description="Carry out one queued run.")
     parser.add_argument("run", metavar="RUN_ID")
     parser.add_argument("--home", type=Path, help="folder of the store (default: L0ENGINE_HOME, else ~/.l0engine)")
     given = parser.parse_args(arguments)

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from l0engine.selection.cube import balanced
     from l0engine.selection.designs import random, random_part, stratified
     from l0engine.selection.features import choose_features, iterate_features
-    from l0engine.selection.moments import Joint, Mean, Quantiles, Share, moments
     from l0engine.selection.path import FeaturePath, FeatureSet, FeatureSnapshot
     from l0engine.selection.samples import SampleSnapshot, Selected, choose_samples, iterate_samples
     from l0engine.selection.standardised import Standardised
+    from l0engine.selection.wanted import Joint, Mean, Quantiles, Share, moments
 
 __all__ = ["FeaturePath", "FeatureSet", "FeatureSnapshot", "choose_features", "iterate_features"]
 __all__ += ["Joint", "Mean", "Quantiles", "Share", "Standardised", "moments"]
@@ -25,7 +25,7 @@ __getattr__ = importer(
         "cube": ("balanced",),
         "designs": ("random", "random_part", "stratified"),
         "features": ("choose_features", "iterate_features"),
-        "moments": ("Joint", "Mean", "Quantiles", "Share", "moments"),
+        "wanted": ("Joint", "Mean", "Quantiles", "Share", "moments"),
         "path": ("FeaturePath", "FeatureSet", "FeatureSnapshot"),
         "samples": ("SampleSnapshot", "Selected", "choose_samples", "iterate_samples"),
         "standardised": ("Standardised",),

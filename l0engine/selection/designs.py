@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from l0engine.errors import ConfigError, ProblemError
-from l0engine.selection.moments import coded, column_of
 from l0engine.selection.standardised import Standardised
+from l0engine.selection.wanted import coded, column_of
 
 #: Rows whose values are looked up at a time.
 _BLOCK = 500

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from waiting import end_workers, until
 
 from dashboard import state
+from dashboard.state import problems, resources
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
 
@@ -20,7 +21,7 @@ APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 
 
 class _Supervisors:
-    """What `state.Supervisor` is while a test runs: real ones with so many slots, all of which are stopped at the end."""
+    """What `resources.Supervisor` is while a test runs: real ones with so many slots, all of which are stopped at the end."""
 
     def __init__(self, slots: int) -> None:
         self.slots, self.made = slots, []
@@ -36,8 +37,8 @@ def supervisors(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Superv
     st.cache_resource.clear()
     state.samples.cache_clear()
     factory = _Supervisors(slots=0)
-    monkeypatch.setattr(state, "Supervisor", factory)
-    monkeypatch.setattr(state, "DEFAULT_SAMPLE", "massachusetts")
+    monkeypatch.setattr(resources, "Supervisor", factory)
+    monkeypatch.setattr(problems, "DEFAULT_SAMPLE", "massachusetts")
     yield factory
     for supervisor in factory.made:
         supervisor.stop()

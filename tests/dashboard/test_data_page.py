@@ -12,8 +12,9 @@ import pytest
 import uploads
 
 from dashboard import state
+from dashboard.state import problems
 
-REAL_DEFAULT = state.DEFAULT_SAMPLE
+REAL_DEFAULT = problems.DEFAULT_SAMPLE
 
 
 def loaded(visit):
@@ -32,7 +33,7 @@ def test_a_first_visit_opens_a_sample_and_says_what_to_do(visit):
 
 
 def test_the_real_default_is_the_united_states(visit, monkeypatch):
-    monkeypatch.setattr(state, "DEFAULT_SAMPLE", REAL_DEFAULT)
+    monkeypatch.setattr(problems, "DEFAULT_SAMPLE", REAL_DEFAULT)
     page = visit()
     targets = pd.read_csv(uploads.SAMPLES / "us" / "targets.csv")
     assert page.metrics["Targets"] == f"{len(targets):,}" == "2,413" and page.metrics["Households"] == "200,576"

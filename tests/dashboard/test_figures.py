@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import base64
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -348,10 +346,3 @@ def test_colours_can_be_told_from_the_page(palette, page):
     """WCAG 2.2: 4.5 for words, 3 for the parts of a picture (grey references may be a little quieter)."""
     assert all(contrast(c, page) >= 4.5 for c in (palette.text, palette.muted, palette.target))
     assert all(contrast(c, page) >= 3 for c in (palette.kept, palette.error, palette.held_out, palette.undecided, palette.dropped))
-
-
-def test_figures_import_no_streamlit_torch_or_scipy():
-    for file in Path(theme.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
-            assert not {n.split(".")[0] for n in names} & {"streamlit", "torch", "scipy"}, file.name

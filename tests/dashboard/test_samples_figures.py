@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.kit import theme
 from dashboard.samples.columns import columns, pairs, proposal
-from dashboard.samples.figures import distribution, figures, gates, map, progress, pyramid
+from dashboard.samples.figures import distribution, figures, gates, places, progress, pyramid
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 N = 2000
@@ -218,10 +218,10 @@ def test_the_map_has_a_tile_for_each_of_51_states():
 
 @PALETTES
 def test_tiles_show_the_share_chosen_over_the_state_share(palette):
-    info = map.info(PEOPLE.state, CHOSEN)
+    info = places.info(PEOPLE.state, CHOSEN)
     expected = SAMPLE.state.value_counts(normalize=True) / PEOPLE.state.value_counts(normalize=True)
     np.testing.assert_allclose(info.ratio, expected.reindex(info.states).fillna(0))
-    fig = check(map.plot(info, palette))
+    fig = check(places.plot(info, palette))
     (tiles,) = fig.data
     column, row = map.TILES["CA"]
     assert tiles.z[row][column] == pytest.approx(np.log2(expected["CA"])) and tiles.text[row][column] == f"CA<br>{expected['CA']:.2f}"
@@ -230,7 +230,7 @@ def test_tiles_show_the_share_chosen_over_the_state_share(palette):
 
 @pytest.mark.parametrize("values", [["CA"] * 10, ["CA"] * 9 + ["DC"], ["CA", "nowhere"] * 5, ["nowhere"] * 10, ["CA", None] * 5])
 def test_awkward_maps(values):
-    check(map.plot(map.info(pd.Series(values, name="state"), np.arange(3)), theme.LIGHT))
+    check(places.plot(places.info(pd.Series(values, name="state"), np.arange(3)), theme.LIGHT))
 
 
 def test_pyramids_count_by_band_and_side():

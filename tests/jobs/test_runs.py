@@ -255,5 +255,5 @@ def test_the_worker_alone_carries_out_a_run_once(store, problem):
 
 
 def test_the_server_side_imports_no_torch():
-    code = "import sys, l0engine.runs.store, l0engine.runs.supervisor; sys.exit('torch' in sys.modules)"
+    code = "import sys, l0engine.jobs.store, l0engine.jobs.supervisor; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -159,7 +159,7 @@ def test_snapshots_come_back_by_cursor_and_replace_their_step(store, run_id):
 
 def test_many_processes_open_and_append_at_once(tmp_path):
     code = (
-        "import json, sys; from l0engine.calibration.results import Snapshot; from l0engine.runs.store import Store\n"
+        "import json, sys; from l0engine.calibration.results import Snapshot; from l0engine.jobs.store import Store\n"
         "s, values = Store(sys.argv[1]), json.loads(sys.argv[2])\n"
         "for i in range(40): s.append('20261122-164000-000' + sys.argv[3], Snapshot.from_dict({**values, 'step': i}))"
     )

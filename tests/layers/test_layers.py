@@ -441,7 +441,7 @@ def test_the_established_package_s_example():
     for epoch in range(60):
         update_temperatures(model, scheduler.get_temperature(epoch))
         task_loss = criterion(model(input_batch), targets)
-        loss = task_loss + compute_l0l2_penalty(model, l0_lambda=1e-5, l2_lambda=1e-4)
+        loss = task_loss + compute_l0l2_penalty(model, l0_lambda=5e-5, l2_lambda=1e-4)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -18,8 +18,8 @@ from l0engine.errors import ConfigError
 from l0engine.io.whole import read_arrays, write_arrays
 from l0engine.selection.cube import balanced
 from l0engine.selection.designs import checked_size, random, random_part, stratified
-from l0engine.selection.moments import Joint, Mean, Quantiles, Share, Wanted, moments
 from l0engine.selection.standardised import Standardised
+from l0engine.selection.wanted import Joint, Mean, Quantiles, Share, Wanted, moments
 
 METHODS = ("l0", "hybrid", "cube", "random", "stratified")
 #: More figures than this take minutes.
