@@ -210,10 +210,10 @@ def test_awkward_columns(values):
 
 
 def test_the_map_has_a_tile_for_each_of_51_states():
-    assert len(map.TILES) == 51 == len(set(map.TILES.values()))
+    assert len(places.TILES) == 51 == len(set(places.TILES.values()))
     table = pd.read_parquet("sample_data/us/households.parquet", columns=["state"])
-    assert set(table.state) == set(map.TILES)
-    assert map.TILES["ME"] == (10, 0) and map.TILES["HI"] == (0, 7)
+    assert set(table.state) == set(places.TILES)
+    assert places.TILES["ME"] == (10, 0) and places.TILES["HI"] == (0, 7)
 
 
 @PALETTES
@@ -223,7 +223,7 @@ def test_tiles_show_the_share_chosen_over_the_state_share(palette):
     np.testing.assert_allclose(info.ratio, expected.reindex(info.states).fillna(0))
     fig = check(places.plot(info, palette))
     (tiles,) = fig.data
-    column, row = map.TILES["CA"]
+    column, row = places.TILES["CA"]
     assert tiles.z[row][column] == pytest.approx(np.log2(expected["CA"])) and tiles.text[row][column] == f"CA<br>{expected['CA']:.2f}"
     assert sum(z is not None for line in tiles.z for z in line) == 4
 
