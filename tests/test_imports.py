@@ -24,7 +24,8 @@ l0engine.gates l0engine.penalties
 l0engine.layers
 l0engine.sparse_linear l0engine.selection l0engine.pruning l0engine.sparsify
 l0engine.sparse
-l0engine.calibration l0engine.calibration.config
+l0engine.calibration l0engine.calibration.losses
+l0engine.calibration.config
 l0engine.calibration.results
 l0engine.calibration.problem
 l0engine.calibration.metrics

@@ -141,7 +141,7 @@ def _entry(name: str, s: Setting, groups: list[str]) -> None:
         st.session_state[key] = [g for g in st.session_state[key] if g in groups]
         st.multiselect(s.label, groups, placeholder="none", **common)
     elif s.choices:
-        st.selectbox(s.label, s.choices, **common)
+        st.selectbox(s.label, list(s.choices), **common)
     elif isinstance(default, bool):
         st.toggle(s.label, **common)
     elif s.whole:  # value=None: emptied, a field is empty, and `Config` says what it needs

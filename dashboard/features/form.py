@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.kit import layout, picker, wording
 from dashboard.state import studies
+from dashboard.state.uploads import TABLES, table
 from l0engine.errors import ConfigError, L0Error
 from l0engine.studies.features.datasets import DATA_SETS
 from l0engine.studies.features.study import FeatureStudy
@@ -50,7 +51,9 @@ def show() -> None:
 
 def _source() -> str:
     """A name of a bundled data set, 'planted', or the path of a table."""
-    source, _, below = picker.pick(_titles, key="feature_source", label="Data")
+    source, _, below = picker.pick(
+        TABLES, _titles, key="feature_source", label="Data", upload="Or upload a table", help="Rows with named columns."
+    )
     if source in DATA_SETS:
         below.caption(f"Predicts **{DATA_SETS[source].target}** ({DATA_SETS[source].task}). Ships with scikit-learn.")
     return source
@@ -61,7 +64,7 @@ def _titles() -> dict[str, str]:
         name: f"{d.title} · {wording.plural(d.rows, 'row')}, {wording.plural(d.features, 'feature')}" for name, d in DATA_SETS.items()
     }
     titles[_PLANTED] = "Planted truth · made up, so that the right answer is known"
-    return titles | studies.uploaded_tables()
+    return titles | TABLES.titles()
 
 
 def _of_planted() -> dict[str, Any]:
@@ -85,7 +88,7 @@ def _of_planted() -> dict[str, Any]:
 
 def _of_table(path: str) -> dict[str, Any]:
     target, task, missing = layout.columns([3, 3, 4], key="feature_table", narrowest=200, gap="medium", align="bottom")
-    columns = [str(c) for c in studies.table(path).columns]
+    columns = [str(c) for c in table(path).columns]
     name = target.selectbox(
         "Target", columns, len(columns) - 1, key=f"feature_target_{path}", persist_state="session", help="The column to predict."
     )
@@ -93,7 +96,7 @@ def _of_table(path: str) -> dict[str, Any]:
         "Task", list(_TASKS), key="feature_task", persist_state="session", help="Text, or two values, make a classification."
     )
     drop = missing.checkbox("Leave out rows with missing values", key="feature_drop", persist_state="session")
-    return {"source": "table", "title": studies.uploaded_tables()[path], "target": name, "task": _TASKS[how], "drop_missing": drop}
+    return {"source": "table", "title": TABLES.titles()[path], "target": name, "task": _TASKS[how], "drop_missing": drop}
 
 
 def _most(settings: dict[str, Any]) -> int:

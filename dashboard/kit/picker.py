@@ -1,4 +1,4 @@
-"""A menu of tables with an upload beside it, which becomes the choice at once."""
+"""A menu with an upload beside it, which becomes the choice at once."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.kit import layout, wording
-from dashboard.state import studies
+from dashboard.state.uploads import Uploads
 from l0engine.errors import L0Error
 
 
-def pick(titles: Callable[[], Mapping[str, str]], *, key: str, label: str) -> tuple[str, str, DeltaGenerator]:
+def pick(
+    uploads: Uploads, titles: Callable[[], Mapping[str, str]], *, key: str, label: str, upload: str, help: str
+) -> tuple[str, str, DeltaGenerator]:
     """What is chosen, its title, and the place below the menu.
 
     Parameters
     ----------
+    uploads : Uploads
+        Where an upload is kept.
     titles : callable
         Gives the options and their titles, the first one chosen at first; asked after an upload was kept.
     key : str
         Begins the names of all widgets.
-    label : str
-        Of the menu.
+    label, upload, help : str
+        Of the menu, and of the upload.
     """
     menu, own = layout.columns([3, 2], key=f"{key}_row", narrowest=300, gap="medium")
     with own:
-        file = st.file_uploader("Or upload a table", type=["csv", "parquet"], key=f"{key}_upload", help="Rows with named columns.")
+        file = st.file_uploader(upload, type=list(uploads.types), key=f"{key}_upload", help=help)
     chosen, read = f"{key}_chosen", st.session_state.get(f"{key}_read", ("", ""))
     if file is not None and read[0] != file.file_id:
         message = ""
         try:
             with st.spinner("Reading, in a process of its own …"):
-                st.session_state[chosen] = studies.keep_upload(file.name, file.getvalue())
+                st.session_state[chosen] = uploads.keep(file.name, file.getvalue())
         except L0Error as error:
             message = str(error)
         read = st.session_state[f"{key}_read"] = (file.file_id, message)

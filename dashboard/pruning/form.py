@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.kit import layout
-from dashboard.pruning import images
+from dashboard.kit import layout, picker
 from dashboard.state import studies
+from dashboard.state.uploads import IMAGES
 from l0engine.errors import L0Error
 from l0engine.schedules import SCHEDULES
 from l0engine.studies.pruning.images import UPLOAD
@@ -40,7 +40,7 @@ def show() -> None:
     )
     if go.button("Train and prune", type="primary", icon=":material/content_cut:", width="stretch"):
         own = source != _DIGITS
-        named = {"source": "upload", "title": images.uploaded()[source]} if own else {"source": _DIGITS}
+        named = {"source": "upload", "title": IMAGES.titles()[source]} if own else {"source": _DIGITS}
         try:
             studies.start(PruningStudy(**named, **settings), {UPLOAD: Path(source)} if own else None)
             st.rerun()
@@ -50,33 +50,18 @@ def show() -> None:
 
 def _source() -> str:
     """'digits', or the path of uploaded images; an upload becomes the choice at once."""
-    choice, own = layout.columns([3, 2], key="pruning_source_row", narrowest=300, gap="medium")
-    with own:
-        file = st.file_uploader(
-            "Or upload images (.npz)", type=["npz"], key="pruning_upload",
-            help="Made with numpy.savez(file, images=..., labels=...): images of shape (n, height, width) or (n, height, width, colours), "
-            "up to 64 × 64 pixels and 100,000 of them; labels are n whole numbers.",
-        )  # fmt: skip
-    read = st.session_state.get("pruning_read", ("", ""))
-    if file is not None and read[0] != file.file_id:
-        message = ""
-        try:
-            with st.spinner("Reading, in a process of its own …"):
-                st.session_state.pruning_source = images.keep(file.name, file.getvalue())
-        except L0Error as error:
-            message = str(error)
-        read = st.session_state.pruning_read = (file.file_id, message)
-    if file is not None and read[1]:
-        own.error(read[1], icon=":material/error:")
-    titles = {_DIGITS: "Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes"}
-    for path, title in images.uploaded().items():
-        titles[path] = title if title not in titles.values() else f"{title} ({Path(path).stem[:6]})"
-    if st.session_state.get("pruning_source") not in titles:
-        st.session_state.pruning_source = _DIGITS
-    source = choice.selectbox("Images", list(titles), format_func=titles.get, key="pruning_source", **_KEEP)
+    source, _, below = picker.pick(
+        IMAGES, _titles, key="pruning_source", label="Images", upload="Or upload images (.npz)",
+        help="Made with numpy.savez(file, images=..., labels=...): images of shape (n, height, width) or (n, height, width, colours), "
+        "up to 64 × 64 pixels and 100,000 of them; labels are n whole numbers.",
+    )  # fmt: skip
     if source == _DIGITS:
-        choice.caption("Real ones, written by 43 people; they ship with scikit-learn.")
-    return str(source)
+        below.caption("Real ones, written by 43 people; they ship with scikit-learn.")
+    return source
+
+
+def _titles() -> dict[str, str]:
+    return {_DIGITS: "Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes", **IMAGES.titles()}
 
 
 def _settings() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dashboard.kit import layout, picker, wording
 from dashboard.samples import columns
 from dashboard.samples.columns import Column
 from dashboard.state import studies
+from dashboard.state.uploads import TABLES, sample_tables, table
 from l0engine.errors import L0Error
 from l0engine.selection.designs import checked_size
 from l0engine.selection.wanted import Wanted
@@ -28,7 +29,9 @@ _NONE = "none"
 
 def show() -> None:
     """Entry fields and the button that starts it."""
-    path, title, _ = picker.pick(_titles, key="sample_table", label="Table")
+    path, title, _ = picker.pick(
+        TABLES, _titles, key="sample_table", label="Table", upload="Or upload a table", help="Rows with named columns."
+    )
     try:
         known = columns.columns(path)
         study = _asked(path, title, known)
@@ -54,13 +57,13 @@ def show() -> None:
 
 def _titles() -> dict[str, str]:
     """Tables to choose from; the bundled ones first."""
-    return {**studies.sample_tables(), **studies.uploaded_tables()}
+    return {**sample_tables(), **TABLES.titles()}
 
 
 @st.cache_resource(max_entries=500, show_spinner=False)
 def _labels(path: str, name: str, _wanted: Wanted) -> list[str]:
     """Names of the figures behind what is asked; `name` is its text, by which it is kept."""
-    return _wanted.columns(studies.table(path))[0]
+    return _wanted.columns(table(path))[0]
 
 
 def _figures(path: str, study: SampleStudy) -> dict[str, list[str]]:

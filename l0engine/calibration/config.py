@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
+from l0engine.calibration.losses import LOSSES
 from l0engine.errors import ConfigError
+from l0engine.gates.estimators import ESTIMATORS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ESTIMATORS = ("expected", "sampled", "ungated")
-LOSSES = ("relative", "mse", "capped")
 ANCHORS = ("entropy", "chi-square")
 TOTALS = ("free", "soft", "exact")
 #: The settings that ask for a number of households, or for a quality that the fewest should have.
@@ -30,7 +30,7 @@ class Setting(NamedTuple):
     high: float = math.inf
     unit: str = ""
     log: bool = False
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = ()
     advanced: bool = True
     optional: bool = False
     whole: bool = False
@@ -100,13 +100,9 @@ class Config:
         low=0.05, high=5.0, log=True, optional=True,
     )  # fmt: skip
     estimator: str = _setting(
-        "expected", "Estimator", "expected: exact expectation over gates, no noise. sampled: random gates (Louizos et al. 2017). "
-        "ungated: all households, no selection.", choices=ESTIMATORS,
-    )  # fmt: skip
-    loss: str = _setting(
-        "relative", "Loss", "relative: squared relative error. mse: squared error in the targets' own units. "
-        "capped: absolute relative error, at most 1 a target, robust to impossible targets (sampled or ungated only).", choices=LOSSES,
-    )  # fmt: skip
+        "expected", "Estimator", " ".join(f"{name}: {estimator.sentence}" for name, estimator in ESTIMATORS.items()), choices=ESTIMATORS
+    )
+    loss: str = _setting("relative", "Loss", " ".join(f"{name}: {loss.sentence}" for name, loss in LOSSES.items()), choices=LOSSES)
     normalize_groups: bool = _setting(False, "Average within groups", "Give every target group the same say, however many targets it has.")
     group_multipliers: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({}),
@@ -182,11 +178,11 @@ class Config:
             raise ConfigError("A goal is met by the refit: turn refit on, or take the goal out.")
         if self.has_goal and self.estimator == "ungated":
             raise ConfigError("estimator 'ungated' keeps every household: choose 'expected' or 'sampled', or take the goal out.")
-        if self.polish and (self.loss == "capped" or self.bounded or self.lambda_ratio > 0 or self.total != "free"):
+        if self.polish and (not LOSSES[self.loss].squared or self.bounded or self.lambda_ratio > 0 or self.total != "free"):
             raise ConfigError("polish knows squared losses without caps or prices of ratios only: turn it off, or take those out.")
-        if self.loss == "capped" and self.estimator == "expected":
+        if ESTIMATORS[self.estimator].squared_only and not LOSSES[self.loss].squared:
             raise ConfigError(
-                "loss 'capped' does not go with estimator 'expected', whose expectation is exact for squared losses only: "
+                f"loss '{self.loss}' does not go with estimator '{self.estimator}', whose expectation is exact for squared losses only: "
                 "choose estimator 'sampled', or loss 'relative'."
             )
 
@@ -255,7 +251,7 @@ def _checked(name: str, s: Setting, default: Any, value: Any) -> Any:
 
 
 def _choice(name: str, s: Setting, value: Any) -> str:
-    if value not in s.choices:
+    if not isinstance(value, str) or value not in s.choices:
         raise ConfigError(f"{name} is {value!r}: choose one of {', '.join(s.choices)}.")
     return str(value)
 

@@ -6,20 +6,27 @@ gate is its own mean with no variance. Both go through one objective in `trainin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from l0engine.hard_concrete import HardConcreteDistribution, Moments
+if TYPE_CHECKING:  # the settings name the estimators, and are read without torch
+    from torch import Tensor
+
+    from l0engine.hard_concrete import HardConcreteDistribution, Moments
 
 
 class Estimator(Protocol):
     """What the objective needs of an estimator."""
+
+    @property
+    def sentence(self) -> str:
+        """What it is, for the help of the setting."""
+
+    @property
+    def squared_only(self) -> bool:
+        """True where it is exact for squared losses only."""
 
     @property
     def gated(self) -> bool:
@@ -34,6 +41,8 @@ class Expected:
     """The exact expectation over gates: no noise, reproducible."""
 
     gated: bool = True
+    squared_only: bool = True
+    sentence: str = "exact expectation over gates, no noise."
 
     def gates(self, log_alpha: Tensor, dist: HardConcreteDistribution, seed: int, step: int) -> Moments:
         return dist.moments(log_alpha)
@@ -47,8 +56,14 @@ class Sampled:
     """
 
     gated: bool = True
+    squared_only: bool = False
+    sentence: str = "random gates (Louizos et al. 2017)."
 
     def gates(self, log_alpha: Tensor, dist: HardConcreteDistribution, seed: int, step: int) -> Moments:
+        import torch
+
+        from l0engine.hard_concrete import Moments
+
         state = int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
         generator = torch.Generator(log_alpha.device).manual_seed(state)
         z = dist.sample(log_alpha, torch.rand(log_alpha.shape, generator=generator, device=log_alpha.device, dtype=log_alpha.dtype))
@@ -61,10 +76,15 @@ class Ungated:
     """All gates open: ordinary calibration of every household, the dense reference."""
 
     gated: bool = False
+    squared_only: bool = False
+    sentence: str = "all households, no selection."
 
     def gates(self, log_alpha: Tensor, dist: HardConcreteDistribution, seed: int, step: int) -> Moments:
+        from l0engine.hard_concrete import Moments
+
         zero = log_alpha.new_zeros(())
         return Moments(zero + 1, zero, zero, zero)
 
 
-ESTIMATORS: Mapping[str, Estimator] = MappingProxyType({"expected": Expected(), "sampled": Sampled(), "ungated": Ungated()})
+#: By name, in the order of the form.
+ESTIMATORS: dict[str, Estimator] = {"expected": Expected(), "sampled": Sampled(), "ungated": Ungated()}

@@ -12,7 +12,7 @@ from uploads import mime
 from waiting import until
 
 from dashboard.features import tables
-from dashboard.state import studies
+from dashboard.state.uploads import TABLES
 from l0engine.io import csv_bytes
 from l0engine.studies.features.datasets import DATA_SETS, planted
 from l0engine.studies.features.study import FeatureStudy
@@ -127,7 +127,7 @@ def test_a_planted_truth_is_found(visit, shelf):
 
 def test_an_upload_with_a_target_of_its_own(visit, shelf):
     page = put(visit("features"), "people.csv", people())
-    assert page.widget("Data").value == next(iter(studies.uploaded_tables()))
+    assert page.widget("Data").value == next(iter(TABLES.titles()))
     assert page.widget("Target").value == "income"
     page.choose(WANTED, 2)
     record = finish(page, shelf)

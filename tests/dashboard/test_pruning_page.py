@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from waiting import until
 
-from dashboard.pruning import images as pruning_images
 from dashboard.pruning import view
 from dashboard.state import studies
+from dashboard.state.uploads import IMAGES
 from l0engine.io.whole import read_arrays
 from l0engine.studies.pruning.study import PruningStudy
 from l0engine.studies.study import StudyStatus
@@ -119,14 +119,14 @@ def test_uploaded_images_become_the_choice_and_are_learnt(visit):
     images, labels = faces()
     page = upload(visit("pruning"), "my faces.npz", images=images, labels=labels)
     assert page.widget("Images").options == ["Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes", "my faces.npz"]
-    assert page.widget("Images").value in pruning_images.uploaded()
+    assert page.widget("Images").value in IMAGES.titles()
     page = pruned(
         page.choose("Hidden units", 8).choose("Epochs", 40).choose("Learning rate", "0.02").choose("Batch size", "16").choose(PRICE, "0.1")
     )
     assert record().study.title == "my faces.npz" and record().result["classes"] == ["0", "1"] and record().result["test"] == 12
     assert record().result["right"]["compact"] == 12 and any("my faces.npz" in c for c in page.said("caption"))
     upload(page, "again.npz", images=images, labels=labels)
-    assert len(pruning_images.uploaded()) == 1  # the same content is kept once
+    assert len(IMAGES.titles()) == 1  # the same content is kept once
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,14 @@ def test_uploaded_images_become_the_choice_and_are_learnt(visit):
 def test_a_bad_upload_is_told_in_a_sentence_and_changes_nothing(visit, arrays, words):
     page = upload(visit("pruning"), "bad.npz", **arrays)
     (said,) = page.said("error")
-    assert words in said and page.widget("Images").value == "digits" and pruning_images.uploaded() == {}
+    assert words in said and page.widget("Images").value == "digits" and IMAGES.titles() == {}
     assert not page.button(START).disabled
 
 
 def test_names_from_outside_are_no_paths(visit):
     images, labels = faces()
     upload(visit("pruning"), "../../evil\\..\\x.npz", images=images, labels=labels)
-    (path,) = pruning_images.uploaded()
+    (path,) = IMAGES.titles()
     assert re.fullmatch(r"[0-9a-f]{64}\.npz", path.rsplit("/", 1)[1])
 
 

@@ -15,6 +15,7 @@ from waiting import until
 from dashboard.samples import view
 from dashboard.samples.form import default_size
 from dashboard.state import studies
+from dashboard.state.uploads import TABLES
 from l0engine.studies.samples.study import SampleStudy
 from l0engine.studies.study import StudyStatus
 
@@ -189,12 +190,12 @@ def test_the_us_table_keeps_the_promise_and_has_its_map(visit):
 
 def test_an_upload_becomes_the_table(page):
     upload(page, "people.csv", csv(PEOPLE))
-    assert page.widget("Table").value in studies.uploaded_tables() and not page.said("error")
+    assert page.widget("Table").value in TABLES.titles() and not page.said("error")
     assert page.widget("Means").value == ["income"] and page.widget("Shares").value == ["sex"] and page.widget(SIZE).value == 60
     assert any("person (600 different texts), constant (the same in every row)" in c for c in page.said("caption"))
     page.choose("Table", MASSACHUSETTS)  # the file that still lies there does not take over again
     assert page.rerun().widget("Table").value == MASSACHUSETTS
-    chosen(page.choose("Table", next(iter(studies.uploaded_tables()))))
+    chosen(page.choose("Table", next(iter(TABLES.titles()))))
     rows = pd.read_csv(io.BytesIO(view.download(studies.shelf().folder(record().id))))
     pd.testing.assert_frame_equal(
         rows.drop(columns="selection"), PEOPLE.set_index("person").loc[rows.person].reset_index(), check_dtype=False

@@ -10,22 +10,13 @@ from types import MappingProxyType
 from dashboard.frontier.figures import setting_names
 from dashboard.kit import theme, wording
 from l0engine.calibration.config import Config
+from l0engine.calibration.frontier.references import REFERENCES
 from l0engine.calibration.limits import proof
 from l0engine.jobs.records import PointRecord
 
 OURS = "l0engine"
 #: Names of the methods, in the order of legends.
-TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "l0engine": "l0engine",
-        "dense": "All households",
-        "random": "Random",
-        "pps": "Proportional to weight",
-        "l1": "L1 path",
-        "lp": "LP vertex",
-        "gated": "Gated, no refit",
-    }
-)
+TITLES: Mapping[str, str] = MappingProxyType({OURS: OURS, **{name: reference.title for name, reference in REFERENCES.items()}})
 #: Symbols and colours (Okabe and Ito) of the references; 'gated' is grey, as it is wherever the refit is shown.
 _LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

@@ -11,8 +11,9 @@ import torch
 from scipy import sparse as sp
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.losses import LOSSES, Loss
 from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.problem.losses import LOSSES, Loss, importance
+from l0engine.calibration.problem.importance import importance
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
@@ -44,7 +45,7 @@ class ScaledSystem:
         ``sum_i importance_i matrix_ij^2``.
     target : ndarray of float64, shape (n_use,)
     importance : ndarray of float64, shape (n_use,)
-        Factor of each residual's loss; see `losses.importance`.
+        Factor of each residual's loss; see `importance.importance`.
     relative : ndarray of float64, shape (n_use,)
         ``residual * relative`` is the relative error of `metrics.relative_errors`.
     hardness : ndarray of float64, shape (n_use,)

@@ -10,9 +10,11 @@ from scipy import sparse as sp
 from scipy.optimize import linprog, minimize, nnls
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.frontier import references as module
-from l0engine.calibration.frontier.l1_path import l1_path, nonnegative_quadratic
-from l0engine.calibration.frontier.references import REFERENCES, compare, inclusion_probabilities, systematic_sample
+from l0engine.calibration.frontier import references
+from l0engine.calibration.frontier.references import REFERENCES, Reference, compare, l1, lp
+from l0engine.calibration.frontier.references.l1_path import l1_path, nonnegative_quadratic
+from l0engine.calibration.frontier.references.method import Case, Choice
+from l0engine.calibration.frontier.references.pps import inclusion_probabilities, systematic_sample
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
@@ -85,7 +87,7 @@ def drawn(method, problem, k, times=4000):
     system = ScaledSystem.build(problem, Config())
     counts = np.zeros(problem.n_households)
     for seed in range(times):
-        choice = REFERENCES[method].choose(module.Case(system, Config(seed=seed), np.zeros(0), k, lambda: False))
+        choice = REFERENCES[method].choose(Case(system, Config(seed=seed), np.zeros(0), k, lambda: False))
         counts[choice.kept] += 1
     return counts / times
 
@@ -204,7 +206,7 @@ def test_l1_says_where_its_path_ends(case):
 def test_l1_that_takes_too_long_says_so(monkeypatch):
     problem = oracles.random_problem(6, targets=12, households=80)
     clock = count(0.0, 5.0)  # five seconds a look
-    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(l1, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     point = only(problem, fitted(problem), 12, "l1")
     assert 0 < point.measures.kept < 12
     assert "cut short after 30 s" in point.note
@@ -264,14 +266,14 @@ def test_lp_heeds_caps_and_importance():
 
 
 def test_lp_of_a_large_problem_takes_the_kept_households(case, monkeypatch):
-    monkeypatch.setattr(module, "LP_ENTRIES", 10)
+    monkeypatch.setattr(lp, "LP_ENTRIES", 10)
     point = only(*case, 5, "lp")
     assert point.households.max() < 30
     assert "among the 30 households that the fit kept" in point.note
 
 
 def test_lp_that_does_not_finish_is_left_out(case, monkeypatch, caplog):
-    monkeypatch.setattr(module, "LP_SECONDS", 1e-9)
+    monkeypatch.setattr(lp, "LP_SECONDS", 1e-9)
     assert [p.method for p in compare(*case, 5, ("lp", "gated"))] == ["gated"]
     assert "Linear programming found no weights" in caplog.text
 
@@ -325,3 +327,16 @@ def test_stopping_keeps_the_points_so_far(case):
     for point in compare(*case, 5, ("random", "pps", "gated"), should_stop=lambda: len(points) >= 2):
         points.append(point)
     assert [p.method for p in points] == ["random", "pps"]
+
+
+def choose(case):
+    """A toy method: the first households, as this file is a module with a function `choose`."""
+    return Choice(np.arange(case.budget), case.system.base_weights[: case.budget])
+
+
+def test_a_new_method_is_a_function_and_a_line_in_the_registry(case, monkeypatch):
+    problem, result = case
+    toy = Reference("First come", "The first households of the file.", __name__)
+    monkeypatch.setitem(references.REFERENCES, "toy", toy)
+    (point,) = compare(problem, result, 12, ["toy"])
+    assert point.method == "toy" and point.households.tolist() == list(range(12))

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from l0engine.calibration.config import LOSSES as NAMES
+from l0engine.calibration import fit
 from l0engine.calibration.config import Config
-from l0engine.calibration.problem.losses import LOSSES, importance
+from l0engine.calibration.losses import LOSSES
+from l0engine.calibration.problem.importance import importance
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ConfigError
 
@@ -18,11 +19,31 @@ PROBLEM = Problem.create(
 ALL = np.ones(4, bool)
 
 
-def test_registry_and_config_agree():
-    assert tuple(LOSSES) == NAMES
+class Fourth:
+    """A toy: ``phi(r) = r^4``."""
+
+    squared, sentence = False, "fourth power of the relative error."
+
+    def scales(self, problem):
+        return problem.scales
+
+    def value(self, residual):
+        return residual**4
+
+    def derivative(self, residual):
+        return 4 * residual**3
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_a_new_loss_is_a_class_and_an_entry_in_the_registry(monkeypatch):
+    monkeypatch.setitem(LOSSES, "fourth", Fourth())
+    with pytest.raises(ConfigError, match="'fourth' does not go with estimator 'expected'"):
+        Config(loss="fourth")
+    problem = Problem.create([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]], [30.0, 50.0], base_weights=[10.0, 10.0, 10.0])
+    result = fit(problem, Config(loss="fourth", estimator="sampled", lambda_l0=0.0, lambda_l2=0.0))
+    np.testing.assert_allclose(problem.estimates(result.weights), problem.values, rtol=0.02)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
 def test_derivative_matches_autograd_of_the_value(name):
     loss = LOSSES[name]
     r = torch.tensor([-3.0, -0.99, -0.4, 1e-3, 0.7, 1.2, 50.0], dtype=torch.float64, requires_grad=True)

@@ -1,0 +1,91 @@
+"""Uploaded tables and images: parsed in a guarded child process, and kept once for the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow.parquet as pq
+import streamlit as st
+
+from dashboard.state.problems import DEFAULT_SAMPLE, SAMPLES
+from l0engine.errors import L0Error
+from l0engine.io import table_guarded
+from l0engine.io.guarded import images_guarded
+from l0engine.io.whole import write_whole
+from l0engine.jobs.problems import default_root
+
+
+class Uploads(NamedTuple):
+    """A kind of upload.
+
+    Attributes
+    ----------
+    folder : str
+        Below the store.
+    suffix : str
+        Of what is kept.
+    types : tuple of str
+        Endings that are taken; what has another is read as the first.
+    parse : callable
+        Checks a file and writes what is kept, in a process of its own.
+    """
+
+    folder: str
+    suffix: str
+    types: tuple[str, ...]
+    parse: Callable[[Path, Path], None]
+
+    def keep(self, name: str, content: bytes) -> str:
+        """Parse an upload and keep it, once for the same content; its path.
+
+        Raises
+        ------
+        ProblemError
+            A sentence that names file, place and remedy.
+        """
+        path = Path(name.replace("\\", "/"))
+        kept = self._root / f"{hashlib.sha256(content).hexdigest()}{self.suffix}"
+        if not kept.with_suffix(".json").exists():
+            self._root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory() as scratch:
+                ending = path.suffix.lower().removeprefix(".")
+                raw = Path(scratch, f"{path.stem[:60] or self.folder}.{ending if ending in self.types else self.types[0]}")
+                raw.write_bytes(content)
+                self.parse(raw, kept)
+            note = json.dumps({"title": path.name[:60]}).encode()
+            write_whole(kept.with_suffix(".json"), lambda file: file.write(note))
+        return str(kept)
+
+    def titles(self) -> dict[str, str]:
+        """All that are kept: path, title; newest first."""
+        notes = sorted(self._root.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+        return {str(note.with_suffix(self.suffix)): json.loads(note.read_text())["title"] for note in notes}
+
+    @property
+    def _root(self) -> Path:
+        return default_root() / self.folder
+
+
+TABLES = Uploads("tables", ".parquet", ("csv", "parquet"), table_guarded)
+IMAGES = Uploads("images", ".npz", ("npz",), images_guarded)
+
+
+def sample_tables() -> dict[str, str]:
+    """Bundled tables: path, title; the largest first."""
+    found = [(p.parent, json.loads((p.parent / "sample.json").read_text())["title"]) for p in SAMPLES.glob("*/households.parquet")]
+    largest_first = sorted(found, key=lambda f: f[0].name != DEFAULT_SAMPLE)
+    return {str(folder / "households.parquet"): f"Households: {title}" for folder, title in largest_first}
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the table …")
+def table(path: str) -> pd.DataFrame:
+    """A bundled or uploaded table; not to be changed."""
+    if path not in sample_tables() and path not in TABLES.titles():
+        raise L0Error("This table is no longer here: choose another one, or upload it again.")
+    return pq.read_table(path).to_pandas()

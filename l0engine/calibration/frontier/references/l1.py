@@ -1,0 +1,44 @@
+"""Least squares with a price on weight / base weight."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+from scipy import sparse as sp
+
+from l0engine.calibration.frontier.references.l1_path import l1_path
+from l0engine.calibration.frontier.references.method import Case, Choice
+
+#: After so many seconds the path ends where it is.
+L1_SECONDS = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+def choose(case: Case) -> Choice | None:
+    """The first solution of the L1 path that is large enough; of it, those that carry most."""
+    system, row = case.system, np.sqrt(case.system.importance)
+    base, norm = system.base_weights, np.sqrt(system.squares)
+    a = sp.csc_array(sp.diags_array(row) @ system.matrix.astype(np.float64) @ sp.diags_array(base))
+    x, until = np.zeros(len(base)), time.perf_counter() + L1_SECONDS
+    for _, x in l1_path(a, row * system.target, lambda: case.should_stop() or time.perf_counter() > until):
+        if np.count_nonzero(x) >= case.budget:
+            break
+    if case.should_stop():
+        return None
+    positive = np.flatnonzero(x)
+    if not len(positive):
+        logger.info("The L1 path keeps no household: all targets are met best by none.")
+        return None
+    weights, note = x[positive] * base[positive], ""
+    if len(positive) < case.budget:
+        note = (
+            f"The L1 path ends with {len(positive):,} households, not {case.budget:,}: "
+            f"an L1 solution needs no more than there are targets ({a.shape[0]:,})."
+        )
+        note += f" It was cut short after {L1_SECONDS:g} s." if time.perf_counter() > until else ""
+    order = np.argsort(-norm[positive] * weights, kind="stable")
+    stay = np.sort(order[: case.budget])
+    return Choice(positive[stay], weights[stay] * (weights.sum() / weights[stay].sum()), note=note)

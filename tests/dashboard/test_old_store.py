@@ -1,0 +1,94 @@
+"""A store and studies that an earlier version wrote: they open, and their pages show what stands in the files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard import state
+from dashboard.kit import wording
+from dashboard.state import studies
+
+OLD = Path(__file__).parents[1] / "data" / "store_2"
+FIT, FRONTIER, SWEPT, CUT_OFF, BROKEN = (
+    "20261127-090359-5a7d",
+    "20261127-090401-8b42",
+    "20261127-090404-90a6",
+    "20261127-090408-3a4c",
+    "20261127-090409-c779",
+)
+STUDIES = {"samples": "20261127-090409-19d1", "features": "20261127-090409-871f", "pruning": "20261127-090409-f58f"}
+NO_COLUMN = "20261127-090427-32a9"
+
+
+@pytest.fixture(autouse=True)
+def old(home, supervisors):
+    shutil.copytree(OLD, home, dirs_exist_ok=True)
+
+
+def row(run):
+    """A run as SQLite has it."""
+    with sqlite3.connect(f"file:{OLD / 'store.sqlite'}?mode=ro&immutable=1", uri=True) as db:
+        db.row_factory = sqlite3.Row
+        return dict(db.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone())
+
+
+def outcome(study):
+    return json.loads((OLD / "studies" / study / "outcome.json").read_text())
+
+
+def test_the_weights_of_a_run_are_those_of_its_file(visit):
+    page = visit("results", run=FIT)
+    measured = json.loads(row(FIT)["outcome"])["refitted"]
+    table = pd.read_csv(OLD / "runs" / FIT / "weights.csv")
+    assert len(table) == measured["kept"] == 40
+    weights = state.store().result(FIT).weights
+    np.testing.assert_allclose(np.sort(weights[weights > 0]), np.sort(table["weight"]), rtol=1e-6)
+    assert page.metrics["Households kept"].startswith("40")
+    assert wording.count(measured["ess"]) in page.metrics["Effective sample size"]
+
+
+def test_a_frontier_has_its_points_and_a_point_its_weights(visit):
+    page = visit("frontier", run=FRONTIER)
+    assert json.loads(row(FRONTIER)["plan"])["budgets"] == [60, 30, 12]
+    picture = page.chart(f"frontier_{FRONTIER}")
+    assert all(str(k) in picture for k in (60, 30, 12))
+    arrays = np.load(OLD / "runs" / FRONTIER / "points" / "l0engine-30.npz")
+    weights = state.store().point_weights(FRONTIER, "l0engine-30", 120)
+    np.testing.assert_array_equal(np.flatnonzero(weights), arrays["households"])
+    np.testing.assert_array_equal(weights[weights > 0], arrays["weights"])
+    assert visit("results", run=FRONTIER, point="l0engine-30").metrics["Households kept"].startswith("30")
+
+
+def test_a_sweep_is_whole(visit):
+    visit("frontier", run=SWEPT)
+    (words,) = state.sweeps(row(SWEPT)["problem"]).values()
+    assert "2 runs" in words
+
+
+@pytest.mark.parametrize("run", [CUT_OFF, BROKEN])
+def test_what_went_wrong_with_a_run_is_still_said(visit, run):
+    page = visit("calibrate", run=run)
+    assert any(row(run)["message"] in text for text in page.said("error", "warning", "info"))
+
+
+@pytest.mark.parametrize("kind", STUDIES)
+def test_a_study_has_its_result(visit, kind):
+    page = visit(kind, **{kind: STUDIES[kind]})
+    assert not page.said("error")
+    record = studies.shelf().record(STUDIES[kind])
+    assert record.result == outcome(STUDIES[kind])["result"] and record.status == "finished"
+    lines = (OLD / "studies" / STUDIES[kind] / "snapshots.jsonl").read_text().splitlines()
+    assert studies.shelf().snapshots(STUDIES[kind]) == [json.loads(line) for line in lines]
+    assert page.at.get("plotly_chart")
+
+
+def test_what_went_wrong_with_a_study_is_still_said(visit):
+    page = visit("samples", samples=NO_COLUMN)
+    assert any(outcome(NO_COLUMN)["message"] in text for text in page.said("error"))
