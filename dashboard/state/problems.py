@@ -20,8 +20,6 @@ from l0engine.io import load_guarded, load_problem, recognise_uploads, upload_ti
 from l0engine.jobs.records import ProblemRecord
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
-
-
 #: The sample a first visit opens with.
 DEFAULT_SAMPLE = "us"
 
@@ -43,11 +41,13 @@ def samples() -> tuple[Sample, ...]:
 
 @st.cache_resource(max_entries=3, show_spinner="Reading the problem …")
 def read_problem(sha: str) -> Problem:
+    """A problem of the store."""
     return store().problem(sha)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Checking the targets …")
 def read_findings(sha: str) -> tuple[Finding, ...]:
+    """The preflight of a problem of the store."""
     return preflight(read_problem(sha))
 
 

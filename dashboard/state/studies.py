@@ -13,16 +13,11 @@ from l0engine.jobs.problems import default_root
 from l0engine.studies.shelf import StudyRecord, StudyShelf
 from l0engine.studies.study import KINDS, Study
 
-_SAMPLES = Path(__file__).parents[2] / "sample_data"
-
 
 @st.cache_resource
 def shelf() -> StudyShelf:
     """All studies, one shelf for the server."""
     return StudyShelf(default_root() / "studies")
-
-
-# -- the current study of each kind -----------------------------------------------------------------------------------
 
 
 def start(study: Study, inputs: Mapping[str, Path] | None = None) -> None:

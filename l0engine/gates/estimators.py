@@ -1,7 +1,7 @@
 """Estimators: which gates stand in the objective. One frozen class each; a new one is a class and an entry in `ESTIMATORS`.
 
 The prediction is linear in independent gates z, so the expected squared loss needs only their mean and variance; a sampled
-gate is its own mean with no variance. Both go through one objective in `training`.
+gate is its own mean with no variance. Both go through one objective, `calibration.training.objective`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ allows decides.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
@@ -127,16 +126,16 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
 
 
 def better(one: Calibrated, other: Calibrated, system: ScaledSystem) -> bool:
-    """Whether one answer beats another: the smaller loss; where that is equal, fewer targets missed, of whatever importance; then more
-    evenness or less error, as is `worth` it.
+    """Whether one answer beats another: the smaller loss; where that is equal, that it misses no target, of whatever importance;
+    then more evenness or less error, as is `worth` it.
     """
     met = MET**2 * system.nothing
     a, b = max(one.loss, met), max(other.loss, met)
     if abs(a - b) > EQUAL * max(a, b):
         return a < b
-    missed, theirs = (int((answer.found.errors > MET).sum()) for answer in (one, other))
-    if min(missed, theirs) == 0 < max(missed, theirs):
-        return missed == 0
+    misses, other_misses = (bool((answer.found.errors > MET).any()) for answer in (one, other))
+    if misses != other_misses:
+        return other_misses
     return worth(other.found, one.found) and one.loss <= max(other.loss, met) * (1 + EQUAL)
 
 
@@ -211,8 +210,8 @@ class Chooser:
     def _padded(self, smaller: Calibrated, larger: Calibrated, support: Support) -> Calibrated:
         """The smaller answer, and as much of the larger one's weights for the rest as costs a third of what makes losses differ."""
         s, kept, started = self._system, support.kept, time.perf_counter()
-        extra = np.where(smaller.weights > 0, 0.0, larger.weights)
-        extra[np.setdiff1d(np.arange(len(extra)), kept)] = 0.0
+        extra, rest = np.zeros(len(larger.weights)), np.setdiff1d(kept, smaller.support.kept)
+        extra[rest] = larger.weights[rest]
         share, most = 1.0, smaller.loss * (1 + SAME / 3)
         while s.value(smaller.weights + share * extra) > most and share > PAD:
             share /= 2
@@ -325,25 +324,27 @@ class Chooser:
     @cached_property
     def _vertex(self) -> np.ndarray:
         """Weights of non-negative least squares, shape (n_households,): at most as many as there are targets; 0 where it did not settle."""
-        base = self._system.base_weights
-        a = self._row[:, None] * self._system.matrix.toarray().astype(np.float64) * base
+        found = self._least(np.arange(len(self._system.base_weights)))
+        return np.zeros(len(self._system.base_weights)) if found is None else found[0]
+
+    def _least(self, kept: np.ndarray) -> tuple[np.ndarray, float] | None:
+        """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where it did not settle."""
+        base = self._system.base_weights[kept]
         try:
-            return np.asarray(nnls(a, self._row * self._system.target)[0] * base)
+            found, missing = nnls(self._a[:, kept].toarray() * base, self._row * self._system.target)
         except RuntimeError:
-            return np.zeros(len(base))
+            return None
+        return np.asarray(found * base), float(missing) ** 2
 
     def _fitted(self, support: Support) -> tuple[float, Support]:
         """What a support misses of its targets at the least, and the support with the weights for that.
 
         On a problem that is not of medium size: after brief least squares, as it was.
         """
+        if self._medium and (least := self._least(support.kept)) is not None:
+            weights = np.maximum(least[0], LEAST_FITTED * max(least[0].max(), np.finfo(float).tiny))
+            return least[1], Support(support.kept, weights, np.log(weights))
         part, target = self._a[:, support.kept], self._row * self._system.target
-        if self._medium:
-            base = self._system.base_weights[support.kept]
-            with suppress(RuntimeError):  # it did not settle
-                found, missing = nnls(part.toarray() * base, target)
-                weights = np.maximum(found * base, LEAST_FITTED * max((found * base).max(), np.finfo(float).tiny))
-                return float(missing) ** 2, Support(support.kept, weights, np.log(weights))
         residual = part @ least_squares(part, target, np.exp(support.log_weights), BRIEF) - target
         return float(residual @ residual), support
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +16,8 @@ from l0engine.layers.layers import L0Conv2d, L0Linear, SparseMLP
 from l0engine.penalties import compute_l0_penalty, compute_l2_penalty, update_temperatures
 from l0engine.pruning import plain
 from l0engine.schedules import SCHEDULES, TemperatureScheduler
-
-if TYPE_CHECKING:
-    from l0engine.studies.pruning.images import ImageSet
-    from l0engine.studies.pruning.settings import PruningSettings
+from l0engine.studies.pruning.images import ImageSet
+from l0engine.studies.pruning.settings import PruningSettings
 
 #: Gates learn so many times as fast as weights: they have further to go.
 GATE_RATE = 10.0

@@ -38,7 +38,7 @@ class Data(NamedTuple):
 
 
 def carry_out(study: PruningSettings, images: ImageSet, folder: Path, should_stop: Callable[[], bool]) -> Steps:
-    """Yield a snapshot an epoch, and write what `pruning_files` says.
+    """Yield a snapshot an epoch, and write what `files` says.
 
     A stop ends the training of the gated network and of the dense one, which keep step with each other; the networks that are
     trained from scratch are left out then.

@@ -23,7 +23,7 @@ class PruningStudy(PruningSettings):
         return f"{self.title or self.source}, {self.network} of {self.hidden}, λ L0 {self.lambda_l0:g}"
 
     def run(self, folder: Path, should_stop: Callable[[], bool]) -> Generator[dict[str, Any], None, dict[str, Any]]:
-        """Yield a snapshot an epoch; write drawing.npz, examples.npz, model.npz and model.py. See `pruning_run`.
+        """Yield a snapshot an epoch; write drawing.npz, examples.npz, model.npz and model.py. See `run`.
 
         Raises
         ------
