@@ -159,7 +159,7 @@ def _fit(parsed: argparse.Namespace) -> int:
         if measures is not None:
             print(f"{name:>9}: {_words(measures)}")
     print(f"Written to {out}: weights.csv, targets.csv, run.json ({result.fit_seconds + result.refit_seconds:.1f} s on {result.device}).")
-    return 0 if result.status.has_weights else 1
+    return 0 if result.status.has_result else 1
 
 
 def _frontier(parsed: argparse.Namespace) -> int:
@@ -176,7 +176,7 @@ def _frontier(parsed: argparse.Namespace) -> int:
     problem = load_problem(parsed.problem)
     budgets, others = checked_budgets(parsed.budgets, problem.n_households), checked_methods(parsed.references)
     result = _with_progress(problem, dataclasses.replace(config, refit=False))
-    if not result.status.has_weights:
+    if not result.status.has_result:
         print(f"{result.status.sentence} {result.message}".strip())
         return 1
     with _interruptible() as stopping:

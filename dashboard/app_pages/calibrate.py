@@ -16,7 +16,7 @@ with title:
     st.title("Calibrate")
     households, totals = wording.plural(problem.n_households, "household"), wording.plural(n_targets, "total")
     st.markdown(f"Keep few of {households} so that {totals} of **{record.title}** are met.")
-failed = run is not None and run.status.ended and not run.status.has_weights
+failed = run is not None and run.status.ended and not run.status.has_result
 if run is not None and failed:
     outcome.show(run, problem)  # before all else: what went wrong, and what to do
 with st.expander("Settings of the next run" if busy else "Settings", icon=":material/tune:", expanded=not busy):

@@ -1,33 +1,25 @@
-"""A run as it trains: figures that move, pictures that keep their zoom, pause and stop."""
+"""A run as it trains: figures that move, and pictures that keep their zoom."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import streamlit as st
-
-from dashboard import state
 from dashboard.calibration.figures import error_fan, kept, loss
 from dashboard.kit import gates, layout, viewer, wording
+from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
-from l0engine.calibration.results import Snapshot, Status
-from l0engine.jobs.records import Request, RunRecord
+from l0engine.calibration.results import Snapshot
+from l0engine.jobs.records import RunRecord
 
 
 def show(record: RunRecord, n_households: int) -> None:
-    """Poll until the run has ended, then run the page once more."""
+    """The run until it has ended."""
 
-    @st.fragment(run_every=state.tick_seconds())
-    def tick() -> None:
-        run = state.store().run(record.id)
-        if run.status.ended:
-            st.rerun()
-        _controls(run)
-        snapshots = state.store().snapshots(run.id)
+    def draw(run: RunRecord, snapshots: Sequence[Snapshot]) -> None:
         _figures(snapshots)
         pictures(snapshots, n_households, run.id)
 
-    tick()
+    follow(record, draw, keeps="Ends the training; the households kept so far are refitted.")
 
 
 def pictures(snapshots: Sequence[Snapshot], n_households: int, run_id: str) -> None:
@@ -43,46 +35,6 @@ def pictures(snapshots: Sequence[Snapshot], n_households: int, run_id: str) -> N
     for i, (name, figure, alt) in enumerate(drawn):
         with columns[i % 2]:
             live_plot(figure, key=f"{name}_{run_id}", alt=alt)
-
-
-def _controls(run: RunRecord) -> None:
-    """What the run is doing, and its buttons."""
-    words, pause, stop = layout.columns([6, 1.2, 1.2], key="controls", narrowest=120, align="center")
-    words.markdown(f"**{run.status.value.replace('_', ' ').capitalize()}.** {_doing(run)}")
-    if run.can_continue:
-        pause.button("Resume", icon=":material/play_arrow:", on_click=_request, args=(run.id, Request.NONE), width="stretch")
-    else:
-        why = None if run.can_pause else "Only a training run can be paused."
-        pause.button(
-            "Pause",
-            icon=":material/pause:",
-            on_click=_request,
-            args=(run.id, Request.PAUSE),
-            disabled=not run.can_pause,
-            help=why,
-            width="stretch",
-        )
-    stop.button(
-        "Stop",
-        icon=":material/stop:",
-        on_click=_request,
-        args=(run.id, Request.STOP),
-        disabled=not run.can_stop,
-        help="Ends the training; the households kept so far are refitted." if run.can_stop else "Already asked to stop.",
-        width="stretch",
-    )
-
-
-def _doing(run: RunRecord) -> str:
-    if run.request is Request.STOP:
-        return "Stopping; the kept households are being refitted."
-    if run.request is Request.PAUSE and run.status is Status.RUNNING:
-        return "Pausing after this step."
-    return run.sentence
-
-
-def _request(run_id: str, request: Request) -> None:
-    state.store().request(run_id, request)
 
 
 def _figures(snapshots: Sequence[Snapshot]) -> None:
@@ -101,13 +53,11 @@ def _figures(snapshots: Sequence[Snapshot]) -> None:
     )
     for cell, (label, help_, words, values) in zip(cells, lines, strict=False):
         cell.metric(label, words(values[-1]) if values else "–", help=help_)
-    speed, left, done, text = None, "–", 0.0, "Starting the worker; the first step comes within a few seconds."
+    speed, left = None, "–"
     if snapshots:
         last, first = snapshots[-1], snapshots[max(0, len(snapshots) - 10)]
         elapsed = last.seconds - first.seconds
         speed = (last.step - first.step) / elapsed if elapsed > 0 else last.step / max(last.seconds, 1e-9)
         left = "refitting" if last.step >= last.epochs else wording.seconds((last.epochs - last.step) / max(speed, 1e-9))
-        done, text = last.step / last.epochs, f"Step {wording.count(last.step)} of {wording.count(last.epochs)}"
     cells[3].metric("Steps a second", wording.short(speed), help="Over the last snapshots; it rises as households are dropped.")
     cells[4].metric("Time left", left, help="At the present speed, refit not included.")
-    st.progress(done, text=text)

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.calibration import limits
 from dashboard.calibration.figures import refit_effect
-from dashboard.kit import layout, viewer, wording
+from dashboard.kit import jobs, layout, viewer, wording
 from dashboard.kit.chart import chart
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures
@@ -40,11 +40,7 @@ def verdict(measures: Measures, n_households: int) -> str:
 def show(record: RunRecord, problem: Problem) -> None:
     """Verdict, picture and table of a run that has ended."""
     if record.outcome is None or (result := state.result(record)) is None or result.final is None:
-        (st.warning if record.can_requeue else st.error)(f"{record.sentence}", icon=":material/error:")
-        if record.can_requeue and st.button("Resume from the last checkpoint", icon=":material/play_arrow:", type="primary"):
-            state.store().requeue(record.id)
-            state.supervisor().wake()
-            st.rerun()
+        jobs.trouble(record)
         return
     st.markdown(f"### {verdict(result.final, problem.n_households)}")
     if record.message:

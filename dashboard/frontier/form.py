@@ -41,7 +41,7 @@ def show(n_households: int, n_targets: int, groups: list[str], run: RunRecord | 
         help="At the size in the middle. All households, the L1 path and the linear programme can take a minute each.",
         placeholder="no other method",
     )  # fmt: skip
-    names = {"run": f"the fit of {run.title}"} if run is not None and run.status.has_weights else {}
+    names = {"run": f"the fit of {run.title}"} if run is not None and run.status.has_result else {}
     names |= {"new": "a new fit with the settings of the Calibrate page"}
     origin = st.radio(
         "Go out from", list(names), format_func=names.get, horizontal=True, key=f"source_{run.id if run else ''}_{len(names)}"

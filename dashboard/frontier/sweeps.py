@@ -14,7 +14,8 @@ from dashboard.kit import layout, viewer, wording
 from dashboard.kit.chart import chart
 from l0engine.calibration.config import Config, settings
 from l0engine.errors import ConfigError, L0Error
-from l0engine.jobs.records import Request, RunRecord
+from l0engine.jobs.job import Request
+from l0engine.jobs.records import RunRecord
 from l0engine.jobs.sweeps import LARGEST, grid
 
 #: What people sweep, and values to begin with.
@@ -110,7 +111,7 @@ def _values(name: str, text: str) -> list[object]:
 def _body(runs: Sequence[RunRecord]) -> None:
     """What has ended so far."""
     over = [r for r in runs if r.status.ended]
-    ended = [r for r in over if r.status.has_weights and r.outcome is not None and r.outcome.final is not None]
+    ended = [r for r in over if r.status.has_result and r.outcome is not None and r.outcome.final is not None]
     lost = len(over) - len(ended)
     st.progress(
         len(over) / max(len(runs), 1),

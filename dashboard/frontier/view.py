@@ -13,8 +13,10 @@ from dashboard.frontier.figures import frontier, method_bars, point, trade_off
 from dashboard.frontier.figures.answer import answer, bend, cap_words, held_out_words
 from dashboard.kit import layout, viewer, wording
 from dashboard.kit.chart import chart
+from dashboard.kit.follow import follow
 from l0engine.calibration.limits import proof
-from l0engine.jobs.records import PointRecord, Request, RunRecord
+from l0engine.calibration.results import Snapshot
+from l0engine.jobs.records import PointRecord, RunRecord
 
 _COLUMNS = (
     ("Method", lambda p: point.title(p.method)),
@@ -45,33 +47,22 @@ def show(record: RunRecord, n_households: int, n_targets: int) -> None:
         _body(record, n_households, n_targets)
         return
 
-    @st.fragment(run_every=state.tick_seconds())
-    def tick() -> None:
-        run = state.store().run(record.id)
-        if run.status.ended:
-            st.rerun()
-        words, pause, stop = layout.columns([6, 1.2, 1.2], key="frontier_controls", narrowest=120, align="center")
-        words.markdown(f"**{run.status.value.replace('_', ' ').capitalize()}.** {run.sentence}")
-        if run.can_continue:
-            request = state.store().request
-            pause.button("Resume", icon=":material/play_arrow:", on_click=request, args=(run.id, Request.NONE), width="stretch")
-        stop.button(
-            "Stop", icon=":material/stop:", on_click=state.store().request, args=(run.id, Request.STOP), disabled=not run.can_stop,
-            help="Points found so far stay." if run.can_stop else "Already asked to stop.", width="stretch",
-        )  # fmt: skip
+    def draw(run: RunRecord, snapshots: Sequence[Snapshot]) -> None:
+        if not state.store().points(run.id) and snapshots:
+            last = snapshots[-1]
+            text = f"First the fit that all points come from: step {wording.count(last.step)} of {wording.count(last.epochs)}"
+            st.progress(min(last.step / max(last.epochs, 1), 1.0), text=text)
         _body(run, n_households, n_targets)
 
-    tick()
+    follow(record, draw, keeps="Points found so far stay.", unit=None)
 
 
 def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
     points = state.store().points(run.id)
     if run.status.ended and not _say_how_it_ended(run, len(points)):
         return
-    if not points:
-        _fit_so_far(run)
     st.markdown(f"### {answer(points, n_targets)}")
-    if run.status.has_weights and run.message:
+    if run.status.has_result and run.message:
         st.caption(run.message)
     chosen = state.point(run) or _default(points, run.status.ended)
     others = _others(run) if run.status.ended else []
@@ -90,19 +81,11 @@ def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
 
 def _say_how_it_ended(run: RunRecord, n_points: int) -> bool:
     """Where there are no weights or no points, why, and what to do; True where there are points to show all the same."""
-    if not run.status.has_weights:
+    if not run.status.has_result:
         outcome.show(run, state.problem())
     elif not n_points:
         st.info(f"{run.sentence} There are no points yet; another frontier can go out from this fit.", icon=":material/info:")
     return n_points > 0
-
-
-def _fit_so_far(run: RunRecord) -> None:
-    """How far the fit is that all points come from."""
-    if snapshots := state.store().snapshots(run.id):
-        last = snapshots[-1]
-        text = f"First the fit that all points come from: step {wording.count(last.step)} of {wording.count(last.epochs)}"
-        st.progress(min(last.step / max(last.epochs, 1), 1.0), text=text)
 
 
 def _others(run: RunRecord) -> list[frontier.Other]:

@@ -14,6 +14,7 @@ _ICONS = {
     Status.PAUSED: ":material/hourglass_top:",
     Status.CONVERGED: ":material/check_circle:",
     Status.STEP_LIMIT: ":material/check_circle:",
+    Status.FINISHED: ":material/check_circle:",
     Status.STOPPED: ":material/stop_circle:",
     Status.DIVERGED: ":material/error:",
     Status.INTERRUPTED: ":material/link_off:",
@@ -37,15 +38,7 @@ def show() -> None:
         if earlier:
             words = [r.title for r in earlier]  # a menu tells its options apart by their words
             titles = {r.id: f"{r.title}{f' · {r.id[-4:]}' if words.count(r.title) > 1 else ''} · {status_words(r.status)}" for r in earlier}
-            st.selectbox(
-                "Earlier runs",
-                list(titles),
-                index=None,
-                format_func=titles.get,
-                placeholder=f"Open one of {len(earlier)}",
-                key="earlier_run",
-                on_change=_open,
-            )
+            state.menu("Earlier runs", titles, state.open_run, key="earlier_run", placeholder=f"Open one of {len(earlier)}")
 
 
 def status_words(status: Status) -> str:
@@ -53,10 +46,3 @@ def status_words(status: Status) -> str:
     if not status.ended:
         return "in progress"  # the sidebar is drawn once; the live panel knows more
     return {Status.STEP_LIMIT: "finished", Status.CONVERGED: "finished (settled)"}.get(status, status.value)
-
-
-def _open() -> None:
-    chosen = st.session_state.earlier_run
-    if chosen:
-        state.open_run(chosen)
-        st.session_state.earlier_run = None

@@ -2,6 +2,7 @@
 
 from dashboard.state.address import follow_url, tick_seconds
 from dashboard.state.draft import draft, form_version, set_draft
+from dashboard.state.menu import menu
 from dashboard.state.points import limits_of, open_point, point, point_weights
 from dashboard.state.problems import (
     DEFAULT_SAMPLE,
@@ -31,6 +32,7 @@ __all__ = [
     "in_use",
     "kept_sets",
     "limits_of",
+    "menu",
     "open_point",
     "open_problem",
     "open_run",

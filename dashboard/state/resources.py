@@ -10,7 +10,7 @@ from l0engine.jobs.supervisor import Supervisor
 
 @st.cache_resource
 def store() -> Store:
-    """The store of problems and runs, one for the server."""
+    """The store of problems and jobs, one for the server."""
     return Store()
 
 

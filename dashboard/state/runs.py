@@ -53,7 +53,7 @@ def _result(run_id: str, ended: float) -> RunResult | None:
 
 def result(record: RunRecord) -> RunResult | None:
     """Weights and measures of a run that has ended with weights, else None."""
-    return _result(record.id, record.ended or 0.0) if record.status.has_weights else None
+    return _result(record.id, record.ended or 0.0) if record.status.has_result else None
 
 
 def sweeps(sha: str) -> dict[str, str]:
@@ -76,7 +76,7 @@ def other_caps(record: RunRecord) -> list[RunRecord]:
     found: dict[float | None, RunRecord] = {record.config.max_ratio: record}
     for run in store().runs(record.problem, limit=200):
         alike = all(getattr(run.config, name) == getattr(record.config, name) for name in ("hold_out", "exclude", "loss"))
-        if run.plan is not None and run.status.has_weights and alike:
+        if run.plan is not None and run.status.has_result and alike:
             found.setdefault(run.config.max_ratio, run)
     return list(found.values())[1:3]
 

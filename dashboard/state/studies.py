@@ -1,48 +1,43 @@
-"""The current study of each kind, and the shelf they stand on."""
+"""The current study of each kind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
+from dashboard.state.resources import store, supervisor
 from l0engine.errors import L0Error
-from l0engine.jobs.problems import default_root
-from l0engine.studies.shelf import StudyRecord, StudyShelf
-from l0engine.studies.study import KINDS, Study
+from l0engine.jobs.job import JobRecord
+from l0engine.jobs.records import Calibration
+from l0engine.jobs.task import KINDS, Task
 
 
-@st.cache_resource
-def shelf() -> StudyShelf:
-    """All studies, one shelf for the server."""
-    return StudyShelf(default_root() / "studies")
+def start(study: Task, inputs: Mapping[str, Path | str] | None = None) -> None:
+    """Queue a study and make it the current one of its kind."""
+    st.session_state[_key(study.kind)] = store().queue(study, inputs).id
+    supervisor().wake()
 
 
-def start(study: Study, inputs: Mapping[str, Path] | None = None) -> None:
-    """Start a study and make it the current one of its kind."""
-    st.session_state[_key(study.kind)] = shelf().start(study, inputs)
-
-
-def current(kind: str) -> StudyRecord | None:
-    """The current study of a kind, as the shelf has it now."""
+def current(kind: str) -> JobRecord[Any, Any] | None:
+    """The current study of a kind, as the store has it now."""
     key = _key(kind)
-    return shelf().record(st.session_state[key]) if key in st.session_state else None
+    return store().job(st.session_state[key]) if key in st.session_state else None
 
 
 def open_study(kind: str, study_id: str) -> None:
-    """Make a study of the shelf the current one of its kind."""
-    st.session_state[_key(kind)] = shelf().record(study_id).id
+    """Make a study of the store the current one of its kind."""
+    record = store().job(study_id)
+    if record.task.kind != kind:
+        raise L0Error(f"Job {study_id} is one of {record.task.kind}: open it on its own page.")
+    st.session_state[_key(kind)] = record.id
 
 
-def earlier(kind: str) -> list[StudyRecord]:
+def earlier(kind: str) -> list[JobRecord[Any, Any]]:
     """Studies of a kind but for the current one, newest first; those of another version are left out."""
-    out = []
-    for study_id in shelf().recent(kind):
-        with suppress(L0Error):
-            out.append(shelf().record(study_id))
-    return [record for record in out if record.id != st.session_state.get(_key(kind))]
+    return [record for record in store().jobs(kind, limit=20) if record.id != st.session_state.get(_key(kind))]
 
 
 def arrive(query: Mapping[str, str]) -> None:
@@ -51,16 +46,20 @@ def arrive(query: Mapping[str, str]) -> None:
     Raises
     ------
     L0Error
-        One of them is not on the shelf.
+        One of them is not in the store.
     """
-    for kind in KINDS:
+    for kind in _kinds():
         if kind in query:
             open_study(kind, query[kind])
 
 
 def address() -> dict[str, str | None]:
     """What the address says of studies."""
-    return {kind: st.session_state.get(_key(kind)) for kind in KINDS}
+    return {kind: st.session_state.get(_key(kind)) for kind in _kinds()}
+
+
+def _kinds() -> list[str]:
+    return [kind for kind in KINDS if kind != Calibration.kind]
 
 
 def _key(kind: str) -> str:

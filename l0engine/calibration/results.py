@@ -16,13 +16,14 @@ ERROR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class Status(StrEnum):
-    """Where a run stands; `sentence` says what it means and what to do."""
+    """Where a job stands; `sentence` says what it means and what to do."""
 
     QUEUED = "queued"
     RUNNING = "running"
     PAUSED = "paused"
     CONVERGED = "converged"
     STEP_LIMIT = "step_limit"
+    FINISHED = "finished"
     STOPPED = "stopped"
     DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
@@ -39,21 +40,22 @@ class Status(StrEnum):
         return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
 
     @property
-    def has_weights(self) -> bool:
-        """True where the run ended with weights that can be used."""
-        return self in (Status.CONVERGED, Status.STEP_LIMIT, Status.STOPPED)
+    def has_result(self) -> bool:
+        """True where it ended with a result that can be used: weights, for a fit."""
+        return self in (Status.CONVERGED, Status.STEP_LIMIT, Status.FINISHED, Status.STOPPED)
 
 
 _SENTENCES = {
     Status.QUEUED: "Waiting for a free place; it starts by itself.",
-    Status.RUNNING: "Training; stop it at any time and the weights found so far are refitted and kept.",
+    Status.RUNNING: "At work; stop it at any time and what was found so far is kept.",
     Status.PAUSED: "Paused; resume to go on from the same step, or stop to keep what was found.",
     Status.CONVERGED: "The kept households and the loss have settled; the weights are ready.",
     Status.STEP_LIMIT: "All epochs are done; the weights are ready.",
-    Status.STOPPED: "Stopped on request; the weights belong to the last step. More epochs may lower the error.",
+    Status.FINISHED: "All is done; the results are ready.",
+    Status.STOPPED: "Stopped on request; this is what there was by then. More steps may do better.",
     Status.DIVERGED: "The fit left no usable weights; the message says why and what to change.",
-    Status.INTERRUPTED: "The process ended before the run did; resume to go on from its last checkpoint.",
-    Status.FAILED: "The run could not be carried out; the message says why.",
+    Status.INTERRUPTED: "The process ended before the work did; resume to go on from its last checkpoint.",
+    Status.FAILED: "It could not be carried out; the message says why.",
 }
 
 

@@ -1,19 +1,23 @@
-"""The SQLite file of a store: schema, and short connections that any thread or process may open."""
+"""The SQLite file of a store: schema, and short connections that any thread or process may open.
+
+What is one job's stands under its id: its row in `jobs`, its snapshots, its points (the column `run`).
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from l0engine.errors import L0Error
+from l0engine.jobs.adoption import adopt_studies
 
 #: Seconds a connection waits for another one's write to end.
 BUSY_SECONDS = 30.0
 #: Statements that bring a file from one version to the next; those of version 0 make a new one.
-_STEPS = (
+_STEPS: tuple[tuple[str | Callable[[sqlite3.Connection, Path], None], ...], ...] = (
     (
         """CREATE TABLE problems (
             sha TEXT PRIMARY KEY, title TEXT NOT NULL, n_targets INTEGER NOT NULL, n_households INTEGER NOT NULL,
@@ -32,6 +36,20 @@ _STEPS = (
         "ALTER TABLE runs ADD COLUMN sweep TEXT",
         """CREATE TABLE points (
             number INTEGER PRIMARY KEY, run TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (run, key))""",
+    ),
+    (
+        """CREATE TABLE jobs (
+            id TEXT PRIMARY KEY, kind TEXT NOT NULL, problem TEXT, task TEXT NOT NULL, status TEXT NOT NULL,
+            message TEXT NOT NULL DEFAULT '', created REAL NOT NULL, started REAL, ended REAL, pid INTEGER,
+            request TEXT NOT NULL DEFAULT 'none', checkpoint INTEGER, result TEXT, sweep TEXT)""",
+        "CREATE INDEX jobs_by_status ON jobs (status, created)",
+        "CREATE INDEX jobs_by_time ON jobs (kind, created)",
+        """INSERT INTO jobs SELECT
+            id, 'calibration', problem,
+            '{"problem": "' || problem || '", "config": ' || config || ', "plan": ' || COALESCE(plan, 'null') || '}',
+            status, message, created, started, ended, pid, request, checkpoint, outcome, sweep FROM runs""",
+        "DROP TABLE runs",
+        adopt_studies,
     ),
 )
 
@@ -56,7 +74,7 @@ class Database:
             found = _version(db)
             for step in _STEPS[found:]:
                 for statement in step:
-                    db.execute(statement)
+                    db.execute(statement) if isinstance(statement, str) else statement(db, path.parent)
             if found < len(_STEPS):
                 db.execute(f"PRAGMA user_version = {len(_STEPS)}")
             elif found > len(_STEPS):

@@ -14,19 +14,14 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.results import Measures
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays
-from l0engine.jobs.problems import ProblemShelf
+from l0engine.jobs.queue import JobShelf, checked_id
 from l0engine.jobs.records import PointRecord
 
-_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 _KEY = re.compile(r"[a-z0-9]{1,20}-[0-9]{1,12}")
 
 
-class PointShelf(ProblemShelf):
+class PointShelf(JobShelf):
     """The part of `Store` that keeps frontier points, under runs/<id>/points/<key>.npz and in the database."""
-
-    def folder(self, run_id: str) -> Path:
-        """Folder of a run's files: config.json, checkpoint.npz, result.npz, worker.log, weights.csv, points/, ..."""
-        return self.root / "runs" / checked_id(run_id)
 
     def save_point(self, run_id: str, point: FrontierPoint) -> PointRecord:
         """Keep a point; one of the same key is replaced.
@@ -82,10 +77,3 @@ class PointShelf(ProblemShelf):
                 "INSERT INTO points (run, key, body) VALUES (?, ?, ?) ON CONFLICT (run, key) DO UPDATE SET body = excluded.body",
                 (checked_id(run_id), record.key, json.dumps(record.to_dict())),
             )
-
-
-def checked_id(run_id: str) -> str:
-    """The id itself, if it is one: ids come from URLs, and become paths."""
-    if not _RUN_ID.fullmatch(run_id):
-        raise L0Error(f"{run_id[:40]!r} is not the id of a run: choose one from the list of runs.")
-    return run_id

@@ -1,25 +1,18 @@
-"""What the store hands out: runs, problems, outcomes; frozen, and free of the database."""
+"""What the store hands out of calibrations: problems, runs, outcomes; frozen, and free of the database."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.results import Certificate, Measures, Result, Status
-
-
-class Request(StrEnum):
-    """What a person has asked a run to do; the worker looks for it a few times a second."""
-
-    NONE = "none"
-    PAUSE = "pause"
-    STOP = "stop"
+from l0engine.calibration.results import Certificate, Measures, Result, Snapshot, Status
+from l0engine.jobs.job import JobRecord
+from l0engine.jobs.task import Plain
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,7 @@ class ProblemRecord:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Plain):
     """What a finished run says of itself, without its weights; the fields are those of `Result`."""
 
     status: Status
@@ -54,17 +47,6 @@ class Outcome:
         """Measures of the final weights."""
         return self.refitted or self.gated
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
-        measures = {k: None if values.get(k) is None else Measures(**values[k]) for k in ("gated", "refitted", "held_out")}
-        proven = None if values.get("certificate") is None else Certificate(**values["certificate"])
-        return cls(**{**values, **measures, "status": Status(values["status"]), "certificate": proven})
-
     @classmethod
     def of(cls, result: Result) -> Self:
         """The outcome of a fit."""
@@ -73,7 +55,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Plain):
     """A frontier to compute after the fit of a run.
 
     Attributes
@@ -93,18 +75,9 @@ class Plan:
     references: tuple[str, ...] = ()
     source: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
-        return cls(tuple(values["budgets"]), tuple(values["compare"]), tuple(values["references"]), values["source"])
-
 
 @dataclass(frozen=True)
-class PointRecord:
+class PointRecord(Plain):
     """A `FrontierPoint` of a run without its weights.
 
     Attributes
@@ -128,18 +101,6 @@ class PointRecord:
     def key(self) -> str:
         """Names the point among those of its run, as 'l0engine-5000'."""
         return f"{self.method}-{self.budget}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
-        held_out = None if values["held_out"] is None else Measures(**values["held_out"])
-        curve = tuple((mu, Measures(**m)) for mu, m in values["curve"])
-        proven = None if values.get("certificate") is None else Certificate(**values["certificate"])
-        return cls(**{**values, "measures": Measures(**values["measures"]), "held_out": held_out, "curve": curve, "certificate": proven})
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,82 +134,64 @@ class RunResult:
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One run as the store knows it.
+class Calibration:
+    """The task of a run: fit a problem of the store, and compute a frontier after it where one is planned.
 
     Attributes
     ----------
-    id : str
-        Sortable by time of creation, as '20261122-164000-ab12' (UTC).
     problem : str
         `ProblemRecord.sha`.
     config : Config
-    status : Status
-    message : str
-        What happened, beyond what the status says; may be empty.
-    created, started, ended : float or None
-        Seconds since the epoch; `started` is the latest start of a run that was resumed.
-    pid : int or None
-        Process that carries it out, or did last.
-    request : Request
-    checkpoint : int or None
-        Step a resumed run goes on from; None without a checkpoint.
-    outcome : Outcome or None
-        None until the run has ended with weights.
     plan : Plan or None
-        The frontier it computes after its fit.
-    sweep : str or None
-        Id that the runs of one sweep share.
     """
 
-    id: str
+    kind: ClassVar[str] = "calibration"
+    snapshot: ClassVar[type[Any]] = Snapshot
+    result: ClassVar[type[Any]] = Outcome
     problem: str
     config: Config
-    status: Status
-    message: str
-    created: float
-    started: float | None
-    ended: float | None
-    pid: int | None
-    request: Request
-    checkpoint: int | None = None
-    outcome: Outcome | None = None
     plan: Plan | None = None
-    sweep: str | None = None
 
     @property
-    def title(self) -> str:
-        """For menus, in local time: '22 Nov 16:40 · λ 1e-3', or what was sought in place of λ."""
-        when, c = datetime.fromtimestamp(self.created), self.config
+    def label(self) -> str:
+        """For menus: 'λ 1e-3', or what was sought in place of λ."""
+        c = self.config
         what = f"price {_short(c.price_l0)}" if c.lambda_l0 is None else f"λ {_short(c.lambda_l0)}"
         what = what if c.share is None else f"share {_short(c.share)}"
         what = f"{c.budget:,} households" if c.budget is not None else "smallest set" if c.has_goal else what
-        return f"{when.day} {when:%b %H:%M} · {what}{' · frontier' if self.plan is not None else ''}"
+        return f"{what}{' · frontier' if self.plan is not None else ''}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"problem": self.problem, "config": self.config.to_dict(), "plan": self.plan and self.plan.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`; settings of earlier versions keep their meaning."""
+        plan = values["plan"]
+        return cls(values["problem"], Config.from_dict(values["config"]), plan and Plan.from_dict(plan))
+
+
+class RunRecord(JobRecord[Calibration, Outcome]):
+    """The job of a calibration."""
 
     @property
-    def sentence(self) -> str:
-        """The message, or what the status means where there is none."""
-        return self.message or self.status.sentence
+    def problem(self) -> str:
+        return self.task.problem
 
     @property
-    def can_pause(self) -> bool:
-        """True where `Store.request(id, Request.PAUSE)` has something to pause."""
-        return self.status is Status.RUNNING and self.request is Request.NONE
+    def config(self) -> Config:
+        return self.task.config
 
     @property
-    def can_continue(self) -> bool:
-        """True where `Store.request(id, Request.NONE)` lets a paused run go on."""
-        return not self.status.ended and self.request is Request.PAUSE
+    def plan(self) -> Plan | None:
+        """The frontier it computes after its fit."""
+        return self.task.plan
 
     @property
-    def can_stop(self) -> bool:
-        """True where `Store.request(id, Request.STOP)` has something to end."""
-        return not self.status.ended and self.request is not Request.STOP
-
-    @property
-    def can_requeue(self) -> bool:
-        """True where `Store.requeue(id)` takes it up again."""
-        return self.status is Status.INTERRUPTED
+    def outcome(self) -> Outcome | None:
+        """None until the run has ended with weights."""
+        return self.result
 
 
 def _short(x: float) -> str:

@@ -88,7 +88,7 @@ def _calm(environment: Mapping[str, str]) -> None:
 
 def _carry_out(root: str, run_id: str) -> str:
     """One run to its end in this process; where a supervisor was quicker, wait for it."""
-    from l0engine.jobs.worker import Execution
+    from l0engine.jobs.execution import Execution
 
     store = Store(Path(root))
     try:

@@ -54,7 +54,7 @@ def test_from_budgets_to_the_weights_of_a_clicked_point(server, open_tab, store)
     press(page, "Compute the frontier")
     run = run_id(page)
     until(lambda: store.run(run).status.ended, story=lambda: store.run(run))
-    assert store.run(run).status.has_weights, store.run(run)
+    assert store.run(run).status.has_result, store.run(run)
     assert store.run(run).plan.budgets == tuple(budgets)
     press_point = page.get_by_role("button", name="Use this point", exact=True)
     press_point.wait_for()
@@ -89,7 +89,7 @@ def test_points_arrive_and_a_stop_keeps_them(server, open_tab, store):
     n = store.problem_record(sha).n_households
     source = store.create_run(sha, Config(epochs=60)).id
     page = open_tab(f"{server.url}/frontier?run={source}")  # also wakes the supervisor
-    until(lambda: store.run(source).status.has_weights, story=lambda: store.run(source))
+    until(lambda: store.run(source).status.has_result, story=lambda: store.run(source))
     run = store.create_run(sha, store.run(source).config, Plan(tuple(range(n, 5, -1)), source=source)).id
     page = open_tab(f"{server.url}/frontier?run={run}")
     drawn = "(document.querySelector('.js-plotly-plot')?.data ?? []).find(t => t.name === 'l0engine')?.x.length ?? 0"

@@ -90,7 +90,7 @@ def case(request) -> Case:
 
 def test_the_default_fit_keeps_households_and_comes_near_all_together(case):
     result = case.result
-    assert result.status.has_weights, f"{case.shape.about}: {result.message}"
+    assert result.status.has_result, f"{case.shape.about}: {result.message}"
     assert np.isfinite(result.weights).all()
     assert (result.weights >= 0).all()
     if not case.shape.feasible or np.ptp(case.problem.target_weights):

@@ -22,7 +22,7 @@ def errors(problem, weights):
 
 
 def assert_met(problem, result, within=MET):
-    assert result.status.has_weights, result.message
+    assert result.status.has_result, result.message
     least, _ = oracles.least_error(problem)
     assert least < within / 10, "the totals can be met"
     worst = errors(problem, result.weights)
@@ -80,7 +80,7 @@ def test_contradicting_totals_end_at_bounded_least_squares(seed):
 @pytest.mark.parametrize("price", [{}, {"lambda_l0": 1e-3}, {"lambda_l0": 1e-4}])
 def test_of_households_that_are_alike_one_pays_for_itself(n, total, base, price):
     result = fit(reported.alike(n, total, base), Config(**price))
-    assert result.status.has_weights, result.message
+    assert result.status.has_result, result.message
     assert result.weights.sum() == pytest.approx(total, rel=MET)
 
 

@@ -37,7 +37,7 @@ def test_respondents_of_weight_one_stand_for_a_population(seed, population):
 def test_respondents_at_the_default_price(population):
     problem = reported.respondents(0, population, 3000)
     result = fit(problem, Config())
-    assert result.status.has_weights, result.message
+    assert result.status.has_result, result.message
     assert errors(problem, result.weights).max() <= NEAR
 
 
@@ -121,5 +121,5 @@ def test_base_weights_in_no_unit_are_brought_to_the_size_of_the_totals(base):
     m = np.random.default_rng(0).uniform(0.5, 2, (3, 40))
     problem = Problem.create(m, [100.0, 120.0, 110.0], base_weights=np.full(40, base))
     result = fit(problem, Config())
-    assert result.status.has_weights, result.message
+    assert result.status.has_result, result.message
     assert errors(problem, result.weights).max() <= 0.02

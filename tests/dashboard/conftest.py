@@ -82,7 +82,7 @@ def _finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         until(lambda: store.run(run.id).status.ended, story=lambda: store.run(run.id))
     finally:
         supervisor.stop()
-    assert store.run(run.id).status.has_weights, store.run(run.id)
+    assert store.run(run.id).status.has_result, store.run(run.id)
     return home, run.id
 
 

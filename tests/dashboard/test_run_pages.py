@@ -194,7 +194,7 @@ def test_an_interrupted_run_can_be_resumed_from_the_page(visit, working):
     (said,) = page.said("warning")
     assert "killed" in said and not page.said("error")
     page.press("Resume from the last checkpoint")
-    assert not page.record.status.ended or page.record.status.has_weights
+    assert not page.record.status.ended or page.record.status.has_result
     page.until_ended(120)
     assert page.record.status is Status.STEP_LIMIT, page.record
     assert "It goes on from step" in (state.store().folder(page.run_id) / "worker.log").read_text()
@@ -335,7 +335,7 @@ def test_the_result_of_a_problem_without_attributes(visit, working):
     bare = {"matrix.npz": uploads.files("npz")["matrix.npz"], "targets.csv": targets[["target", "value"]].to_csv(index=False).encode()}
     page = visit().upload(bare).to("calibrate").choose("Advanced settings", True).set("epochs", 30)
     page.press("Start").until_ended()
-    assert page.record.status.has_weights, page.record
+    assert page.record.status.has_result, page.record
     page.to("results")
     assert any("without columns to compare" in text for text in page.said("info"))
     assert page.widget("Group").options == ["all"]

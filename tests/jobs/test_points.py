@@ -16,10 +16,12 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.results import Status
 from l0engine.errors import ConfigError, L0Error
-from l0engine.jobs.records import Plan, PointRecord, Request
+from l0engine.io import save_problem
+from l0engine.jobs.execution import Execution
+from l0engine.jobs.job import Request
+from l0engine.jobs.records import Plan, PointRecord
 from l0engine.jobs.store import Store
 from l0engine.jobs.sweeps import grid, sweep
-from l0engine.jobs.worker import Execution
 
 PROBLEM = oracles.random_problem(1, targets=10, households=120, groups=["a"] * 7 + ["b"] * 3)
 CONFIG = Config(lambda_l0=3e-4, epochs=120, hold_out="b")
@@ -45,7 +47,7 @@ def carried_out(store, sha, config=CONFIG, plan=PLAN, request=None):
 
 def test_a_run_with_a_plan_leaves_points_references_and_curves(store, sha):
     run = carried_out(store, sha)
-    assert run.status.has_weights, run
+    assert run.status.has_result, run
     assert run.plan == PLAN
     points = store.points(run.id)
     assert [p.key for p in points] == ["l0engine-40", "l0engine-20", "l0engine-10", "random-20", "gated-20"]
@@ -68,7 +70,7 @@ def test_a_frontier_of_a_finished_run_takes_its_fit(store, sha):
     assert [p.key for p in store.points(second.id)] == ["l0engine-15"]
     lost = carried_out(store, sha, plan=Plan((15,), source="20000101-000000-abcd"))
     assert lost.status is Status.FAILED
-    assert "There is no run" in lost.message
+    assert "There is no job" in lost.message
 
 
 def test_a_stopped_frontier_keeps_its_points(store, sha, monkeypatch):
@@ -112,21 +114,39 @@ def test_keys_that_are_no_points_are_refused(store, sha, key):
         store.point_weights(run.id, key, 120)
 
 
-def test_a_store_of_the_first_version_is_brought_up_to_date(store, sha):
-    run = store.create_run(sha, Config())
-    with sqlite3.connect(store.root / "store.sqlite") as db:
-        for statement in (
-            "DROP TABLE points",
-            "ALTER TABLE runs DROP COLUMN plan",
-            "ALTER TABLE runs DROP COLUMN sweep",
-            "PRAGMA user_version = 1",
-        ):
-            db.execute(statement)
+#: The schema of the first version.
+FIRST = """
+    CREATE TABLE problems (
+        sha TEXT PRIMARY KEY, title TEXT NOT NULL, n_targets INTEGER NOT NULL, n_households INTEGER NOT NULL,
+        nnz INTEGER NOT NULL, created REAL NOT NULL, source TEXT NOT NULL);
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY, problem TEXT NOT NULL, config TEXT NOT NULL, status TEXT NOT NULL,
+        message TEXT NOT NULL DEFAULT '', created REAL NOT NULL, started REAL, ended REAL, pid INTEGER,
+        request TEXT NOT NULL DEFAULT 'none', checkpoint INTEGER, outcome TEXT);
+    CREATE TABLE snapshots (run TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, step)) WITHOUT ROWID;
+    PRAGMA user_version = 1;
+"""
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
+    problem = PROBLEM
+    (tmp_path / "problems").mkdir()
+    save_problem(problem, tmp_path / "problems" / problem.fingerprint)
+    with sqlite3.connect(tmp_path / "store.sqlite") as db:
+        db.executescript(FIRST)
+        db.execute("INSERT INTO problems VALUES (?, 'p', 2, 120, 9, 5.0, 'upload')", (problem.fingerprint,))
+        row = ("20260101-000000-abcd", problem.fingerprint, json.dumps({"lambda_l0": 0.02, "seed": 4}), "interrupted", "gone", 7.0, 8.0, 12)
+        db.execute(
+            "INSERT INTO runs (id, problem, config, status, message, created, started, checkpoint) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row
+        )
     db.close()
-    again = Store(store.root)
-    assert again.run(run.id) == run
-    assert again.points(run.id) == []
-    assert again.create_run(sha, Config(), PLAN, "x").plan == PLAN
+    store = Store(tmp_path)
+    (run,) = store.runs()
+    assert (run.id, run.problem, run.config.lambda_l0, run.config.seed) == (row[0], problem.fingerprint, 0.02, 4)
+    assert (run.status, run.message, run.created, run.started, run.checkpoint) == ("interrupted", "gone", 7.0, 8.0, 12)
+    assert run.plan is run.outcome is run.sweep is None and store.points(run.id) == []
+    assert store.problem(run.problem).fingerprint == problem.fingerprint
+    assert store.create_run(run.problem, Config(), PLAN, "x").plan == PLAN
 
 
 # -- sweeps -------------------------------------------------------------------------------------------------------------
@@ -179,7 +199,7 @@ def test_a_sweep_is_runs_of_the_store(store, sha, executor):
 def test_a_sweep_runs_in_processes_of_its_own_by_default(store, sha):
     futures = sweep(store, sha, grid(CONFIG, {"lambda_l0": [1e-4, 1e-3]}))
     runs = [store.run(f.result(timeout=120)) for f in futures]
-    assert all(r.status.has_weights for r in runs)
+    assert all(r.status.has_result for r in runs)
     assert os.getpid() not in {r.pid for r in runs}
     alone = carried_out(store, sha, config=runs[0].config, plan=None)
     np.testing.assert_array_equal(store.result(alone.id).weights > 0, store.result(runs[0].id).weights > 0)
@@ -188,5 +208,5 @@ def test_a_sweep_runs_in_processes_of_its_own_by_default(store, sha):
 def test_a_run_that_fails_does_not_end_the_sweep(store, sha):
     configs = [CONFIG, Config(budget=121), Config(hold_out="nowhere")]
     runs = [store.run(f.result()) for f in sweep(store, sha, configs, Inline())]
-    assert [r.status.has_weights for r in runs] == [True, False, False]
+    assert [r.status.has_result for r in runs] == [True, False, False]
     assert "121" in runs[1].message and "nowhere" in runs[2].message

@@ -17,7 +17,8 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
-from l0engine.jobs.records import Request, RunRecord
+from l0engine.jobs.job import Request
+from l0engine.jobs.records import RunRecord
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
 
@@ -188,7 +189,7 @@ def test_terminated_run_leaves_a_checkpoint(store, problem, supervise):
     os.kill(run.pid, signal.SIGTERM)
     run = until(store, run_id, ended, seconds=20)
     assert run.status is Status.INTERRUPTED and run.can_requeue
-    assert run.checkpoint is not None and run.checkpoint == int(store.checkpoint(run_id).step)
+    assert run.checkpoint is not None and run.checkpoint == int(store.checkpoint(run_id)["step"])
     store.requeue(run_id)
     training(store, run_id, after=run.checkpoint)
 
@@ -251,7 +252,7 @@ def test_the_worker_alone_carries_out_a_run_once(store, problem):
     assert subprocess.run(command, check=False).returncode == 0
     assert store.run(run_id).status is Status.STEP_LIMIT
     again = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert again.returncode == 2 and "only a queued run" in again.stderr
+    assert again.returncode == 2 and "only a queued one" in again.stderr
 
 
 def test_the_server_side_imports_no_torch():

@@ -19,10 +19,12 @@ from l0engine.calibration.results import Measures, Result, Snapshot, Status
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.errors import L0Error
 from l0engine.io import save_problem
-from l0engine.jobs import worker
-from l0engine.jobs.records import Request, _short
+from l0engine.jobs import execution, fitting
+from l0engine.jobs.execution import Execution
+from l0engine.jobs.job import Request
+from l0engine.jobs.records import _short
 from l0engine.jobs.store import Store, default_root
-from l0engine.jobs.supervisor import _ending
+from l0engine.jobs.supervisor import ending
 
 
 def a_problem(value: float = 3.0) -> Problem:
@@ -76,7 +78,7 @@ def test_malformed_ids_never_become_paths(store, bad):
 
 
 def test_unknown_ids_are_named(store):
-    with pytest.raises(L0Error, match="There is no run 20261122-164000-ab12"):
+    with pytest.raises(L0Error, match="There is no job 20261122-164000-ab12"):
         store.run("20261122-164000-ab12")
     with pytest.raises(L0Error, match="There is no problem 0000"):
         store.create_run("0" * 64, Config())
@@ -136,7 +138,7 @@ def test_a_queued_run_stops_at_once_and_can_be_queued_again(store, run_id):
     assert run.status is Status.INTERRUPTED and store.claim_next() is None
     again = store.requeue(run_id)
     assert (again.status, again.request, again.ended) == (Status.QUEUED, Request.NONE, None)
-    with pytest.raises(L0Error, match="only an interrupted run"):
+    with pytest.raises(L0Error, match="only an interrupted one"):
         store.requeue(run_id)
 
 
@@ -160,25 +162,29 @@ def test_snapshots_come_back_by_cursor_and_replace_their_step(store, run_id):
 def test_many_processes_open_and_append_at_once(tmp_path):
     code = (
         "import json, sys; from l0engine.calibration.results import Snapshot; from l0engine.jobs.store import Store\n"
+        "from l0engine.calibration.config import Config; from l0engine.jobs.records import Calibration\n"
         "s, values = Store(sys.argv[1]), json.loads(sys.argv[2])\n"
-        "for i in range(40): s.append('20261122-164000-000' + sys.argv[3], Snapshot.from_dict({**values, 'step': i}))"
+        "run = s.queue(Calibration('0' * 64, Config()))\n"
+        "for i in range(40): s.append(run.id, Snapshot.from_dict({**values, 'step': i}))"
     )
     root, values = tmp_path / "new", json.dumps(a_snapshot(0).to_dict())
     command = [sys.executable, "-W", "error::ResourceWarning", "-c", code, str(root), values]
-    processes = [subprocess.Popen([*command, str(i)], stderr=subprocess.PIPE, text=True) for i in range(3)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     for process in processes:
         assert process.communicate(timeout=60)[1] == "" and process.returncode == 0
-    for i in range(3):
-        assert [s.step for s in Store(root).snapshots(f"20261122-164000-000{i}")] == list(range(40))
+    runs = Store(root).runs()
+    assert len(runs) == 3
+    for run in runs:
+        assert [s.step for s in Store(root).snapshots(run.id)] == list(range(40))
 
 
 def test_checkpoints_are_replaced_whole(store, run_id):
     assert store.checkpoint(run_id) is None
     for step in (5, 10):
-        store.save_checkpoint(run_id, a_state(step))
-        assert store.run(run_id).checkpoint == int(store.checkpoint(run_id).step) == step
+        store.save_checkpoint(run_id, step, a_state(step).to_arrays())
+        assert store.run(run_id).checkpoint == int(store.checkpoint(run_id)["step"]) == step
     for name, array in a_state(10).to_arrays().items():
-        np.testing.assert_array_equal(store.checkpoint(run_id).to_arrays()[name], array)
+        np.testing.assert_array_equal(store.checkpoint(run_id)[name], array)
     (store.folder(run_id) / "checkpoint.npz").write_bytes(b"PK damaged")
     assert store.checkpoint(run_id) is None
     np.savez(store.folder(run_id) / "checkpoint.npz", **{**a_state(10).to_arrays(), "alive": np.array([{}])})
@@ -187,31 +193,31 @@ def test_checkpoints_are_replaced_whole(store, run_id):
 
 def test_a_full_disk_keeps_the_old_checkpoint_and_the_run(store, run_id, monkeypatch):
     run = store.begin(run_id, os.getpid())
-    execution = worker.Execution(store, run)
-    monkeypatch.setattr(worker, "CHECKPOINT_SECONDS", 0.0)
-    execution._save(a_state(5))
+    job = Execution(store, run)
+    monkeypatch.setattr(execution, "CHECKPOINT_SECONDS", 0.0)
+    job.save(5, a_state(5).to_arrays())
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        execution._save(a_state(10))
+        job.save(10, a_state(10).to_arrays())
     assert "step 10" in store.run(run_id).message and "No space left" in store.run(run_id).message
     assert store.run(run_id).status is Status.RUNNING
-    assert int(store.checkpoint(run_id).step) == 5 == store.run(run_id).checkpoint
+    assert int(store.checkpoint(run_id)["step"]) == 5 == store.run(run_id).checkpoint
     assert not list(store.folder(run_id).glob(".*")), "the half-written file is left"
-    execution._save(a_state(15))
-    assert int(store.checkpoint(run_id).step) == 15 and store.run(run_id).message == ""
+    job.save(15, a_state(15).to_arrays())
+    assert int(store.checkpoint(run_id)["step"]) == 15 and store.run(run_id).message == ""
 
 
 def test_a_checkpoint_holds_the_state_as_it_was_saved(store, run_id):
-    execution = worker.Execution(store, store.begin(run_id, os.getpid()))
+    job = Execution(store, store.begin(run_id, os.getpid()))
     state = a_state(5)
-    execution._save(state)
+    job.save(5, state.to_arrays())
     state.parameters[:] = -1.0  # the next step of a fit that uses its arrays again
-    execution._checkpoint()
-    np.testing.assert_array_equal(store.checkpoint(run_id).parameters, a_state(5).parameters)
+    job._checkpoint()
+    np.testing.assert_array_equal(store.checkpoint(run_id)["parameters"], a_state(5).parameters)
 
 
 def test_results_that_cannot_be_written_leave_the_run_to_be_resumed(store, monkeypatch):
@@ -220,12 +226,12 @@ def test_results_that_cannot_be_written_leave_the_run_to_be_resumed(store, monke
 
     run_id = store.create_run(store.add_problem(a_problem(), "tiny").sha, Config(epochs=20, lambda_l0=1e-6)).id
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "write_run", full)
-        assert worker.Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.INTERRUPTED
+        patch.setattr(fitting, "write_run", full)
+        assert Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.INTERRUPTED
     run = store.run(run_id)
     assert "No space left" in run.message and run.checkpoint == 20 and store.result(run_id) is None
     store.requeue(run_id)
-    assert worker.Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.STEP_LIMIT
+    assert Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.STEP_LIMIT
     assert [s.step for s in store.snapshots(run_id)] == list(range(1, 21))
 
 
@@ -237,14 +243,14 @@ def test_every_error_becomes_a_status_and_a_sentence(store, run_id, monkeypatch,
     def broken(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr(worker, "iterate", broken)
-    assert worker.Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.FAILED
+    monkeypatch.setattr(fitting, "iterate", broken)
+    assert Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.FAILED
     assert said in store.run(run_id).message and "xxx" not in store.run(run_id).message
 
 
 @pytest.mark.parametrize(("code", "said"), [(-9, "memory ran out"), (-11, "SIGSEGV"), (-250, "signal 250"), (3, "code 3 before")])
 def test_how_a_process_ended_is_said(code, said):
-    assert said in _ending(code)
+    assert said in ending(code, "resume.") and ending(code, "resume.").endswith("resume.")
 
 
 def test_results_come_back_with_their_measures(store, run_id):

@@ -56,7 +56,7 @@ def frontier(
         See `checked_budgets`; or the fit left no weights.
     """
     wanted = checked_budgets(budgets, problem.n_households)
-    if not result.status.has_weights:
+    if not result.status.has_result:
         raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
     config = result.config.without_goal()
     system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)

@@ -40,7 +40,7 @@ def meets(goal, weights):
 @pytest.mark.parametrize("budget", [1, 11, 299, 300])
 def test_a_budget_is_kept_to_the_household(budget, relax):
     result = fit(PROBLEM, replace(CONFIG, budget=budget, relax=relax))
-    assert result.status.has_weights
+    assert result.status.has_result
     assert (result.weights > 0).sum() == result.final.kept == budget
     assert (result.certificate is not None) == relax
 
@@ -67,7 +67,7 @@ def test_a_goal_is_met_with_no_household_to_spare(goal, relax, monkeypatch):
 
     monkeypatch.setattr(module, "Chooser", Watched)
     result = fit(PROBLEM, config)
-    assert result.status.has_weights and "out of reach" not in result.message
+    assert result.status.has_result and "out of reach" not in result.message
     assert meets(goal, result.weights)
     fewer = tried[result.final.kept - 1]  # the search has looked at one household fewer
     gross = fewer.measures.max_abs_rel_error > GROSS * goal.get("max_median_error", np.inf)
@@ -87,7 +87,7 @@ def test_with_a_budget_the_other_goal_is_met_or_named_as_missed(goal):
 @pytest.mark.parametrize("relax", [True, False])
 def test_a_goal_out_of_reach_is_said_and_the_weights_stay(relax):
     result = fit(PROBLEM, replace(CONFIG, min_ess=299.9999, epochs=60, relax=relax))
-    assert result.status.has_weights
+    assert result.status.has_result
     assert "The goal is out of reach: the effective sample size is" in result.message
     assert result.final.kept == 300
 

@@ -154,7 +154,7 @@ def test_stopping_before_any_gate_is_open_does_not_blame_the_price_alone():
 def test_nothing_kept_is_said_with_the_remedy():
     result = fit(PROBLEM, replace(CONFIG, lambda_l0=1e5))
     assert result.status is Status.DIVERGED
-    assert not result.status.has_weights
+    assert not result.status.has_result
     assert "lower the price of a household (λ L0 is now 100000)" in result.message
     assert (result.weights == 0).all()
     assert result.final is None

@@ -49,7 +49,7 @@ def compare(
     """
     methods = checked_methods(methods)
     (budget,) = checked_budgets([budget], problem.n_households)
-    if not result.status.has_weights:
+    if not result.status.has_result:
         raise ConfigError(f"The fit left no weights, so there is nothing to compare: {result.message}")
     config = result.config.without_goal()
     system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)

@@ -1,0 +1,41 @@
+"""Jobs that are over: what went wrong and how to take them up again, and a menu of earlier ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.kit import wording
+from dashboard.state import studies
+from l0engine.calibration.results import Status
+from l0engine.jobs.job import JobRecord
+
+
+def trouble(record: JobRecord[Any, Any]) -> None:
+    """Say what went wrong with a job that has ended, if anything did; a button takes an interrupted one up again."""
+    if record.status in (Status.FAILED, Status.DIVERGED):
+        st.error(record.sentence, icon=":material/error:")
+    elif record.status is Status.STOPPED:
+        st.info(record.sentence, icon=":material/stop_circle:")
+    elif record.can_requeue:
+        st.warning(record.sentence, icon=":material/error:")
+        label = "Start it again" if record.checkpoint is None else "Resume from the last checkpoint"
+        if st.button(label, icon=":material/play_arrow:", type="primary"):
+            state.store().requeue(record.id)
+            state.supervisor().wake()
+            st.rerun()
+
+
+def earlier(kind: str) -> None:
+    """A menu of earlier studies of a kind, where there are any."""
+    records = {r.id: r for r in studies.earlier(kind)}
+    if not records:
+        return
+    ends = {name: "" if r.status is Status.FINISHED else f" · {r.status.value}" for name, r in records.items()}
+    titles = wording.distinct({name: f"{r.title}{ends[name]}" for name, r in records.items()})
+    state.menu(
+        "Earlier ones", titles, lambda chosen: studies.open_study(kind, chosen), key=f"earlier_{kind}",
+        placeholder=f"Open one of {len(titles)}",
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""How a calibration is carried out: the fit, its files, and the frontier planned after it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+
+from l0engine.calibration.frontier.path import curve, frontier
+from l0engine.calibration.frontier.references import compare
+from l0engine.calibration.problem.preflight import targets_in_use
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.results import Result, Snapshot, Status
+from l0engine.calibration.training.checkpoint import TrainingState
+from l0engine.calibration.training.iteration import iterate
+from l0engine.errors import L0Error
+from l0engine.io import write_run
+from l0engine.jobs.execution import Execution
+from l0engine.jobs.records import Outcome, Plan
+from l0engine.jobs.task import Ending
+
+log = logging.getLogger(__name__)
+
+
+def run(job: Execution) -> Generator[Snapshot, None, Ending[Outcome]]:
+    """Fit, refit, write the results, then compute the frontier."""
+    problem = job.store.problem(job.task.problem)
+    plan = job.task.plan
+    result = _of_another(job, plan.source) if plan and plan.source else (yield from _train(job, problem))
+    if not result.status.has_result:
+        return Ending(None, result.status, result.message)
+    write_run(job.folder, problem, result, targets_in_use(problem, job.task.config))
+    job.store.save_result(job.job.id, result)
+    if plan is None or result.status is Status.STOPPED:
+        return Ending(None, result.status, result.message)
+    return _frontier(job, problem, result, plan)
+
+
+def _of_another(job: Execution, source: str) -> Result:
+    """The fit that a plan goes out from."""
+    found = job.store.result(source)
+    if found is None:
+        raise L0Error(f"Run {source} has no weights to go out from: choose a finished run.")
+    return found.to_result(job.task.config)
+
+
+def _train(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result]:
+    store, run_id, state = job.store, job.job.id, _state(job)
+    store.forget_after(run_id, -1 if state is None else int(state.step))
+    earlier = store.snapshots(run_id)
+    before = earlier[-1].seconds if earlier else 0.0  # seconds of training in processes that are gone
+    if state is not None:
+        log.info("It goes on from step %d", int(state.step))
+
+    def save(found: TrainingState) -> None:
+        job.save(int(found.step), found.to_arrays())
+
+    steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=save, resume=state)
+    while True:
+        try:
+            snapshot = next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            seconds = result.fit_seconds + before - job.paused
+            return replace(result, history=tuple(store.snapshots(run_id)), fit_seconds=seconds)
+        yield replace(snapshot, seconds=snapshot.seconds + before - job.paused)
+
+
+def _state(job: Execution) -> TrainingState | None:
+    arrays = job.store.checkpoint(job.job.id)
+    try:
+        return None if arrays is None else TrainingState.from_arrays(arrays)
+    except (ValueError, KeyError) as error:
+        log.warning("The checkpoint is of another version (%s): the run starts at its first step.", error)
+        return None
+
+
+def _frontier(job: Execution, problem: Problem, result: Result, plan: Plan) -> Ending[Outcome]:
+    """Points, then reference methods, then the curve of each point; each is kept as soon as it is there."""
+    store, run_id, points = job.store, job.job.id, {}  # by key: a point that is made anew replaces itself
+    for point in frontier(problem, result, plan.budgets, should_stop=job.should_stop, watch=_further(job)):
+        record = store.save_point(run_id, point)
+        points[record.key] = (point, record)
+        job.say(f"{len(points)} of {len(plan.budgets)} points are there.")
+    for budget in plan.compare:
+        for point in compare(problem, result, budget, plan.references, should_stop=job.should_stop):
+            store.save_point(run_id, point)
+            job.say(f"Comparing with other methods at {budget:,} households.")
+    for number, (point, record) in enumerate(points.values(), 1):
+        if not job.should_stop():
+            job.say(f"Error against effective sample size: point {number} of {len(points)}.")
+            store.save_curve(run_id, record, list(curve(problem, job.task.config, point)))
+    if job.should_stop():
+        return Ending(None, Status.STOPPED, f"Stopped with {len(points)} of {len(plan.budgets)} points; they can be used.")
+    return Ending(None, result.status, f"The frontier has {len(points)} points.")
+
+
+def _further(job: Execution) -> Callable[[Snapshot], None]:
+    """Says, once a second, how far a fit for more households is."""
+    said = 0.0
+
+    def watch(snapshot: Snapshot) -> None:
+        nonlocal said
+        if time.monotonic() - said >= 1.0:
+            said = time.monotonic()
+            job.say(f"A fit that keeps more households: step {snapshot.step:,} of {snapshot.epochs:,}.")
+
+    return watch

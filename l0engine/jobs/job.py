@@ -1,0 +1,103 @@
+"""A job as the store has it: a task, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from l0engine.calibration.results import Status
+
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
+
+
+class Request(StrEnum):
+    """What a person has asked a job to do; the worker looks for it a few times a second."""
+
+    NONE = "none"
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class JobRecord(Generic[TaskT, ResultT]):
+    """One job.
+
+    Attributes
+    ----------
+    id : str
+        Sortable by time of creation, as '20261122-164000-ab12' (UTC).
+    task : Task
+        What was asked.
+    status : Status
+    message : str
+        What happened, beyond what the status says; may be empty.
+    created, started, ended : float or None
+        Seconds since the epoch; `started` is the latest start of a job that was resumed.
+    pid : int or None
+        Process that carries it out, or did last.
+    request : Request
+    checkpoint : int or None
+        Step a resumed job goes on from; None without a checkpoint.
+    result : object or None
+        None until there is one.
+    sweep : str or None
+        Id that the jobs of one sweep share.
+    """
+
+    id: str
+    task: TaskT
+    status: Status
+    message: str
+    created: float
+    started: float | None
+    ended: float | None
+    pid: int | None
+    request: Request
+    checkpoint: int | None = None
+    result: ResultT | None = None
+    sweep: str | None = None
+
+    @property
+    def title(self) -> str:
+        """For menus, in local time: '22 Nov 16:40 · λ 1e-3'."""
+        when, task = datetime.fromtimestamp(self.created), self.task
+        label: Any = getattr(task, "label", "")
+        return f"{when.day} {when:%b %H:%M} · {label}"
+
+    @property
+    def sentence(self) -> str:
+        """The message, or what the status means where there is none."""
+        return self.message or self.status.sentence
+
+    @property
+    def remedy(self) -> str:
+        """What resuming does with a job that was interrupted."""
+        return "resume to start it again." if self.checkpoint is None else "resume to go on from the last checkpoint."
+
+    @property
+    def seconds(self) -> float:
+        """From its latest start to its end, 0 while it has none."""
+        return 0.0 if self.started is None or self.ended is None else self.ended - self.started
+
+    @property
+    def can_pause(self) -> bool:
+        """True where `Store.request(id, Request.PAUSE)` has something to pause."""
+        return self.status is Status.RUNNING and self.request is Request.NONE
+
+    @property
+    def can_continue(self) -> bool:
+        """True where `Store.request(id, Request.NONE)` lets a paused job go on."""
+        return not self.status.ended and self.request is Request.PAUSE
+
+    @property
+    def can_stop(self) -> bool:
+        """True where `Store.request(id, Request.STOP)` has something to end."""
+        return not self.status.ended and self.request is not Request.STOP
+
+    @property
+    def can_requeue(self) -> bool:
+        """True where `Store.requeue(id)` takes it up again."""
+        return self.status is Status.INTERRUPTED

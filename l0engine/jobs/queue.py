@@ -1,0 +1,257 @@
+"""JobShelf: jobs of every kind, queued, taken up, asked to stop, and followed by their snapshots."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from l0engine.calibration.results import Status
+from l0engine.errors import L0Error
+from l0engine.jobs.job import JobRecord, Request
+from l0engine.jobs.problems import ProblemShelf
+from l0engine.jobs.records import RunRecord
+from l0engine.jobs.task import KINDS, Step, Stored, Task, task_class, task_of
+
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+_FIELDS = frozenset({"started", "ended", "pid", "request"})
+_LIVE = (Status.RUNNING, Status.PAUSED)
+_VERBS = {Request.NONE: "go on with", Request.PAUSE: "pause", Request.STOP: "stop"}
+
+
+class JobShelf(ProblemShelf):
+    """The part of `Store` that keeps jobs: a row and a folder each."""
+
+    def folder(self, job_id: str) -> Path:
+        """Folder of a job's files: its inputs, worker.log, and what it writes."""
+        folder = self.root / "runs" / checked_id(job_id)
+        earlier = self.root / "studies" / job_id  # where studies stood once
+        return earlier if earlier.is_dir() else folder
+
+    def queue(self, task: Task, inputs: Mapping[str, Path | str] | None = None, sweep: str | None = None) -> JobRecord[Any, Any]:
+        """Queue a task.
+
+        Parameters
+        ----------
+        task : Task
+        inputs : mapping of str to path
+            Files copied into its folder, by the name they get there.
+        sweep : str, optional
+            Id that the jobs of one sweep share.
+
+        Raises
+        ------
+        L0Error
+            An input could not be copied; nothing is queued.
+        """
+        now = time.time()
+        while True:
+            job_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            with suppress(FileExistsError):
+                (self.root / "runs" / job_id).mkdir()
+                break
+        for name, source in (inputs or {}).items():
+            try:
+                shutil.copyfile(source, self.folder(job_id) / name)
+            except OSError as error:
+                shutil.rmtree(self.folder(job_id), ignore_errors=True)
+                raise L0Error(f"'{name}' could not be copied ({error.strerror}): make room on the disk, or give it again.") from error
+        values = json.dumps(task.to_dict(), ensure_ascii=False)
+        with self._database.write() as db:
+            db.execute(
+                "INSERT INTO jobs (id, kind, problem, task, status, created, sweep) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (job_id, task.kind, getattr(task, "problem", None), values, Status.QUEUED, now, sweep),
+            )
+        return self.job(job_id)
+
+    def job(self, job_id: str) -> JobRecord[Any, Any]:
+        """One job."""
+        with self._database.connect() as db:
+            return _one(db, job_id)
+
+    def jobs(
+        self,
+        kind: str | None = None,
+        problem: str | None = None,
+        *,
+        statuses: Collection[Status] = tuple(Status),
+        sweep: str | None = None,
+        limit: int = 200,
+    ) -> list[JobRecord[Any, Any]]:
+        """Jobs, newest first; of a kind, problem or sweep, or in one of some statuses, where asked. Another version's are left out."""
+        wanted = {"kind": kind, "problem": problem, "sweep": sweep}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        where = "".join(f" AND {name} = ?" for name in given)
+        with self._database.connect() as db:
+            rows = db.execute(
+                f"SELECT * FROM jobs WHERE status IN ({', '.join('?' * len(statuses))}){where} ORDER BY created DESC, id DESC LIMIT ?",
+                (*statuses, *given.values(), limit),
+            ).fetchall()
+        found = []
+        for row in rows:
+            with suppress(L0Error):
+                found.append(_record(row))
+        return found
+
+    def set_status(self, job_id: str, status: Status, message: str = "", **fields: Any) -> None:
+        """Set status and message, and any of started, ended, pid, request; an end without `ended` ends now."""
+        if unknown := sorted(set(fields) - _FIELDS):
+            raise TypeError(f"set_status takes {', '.join(sorted(_FIELDS))}, not '{unknown[0]}'")
+        if status.ended:
+            fields.setdefault("ended", time.time())
+        values = {"status": status, "message": message, **fields}
+        sets = ", ".join(f"{name} = ?" for name in values)
+        with self._database.write() as db:
+            db.execute(f"UPDATE jobs SET {sets} WHERE id = ?", (*values.values(), checked_id(job_id)))
+
+    def set_result(self, job_id: str, result: Stored) -> None:
+        """Keep what a job ended in; the status is set apart, last."""
+        with self._database.write() as db:
+            db.execute("UPDATE jobs SET result = ? WHERE id = ?", (json.dumps(result.to_dict()), checked_id(job_id)))
+
+    # Requests, and taking jobs up
+
+    def request(self, job_id: str, request: Request) -> JobRecord[Any, Any]:
+        """Ask a job to pause, to stop, or (`Request.NONE`) to go on; one still queued stops at once."""
+        with self._database.write() as db:
+            job = _one(db, job_id)
+            if job.status.ended:
+                raise L0Error(f"Job {job_id} has ended ({job.status}): there is nothing to {_VERBS[request]}.")
+            db.execute("UPDATE jobs SET request = ? WHERE id = ?", (request, job_id))
+            if job.status is Status.QUEUED and request is Request.STOP:
+                message = "Taken out of the queue on request; resume to queue it again."
+                db.execute(
+                    "UPDATE jobs SET status = ?, message = ?, ended = ? WHERE id = ?",
+                    (Status.INTERRUPTED, message, time.time(), job_id),
+                )
+            return _one(db, job_id)
+
+    def requested(self, job_id: str) -> Request:
+        """The request that stands, in one light query for the worker's loop."""
+        with self._database.connect() as db:
+            row = db.execute("SELECT request FROM jobs WHERE id = ?", (checked_id(job_id),)).fetchone()
+        return Request(row["request"]) if row else Request.STOP
+
+    def requeue(self, job_id: str) -> JobRecord[Any, Any]:
+        """Queue an interrupted job again; it goes on from its checkpoint, where it has one."""
+        with self._database.write() as db:
+            job = _one(db, job_id)
+            if not job.can_requeue:
+                raise L0Error(f"Job {job_id} is {job.status}: only an interrupted one can be resumed.")
+            db.execute(
+                "UPDATE jobs SET status = ?, message = '', started = NULL, ended = NULL, pid = NULL, request = ? WHERE id = ?",
+                (Status.QUEUED, Request.NONE, job_id),
+            )
+            return _one(db, job_id)
+
+    def claim_next(self, slots: int = 1) -> JobRecord[Any, Any] | None:
+        """Take the oldest queued job that fits to running; atomic over all processes.
+
+        There are three places for each slot, and one over, so that one of the small jobs, which take one place, can run beside the
+        fits, which take three. A job that waits is passed only by those that fit into what its like can never fill.
+        """
+        places = 3 * slots + 1 if slots else 0
+        with self._database.write() as db:
+            rows = db.execute(
+                "SELECT id, kind, status FROM jobs WHERE status IN (?, ?) ORDER BY created, id", (Status.QUEUED, Status.RUNNING)
+            ).fetchall()
+            sizes = [(row, KINDS[row["kind"]].places) for row in rows if row["kind"] in KINDS]
+            running = [size for row, size in sizes if row["status"] == Status.RUNNING]
+            free = places - sum(running)
+            for row, size in sizes:
+                if row["status"] == Status.RUNNING:
+                    continue
+                if size <= free:
+                    db.execute("UPDATE jobs SET status = ?, started = ?, pid = NULL WHERE id = ?", (Status.RUNNING, time.time(), row["id"]))
+                    return _one(db, row["id"])
+                free = min(free, places % size - sum(other for other in running if other < size))
+        return None
+
+    def begin(self, job_id: str, pid: int) -> JobRecord[Any, Any]:
+        """Enter a process as the one that carries out a job which is queued, or was claimed for it."""
+        with self._database.write() as db:
+            job = _one(db, job_id)
+            if not (job.status is Status.QUEUED or (job.status is Status.RUNNING and job.pid in (None, pid))):
+                raise L0Error(f"Job {job_id} is {job.status}: only a queued one can be carried out; queue it first.")
+            db.execute(
+                "UPDATE jobs SET status = ?, started = COALESCE(started, ?), pid = ? WHERE id = ?",
+                (Status.RUNNING, time.time(), pid, job_id),
+            )
+            return _one(db, job_id)
+
+    def lose(self, job_id: str, pid: int | None, message: str) -> bool:
+        """Mark a job interrupted whose process `pid` is gone; False where it ended, or moved on, in the meantime."""
+        with self._database.write() as db:
+            changed = db.execute(
+                "UPDATE jobs SET status = ?, message = ?, ended = ? WHERE id = ? AND pid IS ? AND status IN (?, ?)",
+                (Status.INTERRUPTED, message, time.time(), checked_id(job_id), pid, *_LIVE),
+            ).rowcount
+        return changed > 0
+
+    def spawned(self, job_id: str, pid: int) -> None:
+        """Note the process started for a claimed job, unless it has entered itself already."""
+        with self._database.write() as db:
+            db.execute(
+                "UPDATE jobs SET pid = ? WHERE id = ? AND pid IS NULL AND status = ?",
+                (pid, checked_id(job_id), Status.RUNNING),
+            )
+
+    # What it says on the way
+
+    def append(self, job_id: str, snapshot: Step) -> None:
+        """Keep a snapshot; one of the same step is replaced."""
+        body = json.dumps(snapshot.to_dict())
+        with self._database.write() as db:
+            db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (checked_id(job_id), snapshot.step, body))
+
+    def snapshots(self, job_id: str, since: int = -1) -> list[Any]:
+        """Snapshots of the steps after `since`, in order."""
+        with self._database.connect() as db:
+            rows = db.execute(
+                "SELECT body, kind FROM snapshots JOIN jobs ON id = run WHERE run = ? AND step > ? ORDER BY step",
+                (checked_id(job_id), since),
+            ).fetchall()
+        return [task_class(row["kind"]).snapshot.from_dict(json.loads(row["body"])) for row in rows]
+
+    def forget_after(self, job_id: str, step: int) -> None:
+        """Drop the snapshots of steps that a resumed job is about to take again."""
+        with self._database.write() as db:
+            db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (checked_id(job_id), step))
+
+
+def checked_id(job_id: str) -> str:
+    """The id itself, if it is one: ids come from URLs, and become paths."""
+    if not _ID.fullmatch(job_id):
+        raise L0Error(f"{job_id[:40]!r} is not the id of a job: choose one from the list.")
+    return job_id
+
+
+def _one(db: sqlite3.Connection, job_id: str) -> JobRecord[Any, Any]:
+    row = db.execute("SELECT * FROM jobs WHERE id = ?", (checked_id(job_id),)).fetchone()
+    if row is None:
+        raise L0Error(f"There is no job {job_id}: choose one from the list.")
+    return _record(row)
+
+
+def _record(row: sqlite3.Row) -> JobRecord[Any, Any]:
+    values = dict(row)
+    kind, result = values.pop("kind"), values.pop("result")
+    del values["problem"]
+    task = task_of(kind, json.loads(values["task"]))
+    return (RunRecord if kind == "calibration" else JobRecord)(
+        **{
+            **values,
+            "task": task,
+            "status": Status(values["status"]),
+            "request": Request(values["request"]),
+            "result": None if result is None else task.result.from_dict(json.loads(result)),
+        }
+    )

@@ -1,0 +1,185 @@
+"""Jobs of any kind, with a toy: queue, processes, places, pauses, stops and bad ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from toys import KIND, Count, Counted, Counting
+from waiting import end_workers, until
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.results import Status
+from l0engine.errors import L0Error
+from l0engine.jobs import task as task_module
+from l0engine.jobs.execution import Execution
+from l0engine.jobs.job import Request
+from l0engine.jobs.records import Calibration
+from l0engine.jobs.store import Store
+from l0engine.jobs.supervisor import Supervisor
+from l0engine.jobs.task import task_of
+
+ENDLESS = Counting(steps=100_000, pause=0.01)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch) -> Store:
+    """A store that knows the toy; so do its worker processes, by a start-up file on their path."""
+    monkeypatch.setitem(task_module.KINDS, "counting", KIND)
+    extra = tmp_path / "path"
+    extra.mkdir()
+    (extra / "sitecustomize.py").write_text(
+        f"import sys\nsys.path.append({str(Path(__file__).parent)!r})\nfrom l0engine.jobs.task import KINDS\n"
+        f"from toys import KIND\nKINDS['counting'] = KIND\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(extra), os.environ.get("PYTHONPATH", "")]))
+    return Store(tmp_path / "home")
+
+
+@pytest.fixture
+def supervisor(store) -> Iterator[Supervisor]:
+    supervisor = Supervisor(store, poll=0.05)
+    supervisor.start()
+    yield supervisor
+    supervisor.stop()
+    end_workers(store.root)
+
+
+def ended(store, job_id):
+    until(lambda: store.job(job_id).status.ended, story=lambda: store.job(job_id))
+    return store.job(job_id)
+
+
+def under_way(store, job_id, after=0):
+    until(lambda: (found := store.snapshots(job_id)) and found[-1].step > after, story=lambda: store.job(job_id))
+
+
+def test_a_job_runs_in_a_process_of_its_own_with_its_inputs(store, supervisor, tmp_path):
+    (tmp_path / "source").write_text("given")
+    name = store.queue(Counting(steps=4), {"in.txt": tmp_path / "source"}).id
+    record = ended(store, name)
+    assert record.status is Status.FINISHED and record.result == Counted(4, "given") and not record.message
+    assert store.snapshots(name) == [Count(step, 4) for step in (1, 2, 3, 4)] and store.snapshots(name, 3) == [Count(4, 4)]
+    assert (store.folder(name) / "made.txt").read_text() == "made" and record.seconds > 0
+    assert [r.id for r in store.jobs("counting")] == [name] and store.jobs("other") == [] == store.runs()
+    again = Store(store.root).job(name)  # as after a restart of the server
+    assert again == record and again.task == Counting(steps=4) and again.title.endswith(" · to 4") and again.pid != os.getpid()
+
+
+def test_stop_ends_it_soon_with_what_there_is(store, supervisor):
+    name = store.queue(ENDLESS).id
+    under_way(store, name)
+    store.request(name, Request.STOP)
+    record = ended(store, name)
+    assert record.status is Status.STOPPED and 0 < record.result.done < ENDLESS.steps
+
+
+def test_a_pause_holds_any_task_and_frees_its_place(store, supervisor):
+    name = store.queue(ENDLESS).id
+    under_way(store, name)
+    store.request(name, Request.PAUSE)
+    until(lambda: store.job(name).status is Status.PAUSED, story=lambda: store.job(name))
+    held = store.snapshots(name)[-1].step
+    assert ended(store, store.queue(Counting()).id).status is Status.FINISHED
+    assert store.snapshots(name)[-1].step == held
+    store.request(name, Request.NONE)
+    under_way(store, name, after=held)
+
+
+def test_a_killed_job_is_interrupted_keeps_its_snapshots_and_starts_again(store, supervisor):
+    name = store.queue(Counting(steps=300, pause=0.01)).id
+    under_way(store, name)
+    os.kill(store.job(name).pid, signal.SIGKILL)
+    record = ended(store, name)
+    assert record.status is Status.INTERRUPTED and record.message.endswith("then resume to start it again.") and store.snapshots(name)
+    store.requeue(name)
+    assert store.job(name).status is not Status.INTERRUPTED
+    assert ended(store, name).result.done == 300
+    assert [s.step for s in store.snapshots(name)] == list(range(1, 301))
+
+
+@pytest.mark.parametrize(
+    ("breaks", "message"),
+    [("refused", "Column 'x' is empty: choose another."), ("memory", "Memory ran out"), ("bug", "An unexpected ZeroDivisionError")],
+)
+def test_bad_ends_are_told_in_a_sentence(store, breaks, message):
+    job = store.queue(Counting(breaks=breaks))
+    assert Execution(store, store.begin(job.id, os.getpid())).carry_out() is Status.FAILED
+    record = store.job(job.id)
+    assert record.message.startswith(message) and "private" not in record.message and record.result is None
+    assert len(store.snapshots(job.id)) == 3
+
+
+def claims(store, *, slots):
+    """Kinds that are claimed now, in order."""
+    found = []
+    while (job := store.claim_next(slots)) is not None:
+        found.append(job.task.kind)
+    return found
+
+
+def fit(store):
+    return store.queue(Calibration("0" * 64, Config())).id
+
+
+def toy(store):
+    return store.queue(Counting()).id
+
+
+def test_one_small_job_runs_beside_each_set_of_fits_and_four_without(store):
+    assert claims(store, slots=1) == []
+    fits, toys = [fit(store) for _ in range(3)], [toy(store) for _ in range(6)]
+    assert claims(store, slots=1) == ["calibration", "counting"]  # the first fit, and the oldest small job passes the other two
+    assert claims(store, slots=2) == ["calibration"]
+    for name in fits:
+        store.set_status(name, Status.STOPPED)
+    assert claims(store, slots=1) == ["counting"] * 3
+    assert [store.job(name).status for name in toys] == [Status.RUNNING] * 4 + [Status.QUEUED] * 2
+
+
+def test_small_jobs_do_not_keep_a_fit_waiting_for_ever(store):
+    first, second = toy(store), toy(store)
+    assert claims(store, slots=1) == ["counting"] * 2
+    waiting, later = fit(store), toy(store)
+    assert claims(store, slots=1) == [], "there is a free place, but taking it would put off the fit"
+    store.set_status(first, Status.FINISHED)
+    assert claims(store, slots=1) == ["calibration"] and store.job(waiting).status is Status.RUNNING
+    store.set_status(second, Status.FINISHED)
+    assert claims(store, slots=1) == ["counting"] and store.job(later).status is Status.RUNNING
+
+
+def test_no_slots_start_nothing(store):
+    toy(store), fit(store)
+    assert claims(store, slots=0) == []
+
+
+def test_inputs_that_cannot_be_copied_are_told_and_queue_nothing(store, tmp_path):
+    with pytest.raises(L0Error, match=r"'in\.txt' could not be copied"):
+        store.queue(Counting(), {"in.txt": tmp_path / "nowhere"})
+    assert store.jobs() == [] and not list((store.root / "runs").iterdir())
+
+
+def test_tasks_come_back_equal_and_strange_ones_are_refused(store):
+    task = Counting(pairs=(("a", "b"), ("c", "d")))
+    assert task_of("counting", json.loads(json.dumps(task.to_dict()))) == task
+    for kind, values in (("no", {}), ("counting", {"more": 1}), ("counting", {"steps": "three"}), ("calibration", {})):
+        with pytest.raises(L0Error, match="another version"):
+            task_of(kind, values)
+
+
+def test_jobs_of_another_version_are_left_out_of_lists_and_never_claimed(store, monkeypatch):
+    name = toy(store)
+    monkeypatch.delitem(task_module.KINDS, "counting")
+    assert store.jobs() == [] and store.claim_next() is None
+    with pytest.raises(L0Error, match="another version"):
+        store.job(name)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "20260101-000000-abcd/..", "x" * 500, "20260101-000000-abcd"])
+def test_ids_from_addresses_are_checked(store, name):
+    with pytest.raises(L0Error, match=r"not the id of a job|no job"):
+        store.job(name)
