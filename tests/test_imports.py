@@ -198,5 +198,6 @@ def test_lazy_names_come_from_where_the_type_checker_sees_them(package):
 
 
 def test_session_keys_and_query_parameters_have_one_home():
-    uses = [m for m, tree in TREES.items() for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "query_params"]
-    assert uses and all(room(m) == "dashboard.state" for m in uses)
+    keys = {"query_params", "session_state"}
+    uses = [(m, n.attr) for m, tree in TREES.items() for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr in keys]
+    assert {attr for _, attr in uses} == keys and all(room(m) == "dashboard.state" for m, _ in uses)

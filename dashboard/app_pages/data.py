@@ -23,7 +23,7 @@ for column, sample in zip(cards, state.samples(), strict=True):
             state.open_sample(sample.key)
             st.rerun()
 
-with st.expander("Or upload your own", icon=":material/upload_file:", expanded=st.session_state.get("uploaded") is not None):
+with st.expander("Or upload your own", icon=":material/upload_file:", expanded=state.held("uploaded") is not None):
     st.markdown(
         "**matrix** (.npz, .mtx, .parquet, .csv), **targets** with columns `target, value` and, if you have it, **households** with "
         "`household_id, base_weight`; or one .zip of them. Files stay on this machine."
@@ -40,8 +40,7 @@ with st.expander("Or upload your own", icon=":material/upload_file:", expanded=s
     ):
         try:
             with st.spinner("Reading, in a process of its own …"):
-                understood = state.open_upload([(f.name, f.getvalue()) for f in files])
-            st.session_state.read_as = understood
+                state.hold("read_as", state.open_upload([(f.name, f.getvalue()) for f in files]))
             st.rerun()
         except L0Error as error:
             st.error(f"{error} Your files and the current problem are still here.", icon=":material/error:")
@@ -53,8 +52,9 @@ kept_targets = int(preflight.in_use(problem, findings).sum())
 why = f"To {wording.plural(kept_targets, 'target')}." if kept_targets else "No target is left in the fit: keep some in the preflight."
 if onward.button("Calibrate", type="primary", icon=":material/arrow_forward:", disabled=not kept_targets, help=why, width="stretch"):
     st.switch_page("app_pages/calibrate.py")
-for sentence in st.session_state.pop("read_as", ()):
+for sentence in state.held("read_as") or ():
     st.success(sentence, icon=":material/check:")
+state.hold("read_as", None)
 facts.show(problem)
 
 left, right = layout.columns([3, 2], key="understood", narrowest=330, gap="large")

@@ -36,11 +36,8 @@ def show(groups: list[str]) -> Config | None:
             with columns[i % 3]:
                 _entry(name, fields[name], groups)
         _multipliers(groups)
-    draft = state.draft()  # of its groups, those of this problem
-    multipliers = {g: factor for g, factor in draft["group_multipliers"].items() if g in groups}
-    hold_out = [g for g in draft["hold_out"] if g in groups]
     try:
-        return Config.from_dict({**draft, "group_multipliers": multipliers, "hold_out": hold_out})
+        return Config.from_dict(state.fitted_draft(groups))
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return None
@@ -63,13 +60,13 @@ def _presets() -> None:
     standard = Config().to_dict()
     current = next((n for n, p in PRESETS.items() if changed == {k: {**standard, **p.changes}[k] for k in changed}), None)
     key = f"preset_{state.form_version()}"
-    st.session_state[key] = current
+    state.hold(key, current)
     st.segmented_control("Preset", list(PRESETS), key=key, on_change=_take_preset, args=(key,))
     st.caption(PRESETS[current].sentence if current else "Your own settings. A preset puts them back.")
 
 
 def _take_preset(key: str) -> None:
-    if name := st.session_state[key]:
+    if name := state.held(key):
         kept = {k: state.draft()[k] for k in _ELSEWHERE}
         state.set_draft({**Config().to_dict(), **PRESETS[name].changes, **kept})
 
@@ -78,9 +75,9 @@ def _log_slider(name: str, s: Setting) -> None:
     """A slider over 1, 2, 5 of each power of ten, and the exact value beside it."""
     value = state.draft()[name]  # a float, or a text that is no number in bounds
     slider, exact = _key(name), _key(name) + "_exact"
-    st.session_state.setdefault(slider, value if isinstance(value, float) else Config().to_dict()[name])
-    st.session_state.setdefault(exact, _exactly(value))
-    options = sorted({*_grid(name, s), st.session_state[slider]})
+    shown = state.hold_first(slider, value if isinstance(value, float) else Config().to_dict()[name])
+    state.hold_first(exact, _exactly(value))
+    options = sorted({*_grid(name, s), shown})
     st.select_slider(s.label, options, key=slider, format_func=_short, help=s.help, on_change=_take_slider, args=(name, slider, exact))
     st.text_input(
         f"{s.label}, exactly",
@@ -115,13 +112,13 @@ def _exactly(value: float | str) -> str:
 
 
 def _take_slider(name: str, slider: str, exact: str) -> None:
-    state.draft()[name] = st.session_state[slider]
-    st.session_state[exact] = _exactly(st.session_state[slider])
+    state.draft()[name] = state.held(slider)
+    state.hold(exact, _exactly(state.held(slider)))
 
 
 def _take_exact(name: str, slider: str, exact: str) -> None:
     """Take the typed text; one that is no number in bounds stays in the draft, where `Config` names it."""
-    text = st.session_state[exact].strip()
+    text = state.held(exact).strip()
     try:
         value = float(text)
         Config.from_dict({**Config().to_dict(), name: value})
@@ -129,16 +126,16 @@ def _take_exact(name: str, slider: str, exact: str) -> None:
         state.draft()[name] = text
         return
     state.draft()[name] = value
-    st.session_state[slider] = value
+    state.hold(slider, value)
 
 
 def _entry(name: str, s: Setting, groups: list[str]) -> None:
     """The widget that fits an advanced field."""
     default, key = Config().to_dict()[name], _key(name)
-    st.session_state.setdefault(key, state.draft()[name])
+    held = state.hold_first(key, state.draft()[name])
     common: dict[str, Any] = {"key": key, "help": s.help, "on_change": _take, "args": (name, key)}
     if isinstance(default, list):
-        st.session_state[key] = [g for g in st.session_state[key] if g in groups]
+        state.hold(key, [g for g in held if g in groups])
         st.multiselect(s.label, groups, placeholder="none", **common)
     elif s.choices:
         st.selectbox(s.label, list(s.choices), **common)
@@ -156,7 +153,7 @@ def _entry(name: str, s: Setting, groups: list[str]) -> None:
 
 
 def _take(name: str, key: str) -> None:
-    state.draft()[name] = st.session_state[key]
+    state.draft()[name] = state.held(key)
 
 
 def _multipliers(groups: list[str]) -> None:

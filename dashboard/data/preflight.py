@@ -31,9 +31,8 @@ def show(problem: Problem, findings: tuple[Finding, ...]) -> None:
 
 def in_use(problem: Problem, findings: tuple[Finding, ...]) -> np.ndarray:
     """The targets the next run would see."""
-    draft = state.draft()
-    there = [g for g in draft["hold_out"] if g in problem.groups]  # others: of another problem
-    return preflight.in_use(problem, findings, Config(exclude=draft["exclude"], hold_out=there))
+    draft = state.fitted_draft(set(problem.groups))
+    return preflight.in_use(problem, findings, Config(exclude=draft["exclude"], hold_out=draft["hold_out"]))
 
 
 def _finding(problem: Problem, finding: Finding) -> None:
@@ -44,7 +43,7 @@ def _finding(problem: Problem, finding: Finding) -> None:
         st.markdown(f"{finding.meaning} {finding.action}")
         if finding.kind in EXCLUDABLE:
             key = f"exclude_{finding.kind}"
-            st.session_state[key] = "Leave out" if dropped else "Keep"
+            state.hold(key, "Leave out" if dropped else "Keep")
             st.segmented_control(
                 "In the fit",
                 ["Keep", "Leave out"],
@@ -70,4 +69,4 @@ def _finding(problem: Problem, finding: Finding) -> None:
 def _choose(kind: str, key: str) -> None:
     draft = state.draft()
     others = [k for k in draft["exclude"] if k != kind]
-    draft["exclude"] = [*others, kind] if st.session_state[key] == "Leave out" else others
+    draft["exclude"] = [*others, kind] if state.held(key) == "Leave out" else others

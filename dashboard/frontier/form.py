@@ -47,17 +47,15 @@ def show(n_households: int, n_targets: int, groups: list[str], run: RunRecord | 
         "Go out from", list(names), format_func=names.get, horizontal=True, key=f"source_{run.id if run else ''}_{len(names)}"
     )
     source = run if origin == "run" else None
-    held = [g for g in state.draft()["hold_out"] if g in groups]
+    draft = state.fitted_draft(groups)
+    held = draft["hold_out"]
     if source is None and len(groups) > 1:
         held = st.multiselect(
             "Hold out groups", groups, default=held, key="frontier_hold_out", placeholder="none", help=settings()["hold_out"].help
         )
-    multipliers = {g: factor for g, factor in state.draft()["group_multipliers"].items() if g in groups}
     try:
         wanted = checked_budgets(_numbers(text, n_households), n_households)
-        config = (
-            source.config if source is not None else Config.from_dict({**state.draft(), "group_multipliers": multipliers, "hold_out": held})
-        )
+        config = source.config if source is not None else Config.from_dict({**draft, "hold_out": held})
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return

@@ -40,8 +40,7 @@ def show(sha: str) -> None:
     if not sweeps:
         return
     titles = wording.distinct(sweeps)
-    if st.session_state.get("sweep") not in titles:  # of another problem
-        st.session_state.pop("sweep", None)
+    state.hold_one_of("sweep", titles)  # it may be of another problem
     chosen = st.selectbox("Sweep", list(titles), format_func=titles.get, key="sweep") if len(titles) > 1 else next(iter(titles))
 
     def runs() -> list[RunRecord]:
@@ -81,10 +80,7 @@ def _form() -> None:
         standard = Config().to_dict()[name]
         entries[name] = column.text_input(labels[name], _AXES.get(name, "" if standard is None else str(standard)), key=f"axis_{name}")
     try:
-        draft, groups = state.draft(), set(state.problem().groups)  # of the draft's groups, those of this problem
-        multipliers = {g: factor for g, factor in draft["group_multipliers"].items() if g in groups}
-        held = [g for g in draft["hold_out"] if g in groups]
-        base = Config.from_dict({**draft, "hold_out": held, "group_multipliers": multipliers})
+        base = Config.from_dict(state.fitted_draft(set(state.problem().groups)))
         if "seed" in axes and base.estimator == "expected" and base.jitter == 0 and "jitter" not in axes:
             base = Config.from_dict({**base.to_dict(), "jitter": 0.1})
             st.caption("Expected gates draw no random numbers; so that seeds differ, the start gets a jitter of 0.1.")
@@ -95,7 +91,7 @@ def _form() -> None:
     why = None if configs else "Choose a setting to vary."
     label = f"Start {wording.plural(len(configs), 'run')}" if configs else "Start"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=why is not None, help=why):
-        st.session_state.sweep = state.start_sweep(configs)
+        state.hold("sweep", state.start_sweep(configs))
         st.rerun()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from dashboard import state
 from dashboard.kit import layout, wording
 from dashboard.state.uploads import Uploads
 from l0engine.errors import L0Error
@@ -31,19 +32,20 @@ def pick(
     menu, own = layout.columns([3, 2], key=f"{key}_row", narrowest=300, gap="medium")
     with own:
         file = st.file_uploader(upload, type=list(uploads.types), key=f"{key}_upload", help=help)
-    chosen, read = f"{key}_chosen", st.session_state.get(f"{key}_read", ("", ""))
+    chosen, read = f"{key}_chosen", state.held(f"{key}_read") or ("", "")
     if file is not None and read[0] != file.file_id:
         message = ""
         try:
             with st.spinner("Reading, in a process of its own …"):
-                st.session_state[chosen] = uploads.keep(file.name, file.getvalue())
+                state.hold(chosen, uploads.keep(file.name, file.getvalue()))
         except L0Error as error:
             message = str(error)
-        read = st.session_state[f"{key}_read"] = (file.file_id, message)
+        read = (file.file_id, message)
+        state.hold(f"{key}_read", read)
     if file is not None and read[1]:
         own.error(read[1], icon=":material/error:")
     options = wording.distinct(titles())
-    if st.session_state.get(chosen) not in options:
-        st.session_state[chosen] = next(iter(options))
+    if state.held(chosen) not in options:
+        state.hold(chosen, next(iter(options)))
     found = menu.selectbox(label, list(options), format_func=options.get, key=chosen, persist_state="session")
     return str(found), options[found], menu

@@ -1,8 +1,7 @@
 """Session keys, query parameters and shared resources: the only folder that names them."""
 
 from dashboard.state.address import follow_url, tick_seconds
-from dashboard.state.draft import draft, form_version, set_draft
-from dashboard.state.menu import menu
+from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
 from dashboard.state.points import limits_of, open_point, point, point_weights
 from dashboard.state.problems import (
     DEFAULT_SAMPLE,
@@ -20,6 +19,7 @@ from dashboard.state.problems import (
 )
 from dashboard.state.resources import store, supervisor
 from dashboard.state.runs import in_use, kept_sets, open_run, other_caps, result, run, start_run, start_sweep, sweeps, taken
+from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 
 __all__ = [
     "DEFAULT_SAMPLE",
@@ -27,8 +27,13 @@ __all__ = [
     "Sample",
     "draft",
     "findings",
+    "fitted_draft",
     "follow_url",
     "form_version",
+    "held",
+    "hold",
+    "hold_first",
+    "hold_one_of",
     "in_use",
     "kept_sets",
     "limits_of",

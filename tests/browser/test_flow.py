@@ -16,7 +16,7 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
 from l0engine.calibration.training.iteration import fit
 from l0engine.io import csv_bytes, weights_table
-from l0engine.jobs.records import Request
+from l0engine.jobs.job import Request
 from l0engine.jobs.store import Store
 
 #: So many steps that a run is still going when it has been looked at.

@@ -18,7 +18,8 @@ from dashboard.frontier.figures.answer import _goal, answer, bend, cap_words, he
 from dashboard.kit import axes, theme
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Certificate, Measures, Status
-from l0engine.jobs.records import Outcome, PointRecord, Request, RunRecord
+from l0engine.jobs.job import Request
+from l0engine.jobs.records import Calibration, Outcome, PointRecord, RunRecord
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 
@@ -35,7 +36,7 @@ def point(kept, error, method="l0engine", *, held=None, ess=None, ratio=4.0, not
 
 def run(i, kept, error, ess=None, **config):
     outcome = Outcome(Status.CONVERGED, "", None, measures(kept, error, ess), "cpu", 1.0, 0.1)
-    return RunRecord(f"run{i}", "p", Config(**config), Status.CONVERGED, "", 0.0, 0.0, 1.0, 1, Request.NONE, None, outcome)
+    return RunRecord(f"run{i}", Calibration("p", Config(**config)), Status.CONVERGED, "", 0.0, 0.0, 1.0, 1, Request.NONE, None, outcome)
 
 
 def traces(fig, panel="y"):
@@ -346,7 +347,7 @@ RUNS = [
     run(1, 2000, 0.02, 900, lambda_l0=1e-3, lambda_l2=1e-12),
     run(2, 4000, 0.0, 2000, lambda_l0=1e-4, lambda_l2=1e-10),
     run(3, 500, math.nan),
-    replace(run(4, 500, 0.1), outcome=None),
+    replace(run(4, 500, 0.1), result=None),
 ]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from dashboard import state
 from dashboard.kit import wording
-from dashboard.state import studies
+from l0engine.jobs.store import Store
 
 OLD = Path(__file__).parents[1] / "data" / "store_2"
 FIT, FRONTIER, SWEPT, CUT_OFF, BROKEN = (
@@ -41,6 +41,19 @@ def row(run):
 
 def outcome(study):
     return json.loads((OLD / "studies" / study / "outcome.json").read_text())
+
+
+def assert_holds(found, written):
+    """All that was written is found; fields that came later may stand beside it."""
+    if isinstance(written, dict):
+        for name, value in written.items():
+            assert_holds(found[name], value)
+    elif isinstance(written, list):
+        assert len(found) == len(written)
+        for one, other in zip(found, written, strict=True):
+            assert_holds(one, other)
+    else:
+        assert found == written or (found != found and written != written)
 
 
 def test_the_weights_of_a_run_are_those_of_its_file(visit):
@@ -82,11 +95,24 @@ def test_what_went_wrong_with_a_run_is_still_said(visit, run):
 def test_a_study_has_its_result(visit, kind):
     page = visit(kind, **{kind: STUDIES[kind]})
     assert not page.said("error")
-    record = studies.shelf().record(STUDIES[kind])
-    assert record.result == outcome(STUDIES[kind])["result"] and record.status == "finished"
-    lines = (OLD / "studies" / STUDIES[kind] / "snapshots.jsonl").read_text().splitlines()
-    assert studies.shelf().snapshots(STUDIES[kind]) == [json.loads(line) for line in lines]
+    record, store = state.store().job(STUDIES[kind]), state.store()
+    told = outcome(STUDIES[kind])
+    assert record.status == told["status"] == "finished" and record.seconds == pytest.approx(told["seconds"])
+    assert_holds(record.result.to_dict(), told["result"])
+    lines = [json.loads(line) for line in (OLD / "studies" / STUDIES[kind] / "snapshots.jsonl").read_text().splitlines()]
+    by_step = {line["step"]: line for line in lines}  # of two of the same step the later one says more
+    snapshots = store.snapshots(STUDIES[kind])
+    assert [s.step for s in snapshots] == list(by_step)
+    for snapshot, line in zip(snapshots, by_step.values(), strict=True):
+        assert_holds(snapshot.to_dict(), line)
+    assert store.folder(STUDIES[kind]) == store.root / "studies" / STUDIES[kind]
     assert page.at.get("plotly_chart")
+
+
+def test_adoption_happens_once_and_loses_nothing(old, home):
+    first, again = Store(home), Store(home)
+    assert first.jobs() == again.jobs() and len(again.jobs()) == 6 + 4
+    assert [len(again.snapshots(job.id)) for job in again.jobs()] == [len(first.snapshots(job.id)) for job in first.jobs()]
 
 
 def test_what_went_wrong_with_a_study_is_still_said(visit):

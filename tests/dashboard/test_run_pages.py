@@ -21,7 +21,7 @@ from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.results import Status
 from l0engine.calibration.training.iteration import fit
 from l0engine.io import load_problem, write_run
-from l0engine.jobs.records import Request
+from l0engine.jobs.job import Request
 
 MASSACHUSETTS = uploads.SAMPLES / "massachusetts"
 #: More steps than any test waits for.
@@ -60,7 +60,7 @@ def test_a_started_run_waits_in_the_queue(visit):
     page = visit("calibrate").press("Start")
     assert page.record.status is Status.QUEUED and page.at.query_params["run"] == page.run_id
     assert any(text.startswith("**Queued.** Waiting for a free place") for text in page.said("markdown"))
-    assert page.button("Pause").disabled and page.button("Pause").help == "Only a training run can be paused."
+    assert page.button("Pause").disabled and page.button("Pause").help == "Only what is running can be paused."
     assert set(page.metrics.values()) == {"–"} and page.button("Start another")
     assert any("in progress" in text for text in page.said("markdown"))
     page.press("Stop")  # takes it out of the queue

@@ -1,0 +1,35 @@
+"""The page of a study: what it is for, its form, earlier ones, and what there is of the current one."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import streamlit as st
+
+from dashboard.kit import jobs
+from dashboard.state import studies
+
+
+def show(kind: str, title: str, question: str, first: str, another: str, form: ModuleType, view: ModuleType) -> None:
+    """Draw it.
+
+    Parameters
+    ----------
+    kind : str
+        Of `KINDS`.
+    title, question : str
+        Of the page; the question stands there until a study answers one.
+    first, another : str
+        Names of the form before and after there is a study.
+    form, view : module
+        Of the trade, with `form.show()` and `view.show(record)`.
+    """
+    record = studies.current(kind)
+    st.title(title)
+    if record is None:
+        st.markdown(question)
+    with st.expander(another if record else first, icon=":material/tune:", expanded=record is None):
+        form.show()
+        jobs.earlier(kind)
+    if record is not None:
+        view.show(record)
