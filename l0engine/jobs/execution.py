@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sqlite3
 import time
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
 #: Least seconds between two checkpoints.
 CHECKPOINT_SECONDS = 5.0
+#: What a full disk says.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Terminated(Exception):  # noqa: N818  # not an error: the way out of a task
@@ -73,10 +76,10 @@ class Execution:
         except MemoryError:
             log.exception("Job %s ran out of memory", self.job.id)
             return self._end(Status.FAILED, "Memory ran out: close other programs, choose fewer rows or columns, or run less at a time.")
-        except OSError as error:
-            log.exception("A file of job %s could not be read or written", self.job.id)
-            return self._interrupt(f"Its files could not be read or written ({error.strerror}); make room on the disk")
         except Exception as error:  # the outermost edge: whatever it is, the job must say so
+            if isinstance(error, OSError) and error.errno in _FULL:
+                log.exception("The files of job %s could not be written", self.job.id)
+                return self._interrupt(f"Its files could not be written ({error.strerror}); make room on the disk")
             log.exception("Job %s failed", self.job.id)
             return self._end(
                 Status.FAILED, f"An unexpected {type(error).__name__} ended it; the details are in {self.folder / 'worker.log'}."

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.lines import add_line
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot
 
 
@@ -61,13 +62,5 @@ def plot(info: ErrorFanInfo, palette: theme.Palette) -> go.Figure:
             customdata=[f"{wording.percent(a)} to {wording.percent(b)}" for a, b in q[:, [low, high]]],
             hovertemplate="%{customdata}",
         )
-    fig.add_scatter(
-        x=info.step,
-        y=drawn[:, 2],
-        mode=theme.mode(q),
-        name="Median",
-        line={"color": palette.kept, "width": 2.4},
-        customdata=theme.texts(wording.percent, q[:, 2]),
-        hovertemplate="%{customdata}",
-    )
+    add_line(fig, info.step, drawn[:, 2], "Median", theme.texts(wording.percent, q[:, 2]), palette.kept)
     return fig

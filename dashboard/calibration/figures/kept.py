@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.lines import add_line
 from l0engine.calibration.results import Snapshot
 
 #: Where the largest count is this many times the smallest, the axis is logarithmic.
@@ -37,16 +38,8 @@ def plot(info: KeptInfo, palette: theme.Palette) -> go.Figure:
     y = axes.count_log_axis("Households kept (log scale)", kept) if log else axes.count_axis("Households kept", top)
     fig = theme.figure(palette, "Households kept", subtitle, axes.steps_axis(info.step), y, unified="Step %{x:,d}")
     hover = [f"{wording.of(k, info.n_households)} kept<br>{_sparsity(k, info.n_households)}" for k in kept]
-    fig.add_scatter(
-        x=info.step,
-        y=theme.positive(kept) if log else kept,
-        name="Kept",
-        mode=theme.mode(kept),
-        showlegend=False,
-        line={"color": palette.kept, "width": 2.4},
-        customdata=hover,
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    drawn = theme.positive(kept) if log else kept
+    add_line(fig, info.step, drawn, "Kept", hover, palette.kept, hover="%{customdata}<extra></extra>", showlegend=False)
     return fig
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.lines import add_line
 from l0engine.calibration.results import Snapshot
 
 
@@ -50,15 +51,7 @@ def plot(info: LossInfo, palette: theme.Palette) -> go.Figure:
         unified="Step %{x:,d}",
     )
     for name, values, colour, dash, width in drawn:
-        fig.add_scatter(
-            x=info.step,
-            y=theme.positive(values),
-            name=name,
-            mode=theme.mode(info.step),
-            line={"color": colour, "dash": dash, "width": width},
-            customdata=theme.texts(_words, values),
-            hovertemplate="%{customdata}",
-        )
+        add_line(fig, info.step, theme.positive(values), name, theme.texts(_words, values), colour, dash=dash, width=width)
     return fig
 
 

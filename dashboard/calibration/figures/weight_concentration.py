@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.lines import add_line
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.problem import Problem
 
@@ -62,14 +63,7 @@ def plot(info: WeightConcentrationInfo, palette: theme.Palette) -> go.Figure:
         ("Their base weights", info.base, palette.dropped, "dash", 2.0),
     )
     for name, held, colour, dash, width in lines:
-        fig.add_scatter(
-            x=info.households,
-            y=held,
-            mode="lines",
-            name=name,
-            line={"color": colour, "dash": dash, "width": width},
-            customdata=theme.texts(wording.percent, held),
-            hovertemplate="%{customdata} of the weight",
-        )
+        words, hover = theme.texts(wording.percent, held), "%{customdata} of the weight"
+        add_line(fig, info.households, held, name, words, colour, dash=dash, width=width, hover=hover, mode="lines")
     fig.add_trace(theme.diagonal(0, 1, palette, "All equal"))
     return fig
