@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.kit import study_panel
+from dashboard.kit import jobs
 from dashboard.samples import form, view
 from dashboard.state import studies
 
@@ -13,6 +13,6 @@ if record is None:
     st.markdown("Choose a few rows of a table so that their plain averages are those of all rows.")
 with st.expander("Another sample" if record else "Sample", icon=":material/tune:", expanded=record is None):
     form.show()
-    study_panel.earlier("samples")
+    jobs.earlier("samples")
 if record is not None:
     view.show(record)
