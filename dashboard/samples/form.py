@@ -12,9 +12,8 @@ from dashboard.samples.columns import Column
 from dashboard.state import studies
 from dashboard.state.uploads import TABLES, sample_tables, table
 from l0engine.errors import L0Error
-from l0engine.selection.designs import checked_size
 from l0engine.selection.wanted import Wanted
-from l0engine.studies.samples.study import SampleStudy, checked_figures
+from l0engine.studies.samples.settings import SampleStudy, checked_figures
 
 _METHODS = {"L0 gates": "l0", "Hybrid": "hybrid", "Cube": "cube", "Random": "random", "Stratified": "stratified"}
 _METHOD_HELP = (
@@ -35,12 +34,12 @@ def show() -> None:
     try:
         known = columns.columns(path)
         study = _asked(path, title, known)
-        checked_size(study.n, known[0].rows)
+        study.check(known[0].rows)
         groups = _figures(path, study)
+        count = checked_figures(name for names in groups.values() for name in names)
     except L0Error as error:
         st.error(str(error), icon=":material/error:")
         return
-    count = len({name for names in groups.values() for name in names})
     go, words = layout.columns([1, 4], key="sample_start", narrowest=170, align="center")
     parts = ", ".join(f"{group} {len(names)}" for group, names in groups.items())
     words.caption(f"**{wording.plural(count, 'figure')}** to reproduce: {parts}." if count else "Nothing to reproduce yet.")
@@ -71,7 +70,6 @@ def _figures(path: str, study: SampleStudy) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for group, wanted in study.wanted():
         groups.setdefault(group, []).extend(_labels(path, repr(wanted), wanted))
-    checked_figures(len({name for names in groups.values() for name in names}))
     return groups
 
 

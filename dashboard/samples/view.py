@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from dashboard.kit import gates, layout, study_panel, viewer, wording
+from dashboard import state
+from dashboard.kit import gates, jobs, layout, viewer, wording
 from dashboard.kit.chart import chart
+from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from dashboard.samples import who
 from dashboard.samples.figures import figures as sample_figures
 from dashboard.samples.figures import gates as sample_gates
 from dashboard.samples.figures import progress
-from dashboard.state import studies
 from l0engine.io import csv_bytes
-from l0engine.studies.samples.study import SampleStudy, chosen_rows
-from l0engine.studies.shelf import StudyRecord
+from l0engine.selection.selected import SampleSnapshot
+from l0engine.studies.samples.result import SampleResult, chosen_rows
+from l0engine.studies.samples.settings import SampleRecord, SampleStudy
 
 _TYPES = {"l0": "chosen by gates", "random": "drawn at random", "stratified": "drawn from strata", "cube": "drawn by the cube method"}
 _DESIGNS = {"cube": "cube method"}
 
 
-def show(record: StudyRecord) -> None:
+def show(record: SampleRecord) -> None:
     """What there is of a study: its progress, what went wrong, or its sample."""
     if not record.status.ended:
-        study_panel.follow(record, lambda snapshots: _live(record.id, snapshots))
+        follow(record, _live, keeps="Ends soon, with what there is.")
         return
-    study_panel.trouble(record)
-    if not record.result:
+    jobs.trouble(record)
+    if record.result is None:
         return
-    folder = studies.shelf().folder(record.id)
+    folder = state.store().folder(record.id)
     words, out = layout.columns([2, 1], key="sample_verdict", narrowest=275, align="center")
-    words.markdown(f"### {verdict(record.study, record.result)}")
-    words.caption(details(record))
+    words.markdown(f"### {verdict(record.task, record.result)}")
+    words.caption(details(record.task, record.result))
     out.download_button(
         "Download the chosen rows (CSV)",
         data=lambda: download(folder),
-        file_name=f"sample_{record.study.n}.csv",
+        file_name=f"sample_{record.task.n}.csv",
         mime="text/csv",
         help="The rows as they stand in the table, and a last column 'selection': l0, random, stratified or cube.",
         icon=":material/download:",
@@ -56,12 +58,12 @@ def download(folder: Path) -> bytes:
     return csv_bytes(chosen_rows(folder))
 
 
-def verdict(study: SampleStudy, result: dict[str, Any]) -> str:
+def verdict(study: SampleStudy, result: SampleResult) -> str:
     """How near the sample comes, and how near others of its size do, in words."""
-    largest, count = dict(result["largest"]), len(result["names"])
+    largest, count = dict(result.largest), len(result.names)
     own, words = largest.pop(study.method), sample_figures.deviations
     figures = f"all {wording.count(count)} figures" if count > 1 else "the figure"
-    text = f"These {wording.count(study.n)} of {wording.plural(result['rows'], 'row')} reproduce {figures} to within {words(own)} "
+    text = f"These {wording.count(study.n)} of {wording.plural(result.rows, 'row')} reproduce {figures} to within {words(own)} "
     text += "standard deviations"
     for first, (method, theirs) in zip((True, False), largest.items(), strict=False):
         name = _DESIGNS.get(method, method)
@@ -70,49 +72,47 @@ def verdict(study: SampleStudy, result: dict[str, Any]) -> str:
     return text + "."
 
 
-def details(record: StudyRecord) -> str:
+def details(study: SampleStudy, result: SampleResult) -> str:
     """Where the rows come from, and how long that took."""
-    result = record.result
-    parts = [record.study.title, ", ".join(f"{wording.count(n)} {_TYPES[t]}" for t, n in result["types"].items())]
-    if result.get("swaps"):
-        rounded = sample_figures.deviations(result["rounded"])
-        parts.append(f"within {rounded} when the gates were rounded, then {wording.plural(result['swaps'], 'row')} swapped")
-    return " · ".join([*filter(None, parts), f"seed {record.study.seed}", wording.seconds(result["seconds"])])
+    parts = [study.title, ", ".join(f"{wording.count(n)} {_TYPES[t]}" for t, n in result.types.items())]
+    if result.swaps:
+        rounded = sample_figures.deviations(result.rounded)
+        parts.append(f"within {rounded} when the gates were rounded, then {wording.plural(result.swaps, 'row')} swapped")
+    return " · ".join([*filter(None, parts), f"seed {study.seed}", wording.seconds(result.seconds)])
 
 
-def _live(study_id: str, snapshots: study_panel.Snapshots) -> None:
+def _live(job: SampleRecord, snapshots: Sequence[SampleSnapshot]) -> None:
+    if not snapshots:
+        return
     colours, last = viewer.palette(), snapshots[-1]
-    rows = last["gate_zero"] + last["gate_one"] + sum(last["gate_counts"])
-    shares = gates.GatesInfo(last["gate_zero"] / rows, last["gate_one"] / rows, np.array(last["gate_counts"]) / rows, rows, last["step"])
+    rows = last.gate_zero + last.gate_one + sum(last.gate_counts)
+    shares = gates.GatesInfo(last.gate_zero / rows, last.gate_one / rows, np.array(last.gate_counts) / rows, rows, last.step)
     distribution = gates.plot(shares, colours).update_layout(yaxis_title_text="Share of rows (log scale)")
     left, right = layout.columns(2, key="sample_live", narrowest=340, gap="medium")
     with left:
-        live_plot(distribution, key=f"gates_{study_id}", alt="Distribution of gates at the latest step")
+        live_plot(distribution, key=f"gates_{job.id}", alt="Distribution of gates at the latest step")
     with right:
         figure = progress.plot(progress.info(snapshots), colours)
-        live_plot(figure, key=f"progress_{study_id}", alt="Largest difference by step")
+        live_plot(figure, key=f"progress_{job.id}", alt="Largest difference by step")
 
 
-def _pictures(record: StudyRecord, folder: Path) -> None:
+def _pictures(record: SampleRecord, folder: Path) -> None:
     result, key = record.result, record.id
     left, right = layout.columns(2, key="sample_pictures", narrowest=340, gap="medium")
     with left:
-        fields = ("names", "groups", "full", "values", "differences")
-        figure = sample_figures.plot(sample_figures.info(*(result[f] for f in fields)), viewer.palette())
+        figure = sample_figures.plot(sample_figures.info(result), viewer.palette())
         chart(figure, f"figures_{key}", "Difference of each figure from the full table, of the chosen sample and of others")
     with right:
         who.show_column(record, folder)
     who.show_people(record, folder)
-    snapshots = studies.shelf().snapshots(key)
+    snapshots = state.store().snapshots(key)
     if snapshots:
         left, right = layout.columns(2, key="sample_history", narrowest=340, gap="medium")
         with left:
-            chart(
-                sample_gates.plot(sample_gates.info(snapshots, record.study.n), viewer.palette()), f"gates_{key}", "Rows by gate and step"
-            )
+            chart(sample_gates.plot(sample_gates.info(snapshots, record.task.n), viewer.palette()), f"gates_{key}", "Rows by gate and step")
         with right:
-            largest = result["largest"]
-            figure = progress.plot(progress.info(snapshots, largest[record.study.method], largest.get("random")), viewer.palette())
+            largest = result.largest
+            figure = progress.plot(progress.info(snapshots, largest[record.task.method], largest.get("random")), viewer.palette())
             chart(figure, f"progress_{key}", "Largest difference by step")
 
 

@@ -16,13 +16,13 @@ from dashboard.samples import columns
 from dashboard.samples.columns import Column
 from dashboard.samples.figures import distribution, places, pyramid
 from l0engine.io.whole import read_arrays
-from l0engine.studies.shelf import StudyRecord
+from l0engine.studies.samples.settings import SampleRecord
 
 
-def show_column(record: StudyRecord, folder: Path) -> None:
+def show_column(record: SampleRecord, folder: Path) -> None:
     """The distribution of a column that the viewer chooses, at first one the sample was asked to reproduce."""
     names = [c.name for c in _known(folder) if c.distinct > 1 and (c.is_number or c.for_shares)]
-    study = record.study
+    study = record.task
     asked = [*study.means, *study.quantiles, *study.shares, *(name for pair in study.joints for name in pair)]
     first = names.index(asked[0]) if asked and asked[0] in names else 0
     name = st.selectbox("Column to compare", names, first, key=f"sample_column_{record.id}")
@@ -30,7 +30,7 @@ def show_column(record: StudyRecord, folder: Path) -> None:
     chart(distribution.plot(info, viewer.palette()), f"column_{record.id}", f"Distribution of {name}, full table and sample")
 
 
-def show_people(record: StudyRecord, folder: Path) -> None:
+def show_people(record: SampleRecord, folder: Path) -> None:
     """Map and pyramid, each where there is a column for it."""
     known, chosen, drawn = _known(folder), _chosen(folder), []
     if states := [c.name for c in known if c.states]:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from l0engine.selection.designs import random, random_part, stratified
     from l0engine.selection.features import choose_features, iterate_features
     from l0engine.selection.path import FeaturePath, FeatureSet, FeatureSnapshot
-    from l0engine.selection.samples import SampleSnapshot, Selected, choose_samples, iterate_samples
+    from l0engine.selection.samples import choose_samples, iterate_samples
+    from l0engine.selection.selected import SampleSnapshot, Selected
     from l0engine.selection.standardised import Standardised
     from l0engine.selection.wanted import Joint, Mean, Quantiles, Share, moments
 
@@ -27,7 +28,8 @@ __getattr__ = importer(
         "features": ("choose_features", "iterate_features"),
         "wanted": ("Joint", "Mean", "Quantiles", "Share", "moments"),
         "path": ("FeaturePath", "FeatureSet", "FeatureSnapshot"),
-        "samples": ("SampleSnapshot", "Selected", "choose_samples", "iterate_samples"),
+        "samples": ("choose_samples", "iterate_samples"),
+        "selected": ("SampleSnapshot", "Selected"),
         "standardised": ("Standardised",),
     },
 )

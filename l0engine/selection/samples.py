@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -30,6 +29,7 @@ from l0engine.errors import ConfigError
 from l0engine.gates.counts import gate_counts, held
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.selection.designs import checked_size
+from l0engine.selection.selected import SampleSnapshot, Selected
 from l0engine.selection.standardised import Standardised
 from l0engine.selection.swaps import swapped
 
@@ -44,71 +44,6 @@ OVERSHOT, CUT, REGAIN = 0.5, 0.5, 1.2
 COVARIANCE_ROWS, RIDGE = 20_000, 1e-2
 #: A row is dropped when its gate is open with less than this share of n / N; looked for every so many steps.
 DEAD, COMPACT_EVERY = 0.1, 10
-
-
-@dataclass(frozen=True, slots=True)
-class SampleSnapshot:
-    """The gates after `step` steps; small and immutable.
-
-    Attributes
-    ----------
-    step, epochs : int
-    seconds : float
-    largest : float
-        Largest standardised difference of the expected gates.
-    rounding : float
-        Root mean square, over columns, of the standard deviation that the gates' variance leaves in a difference.
-    expected_count : float
-        Expected number of rows whose gate is open.
-    gate_zero, gate_one : int
-        Gates that are exactly 0 and exactly 1 at test time.
-    gate_counts : tuple of int, length 20
-        Gates strictly between, in equal bins.
-    """
-
-    step: int
-    epochs: int
-    seconds: float
-    largest: float
-    rounding: float
-    expected_count: float
-    gate_zero: int
-    gate_one: int
-    gate_counts: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Selected:
-    """A sample.
-
-    Attributes
-    ----------
-    indices : ndarray of int, shape (n,)
-        Rows, ascending.
-    probabilities : ndarray of float32, shape (N,)
-        That a row's gate is open, before rounding; 1 for rows asked to be in.
-    differences : ndarray of float64, shape (p,)
-        Standardised differences of the sample.
-    rounded : float
-        Largest difference before the swaps.
-    swaps : int
-    history : tuple of SampleSnapshot
-    stopped : bool
-        The gates were stopped before the last step.
-    """
-
-    indices: np.ndarray
-    probabilities: np.ndarray
-    differences: np.ndarray
-    rounded: float
-    swaps: int
-    history: tuple[SampleSnapshot, ...]
-    stopped: bool
-
-    @property
-    def largest(self) -> float:
-        """Largest standardised difference."""
-        return float(np.abs(self.differences).max())
 
 
 def choose_samples(

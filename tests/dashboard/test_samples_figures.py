@@ -12,6 +12,8 @@ import pytest
 from dashboard.kit import theme
 from dashboard.samples.columns import columns, pairs, proposal
 from dashboard.samples.figures import distribution, figures, gates, places, progress, pyramid
+from l0engine.selection.selected import SampleSnapshot
+from l0engine.studies.samples.result import SampleResult
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 N = 2000
@@ -61,8 +63,13 @@ OFF = {"l0": [0.001, -0.002, 0.003, 0.0], "random": [0.05, 0.02, -0.04, 0.01], "
 VALUES = {m: [f + d for f, d in zip(FULL, differences, strict=True)] for m, differences in OFF.items()}
 
 
+def info_of(names, groups, full, values, differences):
+    """The figures of a result, in their order."""
+    return figures.info(SampleResult(N, names, groups, full, values, differences, largest={}, types={}, seconds=0.0))
+
+
 def test_figures_are_sorted_in_their_groups_and_keep_their_numbers():
-    info = figures.info(NAMES, GROUPS, FULL, VALUES, OFF)
+    info = info_of(NAMES, GROUPS, FULL, VALUES, OFF)
     assert info.names == ("mean of x", "s = b", "s = c", "s = a") and info.groups == tuple(GROUPS)
     np.testing.assert_array_equal(info.differences["random"], [0.05, -0.04, 0.01, 0.02])
     np.testing.assert_array_equal(info.differences["l0"], [0.001, 0.003, 0.0, -0.002])
@@ -71,7 +78,7 @@ def test_figures_are_sorted_in_their_groups_and_keep_their_numbers():
 
 @PALETTES
 def test_figures_have_a_dot_for_each_method_within_the_axis(palette):
-    fig = check(figures.plot(figures.info(NAMES, GROUPS, FULL, VALUES, OFF), palette))
+    fig = check(figures.plot(info_of(NAMES, GROUPS, FULL, VALUES, OFF), palette))
     drawn = traces(fig)
     assert set(drawn) == {"Gates", "Random", "Stratified"}
     np.testing.assert_array_equal(drawn["Gates"].x, [0.001, 0.003, 0.0, -0.002])
@@ -86,7 +93,7 @@ def test_figures_have_a_dot_for_each_method_within_the_axis(palette):
 
 def test_every_design_has_a_look_of_its_own():
     off = {"l0": [0.0], "random": [0.1], "stratified": [0.2], "cube": [0.3]}
-    drawn = traces(check(figures.plot(figures.info(["x"], ["means"], [1.0], off, off), theme.DARK)))
+    drawn = traces(check(figures.plot(info_of(["x"], ["means"], [1.0], off, off), theme.DARK)))
     assert set(drawn) == {"Gates", "Random", "Stratified", "Cube"}
     assert len({t.marker.symbol for t in drawn.values()}) == len({t.marker.color for t in drawn.values()}) == 4
 
@@ -94,7 +101,7 @@ def test_every_design_has_a_look_of_its_own():
 def test_groups_do_not_overlap_and_many_figures_stay_readable():
     groups = ["means"] * 2 + ["shares of s"] * 700 + ["a × b"] * 30
     off = {"l0": np.linspace(-1, 1, len(groups))}
-    fig = check(figures.plot(figures.info([f"n{i}" for i in range(len(groups))], groups, np.ones(len(groups)), off, off), theme.LIGHT))
+    fig = check(figures.plot(info_of([f"n{i}" for i in range(len(groups))], groups, np.ones(len(groups)), off, off), theme.LIGHT))
     y, ticks = np.asarray(fig.data[0].y), fig.layout.yaxis.tickvals
     assert fig.layout.height < 800 and len(ticks) == 3 and (np.diff(y) > 0).all()
     assert y[:2].max() < y[2:702].min() and y[2:702].max() < y[702:].min()
@@ -103,7 +110,7 @@ def test_groups_do_not_overlap_and_many_figures_stay_readable():
 
 @pytest.mark.parametrize("off", [{"random": [0.0]}, {"l0": [0.0], "random": [0.0]}, {"hybrid": [1e-9], "random": [3.0]}])
 def test_one_figure_and_no_difference(off):
-    check(figures.plot(figures.info(["<b>b"], ["<b>b</b>"], [0.0], off, off), theme.LIGHT))
+    check(figures.plot(info_of(["<b>b"], ["<b>b</b>"], [0.0], off, off), theme.LIGHT))
 
 
 @pytest.mark.parametrize(("number", "words"), [(0.003534, "0.0035"), (0.0, "0"), (3e-7, "< 0.0001"), (-0.0412, "−0.041"), (1.26, "1.3")])
@@ -115,10 +122,10 @@ def test_deviations_have_two_digits(number, words):
 
 
 def snapshot(step, zero, one, between, largest=0.01, rounding=0.02):
-    return {"step": step, "epochs": 3, "gate_zero": zero, "gate_one": one, "gate_counts": between, "largest": largest, "rounding": rounding}
+    return SampleSnapshot(step, 3, 0.1 * step, largest, rounding, 40.0, zero, one, between)
 
 
-STEPS = [snapshot(1, 900, 10, [60, 30], 0.05), snapshot(2, 950, 30, [10, 10], 0.005), snapshot(3, 960, 40, [0, 0], 0.0)]
+STEPS = [snapshot(1, 900, 10, (60, 30), 0.05), snapshot(2, 950, 30, (10, 10), 0.005), snapshot(3, 960, 40, (0, 0), 0.0)]
 
 
 @PALETTES

@@ -12,12 +12,14 @@ import pytest
 import uploads
 from waiting import until
 
+from dashboard import state
 from dashboard.samples import view
 from dashboard.samples.form import default_size
-from dashboard.state import studies
 from dashboard.state.uploads import TABLES
-from l0engine.studies.samples.study import SampleStudy
-from l0engine.studies.study import StudyStatus
+from l0engine.calibration.results import Status
+from l0engine.studies.samples.settings import SampleStudy
+
+pytestmark = pytest.mark.usefixtures("working")
 
 MASSACHUSETTS = str(uploads.SAMPLES / "massachusetts" / "households.parquet")
 START = "Choose the sample"
@@ -55,13 +57,18 @@ def page(visit):
     return visit("samples").choose("Table", MASSACHUSETTS)
 
 
+def queue(**settings):
+    """A study of the small table, as its id."""
+    return state.store().queue(SampleStudy(**settings), {"table.parquet": MASSACHUSETTS}).id
+
+
 def upload(page, name, content):
     page.at.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
     return page.check()
 
 
 def record():
-    return studies.shelf().record(studies.shelf().recent("samples", 1)[0])
+    return state.store().jobs("samples", limit=1)[0]
 
 
 def chosen(page):
@@ -121,13 +128,13 @@ def test_what_belongs_to_a_method_appears_with_it(page):
 
 def test_the_cube_method_is_drawn_and_compared(page):
     chosen(page.choose(SIZE, 100).choose("Method", "Cube"))
-    assert record().study.method == "cube" and "These 100 of 3,044 rows" in heading(page)
+    assert record().task.method == "cube" and "These 100 of 3,044 rows" in heading(page)
     assert any("100 drawn by the cube method" in c for c in page.said("caption"))
-    alone = record().result["largest"]["cube"]
+    alone = record().result.largest["cube"]
     chosen(page.choose("Method", "L0 gates").choose("Seed", 7).choose("Also the cube method", True))
     found = record()
-    assert found.study.cube and found.result["largest"]["cube"] != alone
-    assert f"a cube method one by {found.result['largest']['cube']:.2g}" in heading(page)
+    assert found.task.cube and found.result.largest["cube"] != alone
+    assert f"a cube method one by {found.result.largest['cube']:.2g}" in heading(page)
     names = [trace["name"] for trace in json.loads(page.chart(f"figures_{found.id}"))["data"]]
     assert sorted(names) == ["Cube", "Gates", "Random"] and not page.said("error")
 
@@ -138,12 +145,12 @@ def test_from_the_form_to_the_rows(page, table):
     )
     chosen(page)
     found = record()
-    assert found.study == SampleStudy(
+    assert found.task == SampleStudy(
         200, ("wages_2022", "agi_2022", "social_security_2022", "snap_2022"), ("filing_status",), (("filing_status", "survey_year"),),
         ("head_age",), "hybrid", 0.4, "filing_status", 7, title="Households: Massachusetts",
     )  # fmt: skip
-    assert found.status is StudyStatus.FINISHED and page.at.query_params["samples"] in (found.id, [found.id])
-    own, random, stratified = (found.result["largest"][m] for m in ("hybrid", "random", "stratified"))
+    assert found.status is Status.FINISHED and page.at.query_params["samples"] in (found.id, [found.id])
+    own, random, stratified = (found.result.largest[m] for m in ("hybrid", "random", "stratified"))
     words = heading(page)
     assert "These 200 of 3,044 rows reproduce all 29 figures to within" in words and own < random
     assert (
@@ -154,12 +161,12 @@ def test_from_the_form_to_the_rows(page, table):
         assert json.loads(page.chart(f"{key}_{found.id}"))["data"]
     assert not page.said("error")
 
-    rows = pd.read_csv(io.BytesIO(view.download(studies.shelf().folder(found.id))), dtype={"household_id": str})
+    rows = pd.read_csv(io.BytesIO(view.download(state.store().folder(found.id))), dtype={"household_id": str})
     assert rows.selection.value_counts().to_dict() == {"random": 120, "l0": 80}
     original = table.set_index("household_id").loc[rows.household_id].reset_index()
     pd.testing.assert_frame_equal(rows.drop(columns="selection"), original, check_dtype=False)
-    place = found.result["names"].index("mean of wages_2022")
-    assert rows.wages_2022.mean() == pytest.approx(found.result["values"]["hybrid"][place], rel=1e-5)
+    place = found.result.names.index("mean of wages_2022")
+    assert rows.wages_2022.mean() == pytest.approx(found.result.values["hybrid"][place], rel=1e-5)
 
 
 def test_a_result_is_that_of_its_study_not_of_the_form(page, visit):
@@ -182,7 +189,7 @@ def test_another_column_can_be_looked_at(page):
 def test_the_us_table_keeps_the_promise_and_has_its_map(visit):
     page = visit("samples")
     chosen(page.choose("Shares", []))
-    largest = record().result["largest"]
+    largest = record().result.largest
     assert largest["l0"] <= largest["random"] / 5  # 2,000 of 200,576
     (tiles,) = json.loads(page.chart(f"map_{record().id}"))["data"]
     assert sum(text != "" for row in tiles["text"] for text in row) == 51 and "60 to 64" in page.chart(f"pyramid_{record().id}")
@@ -196,7 +203,7 @@ def test_an_upload_becomes_the_table(page):
     page.choose("Table", MASSACHUSETTS)  # the file that still lies there does not take over again
     assert page.rerun().widget("Table").value == MASSACHUSETTS
     chosen(page.choose("Table", next(iter(TABLES.titles()))))
-    rows = pd.read_csv(io.BytesIO(view.download(studies.shelf().folder(record().id))))
+    rows = pd.read_csv(io.BytesIO(view.download(state.store().folder(record().id))))
     pd.testing.assert_frame_equal(
         rows.drop(columns="selection"), PEOPLE.set_index("person").loc[rows.person].reset_index(), check_dtype=False
     )
@@ -247,38 +254,42 @@ def test_too_many_figures_are_refused_before_the_start(page):
 def test_a_table_without_any_use_says_so(page):
     upload(page, "flat.csv", b"a,b\n1,x\n1,y\n1,z\n")
     assert page.button(START).disabled and any("a (the same in every row), b (3 different texts)" in c for c in page.said("caption"))
+    assert any("needs a column" in e for e in page.choose("Method", "Stratified").said("error"))
 
 
 def test_a_study_that_failed_says_why(page):
-    studies.shelf()
-    page.at.session_state["study_samples"] = studies.shelf().start(SampleStudy(5, means=("nothing",)), {"table.parquet": MASSACHUSETTS})
+    page.at.session_state["study_samples"] = queue(n=5, means=("nothing",))
     until(lambda: record().status.ended, story=record)
     assert any("not exactly one column 'nothing'" in e for e in page.rerun().said("error"))
     assert "Another sample" in [e.label for e in page.at.expander]
 
 
 def test_while_it_runs_there_is_a_way_to_stop_that_leaves_a_sample(page):
-    page.at.session_state["study_samples"] = studies.shelf().start(
-        SampleStudy(300, means=("wages_2022",), epochs=200_000), {"table.parquet": MASSACHUSETTS}
-    )
-    until(lambda: studies.shelf().snapshots(record().id), story=record)
+    page.at.session_state["study_samples"] = queue(n=300, means=("wages_2022",), epochs=200_000)
+    until(lambda: state.store().snapshots(record().id), story=record)
     page.rerun()
     assert "Stop" in page.buttons() and not any(m.startswith("### ") for m in page.said("markdown"))
-    page.press("Stop")
+    page.press("Pause")
+    until(lambda: record().status is Status.PAUSED, story=record)
+    held = state.store().snapshots(record().id)[-1].step
+    assert "Pause" not in page.rerun().buttons() and state.store().snapshots(record().id)[-1].step == held
+    page.press("Resume")
+    until(lambda: state.store().snapshots(record().id, since=held), story=record)
+    page.rerun().press("Stop")
     until(lambda: record().status.ended, story=record)
     page.rerun()
-    assert record().status is StudyStatus.STOPPED and "These 300 of 3,044 rows" in heading(page)
-    assert any("Stopped before" in i for i in page.said("info"))
+    assert record().status is Status.STOPPED and "These 300 of 3,044 rows" in heading(page)
+    assert Status.STOPPED.sentence in page.said("info")
 
 
 def test_an_earlier_sample_opens_again(visit):
     page = visit("samples")
     assert not [m for m in page.at.selectbox if m.label == "Earlier ones"]
     for n in (10, 20):
-        name = studies.shelf().start(SampleStudy(n=n, means=("persons",), title="mine"), {"table.parquet": MASSACHUSETTS})
-        until(lambda name=name: studies.shelf().record(name).status.ended)
+        name = queue(n=n, means=("persons",), title="mine")
+        until(lambda name=name: state.store().job(name).status.ended)
     page = visit("samples")
     assert [option.split(" · ")[1] for option in page.widget("Earlier ones").options] == ["20 of mine, l0", "10 of mine, l0"]
-    page.choose("Earlier ones", studies.shelf().recent("samples")[1])
-    assert studies.shelf().record(page.at.session_state["study_samples"]).study.n == 10
+    page.choose("Earlier ones", state.store().jobs("samples")[1].id)
+    assert state.store().job(page.at.session_state["study_samples"]).task.n == 10
     assert any("These 10 of" in text for text in page.said("markdown"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from l0engine.studies.samples.result import SampleResult
 
 TITLES = {"l0": "Gates", "hybrid": "Hybrid", "cube": "Cube", "random": "Random", "stratified": "Stratified"}
 #: Pixels of a row at most, of a group at least, and of all rows together where there are many.
@@ -38,27 +39,21 @@ def deviations(number: float) -> str:
     return "< 0.0001" if 0 < abs(number) < 1e-4 else wording.short(float(f"{number:.2g}"))
 
 
-def info(
-    names: Sequence[str],
-    groups: Sequence[str],
-    full: Sequence[float],
-    values: Mapping[str, Sequence[float]],
-    differences: Mapping[str, Sequence[float]],
-) -> FiguresInfo:
-    """As the result of a study has them."""
-    by = np.asarray(differences["random" if "random" in differences else next(iter(differences))], float)
-    home = {group: i for i, group in enumerate(dict.fromkeys(groups))}
-    order = np.lexsort((by, [home[g] for g in groups]))
+def info(result: SampleResult) -> FiguresInfo:
+    """From the result of a study."""
+    by = np.asarray(result.differences.get("random", next(iter(result.differences.values()))), float)
+    home = {group: i for i, group in enumerate(dict.fromkeys(result.groups))}
+    order = np.lexsort((by, [home[g] for g in result.groups]))
 
     def sort(column: Sequence[float]) -> np.ndarray:
         return np.asarray(column, float)[order]
 
     return FiguresInfo(
-        tuple(names[i] for i in order),
-        tuple(groups[i] for i in order),
-        sort(full),
-        {m: sort(v) for m, v in values.items()},
-        {m: sort(d) for m, d in differences.items()},
+        tuple(result.names[i] for i in order),
+        tuple(result.groups[i] for i in order),
+        sort(result.full),
+        {m: sort(v) for m, v in result.values.items()},
+        {m: sort(d) for m, d in result.differences.items()},
     )
 
 

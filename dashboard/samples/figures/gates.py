@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from l0engine.selection.selected import SampleSnapshot
 
 
 class SampleGatesInfo(NamedTuple):
@@ -21,11 +22,10 @@ class SampleGatesInfo(NamedTuple):
     wanted: int
 
 
-def info(snapshots: Sequence[Mapping[str, Any]], wanted: int) -> SampleGatesInfo:
+def info(snapshots: Sequence[SampleSnapshot], wanted: int) -> SampleGatesInfo:
     """From the snapshots of a study."""
-    shown = theme.thinned(snapshots)
-    columns = ([s["step"], s["gate_zero"], sum(s["gate_counts"]), s["gate_one"]] for s in shown)
-    return SampleGatesInfo(*np.array(list(columns), int).reshape(-1, 4).T, wanted)
+    columns = [(s.step, s.gate_zero, sum(s.gate_counts), s.gate_one) for s in theme.thinned(snapshots)]
+    return SampleGatesInfo(*np.array(columns, int).reshape(-1, 4).T, wanted)
 
 
 def plot(info: SampleGatesInfo, palette: theme.Palette) -> go.Figure:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme
 from dashboard.samples.figures.figures import deviations
+from l0engine.selection.selected import SampleSnapshot
 
 
 class ProgressInfo(NamedTuple):
@@ -28,11 +29,10 @@ class ProgressInfo(NamedTuple):
     random: float | None
 
 
-def info(snapshots: Sequence[Mapping[str, Any]], final: float | None = None, random: float | None = None) -> ProgressInfo:
+def info(snapshots: Sequence[SampleSnapshot], final: float | None = None, random: float | None = None) -> ProgressInfo:
     """From the snapshots of a study, and its result."""
-    shown = theme.thinned(snapshots)
-    columns = [np.array([s[name] for s in shown], float) for name in ("step", "largest", "rounding")]
-    return ProgressInfo(*columns, final, random)
+    columns = [(s.step, s.largest, s.rounding) for s in theme.thinned(snapshots)]
+    return ProgressInfo(*np.array(columns, float).reshape(-1, 3).T, final, random)
 
 
 def plot(info: ProgressInfo, palette: theme.Palette) -> go.Figure:
