@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.features import form, view
-from dashboard.kit import study_panel
+from dashboard.kit import jobs
 from dashboard.state import studies
 
 record = studies.current("features")
@@ -13,6 +13,6 @@ if record is None:
     st.markdown("Which few columns predict another one as well as all of them? Every feature gets a gate, and gates are held to a number.")
 with st.expander("Another choice" if record else "Choose features", icon=":material/tune:", expanded=record is None):
     form.show()
-    study_panel.earlier("features")
+    jobs.earlier("features")
 if record is not None:
     view.show(record)
