@@ -12,7 +12,7 @@ from dashboard.state import studies
 from dashboard.state.uploads import TABLES, table
 from l0engine.errors import ConfigError, L0Error
 from l0engine.studies.features.datasets import DATA_SETS
-from l0engine.studies.features.study import FeatureStudy
+from l0engine.studies.features.settings import FeatureStudy
 
 _PLANTED = "planted"
 _TASKS = {"Decided by the target": "auto", "Regression": "regression", "Classification": "classification"}

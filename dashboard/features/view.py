@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
+from dashboard import state
 from dashboard.features import tables
 from dashboard.features.figures import bars, gates, scores, truth
-from dashboard.kit import layout, study_panel, viewer, wording
+from dashboard.kit import jobs, layout, viewer, wording
 from dashboard.kit.chart import chart
+from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
-from dashboard.state import studies
 from l0engine.io import csv_bytes
+from l0engine.jobs.job import JobRecord
 from l0engine.studies.features.datasets import DATA_SETS
-from l0engine.studies.features.study import FeatureStudy
-from l0engine.studies.shelf import StudyRecord
+from l0engine.studies.features.result import FeatureProgress, FeatureResult
+from l0engine.studies.features.settings import FeatureStudy
 
-Result = dict[str, Any]
+Record = JobRecord[FeatureStudy, FeatureResult]
 
 
 def title(study: FeatureStudy) -> str:
@@ -27,55 +29,51 @@ def title(study: FeatureStudy) -> str:
     if study.source == "planted":
         return f"Planted truth: {wording.count(study.true)} of {wording.plural(study.features, 'feature')} make y"
     known = DATA_SETS.get(study.source)
-    return f"{known.title if known else study.title}: {known.target if known else study.target}"
+    return f"{known.title if known else study.title}: {study.target_name}"
 
 
-def show(record: StudyRecord) -> None:
+def show(record: Record) -> None:
     """What there is of a study: its progress, what went wrong, or its features."""
     if not record.status.ended:
-        study_panel.follow(record, lambda snapshots: _live(record, snapshots))
+        follow(record, _live, keeps="Ends soon, with what there is.")
         return
-    study_panel.trouble(record)
+    jobs.trouble(record)
     result = record.result
-    if not result:
+    if result is None:
         return
-    snapshots, palette = studies.shelf().snapshots(record.id), viewer.palette()
+    snapshots, palette = state.store().snapshots(record.id), viewer.palette()
     st.markdown(f"### {verdict(result)}")
     st.markdown(_chosen(result))
-    st.caption(_details(record))
+    st.caption(_details(record, result))
     _downloads(result)
-    scored = bool(result["folds"])
+    scored = bool(result.folds)
     left, right = layout.columns([1, 1], key="feature_answer", narrowest=360, gap="medium") if scored else (st.container(), None)
     with left:
         chart(bars.plot(bars.info(result), palette), f"feature_bars_{record.id}", "Chosen features and their effects")
     if right is not None:
         with right:
-            measure = _measure(list(result["scores"]), record.id)
+            measure = _measure(list(result.scores), record.id)
             info = scores.info(result, measure)
             chart(scores.plot(info, palette), f"feature_scores_{record.id}", "Held-out score against number of features")
     if scored:
         _compared(result, info)
-    if "recovery" in result:
-        chart(
-            truth.plot(truth.info(result), palette),
-            f"feature_truth_{record.id}",
-            "Precision and recall by number of features",
-        )
-    figure = gates.plot(gates.info(snapshots, record.study.count, result["order"]), palette)
+    if result.recovery:
+        chart(truth.plot(truth.info(result), palette), f"feature_truth_{record.id}", "Precision and recall by number of features")
+    figure = gates.plot(gates.info(snapshots, record.task.count, result.order), palette)
     chart(figure, f"feature_gates_{record.id}", "Every feature's gate over training")
     with st.expander("How to read this"):
         st.markdown(_READING)
 
 
-def verdict(result: Result) -> str:
+def verdict(result: FeatureResult) -> str:
     """How many features do how well, in words."""
-    if "recovery" in result:
-        return _found(result)
-    k, p = len(result["order"]), result["features"]
+    if result.recovery:
+        return _found(result, result.recovery.best_l1)
+    k, p = len(result.order), result.features
     few = f"{wording.count(k)} of {wording.plural(p, 'feature')}"
-    if not result["folds"]:
+    if not result.folds:
         return f"{few}, not tried on rows held out."
-    info = scores.info(result, next(iter(result["scores"])))
+    info = scores.info(result, next(iter(result.scores)))
     own = (float(info.mean["gates"][-1]), float(info.error["gates"][-1]))
     score = f"{info.measure} {scores.score(*own)} on rows not seen"
     if info.whole is None or k == p:
@@ -85,19 +83,19 @@ def verdict(result: Result) -> str:
     return f"{few} predict less well than all: {score}, against {scores.number(info.whole[0])}."
 
 
-def _found(result: Result) -> str:
+def _found(result: FeatureResult, best_l1: float) -> str:
     """The planted truth against what was chosen."""
-    true, k = len(result["truth"]), len(result["order"])
-    hits = len(set(result["truth"]) & set(result["order"]))
+    true, k = len(result.truth), len(result.order)
+    hits = len(set(result.truth) & set(result.order))
     text = f"{wording.count(hits)} of {wording.plural(true, 'true feature')} found, with {wording.count(k - hits)} that are not true"
     if hits == true == k:
         text = f"All {wording.count(true)} true features found, and no others"
-    return f"{text}: F1 {2 * hits / (true + k):.2f}; the L1 path has {result['recovery']['best_l1']:.2f} at its best point."
+    return f"{text}: F1 {2 * hits / (true + k):.2f}; the L1 path has {best_l1:.2f} at its best point."
 
 
-def _chosen(result: Result) -> str:
-    names = [_plain(name) for name in result["names"][:12]]
-    more = len(result["names"]) - len(names)
+def _chosen(result: FeatureResult) -> str:
+    names = [_plain(name) for name in result.names[:12]]
+    more = len(result.names) - len(names)
     return f"Chosen, by rank: **{', '.join(names)}**{f' and {wording.count(more)} more' if more else ''}."
 
 
@@ -106,15 +104,14 @@ def _plain(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split())[:60])
 
 
-def _details(record: StudyRecord) -> str:
-    result = record.result
-    drawn = f" of {wording.count(result['of'])}" if result["of"] != result["rows"] else ""
-    rows = f"{wording.plural(result['rows'], 'row')}{drawn}"
-    parts = [f"{_plain(title(record.study))}. {rows}, {result['task']}, {wording.seconds(record.seconds)}."]
-    if result["folds"]:
-        info = scores.info(result, next(iter(result["scores"])))
+def _details(record: Record, result: FeatureResult) -> str:
+    drawn = f" of {wording.count(result.of)}" if result.of != result.rows else ""
+    rows = f"{wording.plural(result.rows, 'row')}{drawn}"
+    parts = [f"{_plain(title(record.task))}. {rows}, {result.task}, {wording.seconds(record.seconds)}."]
+    if result.folds:
+        info = scores.info(result, next(iter(result.scores)))
         parts.append(f"The fewest within one standard error of the best count: {wording.count(scores.fewest(info))}.")
-    if left_out := result["left_out"]:
+    if left_out := result.left_out:
         listed = ", ".join(f"{_plain(name)} ({why})" for name, why in left_out[:6])
         parts.append(f"Left out: {listed}{f' and {len(left_out) - 6} more' if len(left_out) > 6 else ''}.")
     return " ".join(parts)
@@ -127,25 +124,24 @@ def _measure(measures: list[str], study_id: str) -> str:
     return str(found)
 
 
-def _live(record: StudyRecord, snapshots: study_panel.Snapshots) -> None:
-    palette, study = viewer.palette(), record.study
-    scored = next((s for s in reversed(snapshots) if "scores" in s), None)
+def _live(record: Record, snapshots: Sequence[FeatureProgress]) -> None:
+    if not snapshots:
+        return
+    palette = viewer.palette()
+    scored = next((s for s in reversed(snapshots) if s.folds), None)
     left, right = layout.columns([1, 1], key="feature_live", narrowest=360, gap="medium")
     with left:
-        live_plot(
-            gates.plot(gates.info(snapshots, study.count), palette),
-            key="feature_gates_live",
-            alt="Every feature's gate over training",
-        )
+        figure = gates.plot(gates.info(snapshots, record.task.count), palette)
+        live_plot(figure, key="feature_gates_live", alt="Every feature's gate over training")
     with right:
         if scored is None:
             st.caption("Held-out scores follow: each fold is left out once.")
         else:
-            info = scores.info(scored, next(iter(scored["scores"])))
+            info = scores.info(scored, next(iter(scored.scores)))
             live_plot(scores.plot(info, palette), key="feature_scores_live", alt="Held-out score against number of features")
 
 
-def _compared(result: Result, info: scores.FeatureScoresInfo) -> None:
+def _compared(result: FeatureResult, info: scores.FeatureScoresInfo) -> None:
     """All methods at the number wanted, and at every number."""
     st.markdown(f"**With {wording.plural(int(info.counts[-1]), 'feature')}**")
     st.dataframe(tables.at_count(result), hide_index=True, height="content")
@@ -153,7 +149,7 @@ def _compared(result: Result, info: scores.FeatureScoresInfo) -> None:
         st.dataframe(tables.at_every_count(info), hide_index=True, height="content")
 
 
-def _downloads(result: Result) -> None:
+def _downloads(result: FeatureResult) -> None:
     files = {
         "chosen_features.csv": ("Chosen features (CSV)", tables.chosen, "Name, rank, gate, coefficient in the units of the data."),
         "feature_scores.csv": ("Scores (CSV)", tables.scores, "Mean and standard error by method and number of features."),

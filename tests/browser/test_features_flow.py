@@ -9,8 +9,8 @@ import pandas as pd
 from tabs import download, press, settle
 from waiting import until
 
-from l0engine.studies.features.study import FeatureStudy
-from l0engine.studies.shelf import StudyShelf
+from l0engine.jobs.store import Store
+from l0engine.studies.features.settings import FeatureStudy
 
 
 def test_from_a_data_set_to_the_chosen_features(server, open_tab):
@@ -27,25 +27,25 @@ def test_from_a_data_set_to_the_chosen_features(server, open_tab):
     settle(page)
     press(page, "Choose the features")
     name = str(page.wait_for_function("new URLSearchParams(location.search).get('features')").json_value())
-    shelf = StudyShelf(server.home / "studies")
+    store = Store(server.home)
     page.wait_for_function(  # the gates of a running study are drawn
         "document.querySelector('.live-plot')?.data?.length > 1 || document.querySelector('[data-testid=stHeading] h3')"
     )
-    until(lambda: shelf.record(name).status.ended, story=lambda: shelf.record(name))
-    record = shelf.record(name)
-    assert record.study == FeatureStudy("breast_cancer", 4)
+    until(lambda: store.job(name).status.ended, story=lambda: store.job(name))
+    record = store.job(name)
+    assert record.task == FeatureStudy("breast_cancer", 4)
     result = record.result
-    mean = result["scores"]["accuracy"]["gates"]["mean"][-1]
+    mean = result.scores["accuracy"]["gates"].mean[-1]
     page.get_by_role("heading", name="4 of 30 features predict").wait_for()
     assert f"accuracy {mean:.3f} ±" in page.get_by_role("heading", name="4 of 30 features predict").inner_text()
     settle(page)
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 3")
     chosen = pd.read_csv(io.BytesIO(download(page, "Chosen features (CSV)")))
-    assert chosen["name"].tolist() == [*result["names"], "(intercept)"] and chosen["rank"].tolist()[:4] == [1, 2, 3, 4]
-    np.testing.assert_allclose(chosen["coefficient"], np.append(np.ravel(result["coefficients"]), result["intercept"]))
-    np.testing.assert_allclose(chosen["gate_probability"][:4], result["gates"])
+    assert chosen["name"].tolist() == [*result.names, "(intercept)"] and chosen["rank"].tolist()[:4] == [1, 2, 3, 4]
+    np.testing.assert_allclose(chosen["coefficient"], np.append(np.ravel(result.coefficients), result.intercept))
+    np.testing.assert_allclose(chosen["gate_probability"][:4], result.gates)
     scores = pd.read_csv(io.BytesIO(download(page, "Scores (CSV)")))
     ours = scores.query("measure == 'log loss' and method == 'rfe'")
-    np.testing.assert_allclose(ours["mean"], result["scores"]["log loss"]["rfe"]["mean"])
+    np.testing.assert_allclose(ours["mean"], result.scores["log loss"]["rfe"].mean)
     page.reload()
     page.get_by_role("heading", name="4 of 30 features predict").wait_for()

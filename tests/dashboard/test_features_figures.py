@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from dashboard.features.figures import gates as feature_gates
 from dashboard.features.figures import scores as feature_scores
 from dashboard.features.figures import truth as feature_truth
 from dashboard.kit import theme
+from l0engine.studies.features.result import FeatureProgress, FeatureResult, Recovery, Score
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 METHODS = ("gates", "l1", "univariate", "rfe")
@@ -22,33 +23,25 @@ METHODS = ("gates", "l1", "univariate", "rfe")
 def snapshots(gates, truth=(), names=None, shown=None):
     """From gates by step and feature."""
     gates = np.asarray(gates, float)
-    columns = list(range(gates.shape[1])) if shown is None else shown
-    head = {
-        "step": 0,
-        "epochs": 9,
-        "names": names or [f"f{j}" for j in range(max(columns, default=0) + 1)],
-        "truth": list(truth),
-        "target": "y",
-    }
-    return [head, *({"step": i, "epochs": 9, "shown": columns, "gates": row.tolist()} for i, row in enumerate(gates, 1))]
+    columns = tuple(range(gates.shape[1])) if shown is None else shown
+    names = names or tuple(f"f{j}" for j in range(max(columns, default=0) + 1))
+    head = FeatureProgress(step=0, epochs=9, names=names, truth=tuple(truth), target="y")
+    return [head, *(FeatureProgress(step=i, epochs=9, shown=columns, gates=tuple(row)) for i, row in enumerate(gates.tolist(), 1))]
 
 
 def result(k=3, *, classes=(), truth=(), measures=("R²",), means=None, errors=0.02, whole=(0.5, 0.03), folds=5, p=10):
     outputs = len(classes) if len(classes) > 2 else 1
     means = means or {m: np.linspace(0.3, 0.5, k) - i / 100 for i, m in enumerate(METHODS)}
-    scored = {m: {"mean": list(map(float, means[m])), "error": [errors] * k} for m in METHODS} if folds else {}
-    out = {
-        "rows": 442, "of": 442, "features": p, "task": "classification" if classes else "regression", "target": "y", "classes": list(classes),
-        "left_out": [], "order": list(range(k)), "names": [f"f{j}" for j in range(k)], "gates": [0.9] * k,
-        "coefficients": [[(-1) ** j * (j + 1.0)] * outputs for j in range(k)], "per_deviation": [[(-1) ** j * (j + 1) * 2.0] * outputs for j in range(k)],
-        "intercept": [0.5] * outputs, "truth": list(truth), "counts": list(range(1, k + 1)), "folds": folds,
-        "scores": dict.fromkeys(measures, scored), "all": {m: list(whole) for m in measures} if whole and folds else {},
-        "common": dict.fromkeys(METHODS, k), "seconds": dict.fromkeys(METHODS, 0.01),
-    }  # fmt: skip
-    if truth:
-        rates = {m: [1.0] * k for m in METHODS}
-        out["recovery"] = {"precision": rates, "recall": {m: [j / len(truth) for j in range(1, k + 1)] for m in METHODS}, "best_l1": 0.9}
-    return json.loads(json.dumps(out))
+    scored = {m: Score(tuple(map(float, means[m])), (errors,) * k) for m in METHODS} if folds else {}
+    effects = [(-1) ** j * (j + 1.0) for j in range(k)]
+    rates = dict.fromkeys(METHODS, (1.0,) * k), dict.fromkeys(METHODS, tuple(j / len(truth) for j in range(1, k + 1))) if truth else {}
+    return FeatureResult(
+        rows=442, of=442, features=p, task="classification" if classes else "regression", target="y", classes=tuple(classes), left_out=(),
+        order=tuple(range(k)), names=tuple(f"f{j}" for j in range(k)), gates=(0.9,) * k, intercept=(0.5,) * outputs, truth=tuple(truth),
+        coefficients=tuple((e,) * outputs for e in effects), per_deviation=tuple((2 * e,) * outputs for e in effects),
+        counts=tuple(range(1, k + 1)), folds=folds, scores=dict.fromkeys(measures, scored), all=dict.fromkeys(measures, whole) if whole and folds else {},
+        common=dict.fromkeys(METHODS, k), seconds=dict.fromkeys(METHODS, 0.01), recovery=Recovery(*rates, 0.9) if truth else None,
+    )  # fmt: skip
 
 
 def check(fig):
@@ -101,7 +94,7 @@ def test_gates_with_a_known_truth():
 
 
 def test_gates_that_were_not_always_among_the_most_open_have_gaps():
-    some = snapshots([[0.5, 0.4]], shown=[0, 3]) + snapshots([[0.9, 0.3]], shown=[0, 2])[1:]
+    some = snapshots([[0.5, 0.4]], shown=(0, 3)) + snapshots([[0.9, 0.3]], shown=(0, 2))[1:]
     info = feature_gates.info(some, 1)
     assert info.names == ("f0", "f2") and math.isnan(info.gates[0, 1]) and info.n_features == 4
     fig = feature_gates.plot(info, theme.LIGHT)
@@ -191,11 +184,11 @@ def test_bars_by_hand():
 
 
 def test_many_features_are_cut_and_names_from_outside_are_harmless():
-    many = result(50) | {"names": ["<b>x</b>"] * 50}
+    many = replace(result(50), names=("<b>x</b>",) * 50)
     fig = feature_bars.plot(feature_bars.info(many), theme.LIGHT)
     assert len(fig.data[0].x) == 30 and "The first 30 of 50" in fig.layout.title.subtitle.text
     assert "<b>x</b>" not in fig.to_json()
-    gates = snapshots([[0.9, 0.1]], names=["<b>x</b>", "y"])
+    gates = snapshots([[0.9, 0.1]], names=("<b>x</b>", "y"))
     assert "<b>x</b>" not in feature_gates.plot(feature_gates.info(gates, 1), theme.LIGHT).to_json()
     assert view._plain("a*b_[c](d) é") == r"a\*b\_\[c\]\(d\) é"
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import warnings
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,28 +22,40 @@ from sklearn.preprocessing import StandardScaler
 
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, L0Error, ProblemError
+from l0engine.jobs.task import Context, task_of
 from l0engine.selection import choose_features
 from l0engine.studies.features import choosers, datasets
 from l0engine.studies.features.comparison import METHODS
-from l0engine.studies.features.study import FeatureStudy
+from l0engine.studies.features.result import FeatureProgress, FeatureResult
+from l0engine.studies.features.run import run
+from l0engine.studies.features.settings import FeatureStudy
 from l0engine.studies.features.table import MOST_CATEGORIES, feature_table
-from l0engine.studies.study import from_spec, to_spec
+
+OLD = Path(__file__).parents[1] / "data" / "store_2" / "studies" / "20261127-090409-871f"
 
 
-def run(study, folder="", should_stop=lambda: False):
+def plain(stored):
+    """As JSON has it."""
+    return json.loads(json.dumps(stored.to_dict()))
+
+
+def carry_out(study, folder=Path(), should_stop=lambda: False):
+    """Result and snapshots, once they have come back from JSON as they were."""
     snapshots = []
-    result = drain(study.run(folder, should_stop), snapshots.append)
-    return json.loads(json.dumps(result)), json.loads(json.dumps(snapshots))
+    result = drain(run(Context(study, folder, should_stop)), snapshots.append).result
+    for stored in (study, result, *snapshots):
+        assert type(stored).from_dict(plain(stored)) == stored
+    return result, snapshots
 
 
 @pytest.fixture(scope="module")
 def diabetes():
-    return run(FeatureStudy("diabetes", 4, folds=5, seed=1))
+    return carry_out(FeatureStudy("diabetes", 4, folds=5, seed=1))
 
 
 @pytest.fixture(scope="module")
 def planted():
-    return run(FeatureStudy("planted", 10, folds=2, seed=3))
+    return carry_out(FeatureStudy("planted", 10, folds=2, seed=3))
 
 
 # -- data sets -----------------------------------------------------------------------------------------------------------
@@ -187,17 +203,17 @@ def test_scores_are_those_of_scikit_learn(diabetes):
     frame = datasets.load("diabetes")
     X, y = frame.iloc[:, :-1].to_numpy(), frame.iloc[:, -1].to_numpy()
     folds = KFold(5, shuffle=True, random_state=1)
-    assert (result["counts"], result["folds"]) == ([1, 2, 3, 4], 5)
+    assert (result.counts, result.folds) == ((1, 2, 3, 4), 5)
     for method, step in (
         ("univariate", lambda k: SelectKBest(f_regression, k=k)),
         ("rfe", lambda k: RFE(LinearRegression(), n_features_to_select=k)),
     ):
-        for k, mean, error in zip(result["counts"], *result["scores"]["R²"][method].values(), strict=True):
+        for k, mean, error in zip(result.counts, *vars(result.scores["R²"][method]).values(), strict=True):
             model = make_pipeline(StandardScaler(), step(k), LinearRegression())
             found = cross_validate(model, X, y, cv=folds, scoring="r2")["test_score"]
             assert (mean, error) == pytest.approx((found.mean(), found.std(ddof=1) / np.sqrt(5)))
     found = cross_validate(LinearRegression(), X, y, cv=folds, scoring="r2")["test_score"]
-    assert result["all"]["R²"] == pytest.approx([found.mean(), found.std(ddof=1) / np.sqrt(5)])
+    assert result.all["R²"] == pytest.approx([found.mean(), found.std(ddof=1) / np.sqrt(5)])
 
 
 def test_scores_of_the_gates_are_those_of_their_own_choice_on_each_fold(diabetes):
@@ -209,11 +225,11 @@ def test_scores_of_the_gates_are_those_of_their_own_choice_on_each_fold(diabetes
         for train, test in KFold(5, shuffle=True, random_state=1).split(X):
             columns = choose_features(X[train], y[train], 4, seed=1).chosen(k).features
             found.append(LinearRegression().fit(X[train][:, columns], y[train]).score(X[test][:, columns], y[test]))
-        assert result["scores"]["R²"]["gates"]["mean"][k - 1] == pytest.approx(np.mean(found))
+        assert result.scores["R²"]["gates"].mean[k - 1] == pytest.approx(np.mean(found))
 
 
 def test_scores_of_a_classification_are_accuracy_and_log_loss():
-    result, _ = run(FeatureStudy("wine", 2, folds=3, seed=4))
+    result, _ = carry_out(FeatureStudy("wine", 2, folds=3, seed=4))
     frame = datasets.load("wine")
     X, y = frame.iloc[:, :-1].to_numpy(), frame["cultivar"].to_numpy()
     accuracy, loss = [], []
@@ -224,77 +240,81 @@ def test_scores_of_a_classification_are_accuracy_and_log_loss():
         model = LogisticRegression(max_iter=1000).fit(a, y[train])
         accuracy.append((model.predict(b) == y[test]).mean())
         loss.append(log_loss(y[test], model.predict_proba(b)))
-    assert result["scores"]["accuracy"]["univariate"]["mean"][1] == pytest.approx(np.mean(accuracy))
-    assert result["scores"]["log loss"]["univariate"]["mean"][1] == pytest.approx(np.mean(loss), rel=1e-5)
-    assert result["classes"] == sorted(set(y)) and np.shape(result["coefficients"]) == (2, 3)
+    assert result.scores["accuracy"]["univariate"].mean[1] == pytest.approx(np.mean(accuracy))
+    assert result.scores["log loss"]["univariate"].mean[1] == pytest.approx(np.mean(loss), rel=1e-5)
+    assert result.classes == tuple(sorted(set(y))) and np.shape(result.coefficients) == (2, 3)
 
 
 def test_coefficients_are_those_of_the_data(diabetes):
     result, _ = diabetes
     frame = datasets.load("diabetes")
-    fit = LinearRegression().fit(frame[result["names"]], frame.iloc[:, -1])
-    np.testing.assert_allclose(np.ravel(result["coefficients"]), fit.coef_, rtol=1e-3)
-    np.testing.assert_allclose(np.ravel(result["per_deviation"]), fit.coef_ * frame[result["names"]].std(ddof=0), rtol=1e-3)
-    np.testing.assert_allclose(result["intercept"], [fit.intercept_], rtol=1e-3)
-    assert [list(frame.columns)[j] for j in result["order"]] == result["names"] and result["task"] == "regression"
+    fit = LinearRegression().fit(frame[list(result.names)], frame.iloc[:, -1])
+    np.testing.assert_allclose(np.ravel(result.coefficients), fit.coef_, rtol=1e-3)
+    np.testing.assert_allclose(np.ravel(result.per_deviation), fit.coef_ * frame[list(result.names)].std(ddof=0), rtol=1e-3)
+    np.testing.assert_allclose(result.intercept, [fit.intercept_], rtol=1e-3)
+    assert tuple(frame.columns[j] for j in result.order) == result.names and result.task == "regression"
 
 
 def test_the_planted_truth_is_found_as_well_as_by_the_best_point_of_the_lasso_path(planted):
     result, _ = planted
     X, y, truth = datasets.planted(500, 1000, 10, 5.0, seed=3)
-    assert result["truth"] == truth.tolist() and result["features"] == 1000 and result["all"] == {}
+    assert result.truth == tuple(truth) and result.features == 1000 and result.all == {}
 
     def f1(columns):
         return f1_score(np.isin(np.arange(1000), truth), np.isin(np.arange(1000), columns))
 
     scaled = StandardScaler().fit_transform(X)
     best = max(f1(np.flatnonzero(c)) for c in lasso_path(scaled, y - y.mean())[1].T)
-    assert result["recovery"]["best_l1"] == pytest.approx(best)
-    assert f1(result["order"]) >= best
+    assert result.recovery.best_l1 == pytest.approx(best)
+    assert f1(result.order) >= best
     for method in METHODS:
-        for k, precision, recall in zip(result["counts"], *(result["recovery"][m][method] for m in ("precision", "recall")), strict=True):
+        for k, precision, recall in zip(result.counts, result.recovery.precision[method], result.recovery.recall[method], strict=True):
             assert precision * k == pytest.approx(recall * 10)
     top = np.argsort(-np.abs(scaled.T @ y))[:7]
-    assert result["recovery"]["precision"]["univariate"][6] == pytest.approx(np.isin(top, truth).mean())
-    assert result["common"]["univariate"] == len(set(np.argsort(-np.abs(scaled.T @ (y - y.mean())))[:10]) & set(result["order"]))
+    assert result.recovery.precision["univariate"][6] == pytest.approx(np.isin(top, truth).mean())
+    assert result.common["univariate"] == len(set(np.argsort(-np.abs(scaled.T @ (y - y.mean())))[:10]) & set(result.order))
 
 
 def test_snapshots_grow_to_the_end_and_show_the_most_open_gates(planted):
     _, snapshots = planted
-    steps = [s["step"] for s in snapshots]
-    assert steps == sorted(steps) and {s["epochs"] for s in snapshots} == {snapshots[-1]["step"]}
-    assert snapshots[0]["names"][-1] == "x1000" and len(snapshots[0]["truth"]) == 10
-    gates = [s for s in snapshots if "gates" in s]
-    assert 50 <= len(gates) <= 101 and all(len(s["gates"]) == len(set(s["shown"])) == 200 for s in gates)
+    steps = [s.step for s in snapshots]
+    assert steps == sorted(set(steps)) and {s.epochs for s in snapshots} == {snapshots[-1].step}
+    assert snapshots[0].names[-1] == "x1000" and len(snapshots[0].truth) == 10
+    gates = [s for s in snapshots if s.gates]
+    assert 50 <= len(gates) <= 101 and all(len(s.gates) == len(set(s.shown)) == 200 for s in gates)
     X, y, _ = datasets.planted(500, 1000, 10, 5.0, seed=3)
     history = choose_features(X, y, 10, seed=3).history
     for ours, theirs in zip(gates, history, strict=True):
-        np.testing.assert_allclose(ours["gates"], theirs.gates[ours["shown"]], atol=6e-4)
-        assert min(ours["gates"]) >= np.delete(theirs.gates, ours["shown"]).max() - 1e-3
-    assert [s["folds"] for s in snapshots if "scores" in s] == [1, 2]
+        np.testing.assert_allclose(ours.gates, theirs.gates[list(ours.shown)], atol=6e-4)
+        assert min(ours.gates) >= np.delete(theirs.gates, ours.shown).max() - 1e-3
+    assert [s.folds for s in snapshots if s.folds] == [1, 2]
+
+
+def test_no_two_snapshots_share_a_step_however_few_epochs_there_are():
+    _, snapshots = carry_out(FeatureStudy("planted", 3, folds=2, epochs=1, rows=60, features=12, true=3))
+    assert [s.step for s in snapshots] == [0, 1, 2, 3, 4] and [bool(s.gates) for s in snapshots] == [False, True, False, False, False]
+    assert [s.folds for s in snapshots] == [0, 0, 0, 1, 2]
 
 
 def test_the_same_seed_gives_the_same_result(diabetes):
-    again, _ = run(FeatureStudy("diabetes", 4, folds=5, seed=1))
-    for found in (again, other := dict(diabetes[0])):
-        found.pop("seconds")
-    assert again == other
+    again, _ = carry_out(FeatureStudy("diabetes", 4, folds=5, seed=1))
+    assert replace(again, seconds={}) == replace(diabetes[0], seconds={})
 
 
 def test_counts_are_thinned():
-    result, _ = run(FeatureStudy("planted", 40, folds=2, epochs=5, rows=200, features=60))
-    counts = result["counts"]
-    assert counts[0] == 1 and counts[-1] == 40 and len(counts) <= 12 and counts == sorted(set(counts))
-    assert all(len(m["mean"]) == len(m["error"]) == len(counts) for m in result["scores"]["R²"].values())
+    result, _ = carry_out(FeatureStudy("planted", 40, folds=2, epochs=5, rows=200, features=60))
+    counts = result.counts
+    assert counts[0] == 1 and counts[-1] == 40 and len(counts) <= 12 and counts == tuple(sorted(set(counts)))
+    assert all(len(m.mean) == len(m.error) == len(counts) for m in result.scores["R²"].values())
 
 
 def test_a_stop_ends_with_what_there_is():
     calls = iter(range(10_000))
-    result, _ = run(FeatureStudy("diabetes", 3, epochs=50), should_stop=lambda: next(calls) >= 30)
-    assert len(result["names"]) == 3 and result["folds"] == 0 and result["all"] == {}
+    result, _ = carry_out(FeatureStudy("diabetes", 3, epochs=50), should_stop=lambda: next(calls) >= 30)
+    assert len(result.names) == 3 and result.folds == 0 and result.all == {}
     calls = iter(range(10_000))
-    stopped, snapshots = run(FeatureStudy("diabetes", 3, epochs=50), should_stop=lambda: next(calls) >= 250)
-    assert 0 < stopped["folds"] < 10 and stopped["folds"] == snapshots[-1].get("folds", stopped["folds"])
+    stopped, snapshots = carry_out(FeatureStudy("diabetes", 3, epochs=50), should_stop=lambda: next(calls) >= 250)
+    assert 0 < stopped.folds < 10 and stopped.folds == max(s.folds for s in snapshots)
 
 
 def test_columns_and_a_target_whose_squares_are_infinite_score_as_in_other_units(tmp_path):
@@ -305,18 +325,18 @@ def test_columns_and_a_target_whose_squares_are_infinite_score_as_in_other_units
     for name, units in (("usual", 1.0), ("huge", [2.0**700, 1, 2.0**900, 2.0**-700, 2.0**650])):
         (tmp_path / name).mkdir()
         (frame * units).to_parquet(tmp_path / name / "table.parquet")
-        results.append(run(FeatureStudy("table", 2, target="y", folds=3, epochs=20), tmp_path / name)[0])
+        results.append(carry_out(FeatureStudy("table", 2, target="y", folds=3, epochs=20), tmp_path / name)[0])
     usual, huge = results
-    assert usual["order"] == huge["order"] and usual["scores"] == huge["scores"]
-    np.testing.assert_allclose(np.array(huge["per_deviation"]) / 2.0**650, usual["per_deviation"])
+    assert usual.order == huge.order and usual.scores == huge.scores
+    np.testing.assert_allclose(np.array(huge.per_deviation) / 2.0**650, usual.per_deviation)
 
 
 def test_uploads_come_from_the_folder_and_columns_constant_in_a_fold_are_left_out(tmp_path):
     frame = people(120).drop(columns=["one", "empty", "born"]).assign(rare=np.arange(120) == 7)
     frame.to_parquet(tmp_path / "table.parquet")
-    result, _ = run(FeatureStudy("table", 2, title="people.csv", target="income", folds=4), tmp_path)
-    assert result["left_out"] == [["id", "text with 120 different values"], ["rare", "the same in nearly every row"]]
-    assert result["features"] == 6 and set(result["names"]) < {
+    result, _ = carry_out(FeatureStudy("table", 2, title="people.csv", target="income", folds=4), tmp_path)
+    assert result.left_out == (("id", "text with 120 different values"), ("rare", "the same in nearly every row"))
+    assert result.features == 6 and set(result.names) < {
         "age",
         "owner",
         "sex = m",
@@ -339,13 +359,29 @@ def test_uploads_come_from_the_folder_and_columns_constant_in_a_fold_are_left_ou
 )
 def test_bad_settings_get_one_sentence(study, said):
     with pytest.raises(L0Error, match=said) as caught:
-        run(study)
+        carry_out(study)
     assert str(caught.value).count(". ") == 0
 
 
-def test_a_study_is_read_back_from_its_specification():
+def test_a_study_is_read_back_from_its_settings():
     study = FeatureStudy("table", 3, title="x.csv", target="y", task="regression", drop_missing=True)
-    assert from_spec(json.loads(json.dumps(to_spec(study)))) == study
+    assert task_of("features", plain(study)) == study and study.label == "3 features, x.csv" and study.target_name == "y"
+
+
+def test_what_an_earlier_version_wrote_is_read_as_it_stands():
+    settings = json.loads((OLD / "study.json").read_text())["settings"]
+    assert plain(task_of("features", settings)) == settings
+    was = json.loads((OLD / "outcome.json").read_text())["result"]
+    assert plain(FeatureResult.from_dict(was)) == was
+    for line in (OLD / "snapshots.jsonl").read_text().splitlines():
+        was = json.loads(line)
+        assert plain(found := FeatureProgress.from_dict(was)) == plain(FeatureProgress(step=0, epochs=0)) | was
+        assert (bool(found.names), bool(found.gates), bool(found.folds)) == ("names" in was, "gates" in was, "scores" in was)
+
+
+def test_settings_load_neither_torch_nor_scikit_learn():
+    code = "import sys, l0engine.studies.features.settings; sys.exit(bool({'torch', 'sklearn'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # -- choosers ------------------------------------------------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from l0engine.studies.features.result import FeatureResult
 
 MOST_BARS = 30
 _ROW = 26  # pixels
@@ -38,11 +38,11 @@ class FeatureBarsInfo(NamedTuple):
     classes: tuple[str, ...]
 
 
-def info(result: Mapping[str, Any]) -> FeatureBarsInfo:
+def info(result: FeatureResult) -> FeatureBarsInfo:
     """From a result."""
-    true = np.isin(result["order"], result["truth"]) if result["truth"] else None
-    effect, coefficient = np.array(result["per_deviation"], float), np.array(result["coefficients"], float)
-    return FeatureBarsInfo(tuple(result["names"]), effect, coefficient, true, result["target"], tuple(result["classes"]))
+    true = np.isin(result.order, result.truth) if result.truth else None
+    effect, coefficient = np.array(result.per_deviation, float), np.array(result.coefficients, float)
+    return FeatureBarsInfo(result.names, effect, coefficient, true, result.target, result.classes)
 
 
 def plot(info: FeatureBarsInfo, palette: theme.Palette) -> go.Figure:

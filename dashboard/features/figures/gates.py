@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from l0engine.studies.features.result import FeatureProgress
 
 #: Steps and named lines drawn, at most; with 200 gates that is 10,000 points.
 MOST_STEPS, MOST_LABELS = 50, 15
@@ -40,19 +41,18 @@ class FeatureGatesInfo(NamedTuple):
     known: bool
 
 
-def info(snapshots: Sequence[Mapping[str, Any]], count: int, chosen: Sequence[int] = ()) -> FeatureGatesInfo:
+def info(snapshots: Sequence[FeatureProgress], count: int, chosen: Sequence[int] = ()) -> FeatureGatesInfo:
     """From the snapshots of a study; until its choice is known, the `count` gates most open stand for it."""
-    names = next((s["names"] for s in snapshots if "names" in s), [])
-    truth = next((s["truth"] for s in snapshots if "truth" in s), [])
-    some = [s for s in snapshots if "gates" in s]
+    names, truth = next(((s.names, s.truth) for s in snapshots if s.names), ((), ()))
+    some = [s for s in snapshots if s.gates]
     some = [some[i] for i in np.unique(np.linspace(0, len(some) - 1, MOST_STEPS).round().astype(int))] if some else []
-    last = some[-1] if some else {"shown": [], "gates": []}
+    last = some[-1] if some else FeatureProgress(step=0, epochs=0)
     if not len(chosen):
-        chosen = [last["shown"][i] for i in np.argsort(-np.array(last["gates"]), kind="stable")[:count]]
-    columns = list(dict.fromkeys([*chosen, *last["shown"]])) if some else []
-    by_step = [dict(zip(s["shown"], s["gates"], strict=True)) for s in some]
+        chosen = [last.shown[i] for i in np.argsort(-np.array(last.gates), kind="stable")[:count]]
+    columns = list(dict.fromkeys([*chosen, *last.shown])) if some else []
+    by_step = [dict(zip(s.shown, s.gates, strict=True)) for s in some]
     gates = np.array([[found.get(j, np.nan) for j in columns] for found in by_step], float).reshape(len(some), len(columns))
-    step = np.array([s["step"] for s in some], float)
+    step = np.array([s.step for s in some], float)
     drawn = tuple(names[j] for j in columns)
     return FeatureGatesInfo(drawn, step, gates, np.isin(columns, chosen), np.isin(columns, truth), len(names), bool(truth))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from l0engine.studies.features.result import FeatureScores
 
 #: Names of the methods, in the order of legends.
 TITLES: Mapping[str, str] = MappingProxyType(
@@ -46,13 +47,12 @@ class FeatureScoresInfo(NamedTuple):
     folds: int
 
 
-def info(scores: Mapping[str, Any], measure: str) -> FeatureScoresInfo:
+def info(found: FeatureScores, measure: str) -> FeatureScoresInfo:
     """From a result, or from a snapshot that has scores."""
-    found = {m: found for m, found in scores["scores"].get(measure, {}).items() if m in TITLES}
-    mean = {m: np.array(v["mean"], float) for m, v in found.items()}
-    error = {m: np.array(v["error"], float) for m, v in found.items()}
-    whole = scores["all"].get(measure)
-    return FeatureScoresInfo(measure, np.array(scores["counts"], int), mean, error, tuple(whole) if whole else None, int(scores["folds"]))
+    by_method = {m: score for m, score in found.scores.get(measure, {}).items() if m in TITLES}
+    mean = {m: np.array(score.mean, float) for m, score in by_method.items()}
+    error = {m: np.array(score.error, float) for m, score in by_method.items()}
+    return FeatureScoresInfo(measure, np.array(found.counts, int), mean, error, found.all.get(measure), found.folds)
 
 
 def plot(info: FeatureScoresInfo, palette: theme.Palette) -> go.Figure:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.features.figures.scores import LOOKS, OURS, TITLES
 from dashboard.kit import axes, theme, wording
+from l0engine.studies.features.result import FeatureResult, Recovery
 
 _GAP = 0.14  # between the panels, as a share of the width
 
@@ -23,10 +24,10 @@ class FeatureTruthInfo(NamedTuple):
     true: int
 
 
-def info(result: Mapping[str, Any]) -> FeatureTruthInfo:
-    """From a result with a recovery."""
-    found = result["recovery"]
-    return FeatureTruthInfo(result["counts"], found["precision"], found["recall"], len(result["truth"]))
+def info(result: FeatureResult) -> FeatureTruthInfo:
+    """From a result; empty where it has no recovery."""
+    found = result.recovery or Recovery({}, {}, 0.0)
+    return FeatureTruthInfo(result.counts, found.precision, found.recall, len(result.truth))
 
 
 def plot(info: FeatureTruthInfo, palette: theme.Palette) -> go.Figure:

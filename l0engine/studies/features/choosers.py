@@ -1,6 +1,6 @@
 """Other ways of choosing features, by scikit-learn; the model that all choices are refitted by, and its scores.
 
-Features are standardised; a target of classes holds their positions. scikit-learn is imported as late as it is needed.
+Features are standardised; a target of classes holds their positions.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import RFE, f_classif, f_regression
+from sklearn.linear_model import LinearRegression, LogisticRegression, lasso_path
+from sklearn.metrics import log_loss
+from sklearn.svm import l1_min_c
 
 from l0engine.studies.features.datasets import Task
 
@@ -37,10 +42,6 @@ def l1(X: np.ndarray, y: np.ndarray, counts: Sequence[int], task: Task) -> Sets:
 
 def l1_path(X: np.ndarray, y: np.ndarray, wanted: int, task: Task) -> np.ndarray:
     """Sizes of the coefficients along the path, strongest penalty first, shape (n_points, p); logistic ones end at `wanted`."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression, lasso_path
-    from sklearn.svm import l1_min_c
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # which features there are is settled before the last digits
         if task == "regression":
@@ -56,16 +57,12 @@ def l1_path(X: np.ndarray, y: np.ndarray, wanted: int, task: Task) -> np.ndarray
 
 def univariate(X: np.ndarray, y: np.ndarray, counts: Sequence[int], task: Task) -> Sets:
     """The features with the largest F by themselves."""
-    from sklearn.feature_selection import f_classif, f_regression
-
     order = np.argsort(-(f_regression if task == "regression" else f_classif)(X, y)[0], kind="stable")
     return {k: order[:k] for k in counts}
 
 
 def recursive(X: np.ndarray, y: np.ndarray, counts: Sequence[int], task: Task) -> Sets:
     """Recursive elimination of the smallest coefficient."""
-    from sklearn.feature_selection import RFE
-
     columns, few = np.arange(X.shape[1]), max(ONE_BY_ONE, *counts)
     if len(columns) > few:
         columns = np.flatnonzero(RFE(model_of(task), n_features_to_select=few, step=0.1).fit(X, y).support_)
@@ -81,15 +78,11 @@ CHOOSERS: Mapping[str, Callable[[np.ndarray, np.ndarray, Sequence[int], Task], S
 
 def model_of(task: Task) -> Any:
     """Least squares, or a logistic model with scikit-learn's own slight ridge."""
-    from sklearn.linear_model import LinearRegression, LogisticRegression
-
     return LinearRegression() if task == "regression" else LogisticRegression(max_iter=1000)
 
 
 def scores(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], task: Task) -> list[float]:
     """Measures, as `MEASURES` has them, of the model fitted to `train` (X, y) on the rows of `test`."""
-    from sklearn.metrics import log_loss
-
     model = model_of(task).fit(*train)
     if task == "regression":
         return [float(model.score(*test))]

@@ -6,15 +6,15 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from l0engine.selection.features import choose_features
+from l0engine.selection.path import FeaturePath
 from l0engine.studies.features import choosers
+from l0engine.studies.features.result import FeatureScores, Recovery, Score
 from l0engine.studies.features.table import FeatureTable
-
-if TYPE_CHECKING:
-    from l0engine.selection.path import FeaturePath
 
 OURS = "gates"
 METHODS = (OURS, *choosers.CHOOSERS)
@@ -59,8 +59,6 @@ class Comparison:
         (self._on_all if everything else self._on_fold)[method] = found
 
     def _gated(self, X: np.ndarray, y: np.ndarray, should_stop: Callable[[], bool]) -> choosers.Sets:
-        from l0engine.selection.features import choose_features
-
         options: dict[str, Any] = {"task": self._table.task, "seed": self._seed, "epochs": self._epochs, "should_stop": should_stop}
         path = choose_features(X, y, self._counts[-1], **options)
         return {k: path.chosen(k).features for k in self._counts}
@@ -77,21 +75,21 @@ class Comparison:
         if X.shape[1] < len(train) - 1:
             self._whole.append(of(slice(None)))
 
-    def scores(self) -> dict[str, Any]:
-        """Held-out scores so far: means over folds and their standard errors, by measure and method, for each of the counts."""
+    def scores(self) -> FeatureScores:
+        """Held-out scores so far."""
         measures = choosers.MEASURES[self._table.task]
-        mean, error = _summary(self._scores)
-        whole, whole_error = _summary(self._whole)
-        by_method = [
-            {m: {"mean": mean[i, :, q].tolist(), "error": error[i, :, q].tolist()} for i, m in enumerate(METHODS)} if self._scores else {}
-            for q in range(len(measures))
-        ]
-        return {
-            "counts": self._counts,
-            "folds": len(self._scores),
-            "scores": dict(zip(measures, by_method, strict=True)),
-            "all": {name: [float(whole[q]), float(whole_error[q])] for q, name in enumerate(measures)} if self._whole else {},
-        }
+        mean, error = (values.tolist() for values in _summary(self._scores))
+        whole, whole_error = (values.tolist() for values in _summary(self._whole))
+        scored = METHODS if self._scores else ()
+        return FeatureScores(
+            counts=tuple(self._counts),
+            folds=len(self._scores),
+            scores={
+                name: {m: Score(tuple(k[q] for k in mean[i]), tuple(k[q] for k in error[i])) for i, m in enumerate(scored)}
+                for q, name in enumerate(measures)
+            },
+            all={name: (whole[q], whole_error[q]) for q, name in enumerate(measures)} if self._whole else {},
+        )
 
     def common(self) -> dict[str, int]:
         """Of the features wanted, how many each method shares with the gates on all rows."""
@@ -102,15 +100,15 @@ class Comparison:
         """Median duration of one choice."""
         return {method: statistics.median(taken) for method, taken in self._seconds.items() if taken}
 
-    def recovery(self, truth: Sequence[int]) -> dict[str, Any]:
-        """Precision and recall by method for each count, on all rows, and the best F1 anywhere on the L1 path."""
+    def recovery(self, truth: Sequence[int]) -> Recovery:
+        """What all methods chose from all rows against the truth."""
         both = {m: [len(set(found[k]) & set(truth)) for k in self._counts] for m, found in self._on_all.items()}
         path = choosers.l1_path(_standardised(self._table.X, self._table.X), self._table.y, self._table.X.shape[1], self._table.task)
-        return {
-            "precision": {m: [hit / k for hit, k in zip(hits, self._counts, strict=True)] for m, hits in both.items()},
-            "recall": {m: [hit / len(truth) for hit in hits] for m, hits in both.items()},
-            "best_l1": max(f1(np.flatnonzero(sizes), truth) for sizes in path),
-        }
+        return Recovery(
+            precision={m: tuple(hit / k for hit, k in zip(hits, self._counts, strict=True)) for m, hits in both.items()},
+            recall={m: tuple(hit / len(truth) for hit in hits) for m, hits in both.items()},
+            best_l1=max(f1(np.flatnonzero(sizes), truth) for sizes in path),
+        )
 
 
 def f1(chosen: Sequence[int] | np.ndarray, truth: Sequence[int]) -> float:
