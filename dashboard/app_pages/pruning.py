@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.kit import study_panel
+from dashboard.kit import jobs
 from dashboard.pruning import form, view
 from dashboard.state import studies
 
@@ -13,6 +13,6 @@ if record is None:
     st.markdown("How much of a neural network can go before it errs more often? Every weight gets a gate, and an open gate has a price.")
 with st.expander("Another network" if record else "Train a network", icon=":material/tune:", expanded=record is None):
     form.show()
-    study_panel.earlier("pruning")
+    jobs.earlier("pruning")
 if record is not None:
     view.show(record)
