@@ -16,6 +16,7 @@ WITHOUT_TORCH = [
     "l0engine.io",
     "l0engine.jobs.store",
     "l0engine.jobs.supervisor",
+    "l0engine.studies.pruning.settings",
     *(f"l0engine.calibration.{m}" for m in ("config", "problem.problem", "problem.preflight", "results", "metrics", "training.checkpoint")),
 ]
 

@@ -13,8 +13,7 @@ from dashboard.state.uploads import IMAGES
 from l0engine.errors import L0Error
 from l0engine.schedules import SCHEDULES
 from l0engine.studies.pruning.images import UPLOAD
-from l0engine.studies.pruning.settings import BOUNDS
-from l0engine.studies.pruning.study import PruningStudy
+from l0engine.studies.pruning.settings import BOUNDS, PruningStudy
 
 _DIGITS = "digits"
 #: What the networks are called, and the settings each begins with.

@@ -11,18 +11,22 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.kit import layout, study_panel, viewer, wording
+from dashboard import state
+from dashboard.kit import jobs, layout, viewer, wording
 from dashboard.kit.chart import chart
+from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from dashboard.pruning import words as pruning_words
 from dashboard.pruning.figures import accuracy, loss, pixels, size
 from dashboard.pruning.figures import alive as pruning_alive
 from dashboard.pruning.figures import examples as pruning_examples
 from dashboard.pruning.figures import network as pruning_network
-from dashboard.state import studies
 from l0engine.io.whole import read_arrays
-from l0engine.studies.pruning.study import PruningStudy
-from l0engine.studies.shelf import StudyRecord
+from l0engine.jobs.job import JobRecord
+from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
+from l0engine.studies.pruning.settings import PruningStudy
+
+Record = JobRecord[PruningStudy, PruningResult]
 
 _READ_ME = """A pruned network. It needs Python with torch and numpy, and nothing else:
 
@@ -40,15 +44,15 @@ _HISTORY = {
 }
 
 
-def show(record: StudyRecord) -> None:
+def show(record: Record) -> None:
     """What there is of a study: its progress, what went wrong, or its network."""
     if not record.status.ended:
-        study_panel.follow(record, lambda snapshots: _live(record.id, snapshots), unit="Epoch")
+        follow(record, _live, keeps="Ends soon, with what there is.", unit="Epoch")
         return
-    study_panel.trouble(record)
-    if record.result:
-        _finished(record)
-    elif snapshots := studies.shelf().snapshots(record.id):
+    jobs.trouble(record)
+    if record.result is not None:
+        _finished(record, record.result)
+    elif snapshots := state.store().snapshots(record.id):
         _history(record.id, snapshots, ("accuracy", "alive", "loss", "size"))
 
 
@@ -73,17 +77,19 @@ def title(study: PruningStudy) -> str:
     )
 
 
-def _live(study_id: str, snapshots: study_panel.Snapshots) -> None:
-    if "test" not in snapshots[-1]:
+def _live(record: Record, snapshots: Sequence[PruningSnapshot]) -> None:
+    if not snapshots:
+        return
+    if snapshots[-1].test is None:
         st.caption("The gated network is trained. Small networks are trained from scratch now, to compare.")
     figures = {name: module.plot(module.info(snapshots), viewer.palette()) for name, (module, _) in _HISTORY.items()}
     for i, names in enumerate((("accuracy", "alive"), ("loss", "size"))):
         for name, column in zip(names, layout.columns(2, key=f"pruning_live_{i}", narrowest=340, gap="medium"), strict=True):
             with column:
-                live_plot(figures[name], key=f"pruning_{name}_{study_id}", alt=_HISTORY[name][1])
+                live_plot(figures[name], key=f"pruning_{name}_{record.id}", alt=_HISTORY[name][1])
 
 
-def _history(study_id: str, snapshots: study_panel.Snapshots, names: tuple[str, ...]) -> list[DeltaGenerator]:
+def _history(study_id: str, snapshots: Sequence[PruningSnapshot], names: tuple[str, ...]) -> list[DeltaGenerator]:
     """Pictures in two columns, which are returned."""
     columns = layout.columns(2, key="pruning_history", narrowest=340, gap="medium")
     for i, name in enumerate(names):
@@ -93,13 +99,13 @@ def _history(study_id: str, snapshots: study_panel.Snapshots, names: tuple[str, 
     return columns
 
 
-def _finished(record: StudyRecord) -> None:
-    result, folder, key = record.result, studies.shelf().folder(record.id), record.id
+def _finished(record: Record, result: PruningResult) -> None:
+    folder, key = state.store().folder(record.id), record.id
     words, out = layout.columns([5, 2], key="pruning_verdict", narrowest=240, gap="medium", align="center")
     words.markdown(f"### {pruning_words.verdict(result)}")
-    words.caption(f"{title(record.study)}, {wording.plural(result['epochs'], 'epoch')}, {wording.seconds(result['seconds'])}")
+    words.caption(f"{title(record.task)}, {wording.plural(result.epochs, 'epoch')}, {wording.seconds(result.seconds)}")
     out.download_button(
-        "Download (ZIP)", data=lambda: archive(folder, result["classes"]), file_name="pruned_network.zip", mime="application/zip",
+        "Download (ZIP)", data=lambda: archive(folder, result.classes), file_name="pruned_network.zip", mime="application/zip",
         help="The small network: model.npz (its numbers), model.py (loads and runs it by itself), and a few test images to try it on.",
         icon=":material/download:", type="primary", on_click="ignore", width="stretch",
     )  # fmt: skip
@@ -107,16 +113,16 @@ def _finished(record: StudyRecord) -> None:
     for column, (label, after, before, help_) in zip(layout.columns(len(tiles), key="pruning_tiles", narrowest=150), tiles, strict=True):
         column.metric(label, after, f"{before} dense", delta_color="off", delta_arrow="off", help=help_)
     st.caption(
-        f"Largest difference between a score of the gated and of the compacted network over all test images: {result['difference']:.1g}."
+        f"Largest difference between a score of the gated and of the compacted network over all test images: {result.difference:.1g}."
     )
-    _what_is_left(record, folder)
-    snapshots, palette = studies.shelf().snapshots(key), viewer.palette()
+    _what_is_left(record, result, folder)
+    snapshots, palette = state.store().snapshots(key), viewer.palette()
     chart(size.plot(size.info(snapshots, result), palette), f"pruning_size_{key}", "Accuracy against number of weights")
     st.dataframe(pruning_words.compared(result), hide_index=True, height="content")
-    if "small" not in result["right"]:
+    if "small" not in result.right:
         st.caption("Stopped before the small networks were trained from scratch.")
     examples = read_arrays(folder / "examples.npz")
-    info = pruning_examples.info(*(examples[name] for name in ("images", "labels", "dense", "compact")), result["classes"])
+    info = pruning_examples.info(*(examples[name] for name in ("images", "labels", "dense", "compact")), result.classes)
     chart(pruning_examples.plot(info, palette), f"pruning_examples_{key}", "Test images and what they are taken for")
     _, right = _history(key, snapshots, ("accuracy", "alive", "loss"))
     with right:
@@ -126,19 +132,18 @@ def _finished(record: StudyRecord) -> None:
         st.markdown(pruning_words.READING)
 
 
-def _what_is_left(record: StudyRecord, folder: Path) -> None:
+def _what_is_left(record: Record, result: PruningResult, folder: Path) -> None:
     """The network drawn, and the pixels it looks at."""
-    result, palette = record.result, viewer.palette()
-    drawing = read_arrays(folder / "drawing.npz")
-    parts = len(result["layers"])
+    drawing, palette = read_arrays(folder / "drawing.npz"), viewer.palette()
+    parts = len(result.layers)
     alive, links = [drawing[f"alive{i}"] for i in range(parts + 1)], [drawing[f"links{i}"] for i in range(parts)]
-    dense = record.study.network == "mlp"
+    dense = record.task.network == "mlp"
     width = drawing["pixels"].shape[1]
     places = (len(alive[0]) // width, width) if dense else (1, len(alive[0]))
-    titles = ("Pixels" if dense else "Image", *(layer["name"] for layer in result["layers"][:-1]), "Classes")
+    titles = ("Pixels" if dense else "Image", *(layer.name for layer in result.layers[:-1]), "Classes")
     left, right = layout.columns([3, 2], key="pruning_left", narrowest=340, gap="medium")
     with left:
-        info = pruning_network.info(alive, links, int(drawing["connections"].sum()), titles, places, result["classes"])
+        info = pruning_network.info(alive, links, int(drawing["connections"].sum()), titles, places, result.classes)
         chart(pruning_network.plot(info, palette), f"pruning_network_{record.id}", "The network with its living units and connections")
     with right:
         chart(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from dashboard.kit import wording
 from dashboard.pruning.figures.size import TITLES
+from l0engine.studies.pruning.result import PruningResult
 
-Result = dict[str, Any]
 _BOTH = ("compact", "dense")
 
 
-def verdict(result: Result) -> str:
+def verdict(result: PruningResult) -> str:
     """How much is gone, what it cost, and what it gains."""
     return f"{_gone(result)} {_gain(result)}"
 
 
-def _gone(result: Result) -> str:
-    right, weights, test = result["right"], result["weights"], result["test"]
+def _gone(result: PruningResult) -> str:
+    right, weights, test = result.right, result.weights, result.test
     more = right["dense"] - right["compact"]
     share = wording.percent(1 - weights["compact"] / weights["dense"])
     own, dense = (wording.percent(right[name] / test) for name in _BOTH)
@@ -29,9 +26,9 @@ def _gone(result: Result) -> str:
     return f"{share} of the weights are gone and {images}: {own} against {dense} dense."
 
 
-def _gain(result: Result) -> str:
-    before, after = result["report"]["before"], result["report"]["after"]
-    less, fast = (before[name] / after[name] for name in ("multiply_adds", "seconds"))
+def _gain(result: PruningResult) -> str:
+    before, after = result.report.before, result.report.after
+    less, fast = before.multiply_adds / after.multiply_adds, before.seconds / after.seconds
     text = f"Compacted, the network needs {_times(less)} fewer multiply-adds and "
     if 0.95 < fast < 1.05:
         return f"{text}is as fast as before."
@@ -42,19 +39,24 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f} times" if ratio < 10 else f"{wording.count(ratio)} times"
 
 
-def tiles(result: Result) -> list[tuple[str, str, str, str]]:
+def tiles(result: PruningResult) -> list[tuple[str, str, str, str]]:
     """Label, value after, value before, and help, of what pruning changes."""
-    right, test, weights = result["right"], result["test"], result["weights"]
-
-    def size(name: str, words: Callable[[float], str] = wording.count) -> tuple[str, str]:
-        return words(result["report"]["after"][name]), words(result["report"]["before"][name])
-
+    right, test, weights = result.right, result.test, result.weights
+    sizes = (result.report.after, result.report.before)
     return [
         ("Test accuracy", *(wording.percent(right[k] / test) for k in _BOTH), "Share of the images held out that are told right."),
         ("Weights that are not zero", *(wording.count(weights[k]) for k in _BOTH), "Biases are not counted."),
-        ("Numbers stored", *size("parameters"), "Weights and biases; zeros between two living units are still there."),
-        ("Multiply-adds an image", *size("multiply_adds"), "Of the network as an ordinary one."),
-        (f"Latency of {result['report']['batch']} images", *size("seconds", milliseconds), "Median over calls on this machine, in turn."),
+        (
+            "Numbers stored",
+            *(wording.count(s.parameters) for s in sizes),
+            "Weights and biases; zeros between two living units are still there.",
+        ),
+        ("Multiply-adds an image", *(wording.count(s.multiply_adds) for s in sizes), "Of the network as an ordinary one."),
+        (
+            f"Latency of {result.report.batch} images",
+            *(milliseconds(s.seconds) for s in sizes),
+            "Median over calls on this machine, in turn.",
+        ),
     ]
 
 
@@ -63,7 +65,7 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} µs"
 
 
-def compared(result: Result) -> list[dict[str, str]]:
+def compared(result: PruningResult) -> list[dict[str, str]]:
     """A row a network."""
     notes = {
         "compact": "its units and weights chosen by gates while it learnt",
@@ -74,25 +76,25 @@ def compared(result: Result) -> list[dict[str, str]]:
     }
     rows = []
     for name, note in notes.items():
-        if name in result["right"]:
-            share = result["right"][name] / result["test"]
-            weights = wording.count(result["weights"][name])
-            wrong = wording.count(result["test"] - result["right"][name])
+        if name in result.right:
+            share = result.right[name] / result.test
+            weights = wording.count(result.weights[name])
+            wrong = wording.count(result.test - result.right[name])
             rows.append(
                 {"Network": TITLES[name], "Weights": weights, "Test accuracy": wording.percent(share), "Wrong": wrong, "What it is": note}
             )
     return rows
 
 
-def by_layer(result: Result) -> list[dict[str, str]]:
+def by_layer(result: PruningResult) -> list[dict[str, str]]:
     """A row a layer."""
     return [
         {
-            "Layer": layer["name"],
-            "Weights alive": wording.of(layer["weights"], layer["of_weights"]),
-            "Units alive": wording.of(layer["units"], layer["of_units"]),
+            "Layer": layer.name,
+            "Weights alive": wording.of(layer.weights, layer.of_weights),
+            "Units alive": wording.of(layer.units, layer.of_units),
         }
-        for layer in result["layers"]
+        for layer in result.layers
     ]
 
 

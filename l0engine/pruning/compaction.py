@@ -12,8 +12,9 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor, fx, nn
 
 from l0engine.pruning.graph import arguments, as_inputs, find_shapes, traced
+from l0engine.pruning.measuring import call_seconds, sizes, total
 from l0engine.pruning.operations import Rule
-from l0engine.pruning.report import CompactionReport, LayerChange, call_seconds, sizes, total
+from l0engine.pruning.report import CompactionReport, LayerChange
 from l0engine.pruning.units import Layer, Walk
 
 

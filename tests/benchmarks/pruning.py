@@ -16,7 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from l0engine.draining import drain
-from l0engine.studies.pruning.study import PruningStudy
+from l0engine.jobs.task import Context
+from l0engine.studies.pruning.run import run as carry_out
+from l0engine.studies.pruning.settings import PruningStudy
 
 STUDIES = {"mlp": PruningStudy(), "conv": PruningStudy(network="conv", hidden=32, lambda_l0=0.2, epochs=120, batch_size=64)}
 SEEDS = range(5)
@@ -25,15 +27,15 @@ NETWORKS = ("dense", "compact", "magnitude", "small", "anew")
 
 def one(study: PruningStudy) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        result = drain(study.run(Path(folder), lambda: False), lambda snapshot: None)
-    before, after = result["report"]["before"], result["report"]["after"]
+        result = drain(carry_out(Context(study, Path(folder), lambda: False))).result
+    before, after = result.report.before, result.report.after
     return {
-        "gone": 100 * (1 - result["weights"]["compact"] / result["weights"]["dense"]),
-        **{name: 100 * result["right"][name] / result["test"] for name in NETWORKS},
-        "multiply-adds": before["multiply_adds"] / after["multiply_adds"],
-        "speed": before["seconds"] / after["seconds"],
-        "difference": result["difference"],
-        "seconds": result["seconds"],
+        "gone": 100 * (1 - result.weights["compact"] / result.weights["dense"]),
+        **{name: 100 * result.right[name] / result.test for name in NETWORKS},
+        "multiply-adds": before.multiply_adds / after.multiply_adds,
+        "speed": before.seconds / after.seconds,
+        "difference": result.difference,
+        "seconds": result.seconds,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,33 +15,36 @@ from dashboard.pruning.figures import accuracy, examples, loss, size
 from dashboard.pruning.figures import alive as pruning_alive
 from dashboard.pruning.figures import network as pruning_network
 from dashboard.pruning.figures import pixels as pruning_pixels
+from l0engine.pruning.report import CompactionReport, Size
+from l0engine.studies.pruning.result import LayerLife, PruningResult, PruningSnapshot
 
 PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
 
 
 def snapshot(step, test=0.9, weights=(50, 20), units=(5, 2), **more):
-    layers = [
-        {"name": name, "weights": w, "of_weights": of, "units": u, "of_units": 10 * u}
+    layers = tuple(
+        LayerLife(name, w, of, u, 10 * u)
         for name, w, of, u in zip(("Hidden layer 1", "Output layer"), weights, (100, 40), units, strict=True)
-    ]
-    losses = {"data_loss": 0.5, "l0_loss": 0.2, "l2_loss": 0.0, "temperature": 0.7}
-    return {"step": step, "epochs": 10, "test": test, "train": 1.0, "dense": 0.95, "layers": layers, **losses, **more}
+    )
+    values = {"train": 1.0, "dense": 0.95, "data_loss": 0.5, "l0_loss": 0.2, "l2_loss": 0.0, "temperature": 0.7, **more}
+    return PruningSnapshot(step, 10, test=test, layers=layers, **values)
 
 
-SNAPSHOTS = [snapshot(1, 0.5, (100, 40)), snapshot(2, 0.8), snapshot(3, 0.97, (0, 4)), {"step": 4, "epochs": 10}]
-RESULT = {
-    "network": "mlp",
-    "test": 200,
-    "right": {"dense": 195, "gated": 194, "compact": 194, "magnitude": 100, "small": 200, "anew": 190},
-    "weights": {"dense": 1000, "gated": 70, "compact": 70, "magnitude": 70, "small": 66, "anew": 300},
-    "magnitude": [[1000, 195], [100, 150], [10, 20]],
-    "layers": SNAPSHOTS[1]["layers"],
-    "report": {
-        "batch": 256,
-        "before": {"parameters": 1100, "multiply_adds": 1000, "seconds": 0.002},
-        "after": {"parameters": 120, "multiply_adds": 100, "seconds": 0.0005},
-    },
-}
+SNAPSHOTS = [snapshot(1, 0.5, (100, 40)), snapshot(2, 0.8), snapshot(3, 0.97, (0, 4)), PruningSnapshot(4, 10)]
+RESULT = PruningResult(
+    network="mlp",
+    classes=("a", "b"),
+    train=800,
+    test=200,
+    epochs=3,
+    right={"dense": 195, "gated": 194, "compact": 194, "magnitude": 100, "small": 200, "anew": 190},
+    weights={"dense": 1000, "gated": 70, "compact": 70, "magnitude": 70, "small": 66, "anew": 300},
+    magnitude=((1000, 195), (100, 150), (10, 20)),
+    layers=SNAPSHOTS[1].layers,
+    report=CompactionReport((), Size(1100, 1000, 4400, 0.002), Size(120, 100, 480, 0.0005), 256, 0.0, ()),
+    difference=0.0,
+    seconds=1.0,
+)
 AWKWARD = {"nothing": [], "none with gates": SNAPSHOTS[3:], "one": SNAPSHOTS[:1], "all": SNAPSHOTS, "wrong": [snapshot(1, 0.0, (0, 0))],
            "perfect": [snapshot(i, 1.0, data_loss=0.0, l0_loss=0.0) for i in (1, 2)]}  # fmt: skip
 
@@ -185,8 +189,8 @@ def test_examples_by_hand(palette):
     ],
 )  # fmt: skip
 def test_the_verdict_in_words(right, after, words):
-    report = {**RESULT["report"], "after": {**RESULT["report"]["after"], **after}}
-    assert words in pruning_words.verdict({**RESULT, "right": {**RESULT["right"], "compact": right}, "report": report})
+    report = replace(RESULT.report, after=replace(RESULT.report.after, **after))
+    assert words in pruning_words.verdict(replace(RESULT, right={**RESULT.right, "compact": right}, report=report))
 
 
 def test_tables_by_hand():
@@ -198,7 +202,7 @@ def test_tables_by_hand():
         "Weights alive": "20 of 40 (50 %)",
         "Units alive": "2 of 20 (10 %)",
     }
-    stopped = {**RESULT, "right": {k: RESULT["right"][k] for k in ("dense", "gated", "compact", "magnitude")}}
+    stopped = replace(RESULT, right={k: RESULT.right[k] for k in ("dense", "gated", "compact", "magnitude")})
     assert len(pruning_words.compared(stopped)) == 3
     tiles = {label: (after, before) for label, after, before, _ in pruning_words.tiles(RESULT)}
     assert tiles["Latency of 256 images"] == ("500 µs", "2 ms") and tiles["Numbers stored"] == ("120", "1,100")

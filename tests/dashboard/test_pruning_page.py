@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from waiting import until
 
+from dashboard import state
 from dashboard.pruning import view
-from dashboard.state import studies
 from dashboard.state.uploads import IMAGES
+from l0engine.calibration.results import Status
 from l0engine.io.whole import read_arrays
-from l0engine.studies.pruning.study import PruningStudy
-from l0engine.studies.study import StudyStatus
+from l0engine.studies.pruning.settings import PruningStudy
 
 START = "Train and prune"
 PRICE = "Price of an open weight (λ L0)"
 
 
 def record():
-    return studies.shelf().record(studies.shelf().recent("pruning", 1)[0])
+    return state.store().jobs("pruning")[0]
 
 
 def quick(page):
@@ -58,18 +58,18 @@ def upload(page, name, **arrays):
     return page.check()
 
 
-def test_from_the_form_to_the_small_network(visit, tmp_path):
+def test_from_the_form_to_the_small_network(working, visit, tmp_path):
     page = quick(visit("pruning")).choose("Seed", 3)
     assert page.title == "Pruning"
     page = pruned(page)
-    study, result = record().study, record().result
-    assert study == PruningStudy(hidden=32, epochs=30, learning_rate=0.02, lambda_l0=3.0, seed=3)
-    gone = 1 - result["weights"]["compact"] / result["weights"]["dense"]
+    task, result = record().task, record().result
+    assert task == PruningStudy(hidden=32, epochs=30, learning_rate=0.02, lambda_l0=3.0, seed=3)
+    gone = 1 - result.weights["compact"] / result.weights["dense"]
     said = heading(page)
     assert gone > 0.5 and float(re.search(r"([\d.]+) % of the weights are gone", said)[1]) == pytest.approx(100 * gone, abs=0.06)
-    share = result["right"]["compact"] / result["test"]
+    share = result.right["compact"] / result.test
     assert page.metrics["Test accuracy"] == re.search(r"(?::|before,) ([\d.]+ %)", said)[1] == f"{100 * share:.1f} %".replace(".0 %", " %")
-    assert page.metrics["Multiply-adds an image"] == f"{result['report']['after']['multiply_adds']:,}"
+    assert page.metrics["Multiply-adds an image"] == f"{result.report.after.multiply_adds:,}"
     for name in ("network", "pixels", "size", "examples", "accuracy", "alive", "loss"):
         assert json.loads(page.chart(f"pruning_{name}_{record().id}"))["data"]
     compared, layers = (frame.value for frame in page.at.dataframe)
@@ -77,26 +77,26 @@ def test_from_the_form_to_the_small_network(visit, tmp_path):
         "Pruned by gates", "Dense", "Magnitude pruning", "Small network, from scratch", "Compacted shape, from scratch",
     ]  # fmt: skip
     assert list(layers["Layer"]) == ["Hidden layer 1", "Hidden layer 2", "Output layer"]
-    archive = view.archive(studies.shelf().folder(record().id), result["classes"])
+    archive = view.archive(state.store().folder(record().id), result.classes)
     zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path / "out")
     command = [sys.executable, "-I", "model.py", "images.npy", "scores.npy"]  # as README.txt says
     assert " ".join(command[2:]) in (tmp_path / "out" / "README.txt").read_text()
     subprocess.run(command, cwd=tmp_path / "out", check=True, timeout=60)
-    examples = read_arrays(studies.shelf().folder(record().id) / "examples.npz")
+    examples = read_arrays(state.store().folder(record().id) / "examples.npz")
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "scores.npy").argmax(axis=1), examples["compact"])
 
 
-def test_a_second_visitor_sees_it_by_its_address(visit):
+def test_a_second_visitor_sees_it_by_its_address(working, visit):
     page = pruned(quick(visit("pruning")).choose("Epochs", 8))
     other = visit("pruning", pruning=record().id)
     assert heading(other) == heading(page) and other.metrics == page.metrics
 
 
-def test_the_convolutional_network_has_settings_of_its_own(visit):
+def test_the_convolutional_network_has_settings_of_its_own(working, visit):
     page = visit("pruning").choose("Epochs", 7).choose("Network", "Convolutional")
     assert page.widget("Channels").value == 32 and page.widget("Epochs").value == 120 and page.widget("Batch size").value == "64"
     page = pruned(page.choose("Channels", 4).choose("Epochs", 5))
-    assert record().study.network == "conv" and record().study.hidden == 4
+    assert record().task.network == "conv" and record().task.hidden == 4
     assert "of the weights are gone" in heading(page) or "test images" in heading(page)
     layers = page.at.dataframe[1].value
     assert list(layers["Layer"]) == ["Convolution 1", "Convolution 2", "Output layer"]
@@ -115,7 +115,7 @@ def test_settings_outlive_a_switch_of_pages(visit):
     assert page.widget("Price of large weights (λ L2)").value == "1e-2"
 
 
-def test_uploaded_images_become_the_choice_and_are_learnt(visit):
+def test_uploaded_images_become_the_choice_and_are_learnt(working, visit):
     images, labels = faces()
     page = upload(visit("pruning"), "my faces.npz", images=images, labels=labels)
     assert page.widget("Images").options == ["Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes", "my faces.npz"]
@@ -123,8 +123,8 @@ def test_uploaded_images_become_the_choice_and_are_learnt(visit):
     page = pruned(
         page.choose("Hidden units", 8).choose("Epochs", 40).choose("Learning rate", "0.02").choose("Batch size", "16").choose(PRICE, "0.1")
     )
-    assert record().study.title == "my faces.npz" and record().result["classes"] == ["0", "1"] and record().result["test"] == 12
-    assert record().result["right"]["compact"] == 12 and any("my faces.npz" in c for c in page.said("caption"))
+    assert record().task.title == "my faces.npz" and record().result.classes == ("0", "1") and record().result.test == 12
+    assert record().result.right["compact"] == 12 and any("my faces.npz" in c for c in page.said("caption"))
     upload(page, "again.npz", images=images, labels=labels)
     assert len(IMAGES.titles()) == 1  # the same content is kept once
 
@@ -152,25 +152,32 @@ def test_names_from_outside_are_no_paths(visit):
     assert re.fullmatch(r"[0-9a-f]{64}\.npz", path.rsplit("/", 1)[1])
 
 
-def test_a_stop_ends_it_with_what_there_is(visit):
+def test_a_pause_holds_it_and_a_stop_ends_it_with_what_there_is(working, visit):
     page = quick(visit("pruning")).choose("Epochs", 2000)
     page.press(START)
-    until(lambda: len(studies.shelf().snapshots(record().id)) > 3, story=record)
+    until(lambda: len(state.store().snapshots(record().id)) > 3, story=record)
     page.rerun()
     assert any("Epoch" in p.proto.text for p in page.at.get("progress"))
-    page.press("Stop")
+    page.press("Pause")
+    until(lambda: record().status is Status.PAUSED, story=record)
+    held = len(state.store().snapshots(record().id))
+    assert "Resume" in page.rerun().buttons() and Status.PAUSED.sentence in " ".join(page.said("markdown"))
+    page.press("Resume")
+    until(lambda: len(state.store().snapshots(record().id)) > held, story=record)
+    page.rerun().press("Stop")
     until(lambda: record().status.ended, story=record)
     page.rerun()
-    assert record().status is StudyStatus.STOPPED and 3 < record().result["epochs"] < 2000
+    assert page.said("info") == [Status.STOPPED.sentence]
+    assert record().status is Status.STOPPED and 3 < record().result.epochs < 2000
     assert "test images" in heading(page) and any("Stopped before the small networks" in c for c in page.said("caption"))
     assert "Small network, from scratch" not in list(page.at.dataframe[0].value["Network"])
 
 
-def test_what_went_wrong_is_told_beside_its_history(visit):
+def test_what_went_wrong_is_told_beside_its_history(working, visit):
     visit("pruning")
-    name = studies.shelf().start(PruningStudy(hidden=16, epochs=40, learning_rate=0.02, lambda_l0=1e5))
+    name = state.store().queue(PruningStudy(hidden=16, epochs=40, learning_rate=0.02, lambda_l0=1e5)).id
     until(lambda: record().status.ended, story=record)
     page = visit("pruning", pruning=name)
-    assert record().status is StudyStatus.FAILED
+    assert record().status is Status.FAILED
     assert page.said("error") == [record().message] and record().message.startswith("No weight is left")
     assert json.loads(page.chart(f"pruning_alive_{name}"))["data"] and not page.metrics

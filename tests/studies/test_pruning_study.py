@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +17,15 @@ from torch import nn
 from l0engine.draining import drain
 from l0engine.errors import L0Error, ProblemError
 from l0engine.io.whole import read_arrays
+from l0engine.jobs.task import Context
 from l0engine.studies.pruning.images import UPLOAD, load, split
 from l0engine.studies.pruning.living import by_layer, living
 from l0engine.studies.pruning.networks import Training, gated, restarted, right, size
-from l0engine.studies.pruning.study import PruningStudy
+from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
+from l0engine.studies.pruning.run import run
+from l0engine.studies.pruning.settings import PruningStudy
 
+OLD = Path(__file__).parents[1] / "data" / "store_2" / "studies"
 QUICK = {
     "mlp": PruningStudy(hidden=64, epochs=40, lambda_l0=2.0, learning_rate=0.02),
     "conv": PruningStudy(network="conv", hidden=12, epochs=25, lambda_l0=2.0, learning_rate=0.02, batch_size=64),
@@ -31,8 +36,11 @@ def carried_out(study, folder, stop_after=None):
     """Result and snapshots; asked to stop after so many snapshots."""
     folder.mkdir(exist_ok=True)
     snapshots = []
-    result = drain(study.run(folder, lambda: stop_after is not None and len(snapshots) >= stop_after), snapshots.append)
-    return json.loads(json.dumps(result)), json.loads(json.dumps(snapshots))
+    job = Context(study, folder, lambda: stop_after is not None and len(snapshots) >= stop_after)
+    result = drain(run(job), snapshots.append).result
+    for said in (result, *snapshots):
+        assert type(said).from_dict(json.loads(json.dumps(said.to_dict()))) == said
+    return result, snapshots
 
 
 @pytest.fixture(scope="module", params=QUICK)
@@ -59,51 +67,51 @@ def held_out(study):
 def test_the_accuracy_is_that_of_the_files_run_by_themselves(done):
     study, folder, result, _ = done
     images, labels = held_out(study)
-    assert result["test"] == len(labels) == 1797 - result["train"]
-    assert (by_itself(folder, images) == labels).sum() == result["right"]["compact"] == result["right"]["gated"]
-    assert result["right"]["compact"] > 0.8 * len(labels) and result["difference"] < 1e-3
+    assert result.test == len(labels) == 1797 - result.train
+    assert (by_itself(folder, images) == labels).sum() == result.right["compact"] == result.right["gated"]
+    assert result.right["compact"] > 0.8 * len(labels) and result.difference < 1e-3
 
 
 def test_counts_are_those_of_the_files(done):
     study, folder, result, _ = done
     weights = {name: a for name, a in read_arrays(folder / "model.npz").items() if a.ndim > 1}
     kept = sum(np.count_nonzero(a) for a in weights.values())
-    assert result["weights"]["compact"] == result["weights"]["gated"] == result["weights"]["magnitude"] == kept
-    assert kept == sum(layer["weights"] for layer in result["layers"])
-    assert [len(a) for a in weights.values()] == [layer["units"] for layer in result["layers"]]
+    assert result.weights["compact"] == result.weights["gated"] == result.weights["magnitude"] == kept
+    assert kept == sum(layer.weights for layer in result.layers)
+    assert [len(a) for a in weights.values()] == [layer.units for layer in result.layers]
     h, pixels = study.hidden, 64
     shapes = (
         [pixels * h, h * h, h * 10] if study.network == "mlp" else [9 * h, 9 * h * 2 * h, 2 * h * 4 * 10]
     )  # two poolings leave 2 x 2 of 8 x 8
-    assert [layer["of_weights"] for layer in result["layers"]] == shapes and result["weights"]["dense"] == sum(shapes)
+    assert [layer.of_weights for layer in result.layers] == shapes and result.weights["dense"] == sum(shapes)
     adds = shapes if study.network == "mlp" else [64 * shapes[0], 16 * shapes[1], shapes[2]]
-    assert result["report"]["before"]["multiply_adds"] == sum(adds)
-    assert result["report"]["after"]["parameters"] == sum(a.size for a in read_arrays(folder / "model.npz").values())
-    assert result["report"]["batch"] == 256 and result["weights"]["anew"] == sum(a.size for a in weights.values())
+    assert result.report.before.multiply_adds == sum(adds)
+    assert result.report.after.parameters == sum(a.size for a in read_arrays(folder / "model.npz").values())
+    assert result.report.batch == 256 and result.weights["anew"] == sum(a.size for a in weights.values())
 
 
 def test_the_small_network_has_as_many_weights_and_no_more(done):
     study, _, result, _ = done
-    inputs, kept = 64, result["weights"]["compact"]
+    inputs, kept = 64, result.weights["compact"]
 
     def count(w):
         return inputs * w + w * w + 10 * w if study.network == "mlp" else 9 * w + 18 * w * w + 80 * w
 
     width = max(w for w in range(1, study.hidden + 1) if count(w) <= kept)
-    assert result["weights"]["small"] == count(width)
+    assert result.weights["small"] == count(width)
 
 
 def test_drawings_show_what_lives(done):
     study, folder, result, _ = done
     drawing, weights = read_arrays(folder / "drawing.npz"), list(read_arrays(folder / "model.npz").values())
-    layers = result["layers"]
-    assert [int(drawing[f"alive{i + 1}"].sum()) for i in range(len(layers))] == [layer["units"] for layer in layers]
+    layers = result.layers
+    assert [int(drawing[f"alive{i + 1}"].sum()) for i in range(len(layers))] == [layer.units for layer in layers]
     for i in range(len(layers)):
         before, after = drawing[f"links{i}"].T
         assert drawing[f"alive{i}"][before].all() and drawing[f"alive{i + 1}"][after].all()
         assert len(before) == min(250, drawing["connections"][i])
     if study.network == "mlp":
-        assert drawing["pixels"].sum() == layers[0]["weights"] and (drawing["connections"] == [layer["weights"] for layer in layers]).all()
+        assert drawing["pixels"].sum() == layers[0].weights and (drawing["connections"] == [layer.weights for layer in layers]).all()
         np.testing.assert_array_equal(drawing["pixels"].ravel(), np.count_nonzero(weights[0], axis=0))
         np.testing.assert_array_equal(drawing["pixels"].ravel() > 0, drawing["alive0"])
     else:
@@ -124,20 +132,20 @@ def test_examples_carry_the_answers_of_both_networks(done):
 
 def test_snapshots_tell_of_every_epoch(done):
     study, _, result, snapshots = done
-    assert [s["step"] for s in snapshots] == list(range(1, 2 * study.epochs + 1)) and {s["epochs"] for s in snapshots} == {2 * study.epochs}
-    ours = [s for s in snapshots if "test" in s]
-    assert len(ours) == study.epochs and ours[-1]["layers"] == result["layers"]
-    assert ours[-1]["test"] == result["right"]["gated"] / result["test"] and ours[-1]["dense"] == result["right"]["dense"] / result["test"]
-    assert (ours[0]["temperature"], ours[-1]["temperature"]) == (study.temperature_start, pytest.approx(study.temperature_end))
-    alive = [sum(layer["weights"] for layer in s["layers"]) for s in ours]
-    assert alive[-1] < 0.6 * alive[0] and ours[0]["l0_loss"] == 0 < ours[-1]["l0_loss"] and ours[-1]["l2_loss"] > 0
+    assert [s.step for s in snapshots] == list(range(1, 2 * study.epochs + 1)) and {s.epochs for s in snapshots} == {2 * study.epochs}
+    ours = [s for s in snapshots if s.test is not None]
+    assert len(ours) == study.epochs and ours[-1].layers == result.layers
+    assert ours[-1].test == result.right["gated"] / result.test and ours[-1].dense == result.right["dense"] / result.test
+    assert (ours[0].temperature, ours[-1].temperature) == (study.temperature_start, pytest.approx(study.temperature_end))
+    alive = [sum(layer.weights for layer in s.layers) for s in ours]
+    assert alive[-1] < 0.6 * alive[0] and ours[0].l0_loss == 0 < ours[-1].l0_loss and ours[-1].l2_loss > 0
 
 
 def test_magnitude_pruning_is_told_at_several_sizes(done):
     *_, result, _ = done
-    sizes, rights = zip(*result["magnitude"], strict=True)
-    assert sizes[0] == result["weights"]["dense"] and rights[0] == result["right"]["dense"] and list(sizes) == sorted(sizes, reverse=True)
-    assert result["right"]["magnitude"] < result["right"]["compact"]
+    sizes, rights = zip(*result.magnitude, strict=True)
+    assert sizes[0] == result.weights["dense"] and rights[0] == result.right["dense"] and list(sizes) == sorted(sizes, reverse=True)
+    assert result.right["magnitude"] < result.right["compact"]
 
 
 def test_a_seed_repeats_itself_and_leaves_the_global_generator_alone(tmp_path):
@@ -150,11 +158,11 @@ def test_a_seed_repeats_itself_and_leaves_the_global_generator_alone(tmp_path):
 
 def test_a_stop_prunes_what_there_is(tmp_path):
     result, snapshots = carried_out(QUICK["mlp"], tmp_path, stop_after=10)
-    assert len(snapshots) == 10 == result["epochs"] and set(result["right"]) == {"dense", "gated", "compact", "magnitude"}
+    assert len(snapshots) == 10 == result.epochs and set(result.right) == {"dense", "gated", "compact", "magnitude"}
     images, labels = held_out(QUICK["mlp"])
-    assert (by_itself(tmp_path, images) == labels).sum() == result["right"]["compact"]
+    assert (by_itself(tmp_path, images) == labels).sum() == result.right["compact"]
     late, snapshots = carried_out(QUICK["mlp"], tmp_path, stop_after=42)  # in the midst of the networks from scratch
-    assert late["epochs"] == 40 and "small" not in late["right"] and len(snapshots) == 42
+    assert late.epochs == 40 and "small" not in late.right and len(snapshots) == 42
 
 
 def test_uploaded_images_of_any_scale_and_colour(tmp_path):
@@ -165,8 +173,8 @@ def test_uploaded_images_of_any_scale_and_colour(tmp_path):
     np.savez(tmp_path / UPLOAD, images=images, labels=labels)
     study = PruningStudy(source="upload", hidden=16, epochs=20, batch_size=16, lambda_l0=0.3)
     result, _ = carried_out(study, tmp_path)
-    assert result["classes"] == ["-3", "7"] and (result["train"], result["test"]) == (96, 24)
-    assert result["right"]["compact"] == 24
+    assert result.classes == ("-3", "7") and (result.train, result.test) == (96, 24)
+    assert result.right["compact"] == 24
     found = by_itself(tmp_path, images.transpose(0, 3, 1, 2))  # as they were given
     assert (np.array([-3, 7])[found] == labels).mean() > 0.97
     assert read_arrays(tmp_path / "drawing.npz")["pixels"].shape == (6, 5)
@@ -193,7 +201,7 @@ def test_living_by_hand():
     found = living(net)
     assert [u.tolist() for u in found.units] == [[True, False, False], [True, False, False, False], [True, False, False], [True, True]]
     assert found.weights == (1, 1, 1) and found.strength[2].tolist() == [[2, 0, 0], [0, 0, 0]]
-    assert [(layer["name"], layer["units"], layer["of_units"]) for layer in by_layer(net, found)] == [
+    assert [(layer.name, layer.units, layer.of_units) for layer in by_layer(net, found)] == [
         ("Hidden layer 1", 1, 4), ("Hidden layer 2", 1, 3), ("Output layer", 2, 2),
     ]  # fmt: skip
 
@@ -253,3 +261,18 @@ def test_small_images_are_no_matter_for_convolutions(tmp_path):
     np.savez(tmp_path / UPLOAD, images=np.zeros((20, 3, 9, 1), np.float32), labels=np.arange(20) % 2)
     with pytest.raises(L0Error, match="3 x 9 pixels"):
         carried_out(PruningStudy(source="upload", network="conv", hidden=4, epochs=2), tmp_path)
+
+
+def test_what_an_earlier_version_wrote_is_read_whole():
+    """Steps that only count had neither accuracies nor layers then."""
+    (folder,) = (f.parent for f in OLD.glob("*/study.json") if json.loads(f.read_text())["kind"] == PruningStudy.kind)
+    settings, found = (
+        json.loads((folder / name).read_text())[key] for name, key in (("study.json", "settings"), ("outcome.json", "result"))
+    )
+    assert PruningStudy.from_dict(settings).to_dict() == settings
+    assert json.loads(json.dumps(PruningResult.from_dict(found).to_dict())) == found
+    lines = [json.loads(line) for line in (folder / "snapshots.jsonl").read_text().splitlines()]
+    for line in lines:
+        read = json.loads(json.dumps(PruningSnapshot.from_dict(line).to_dict()))
+        assert {name: value for name, value in read.items() if value not in (None, [])} == line
+    assert [line["step"] for line in lines] == list(range(1, 9)) and len([line for line in lines if "test" in line]) == 4

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from l0engine.studies.pruning.result import PruningSnapshot
 
 
 class AccuracyInfo(NamedTuple):
@@ -20,10 +21,10 @@ class AccuracyInfo(NamedTuple):
     dense: np.ndarray
 
 
-def info(snapshots: Sequence[Mapping[str, Any]]) -> AccuracyInfo:
+def info(snapshots: Sequence[PruningSnapshot]) -> AccuracyInfo:
     """From the snapshots of a study that have gates in them."""
-    shown = theme.thinned([s for s in snapshots if "test" in s])
-    return AccuracyInfo(*(np.array([s[name] for s in shown], float) for name in ("step", "test", "train", "dense")))
+    shown = [(s.step, s.test, s.train, s.dense) for s in epochs_shown(snapshots)]
+    return AccuracyInfo(*np.array(shown, float).reshape(-1, 4).T)
 
 
 def plot(info: AccuracyInfo, palette: theme.Palette) -> go.Figure:
@@ -47,6 +48,11 @@ def plot(info: AccuracyInfo, palette: theme.Palette) -> go.Figure:
             hovertemplate="%{customdata}",
         )
     return fig
+
+
+def epochs_shown(snapshots: Sequence[PruningSnapshot]) -> Sequence[PruningSnapshot]:
+    """Those of a study that have gates in them, thinned where they are many."""
+    return theme.thinned([s for s in snapshots if s.test is not None])
 
 
 def epochs_axis(epochs: np.ndarray) -> dict[str, Any]:

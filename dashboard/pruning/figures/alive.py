@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
-from dashboard.pruning.figures.accuracy import epochs_axis
+from dashboard.pruning.figures.accuracy import epochs_axis, epochs_shown
+from l0engine.studies.pruning.result import PruningSnapshot
 
 
 class AliveInfo(NamedTuple):
@@ -33,17 +34,14 @@ class AliveInfo(NamedTuple):
     temperature: np.ndarray
 
 
-def info(snapshots: Sequence[Mapping[str, Any]]) -> AliveInfo:
+def info(snapshots: Sequence[PruningSnapshot]) -> AliveInfo:
     """From the snapshots of a study that have gates in them."""
-    shown = theme.thinned([s for s in snapshots if "test" in s])
-    layers = shown[-1]["layers"] if shown else []
-
-    def history(name: str) -> np.ndarray:
-        return np.array([[layer[name] for layer in s["layers"]] for s in shown], int).reshape(len(shown), len(layers)).T
-
-    whole = [np.array([layer[name] for layer in layers], int) for name in ("of_weights", "of_units")]
-    epoch, temperature = (np.array([s[name] for s in shown], float) for name in ("step", "temperature"))
-    return AliveInfo(epoch, tuple(layer["name"] for layer in layers), history("weights"), history("units"), *whole, temperature)
+    shown = epochs_shown(snapshots)
+    layers = shown[-1].layers if shown else ()
+    epoch, temperature = np.array([(s.step, s.temperature) for s in shown], float).reshape(-1, 2).T
+    alive = np.array([[(layer.weights, layer.units) for layer in s.layers] for s in shown], int).reshape(len(shown), len(layers), 2)
+    whole = np.array([(layer.of_weights, layer.of_units) for layer in layers], int).reshape(-1, 2)
+    return AliveInfo(epoch, tuple(layer.name for layer in layers), *alive.T, *whole.T, temperature)
 
 
 def plot(info: AliveInfo, palette: theme.Palette) -> go.Figure:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme
-from dashboard.pruning.figures.accuracy import epochs_axis
+from dashboard.pruning.figures.accuracy import epochs_axis, epochs_shown
+from l0engine.studies.pruning.result import PruningSnapshot
 
 
 class PruningLossInfo(NamedTuple):
@@ -21,10 +22,10 @@ class PruningLossInfo(NamedTuple):
     l2: np.ndarray
 
 
-def info(snapshots: Sequence[Mapping[str, Any]]) -> PruningLossInfo:
+def info(snapshots: Sequence[PruningSnapshot]) -> PruningLossInfo:
     """From the snapshots of a study that have gates in them."""
-    shown = theme.thinned([s for s in snapshots if "test" in s])
-    return PruningLossInfo(*(np.array([s[name] for s in shown], float) for name in ("step", "data_loss", "l0_loss", "l2_loss")))
+    shown = [(s.step, s.data_loss, s.l0_loss, s.l2_loss) for s in epochs_shown(snapshots)]
+    return PruningLossInfo(*np.array(shown, float).reshape(-1, 4).T)
 
 
 def plot(info: PruningLossInfo, palette: theme.Palette) -> go.Figure:

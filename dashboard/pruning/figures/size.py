@@ -10,6 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.pruning.figures.accuracy import epochs_shown
+from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
 
 #: Networks of a result, with what they are called.
 TITLES: Mapping[str, str] = MappingProxyType(
@@ -50,16 +52,16 @@ class SizeInfo(NamedTuple):
     marks: Mapping[str, tuple[int, float]]
 
 
-def info(snapshots: Sequence[Mapping[str, Any]], result: Mapping[str, Any] | None = None) -> SizeInfo:
+def info(snapshots: Sequence[PruningSnapshot], result: PruningResult | None = None) -> SizeInfo:
     """From the snapshots of a study that have gates in them, and its result."""
-    shown = theme.thinned([s for s in snapshots if "test" in s])
-    epoch, accuracy = (np.array([s[name] for s in shown], float) for name in ("step", "test"))
-    weights = np.array([sum(layer["weights"] for layer in s["layers"]) for s in shown], int)
+    shown = epochs_shown(snapshots)
+    epoch, accuracy = np.array([(s.step, s.test) for s in shown], float).reshape(-1, 2).T
+    weights = np.array([sum(layer.weights for layer in s.layers) for s in shown], int)
     if result is None:
         return SizeInfo(epoch, weights, accuracy, np.zeros((0, 2)), {})
-    images, right = result["test"], result["right"]
-    curve = np.array([[w, r / images] for w, r in result["magnitude"]], float).reshape(-1, 2)
-    marks = {name: (result["weights"][name], right[name] / images) for name in TITLES if name in right}
+    images, right = result.test, result.right
+    curve = np.array([[w, r / images] for w, r in result.magnitude], float).reshape(-1, 2)
+    marks = {name: (result.weights[name], right[name] / images) for name in TITLES if name in right}
     return SizeInfo(epoch, weights, accuracy, curve, marks)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 
 from l0engine.layers.base import GatedLayer
 from l0engine.studies.pruning.networks import layers
+from l0engine.studies.pruning.result import LayerLife
 
 
 class Living(NamedTuple):
@@ -54,19 +55,13 @@ def living(network: nn.Module) -> Living:
     )
 
 
-def by_layer(network: nn.Module, found: Living) -> list[dict[str, Any]]:
-    """For each layer its name and how many of its weights and units live, as JSON."""
+def by_layer(network: nn.Module, found: Living) -> tuple[LayerLife, ...]:
+    """For each layer its name and how many of its weights and units live."""
     all_layers = layers(network)
-    return [
-        {
-            "name": _name(layer, i, len(all_layers)),
-            "weights": found.weights[i],
-            "of_weights": layer.weight.numel(),
-            "units": int(found.units[i + 1].sum()),
-            "of_units": len(found.units[i + 1]),
-        }
-        for i, layer in enumerate(all_layers)
-    ]
+    return tuple(
+        LayerLife(_name(layer, i, len(all_layers)), found.weights[i], layer.weight.numel(), int(alive.sum()), len(alive))
+        for i, (layer, alive) in enumerate(zip(all_layers, found.units[1:], strict=True))
+    )
 
 
 def _name(layer: nn.Module, place: int, layers: int) -> str:

@@ -17,7 +17,7 @@ from l0engine.penalties import compute_l0_penalty, compute_l2_penalty, update_te
 from l0engine.pruning import plain
 from l0engine.schedules import SCHEDULES, TemperatureScheduler
 from l0engine.studies.pruning.images import ImageSet
-from l0engine.studies.pruning.settings import PruningSettings
+from l0engine.studies.pruning.settings import PruningStudy
 
 #: Gates learn so many times as fast as weights: they have further to go.
 GATE_RATE = 10.0
@@ -37,7 +37,7 @@ class Terms(NamedTuple):
     l2: float
 
 
-def gated(study: PruningSettings, images: ImageSet, width: int | None = None) -> nn.Module:
+def gated(study: PruningStudy, images: ImageSet, width: int | None = None) -> nn.Module:
     """The network of a study with gates, its weights drawn by the study's seed; of another width where that is given.
 
     Raises
@@ -91,7 +91,7 @@ class Training:
     the cross entropy, summed over the n training images, by more than ``lambda_l0`` nats.
     """
 
-    def __init__(self, network: nn.Module, study: PruningSettings, x: Tensor, y: Tensor) -> None:
+    def __init__(self, network: nn.Module, study: PruningStudy, x: Tensor, y: Tensor) -> None:
         self.network, self._study, self._x, self._y = network, study, x, y
         gates = {p for m in network.modules() if isinstance(m, HardConcrete) for p in m.parameters()}
         groups = [

@@ -1,10 +1,13 @@
-"""What can be set of a pruning study."""
+"""PruningStudy: a network of gated weights learns to tell images apart, and what is left of it becomes a small ordinary one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from l0engine.errors import ConfigError
+from l0engine.jobs.task import Plain
+from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
 
 NETWORKS = ("mlp", "conv")
 #: Limits of the settings, both allowed.
@@ -20,7 +23,7 @@ BOUNDS = {
 
 
 @dataclass(frozen=True)
-class PruningSettings:
+class PruningStudy(Plain):
     """Which network learns what. The folder holds uploaded images as images.npz.
 
     Attributes
@@ -47,6 +50,9 @@ class PruningSettings:
         Of the images held out, the weights at the start, the gates' noise and the order of images.
     """
 
+    kind: ClassVar[str] = "pruning"
+    snapshot: ClassVar[type[Any]] = PruningSnapshot
+    result: ClassVar[type[Any]] = PruningResult
     source: str = "digits"
     title: str = ""
     network: str = "mlp"
@@ -60,6 +66,11 @@ class PruningSettings:
     learning_rate: float = 0.005
     batch_size: int = 128
     seed: int = 0
+
+    @property
+    def label(self) -> str:
+        """For menus: 'digits, mlp of 256, λ L0 0.5'."""
+        return f"{self.title or self.source}, {self.network} of {self.hidden}, λ L0 {self.lambda_l0:g}"
 
     def check(self) -> None:
         """Refuse settings that are out of bounds."""
