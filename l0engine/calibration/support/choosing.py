@@ -89,7 +89,6 @@ class Chooser:
         self._bounds: dict[int, tuple[float, float]] = {}
         self._small = is_small(system)
         self._medium = system.matrix.shape[0] * system.matrix.shape[1] <= VERTEX_CELLS
-        self._row = np.sqrt(system.importance)
         self._hardness = np.maximum(system.hardness, HARD)
         self.relaxes = relaxes(system, config)
 
@@ -108,7 +107,7 @@ class Chooser:
         if k not in self._bounds:
             return None
         price, bound = self._bounds[k]
-        residual = self._row * (self._system.matrix @ weights - self._system.target)
+        residual = np.sqrt(self._system.importance) * (self._system.matrix @ weights - self._system.target)
         value = float((residual**2 / self._hardness).sum()) / 2 + price / 2 * float(weights @ weights)
         return Certificate(k=k, price=price, value=value, bound=max(bound, 0.0))
 
@@ -184,7 +183,7 @@ class Chooser:
         s = self._system
         if self._relaxation is None:
             upper = s.bounds(np.arange(s.matrix.shape[1]), self._config).high
-            self._relaxation = Relaxation(self._a, self._row * s.target, self._hardness, upper)
+            self._relaxation = Relaxation(*self._least_squares, self._hardness, upper)
         if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
@@ -231,9 +230,9 @@ class Chooser:
         return Support.at(kept, np.maximum(alone[kept] / k, 1e-3 * s.base_weights[kept]))
 
     @cached_property
-    def _a(self) -> sp.csc_array:
-        """The system's matrix with the roots of importances in its rows, for relaxation and exchange."""
-        return sp.csc_array(sp.diags_array(self._row) @ self._system.matrix, dtype=np.float64)
+    def _least_squares(self) -> tuple[sp.csc_array, np.ndarray]:
+        """``A, b`` of the squared loss of all households."""
+        return self._system.least_squares(np.arange(self._system.matrix.shape[1]))
 
     @cached_property
     def _vertex(self) -> np.ndarray:
@@ -243,9 +242,9 @@ class Chooser:
 
     def _least(self, kept: np.ndarray) -> tuple[np.ndarray, float] | None:
         """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where it did not settle."""
-        base = self._system.base_weights[kept]
+        (a, b), base = self._least_squares, self._system.base_weights[kept]
         try:
-            found, missing = nnls(self._a[:, kept].toarray() * base, self._row * self._system.target)
+            found, missing = nnls(a[:, kept].toarray() * base, b)
         except RuntimeError:
             return None
         return np.asarray(found * base), float(missing) ** 2
@@ -258,15 +257,14 @@ class Chooser:
         if self._medium and (least := self._least(support.kept)) is not None:
             weights = np.maximum(least[0], LEAST_FITTED * max(least[0].max(), np.finfo(float).tiny))
             return least[1], Support.at(support.kept, weights)
-        part, target = self._a[:, support.kept], self._row * self._system.target
-        residual = part @ least_squares(part, target, np.exp(support.log_weights), BRIEF) - target
+        a, b = self._least_squares
+        part = a[:, support.kept]
+        residual = part @ least_squares(part, b, np.exp(support.log_weights), BRIEF) - b
         return float(residual @ residual), support
 
     def _splice(self, support: Support) -> Support:
-        a = self._a
-        weights = np.exp(support.log_weights)
-        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES)
-        start = np.zeros(a.shape[1])
+        kept, better = spliced(*self._least_squares, support.kept, np.exp(support.log_weights), exchanges=EXCHANGES)
+        start = np.zeros(self._system.matrix.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)
         start = np.maximum(start[kept], 1e-9 * better.max())

@@ -8,7 +8,6 @@ the full total: that keeps the effective sample size.
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse as sp
 
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.support.least_squares import least_squares
@@ -31,9 +30,7 @@ class Elimination:
     """
 
     def __init__(self, system: ScaledSystem, gated: np.ndarray) -> None:
-        self._row = np.sqrt(system.importance)
-        self._target, self._system = self._row * system.target, system
-        self._norm = np.sqrt(system.squares)
+        self._system, self._norm = system, np.sqrt(system.squares)
         kept = np.flatnonzero(gated > 0)
         self.full = Support(kept, gated[kept], self._refit(kept, np.log(gated[kept]), FIRST))
 
@@ -43,7 +40,7 @@ class Elimination:
         total = support.start.sum()
         while len(support.kept) > budget:
             n = len(support.kept)
-            size = max(budget, int(n * (LEAVE if n > FEW * len(self._target) else LEAVE_FEW)))
+            size = max(budget, int(n * (LEAVE if n > FEW * len(self._system.target) else LEAVE_FEW)))
             part = self._norm[support.kept] * np.exp(support.log_weights)
             stay = np.sort(np.argpartition(-part, size - 1)[:size])
             kept, start = support.kept[stay], support.start[stay]
@@ -52,5 +49,4 @@ class Elimination:
 
     def _refit(self, kept: np.ndarray, log_weights: np.ndarray, steps: int) -> np.ndarray:
         """Least squares in log weights, briefly."""
-        a = sp.csc_array(sp.diags_array(self._row) @ self._system.columns(kept))
-        return np.asarray(np.log(least_squares(a, self._target, np.exp(log_weights), steps)))
+        return np.asarray(np.log(least_squares(*self._system.least_squares(kept), np.exp(log_weights), steps)))
