@@ -14,6 +14,7 @@ import numpy as np
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active, relative_errors
+from l0engine.calibration.problem.bounds import Bounds
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate
@@ -96,14 +97,11 @@ def limits(problem: Problem, config: Config, weights: np.ndarray) -> tuple[Limit
 
 
 def _at_bound(problem: Problem, config: Config, kept: np.ndarray, weights: np.ndarray) -> int:
-    """Kept households whose weight a setting holds; the bounds are those of `ScaledSystem.bounds`."""
-    at = np.zeros(len(kept), bool)
-    if config.max_ratio is not None:
-        at |= weights >= config.max_ratio * problem.start_weights[kept] * (1 - AT_BOUND)
-    if config.max_weight is not None:
-        at |= weights >= config.max_weight * (1 - AT_BOUND)
-    if config.min_weight is not None:
-        at |= weights <= config.min_weight * (1 + AT_BOUND)
+    """Kept households whose weight a setting holds."""
+    low, high = Bounds.of(config, problem.start_weights[kept])
+    at = weights >= high * (1 - AT_BOUND)
+    if config.min_weight:
+        at |= weights <= low * (1 + AT_BOUND)
     return int(at.sum())
 
 

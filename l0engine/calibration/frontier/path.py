@@ -15,7 +15,8 @@ from l0engine.calibration.problem.preflight import held_out_targets
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures, Result, Snapshot
-from l0engine.calibration.support.choosing import SAME, TOLERANCE, Calibrated, Chooser, relaxes
+from l0engine.calibration.support.calibrated import TOLERANCE, Calibrated
+from l0engine.calibration.support.choosing import SAME, Chooser, relaxes
 from l0engine.calibration.support.refit import recalibrate
 from l0engine.calibration.training.iteration import FALLS, falling, iterate
 from l0engine.draining import drain
@@ -90,7 +91,7 @@ def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[t
         start, config = np.full(len(start), point.weights.mean()), replace(config, anchor="chi-square")
     for mu in CURVE:
         soft = replace(config, mu=mu)
-        found, _, dual = recalibrate(system, point.households, start, soft, after=dual, tolerance=TOLERANCE)
+        found, dual = recalibrate(system, point.households, start, soft, after=dual, tolerance=TOLERANCE)
         weights[point.households] = found.weights
         measures = measure(problem, weights, system.use)
         assert measures is not None

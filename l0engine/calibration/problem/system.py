@@ -24,8 +24,6 @@ EXACT = 1e-8
 FEW_HOUSEHOLDS = 100
 #: A refitted weight at or below this share of its base weight is dropped: it moves no total, and would count as kept.
 NEGLIGIBLE = 1e-6
-#: No household that is to be kept gets a weight below this share of its base weight.
-LEAST = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +126,13 @@ class ScaledSystem:
         return config.price_l2 * self.nothing * self.matrix.shape[1] / float(self.base_weights.sum()) ** 2
 
     def bounds(self, households: np.ndarray, config: Config) -> Bounds:
-        """Smallest and largest weights of some households; none is less than `LEAST` of its base weight."""
-        base = self.base_weights[households]
-        high = np.minimum(np.inf if config.max_ratio is None else config.max_ratio * base, config.max_weight or np.inf)
-        return Bounds(np.minimum(np.maximum(LEAST * base, config.min_weight or 0.0), high), np.broadcast_to(high, base.shape))
+        """Smallest and largest weights of some households."""
+        return Bounds.of(config, self.base_weights[households])
+
+    def least_squares(self, households: np.ndarray) -> tuple[sp.csc_array, np.ndarray]:
+        """``A, b`` of the squared loss ``||A w - b||^2`` of some households' weights, in float64, whatever the loss is."""
+        row = np.sqrt(self.importance)
+        return sp.csc_array(sp.diags_array(row) @ self.columns(households), dtype=np.float64), row * self.target
 
     def value(self, weights: np.ndarray) -> float:
         """The loss of weights of all households, without prices."""

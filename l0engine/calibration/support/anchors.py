@@ -6,10 +6,11 @@ An anchor is a convex cost ``sum_j D_j(w_j)``. All the dual problem needs of it 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from scipy.special import wrightomega
@@ -27,31 +28,37 @@ class Anchor(Protocol):
         """The weights that a pull gives, shape (n_kept,)."""
 
 
-class StartAnchor(Anchor, Protocol):
-    """An anchor that holds weights to those they start from."""
-
-    @classmethod
-    def to(cls, start: np.ndarray, price: np.ndarray | None, bounds: Bounds) -> Self:
-        """Held to positive weights `start`, with a price ``c_j / 2`` on each squared weight, all of shape (n_kept,)."""
-
-    def pull_for(self, weights: np.ndarray) -> np.ndarray:
-        """The pull that gives some positive weights, bounds aside; shape (n_kept,)."""
-
-
 @dataclass(frozen=True, eq=False)
-class Entropy:
-    """``w log(w / g) - w + g + c w^2 / 2``: raking. Without a price ``w = g exp(e)``; with one, through Lambert's W.
+class StartAnchor(ABC):
+    """An anchor that holds weights to those they start from.
 
-    Source: Deville & Sarndal (1992), Calibration Estimators in Survey Sampling.
+    Parameters
+    ----------
+    start : ndarray of float64, shape (n_kept,)
+        Positive weights g.
+    price : ndarray of float64, shape (n_kept,), or None
+        Price c of each squared weight, which costs ``c_j w_j^2 / 2``.
+    bounds : Bounds
     """
 
     start: np.ndarray
     price: np.ndarray | None
     bounds: Bounds
 
-    @classmethod
-    def to(cls, start: np.ndarray, price: np.ndarray | None, bounds: Bounds) -> Self:
-        return cls(start, price, bounds)
+    @abstractmethod
+    def weights(self, pull: np.ndarray) -> Weights:
+        """The weights that a pull gives, shape (n_kept,)."""
+
+    @abstractmethod
+    def pull_for(self, weights: np.ndarray) -> np.ndarray:
+        """The pull that gives some positive weights, bounds aside; shape (n_kept,)."""
+
+
+class Entropy(StartAnchor):
+    """``w log(w / g) - w + g + c w^2 / 2``: raking. Without a price ``w = g exp(e)``; with one, through Lambert's W.
+
+    Source: Deville & Sarndal (1992), Calibration Estimators in Survey Sampling.
+    """
 
     def weights(self, pull: np.ndarray) -> Weights:
         if self.price is None:
@@ -64,20 +71,11 @@ class Entropy:
         return np.asarray(np.log(weights / self.start) + (0.0 if self.price is None else self.price * weights))
 
 
-@dataclass(frozen=True, eq=False)
-class ChiSquare:
+class ChiSquare(StartAnchor):
     """``(w - g)^2 / (2 g) + c w^2 / 2``: the generalised regression estimator, held at 0 from below.
 
     Source: Deville & Sarndal (1992), case 1.
     """
-
-    start: np.ndarray
-    price: np.ndarray | None
-    bounds: Bounds
-
-    @classmethod
-    def to(cls, start: np.ndarray, price: np.ndarray | None, bounds: Bounds) -> Self:
-        return cls(start, price, bounds)
 
     def weights(self, pull: np.ndarray) -> Weights:
         each = self.start if self.price is None else self.start / (1 + self.price * self.start)

@@ -2,14 +2,13 @@
 
 Gates and the elimination that follows them judge households one by one; the relaxation judges them together, over all households.
 Non-negative least squares has an exact answer where there is one; small problems are cheap enough to try a random start as well. The
-candidate with the smaller loss wins; between losses that are as good as equal, the exchange of error for evenness that `raking.worth`
-allows decides.
+best of them wins, see `better`.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from operator import itemgetter
 
@@ -18,21 +17,18 @@ from scipy import sparse as sp
 from scipy.optimize import nnls
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.metrics import measure
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
-from l0engine.calibration.results import Certificate, Measures
+from l0engine.calibration.results import Certificate
+from l0engine.calibration.support.calibrated import MET, Calibrated, better, calibrated, exchanged
 from l0engine.calibration.support.dual import DENSE_TARGETS
-from l0engine.calibration.support.elimination import Elimination, Support
+from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.least_squares import least_squares
-from l0engine.calibration.support.polish import polished
-from l0engine.calibration.support.raking import HARDEST, Softness, worth
-from l0engine.calibration.support.refit import recalibrate
+from l0engine.calibration.support.raking import HARDEST, Softness
 from l0engine.calibration.support.relaxation import Relaxation, Relaxed
 from l0engine.calibration.support.splicing import spliced
+from l0engine.calibration.support.support import Support
 
-#: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
-TOLERANCE = 1e-9
 #: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
 EVENNESS = 5e-5
 #: A start of raking has no weight below this share of the mean.
@@ -50,41 +46,12 @@ RELAXED_ENTRIES = 10_000_000
 EXCHANGES, SPLICED, BRIEF = 60, 2, 60
 #: So few households on a small problem are exchanged one by one as well, see `polish`.
 FEWEST = 8
-#: A loss as small as that of this error on every target is none; losses are equal within the second share, between sizes within the third.
-MET, EQUAL, SAME = 1e-3, 0.01, 1e-3
+#: Losses of different sizes are equal within this share.
+SAME = 1e-3
 #: What least squares leaves at 0 gets this share of the largest weight: raking starts from positive ones.
 LEAST_FITTED = 1e-9
 #: The least share of their weights that households get which only fill up.
 PAD = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Calibrated:
-    """A support with its final weights.
-
-    Attributes
-    ----------
-    support : Support
-    weights : ndarray of float64, shape (n_households,)
-    measures : Measures
-    found : Softness
-        The same weights on the support, with errors by row of the system.
-    path : tuple of Softness
-        All softnesses tried on the way.
-    loss : float
-        The objective's loss of the weights, without prices.
-    seconds : float
-    certificate : Certificate or None
-    """
-
-    support: Support
-    weights: np.ndarray
-    measures: Measures
-    found: Softness
-    path: tuple[Softness, ...]
-    loss: float
-    seconds: float
-    certificate: Certificate | None = None
 
 
 def relaxes(system: ScaledSystem, config: Config) -> bool:
@@ -100,43 +67,6 @@ def relaxes(system: ScaledSystem, config: Config) -> bool:
 def is_small(system: ScaledSystem) -> bool:
     """Whether every candidate is cheap."""
     return bool(system.matrix.nnz <= FEW_ENTRIES and system.matrix.shape[0] * system.matrix.shape[1] <= FEW_CELLS)
-
-
-def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: Support, *, eliminated: bool = True) -> Calibrated:
-    """Calibrate a support; every household keeps a positive weight, so that counts are exact.
-
-    Parameters
-    ----------
-    eliminated : bool
-        Whether the support comes from an elimination. Only then is it polished, where the config says so; and with fewer households than
-        targets the way to the weights starts from those of the elimination.
-    """
-    started, n_targets = time.perf_counter(), len(system.target)
-    if eliminated and config.polish and len(support.kept) <= n_targets:
-        support = _polished(system, support)
-    kept = support.kept
-    near = np.exp(support.log_weights) if eliminated and len(kept) < n_targets else None
-    found, path, _ = recalibrate(system, kept, support.start, config, near=near, tolerance=TOLERANCE)
-    weights = np.zeros(problem.n_households)
-    weights[kept] = found.weights
-    weights.setflags(write=False)
-    measures = measure(problem, weights, system.use)
-    assert measures is not None  # a support is never empty
-    return Calibrated(support, weights, measures, found, path, system.value(weights), time.perf_counter() - started)
-
-
-def better(one: Calibrated, other: Calibrated, system: ScaledSystem) -> bool:
-    """Whether one answer beats another: the smaller loss; where that is equal, that it misses no target, of whatever importance;
-    then more evenness or less error, as is `worth` it.
-    """
-    met = MET**2 * system.nothing
-    a, b = max(one.loss, met), max(other.loss, met)
-    if abs(a - b) > EQUAL * max(a, b):
-        return a < b
-    misses, other_misses = (bool((answer.found.errors > MET).any()) for answer in (one, other))
-    if misses != other_misses:
-        return other_misses
-    return worth(other.found, one.found) and one.loss <= max(other.loss, met) * (1 + EQUAL)
 
 
 class Chooser:
@@ -159,7 +89,6 @@ class Chooser:
         self._bounds: dict[int, tuple[float, float]] = {}
         self._small = is_small(system)
         self._medium = system.matrix.shape[0] * system.matrix.shape[1] <= VERTEX_CELLS
-        self._row = np.sqrt(system.importance)
         self._hardness = np.maximum(system.hardness, HARD)
         self.relaxes = relaxes(system, config)
 
@@ -178,7 +107,7 @@ class Chooser:
         if k not in self._bounds:
             return None
         price, bound = self._bounds[k]
-        residual = self._row * (self._system.matrix @ weights - self._system.target)
+        residual = np.sqrt(self._system.importance) * (self._system.matrix @ weights - self._system.target)
         value = float((residual**2 / self._hardness).sum()) / 2 + price / 2 * float(weights @ weights)
         return Certificate(k=k, price=price, value=value, bound=max(bound, 0.0))
 
@@ -187,7 +116,7 @@ class Chooser:
 
         The larger answer itself where its loss is as good as none, or nothing better is found.
         """
-        s = self._system
+        s, started = self._system, time.perf_counter()
         if larger.loss <= MET**2 * s.nothing:
             return larger
         more = np.setdiff1d(larger.support.kept, smaller.support.kept)
@@ -195,7 +124,7 @@ class Chooser:
         more = more[np.argsort(-part, kind="stable")[: len(larger.support.kept) - len(smaller.support.kept)]]
         start = smaller.weights.copy()
         start[more] = 1e-2 * larger.weights[more]
-        support, mu = _support(start), smaller.found.mu
+        support, mu = Support.of(start), smaller.found.mu
         while mu > HARDEST:
             found = calibrated(self._problem, s, replace(self._config, mu=mu, polish=False), support)
             if found.loss <= smaller.loss:
@@ -205,22 +134,19 @@ class Chooser:
             if self._config.bounded or self._config.total != "free":
                 return larger
             found = self._padded(smaller, larger, support)
-        return replace(found, certificate=self.certificate(found.weights, len(support.kept)))
+        return replace(found, certificate=self.certificate(found.weights, len(support.kept)), seconds=time.perf_counter() - started)
 
     def _padded(self, smaller: Calibrated, larger: Calibrated, support: Support) -> Calibrated:
         """The smaller answer, and as much of the larger one's weights for the rest as costs a third of what makes losses differ."""
-        s, kept, started = self._system, support.kept, time.perf_counter()
+        s, kept = self._system, support.kept
         extra, rest = np.zeros(len(larger.weights)), np.setdiff1d(kept, smaller.support.kept)
         extra[rest] = larger.weights[rest]
         share, most = 1.0, smaller.loss * (1 + SAME / 3)
         while s.value(smaller.weights + share * extra) > most and share > PAD:
             share /= 2
         weights = smaller.weights + share * extra
-        weights.setflags(write=False)
-        measures = measure(self._problem, weights, s.use)
-        assert measures is not None
         found = Softness.of(smaller.found.mu, weights[kept], lambda w: s.errors(s.columns(kept) @ w - s.target))
-        return Calibrated(support, weights, measures, found, (found,), s.value(weights), time.perf_counter() - started)
+        return Calibrated.of(self._problem, s, support, found)
 
     def _candidates(self, k: int) -> list[Support]:
         s, few = self._system, k < len(self._system.target)
@@ -229,17 +155,17 @@ class Chooser:
         if not settled or self._small or few:
             found.append(self._from_gates(k))
         if self._small or (few and self._medium):
-            found += [self._strongest(k), self._random(k)]
+            found += [self._strongest(k), Support.random(s.base_weights, k, self._config.seed)]
         if few and self._medium and np.count_nonzero(self._vertex) > k:
-            found.append(self._from_vertex(k))
+            found.append(Elimination(s, self._vertex).down_to(k))
         if few and s.loss.squared and not self._config.bounded:
             best = sorted(map(self._fitted, found), key=itemgetter(0))[:SPLICED]
-            exchanged = [self._fitted(self._splice(support)) for _, support in best]
-            found = [min(pair, key=itemgetter(0))[1] for pair in zip(exchanged, best, strict=True)]
+            anew = [self._fitted(self._splice(support)) for _, support in best]
+            found = [min(pair, key=itemgetter(0))[1] for pair in zip(anew, best, strict=True)]
             if self._small and k <= FEWEST and self._config.total == "free":
-                found.append(_polished(s, found[0]))
+                found.append(exchanged(s, found[0]))
         if self._medium and 0 < np.count_nonzero(self._vertex) <= k:
-            found.append(_support(self._filled(self._vertex, k)))
+            found.append(Support.of(self._filled(self._vertex, k)))
         if self.relaxes and k > len(s.target):  # fewer have no weight to give away
             found = (found if self._medium else []) + [self._evened(support) for support in found]
         return found
@@ -253,16 +179,11 @@ class Chooser:
         self._support = self._elimination.down_to(k, self._support)
         return self._support
 
-    def _from_vertex(self, k: int) -> Support:
-        """Elimination from those that non-negative least squares keeps."""
-        elimination = Elimination(self._system, self._vertex)
-        return elimination.down_to(k, elimination.full)
-
     def _relax(self, k: int) -> Relaxed:
         s = self._system
         if self._relaxation is None:
             upper = s.bounds(np.arange(s.matrix.shape[1]), self._config).high
-            self._relaxation = Relaxation(self._a, self._row * s.target, self._hardness, upper)
+            self._relaxation = Relaxation(*self._least_squares, self._hardness, upper)
         if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
@@ -284,8 +205,7 @@ class Chooser:
         start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
         if np.count_nonzero(start) < k:
             start = self._filled(start, k)
-        elimination = Elimination(self._system, start)
-        return elimination.down_to(k, elimination.full)
+        return Elimination(self._system, start).down_to(k)
 
     def _evened(self, support: Support) -> Support:
         """The same households, started from the weights that the relaxation has for them alone: as even as its price asks."""
@@ -301,25 +221,18 @@ class Chooser:
         out[rest] = 1e-3 * base[rest]
         return out
 
-    def _random(self, k: int) -> Support:
-        base, rng = self._system.base_weights, np.random.default_rng(self._config.seed)
-        kept = np.sort(rng.choice(len(base), k, replace=False))
-        start = base[kept] * (base.sum() / base[kept].sum())
-        return Support(kept, start, np.log(start))
-
     def _strongest(self, k: int) -> Support:
         """The households that would each do most alone."""
         s = self._system
         pull = np.maximum(s.matrix.T @ (s.importance * s.target), 0.0)
         alone = np.divide(pull, s.squares, out=np.zeros(len(pull)), where=s.squares > 0)
         kept = np.sort(np.argpartition(-pull * alone, k - 1)[:k])
-        start = np.maximum(alone[kept] / k, 1e-3 * s.base_weights[kept])
-        return Support(kept, start, np.log(start))
+        return Support.at(kept, np.maximum(alone[kept] / k, 1e-3 * s.base_weights[kept]))
 
     @cached_property
-    def _a(self) -> sp.csc_array:
-        """The system's matrix with the roots of importances in its rows, for relaxation and exchange."""
-        return sp.csc_array(sp.diags_array(self._row) @ self._system.matrix, dtype=np.float64)
+    def _least_squares(self) -> tuple[sp.csc_array, np.ndarray]:
+        """``A, b`` of the squared loss of all households."""
+        return self._system.least_squares(np.arange(self._system.matrix.shape[1]))
 
     @cached_property
     def _vertex(self) -> np.ndarray:
@@ -329,9 +242,9 @@ class Chooser:
 
     def _least(self, kept: np.ndarray) -> tuple[np.ndarray, float] | None:
         """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where it did not settle."""
-        base = self._system.base_weights[kept]
+        (a, b), base = self._least_squares, self._system.base_weights[kept]
         try:
-            found, missing = nnls(self._a[:, kept].toarray() * base, self._row * self._system.target)
+            found, missing = nnls(a[:, kept].toarray() * base, b)
         except RuntimeError:
             return None
         return np.asarray(found * base), float(missing) ** 2
@@ -343,31 +256,16 @@ class Chooser:
         """
         if self._medium and (least := self._least(support.kept)) is not None:
             weights = np.maximum(least[0], LEAST_FITTED * max(least[0].max(), np.finfo(float).tiny))
-            return least[1], Support(support.kept, weights, np.log(weights))
-        part, target = self._a[:, support.kept], self._row * self._system.target
-        residual = part @ least_squares(part, target, np.exp(support.log_weights), BRIEF) - target
+            return least[1], Support.at(support.kept, weights)
+        a, b = self._least_squares
+        part = a[:, support.kept]
+        residual = part @ least_squares(part, b, np.exp(support.log_weights), BRIEF) - b
         return float(residual @ residual), support
 
     def _splice(self, support: Support) -> Support:
-        a = self._a
-        weights = np.exp(support.log_weights)
-        kept, better = spliced(a, self._row * self._system.target, support.kept, weights, exchanges=EXCHANGES)
-        start = np.zeros(a.shape[1])
+        kept, better = spliced(*self._least_squares, support.kept, np.exp(support.log_weights), exchanges=EXCHANGES)
+        start = np.zeros(self._system.matrix.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)
         start = np.maximum(start[kept], 1e-9 * better.max())
         return Support(kept, start * (support.start.sum() / start.sum()), np.log(np.maximum(better, 1e-12 * better.max())))
-
-
-def _support(weights: np.ndarray) -> Support:
-    kept = np.flatnonzero(weights)
-    return Support(kept, weights[kept], np.log(weights[kept]))
-
-
-def _polished(system: ScaledSystem, support: Support) -> Support:
-    """Other households in the same number, with a lower loss."""
-    gated = np.zeros(system.matrix.shape[1])
-    gated[support.kept] = support.start
-    improved = polished(system, gated)
-    kept = np.flatnonzero(improved)
-    return support if improved is gated else Support(kept, improved[kept], np.log(improved[kept]))

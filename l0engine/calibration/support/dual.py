@@ -8,6 +8,7 @@ has a smooth convex dual, ``minimise f(theta) = sum_j D_j*((A' theta)_j) - b' th
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -91,6 +92,7 @@ class DualProblem:
         constant = (tau * self.theta) @ direction - self.b @ direction
         rise = (tau * direction) @ direction
 
+        @cache  # the root finder asks for both ends again
         def slope(size: float) -> float:
             return float(anchor.weights(at + size * along).value @ along + constant + size * rise)
 

@@ -7,37 +7,16 @@ the full total: that keeps the effective sample size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy import sparse as sp
 
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.support.least_squares import least_squares
+from l0engine.calibration.support.support import Support
 
 #: Share of the households that one round leaves; with fewer than `FEW` households for each target every one counts.
 LEAVE, LEAVE_FEW, FEW = 0.8, 0.95, 2.0
 #: Steps of the refit before the first round and after each.
 FIRST, BRIEF = 100, 60
-
-
-@dataclass(frozen=True, eq=False)
-class Support:
-    """Some households, and what is known of them.
-
-    Attributes
-    ----------
-    kept : ndarray of int, shape (n_kept,)
-        Columns of the system, ascending.
-    start : ndarray of float64, shape (n_kept,)
-        Their gated weights, scaled to the total of the fit: where raking starts.
-    log_weights : ndarray of float64, shape (n_kept,)
-        After the brief refit; with the norms of the columns they are the order of elimination.
-    """
-
-    kept: np.ndarray
-    start: np.ndarray
-    log_weights: np.ndarray
 
 
 class Elimination:
@@ -51,18 +30,17 @@ class Elimination:
     """
 
     def __init__(self, system: ScaledSystem, gated: np.ndarray) -> None:
-        self._row = np.sqrt(system.importance)
-        self._target, self._system = self._row * system.target, system
-        self._norm = np.sqrt(system.squares)
+        self._system, self._norm = system, np.sqrt(system.squares)
         kept = np.flatnonzero(gated > 0)
         self.full = Support(kept, gated[kept], self._refit(kept, np.log(gated[kept]), FIRST))
 
-    def down_to(self, budget: int, support: Support) -> Support:
-        """The `budget` households to keep of a support that has at least as many."""
+    def down_to(self, budget: int, support: Support | None = None) -> Support:
+        """The `budget` households to keep of a support that has at least as many, all of them by default."""
+        support = support or self.full
         total = support.start.sum()
         while len(support.kept) > budget:
             n = len(support.kept)
-            size = max(budget, int(n * (LEAVE if n > FEW * len(self._target) else LEAVE_FEW)))
+            size = max(budget, int(n * (LEAVE if n > FEW * len(self._system.target) else LEAVE_FEW)))
             part = self._norm[support.kept] * np.exp(support.log_weights)
             stay = np.sort(np.argpartition(-part, size - 1)[:size])
             kept, start = support.kept[stay], support.start[stay]
@@ -71,5 +49,4 @@ class Elimination:
 
     def _refit(self, kept: np.ndarray, log_weights: np.ndarray, steps: int) -> np.ndarray:
         """Least squares in log weights, briefly."""
-        a = sp.csc_array(sp.diags_array(self._row) @ self._system.columns(kept))
-        return np.asarray(np.log(least_squares(a, self._target, np.exp(log_weights), steps)))
+        return np.asarray(np.log(least_squares(*self._system.least_squares(kept), np.exp(log_weights), steps)))

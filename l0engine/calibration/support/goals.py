@@ -8,7 +8,8 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures
-from l0engine.calibration.support.choosing import Calibrated, Chooser
+from l0engine.calibration.support.calibrated import Calibrated
+from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.elimination import LEAVE
 
 #: A goal for the median allows no error beyond this many times as much, other than those of the largest set.

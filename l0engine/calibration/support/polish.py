@@ -56,8 +56,8 @@ def polish(system: ScaledSystem, kept: np.ndarray, *, price: float | None = None
     pool = np.arange(system.matrix.shape[1]) if pool is None else np.union1d(pool, kept)
     if len(system.target) * len(pool) > WORK:
         return None
-    row = np.sqrt(system.importance)
-    search = _Search(row[:, None] * system.columns(pool).toarray().astype(np.float64), row * system.target, price)
+    a, b = system.least_squares(pool)
+    search = _Search(a.toarray(), b, price)
     best, everyone = search.solved(np.searchsorted(pool, np.sort(kept))), np.ones(len(pool), bool)
     if search.too_large(best):
         return None

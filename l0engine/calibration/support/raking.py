@@ -171,7 +171,7 @@ class Raking:
         return best, tuple(tried)
 
     def _held(self, tau: float) -> StartAnchor:
-        return self._anchor.to(self._start, None if self._price is None else self._price / tau, self._bounds)
+        return self._anchor(self._start, None if self._price is None else self._price / tau, self._bounds)
 
     def _solve(self, mu: float, tolerance: float) -> np.ndarray:
         tau = mu * self._scale

@@ -32,7 +32,7 @@ def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray
         0 off the support. On it, weights that the targets press down to `NEGLIGIBLE` of the base weight are 0 too.
     """
     kept = np.flatnonzero(gated > 0)
-    found, _, _ = recalibrate(system, kept, gated[kept], config)
+    found, _ = recalibrate(system, kept, gated[kept], config)
     out = np.zeros(len(gated))
     out[kept] = np.where(found.weights > NEGLIGIBLE * system.base_weights[kept], found.weights, 0.0)
     return out
@@ -47,7 +47,7 @@ def recalibrate(
     after: Dual | None = None,
     near: np.ndarray | None = None,
     tolerance: float | None = None,
-) -> tuple[Softness, tuple[Softness, ...], Dual]:
+) -> tuple[Softness, Dual]:
     """Calibrate some households without gates; for a loss that is not squared, reweight the targets and do it again until settled.
 
     Parameters
@@ -66,8 +66,6 @@ def recalibrate(
     Returns
     -------
     Softness
-    tuple of Softness
-        All that were tried.
     Dual
     """
     a, importance, weights = system.columns(kept).tocsr().astype(np.float64), system.importance, start
@@ -96,14 +94,13 @@ def recalibrate(
             near=near,
         )
         if config.mu is None:
-            found, path = raking.settle(errors, tolerance=tolerance or SETTLED)
+            found, _ = raking.settle(errors, tolerance=tolerance or SETTLED)
         else:
             found = Softness.of(config.mu, raking.weights(config.mu, tolerance=tolerance or TOLERANCE), errors)
-            path = (found,)
         weights, after, near = found.weights, raking.dual, None
         if np.abs(weights - before).sum() <= 1e-4 * before.sum():
             break
-    return found, path, raking.dual
+    return found, raking.dual
 
 
 def _reweighting(system: ScaledSystem, residual: np.ndarray) -> np.ndarray:

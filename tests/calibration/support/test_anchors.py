@@ -32,7 +32,7 @@ def test_every_name_has_its_anchor():
 @pytest.mark.parametrize("price", PRICED, ids=["no price", "price"])
 @pytest.mark.parametrize("name", ANCHORS)
 def test_weights_are_the_best_between_the_bounds(name, price, bounds):
-    anchor = ANCHORS[name].to(START, price, bounds)
+    anchor = ANCHORS[name](START, price, bounds)
     low, high = (np.broadcast_to(b, START.shape) for b in bounds)
     for pull in PULLS:
         w = anchor.weights(np.full(5, pull)).value
@@ -51,7 +51,7 @@ def test_weights_are_the_best_between_the_bounds(name, price, bounds):
 @pytest.mark.parametrize("price", PRICED, ids=["no price", "price"])
 @pytest.mark.parametrize("name", ANCHORS)
 def test_slopes_are_those_of_finite_differences(name, price, bounds):
-    anchor, step = ANCHORS[name].to(START, price, bounds), 1e-5
+    anchor, step = ANCHORS[name](START, price, bounds), 1e-5
     for pull in PULLS + 0.0123:  # not where a bound begins to bind
         ahead, behind = (anchor.weights(np.full(5, pull + s)).value for s in (step, -step))
         np.testing.assert_allclose(anchor.weights(np.full(5, pull)).slope, (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-9)
@@ -60,7 +60,7 @@ def test_slopes_are_those_of_finite_differences(name, price, bounds):
 @pytest.mark.parametrize("price", PRICED, ids=["no price", "price"])
 @pytest.mark.parametrize("name", ANCHORS)
 def test_a_pull_is_found_again_from_its_weights(name, price):
-    anchor = ANCHORS[name].to(START, price, Bounds())
+    anchor = ANCHORS[name](START, price, Bounds())
     for pull in (-0.8, 0.0, 0.7, 3.0):
         np.testing.assert_allclose(anchor.pull_for(anchor.weights(np.full(5, pull)).value), pull, atol=1e-9)
     np.testing.assert_allclose(anchor.weights(anchor.pull_for(2 * START)).value, 2 * START, rtol=1e-9)
@@ -68,7 +68,7 @@ def test_a_pull_is_found_again_from_its_weights(name, price):
 
 @pytest.mark.parametrize("name", ANCHORS)
 def test_without_a_pull_the_weights_are_the_start(name):
-    np.testing.assert_allclose(ANCHORS[name].to(START, None, Bounds()).weights(np.zeros(5)).value, START, rtol=1e-14)
+    np.testing.assert_allclose(ANCHORS[name](START, None, Bounds()).weights(np.zeros(5)).value, START, rtol=1e-14)
 
 
 def test_a_wild_pull_stays_finite_and_flat():

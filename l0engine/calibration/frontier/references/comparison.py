@@ -16,8 +16,8 @@ from l0engine.calibration.problem.preflight import held_out_targets
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Result
-from l0engine.calibration.support.choosing import calibrated
-from l0engine.calibration.support.elimination import Support
+from l0engine.calibration.support.calibrated import calibrated
+from l0engine.calibration.support.support import Support
 from l0engine.errors import ConfigError
 
 
@@ -65,16 +65,13 @@ def compare(
 
 
 def _point(problem: Problem, case: Case, held: np.ndarray, name: str, choice: Choice) -> FrontierPoint:
-    kept, start, _, note = choice
-    if choice.refit:
-        raked = calibrated(problem, case.system, case.config, Support(kept, start, np.log(start)), eliminated=False)
-        weights, measures = raked.weights, raked.measures
-    else:
-        weights = np.zeros(problem.n_households)
-        weights[kept] = start
-        found = measure(problem, weights, case.system.use)
-        assert found is not None  # a choice is never empty
-        measures = found
+    kept, start, refit, note = choice
+    weights = np.zeros(problem.n_households)
+    weights[kept] = start
+    if refit:
+        weights = calibrated(problem, case.system, case.config, Support.at(kept, start), eliminated=False).weights
+    measures = measure(problem, weights, case.system.use)
+    assert measures is not None  # a choice is never empty
     held_out = measure(problem, weights, held) if held.any() else None
     size = problem.n_households if name == "dense" else case.budget
     return FrontierPoint(name, size, kept, start, weights[kept], measures, held_out, note=note)

@@ -19,11 +19,10 @@ logger = logging.getLogger(__name__)
 
 def choose(case: Case) -> Choice | None:
     """The first solution of the L1 path that is large enough; of it, those that carry most."""
-    system, row = case.system, np.sqrt(case.system.importance)
-    base, norm = system.base_weights, np.sqrt(system.squares)
-    a = sp.csc_array(sp.diags_array(row) @ system.matrix.astype(np.float64) @ sp.diags_array(base))
+    base, norm = case.system.base_weights, np.sqrt(case.system.squares)
+    a, b = case.system.least_squares(np.arange(len(base)))
     x, until = np.zeros(len(base)), time.perf_counter() + L1_SECONDS
-    for _, x in l1_path(a, row * system.target, lambda: case.should_stop() or time.perf_counter() > until):
+    for _, x in l1_path(sp.csc_array(a.multiply(base)), b, lambda: case.should_stop() or time.perf_counter() > until):
         if np.count_nonzero(x) >= case.budget:
             break
     if case.should_stop():

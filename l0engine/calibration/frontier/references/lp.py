@@ -20,21 +20,21 @@ logger = logging.getLogger(__name__)
 
 def choose(case: Case) -> Choice | None:
     """The vertex of least absolute residuals; the columns are in units of the base weights."""
-    system, row, note = case.system, np.sqrt(case.system.importance), "The size of an LP vertex is its own: at most one household a target."
+    system, note = case.system, "The size of an LP vertex is its own: at most one household a target."
     columns = np.arange(len(system.base_weights))
     if system.matrix.nnz > LP_ENTRIES:
         columns = np.flatnonzero(case.gated > 0)
         note += f" The problem is large, so it was chosen among the {len(columns):,} households that the fit kept."
     base = system.base_weights[columns]
-    a = sp.diags_array(row) @ system.columns(columns).astype(np.float64) @ sp.diags_array(base)
+    a, b = system.least_squares(columns)
     slack = sp.eye_array(a.shape[0])
     cost = np.concatenate([np.zeros(len(columns)), np.ones(2 * a.shape[0])])
     upper = np.concatenate([np.full(len(columns), case.config.max_ratio or np.inf), np.full(2 * a.shape[0], np.inf)])
     bounds: Any = np.column_stack([np.zeros(len(upper)), upper])
     # interior point, then crossover to a vertex: the simplex method took more than a minute where this took 25 s
     options: Any = {"time_limit": LP_SECONDS}
-    equal: Any = sp.csc_array(sp.hstack([a, slack, -slack]))
-    found = linprog(cost, A_eq=equal, b_eq=row * system.target, bounds=bounds, method="highs-ipm", options=options)
+    equal: Any = sp.csc_array(sp.hstack([a.multiply(base), slack, -slack]))
+    found = linprog(cost, A_eq=equal, b_eq=b, bounds=bounds, method="highs-ipm", options=options)
     x = np.zeros(0) if found.x is None else found.x[: len(columns)]
     positive = np.flatnonzero(x > NEGLIGIBLE)
     if not len(positive):

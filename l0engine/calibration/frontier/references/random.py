@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from l0engine.calibration.frontier.references.method import Case, Choice
+from l0engine.calibration.support.support import Support
 
 
 def choose(case: Case) -> Choice:
-    base = case.system.base_weights
-    kept = np.sort(np.random.default_rng(case.config.seed).choice(len(base), case.budget, replace=False))
-    return Choice(kept, base[kept] * (base.sum() / base[kept].sum()))
+    drawn = Support.random(case.system.base_weights, case.budget, case.config.seed)
+    return Choice(drawn.kept, drawn.start)
