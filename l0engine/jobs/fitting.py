@@ -14,6 +14,7 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.iteration import iterate
+from l0engine.draining import translated
 from l0engine.errors import L0Error
 from l0engine.io import write_run
 from l0engine.jobs.execution import Execution
@@ -57,14 +58,9 @@ def _train(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result
         job.save(int(found.step), found.to_arrays())
 
     steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=save, resume=state)
-    while True:
-        try:
-            snapshot = next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            seconds = result.fit_seconds + before - job.paused
-            return replace(result, history=tuple(store.snapshots(run_id)), fit_seconds=seconds)
-        yield replace(snapshot, seconds=snapshot.seconds + before - job.paused)
+    result = yield from translated(steps, lambda s: replace(s, seconds=s.seconds + before - job.paused))
+    seconds = result.fit_seconds + before - job.paused
+    return replace(result, history=tuple(store.snapshots(run_id)), fit_seconds=seconds)
 
 
 def _state(job: Execution) -> TrainingState | None:

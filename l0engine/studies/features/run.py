@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from l0engine.draining import translated
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.jobs.task import Context, Ending
 from l0engine.selection.features import iterate_features
-from l0engine.selection.path import FeaturePath
+from l0engine.selection.path import FeaturePath, FeatureSnapshot
 from l0engine.studies.features import datasets
 from l0engine.studies.features.comparison import METHODS, Comparison, unit
 from l0engine.studies.features.result import FeatureProgress, FeatureResult
@@ -85,18 +86,15 @@ def _gates(job: Context, table: FeatureTable, epochs: int) -> Generator[FeatureP
     """The path on all rows, snapshot by snapshot; each shows the gates most open."""
     study, frame = job.task, pd.DataFrame(table.X, columns=list(table.names))
     options: dict[str, Any] = {"task": table.task, "seed": study.seed, "epochs": study.epochs, "should_stop": job.should_stop}
-    steps = iterate_features(frame, table.y, study.count, **options)
-    while True:
-        try:
-            s = next(steps)
-        except StopIteration as end:
-            path: FeaturePath = end.value
-            return path
+
+    def told(s: FeatureSnapshot) -> FeatureProgress:
         shown = np.sort(np.argsort(-s.gates, kind="stable")[:MOST_GATES])
         gates = tuple(round(float(g), 3) for g in s.gates[shown])
-        yield FeatureProgress(
+        return FeatureProgress(
             step=s.step, epochs=epochs, shown=tuple(shown.tolist()), gates=gates, count=round(s.count, 2), loss=float(s.loss)
         )
+
+    return (yield from translated(iterate_features(frame, table.y, study.count, **options), told))
 
 
 def _compare(
