@@ -100,11 +100,15 @@ def moments(frame: pd.DataFrame, *wanted: Wanted) -> Standardised:
     --------
     >>> features = moments(frame, Mean("income"), Joint("sex", "state"), Quantiles("age"))  # doctest: +SKIP
     """
-    if not wanted:
+    return together([figure.columns(frame) for figure in wanted])
+
+
+def together(columns: Sequence[tuple[list[str], sp.csc_array]]) -> Standardised:
+    """As `moments`, from what the figures' own `columns` gave."""
+    if not columns:
         raise ConfigError("Nothing is asked of the sample: name at least one mean, share or quantile.")
     found: dict[str, sp.csc_array] = {}
-    for figure in wanted:
-        labels, block = figure.columns(frame)
+    for labels, block in columns:
         for i, label in enumerate(labels):
             column = block[:, [i]]
             known: Any = found.setdefault(label, column)

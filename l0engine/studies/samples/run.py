@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from scipy import sparse as sp
 
 from l0engine.io.whole import write_arrays
 from l0engine.jobs.task import Context, Ending
@@ -17,7 +15,7 @@ from l0engine.selection.cube import balanced
 from l0engine.selection.designs import random, random_part, stratified
 from l0engine.selection.selected import SampleSnapshot
 from l0engine.selection.standardised import Standardised
-from l0engine.selection.wanted import moments
+from l0engine.selection.wanted import together
 from l0engine.studies.samples.result import SampleResult
 from l0engine.studies.samples.settings import SampleStudy, checked_figures
 
@@ -86,21 +84,10 @@ def _largest(differences: np.ndarray) -> float:
     return float(np.abs(differences).max())
 
 
-@dataclass(frozen=True, eq=False)
-class _Ready:
-    """A figure worked out before."""
-
-    labels: list[str]
-    block: sp.csc_array
-
-    def columns(self, frame: pd.DataFrame) -> tuple[list[str], sp.csc_array]:
-        return self.labels, self.block
-
-
 def _figures(frame: pd.DataFrame, study: SampleStudy) -> tuple[Standardised, tuple[str, ...]]:
-    """The moments, and the group of each."""
-    ready = [(group, _Ready(*figure.columns(frame))) for group, figure in study.wanted()]
-    home = {label: group for group, figure in reversed(ready) for label in figure.labels}
+    """The moments, and the group of each: the first one that asks for it."""
+    ready = [(group, figure.columns(frame)) for group, figure in study.wanted()]
+    home = {label: group for group, (labels, _) in reversed(ready) for label in labels}
     checked_figures(home)
-    features = moments(frame, *(figure for _, figure in ready))
+    features = together([columns for _, columns in ready])
     return features, tuple(home[name] for name in features.names)
