@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,6 @@ from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
 from l0engine.studies.pruning.settings import PruningStudy
 
 Record = JobRecord[PruningStudy, PruningResult]
-
 _READ_ME = """A pruned network. It needs Python with torch and numpy, and nothing else:
 
     python model.py images.npy scores.npy
@@ -53,7 +52,7 @@ def show(record: Record) -> None:
     if record.result is not None:
         _finished(record, record.result)
     elif snapshots := state.store().snapshots(record.id):
-        _history(record.id, snapshots, ("accuracy", "alive", "loss", "size"))
+        _history(record.id, snapshots)
 
 
 def archive(folder: Path, classes: Sequence[str]) -> bytes:
@@ -78,24 +77,21 @@ def title(study: PruningStudy) -> str:
 
 
 def _live(record: Record, snapshots: Sequence[PruningSnapshot]) -> None:
-    if not snapshots:
-        return
-    if snapshots[-1].test is None:
-        st.caption("The gated network is trained. Small networks are trained from scratch now, to compare.")
-    figures = {name: module.plot(module.info(snapshots), viewer.palette()) for name, (module, _) in _HISTORY.items()}
-    for i, names in enumerate((("accuracy", "alive"), ("loss", "size"))):
-        for name, column in zip(names, layout.columns(2, key=f"pruning_live_{i}", narrowest=340, gap="medium"), strict=True):
-            with column:
-                live_plot(figures[name], key=f"pruning_{name}_{record.id}", alt=_HISTORY[name][1])
+    if snapshots:
+        if snapshots[-1].test is None:
+            st.caption("The gated network is trained. Small networks are trained from scratch now, to compare.")
+        _history(record.id, snapshots, draw=live_plot)
 
 
-def _history(study_id: str, snapshots: Sequence[PruningSnapshot], names: tuple[str, ...]) -> list[DeltaGenerator]:
+def _history(
+    study_id: str, snapshots: Sequence[PruningSnapshot], names: Sequence[str] = tuple(_HISTORY), draw: Callable[..., None] = chart
+) -> list[DeltaGenerator]:
     """Pictures in two columns, which are returned."""
     columns = layout.columns(2, key="pruning_history", narrowest=340, gap="medium")
     for i, name in enumerate(names):
         module, alt = _HISTORY[name]
         with columns[i % 2]:
-            chart(module.plot(module.info(snapshots), viewer.palette()), f"pruning_{name}_{study_id}", alt)
+            draw(module.plot(module.info(snapshots), viewer.palette()), key=f"pruning_{name}_{study_id}", alt=alt)
     return columns
 
 

@@ -42,22 +42,21 @@ def _times(ratio: float) -> str:
 def tiles(result: PruningResult) -> list[tuple[str, str, str, str]]:
     """Label, value after, value before, and help, of what pruning changes."""
     right, test, weights = result.right, result.test, result.weights
-    sizes = (result.report.after, result.report.before)
+    after, before = result.report.after, result.report.before
+    stored = "Weights and biases; zeros between two living units are still there."
     return [
         ("Test accuracy", *(wording.percent(right[k] / test) for k in _BOTH), "Share of the images held out that are told right."),
         ("Weights that are not zero", *(wording.count(weights[k]) for k in _BOTH), "Biases are not counted."),
+        ("Numbers stored", wording.count(after.parameters), wording.count(before.parameters), stored),
         (
-            "Numbers stored",
-            *(wording.count(s.parameters) for s in sizes),
-            "Weights and biases; zeros between two living units are still there.",
+            "Multiply-adds an image", wording.count(after.multiply_adds), wording.count(before.multiply_adds),
+            "Of the network as an ordinary one.",
         ),
-        ("Multiply-adds an image", *(wording.count(s.multiply_adds) for s in sizes), "Of the network as an ordinary one."),
         (
-            f"Latency of {result.report.batch} images",
-            *(milliseconds(s.seconds) for s in sizes),
+            f"Latency of {result.report.batch} images", milliseconds(after.seconds), milliseconds(before.seconds),
             "Median over calls on this machine, in turn.",
         ),
-    ]
+    ]  # fmt: skip
 
 
 def milliseconds(seconds: float) -> str:
