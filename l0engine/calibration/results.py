@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
 
 import numpy as np
 
 from l0engine.calibration.config import Config
+from l0engine.plain import Plain
 
 #: Quantiles of the absolute relative error over targets that a snapshot records.
 ERROR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -60,7 +60,7 @@ _SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Plain):
     """The state of a fit after `step` steps; small, immutable, JSON-ready.
 
     Attributes
@@ -109,19 +109,9 @@ class Snapshot:
         """Median absolute relative error over the targets in use."""
         return self.error_quantiles[ERROR_QUANTILES.index(0.5)]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
-        tuples = {k: tuple(values[k]) for k in ("gate_counts", "error_quantiles")}
-        return cls(**{**values, **tuples})
-
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class Measures(Plain):
     """Quality of one set of weights; computed only by `metrics.measure`, where each formula stands.
 
     Errors are shares (0.01 is 1 %) over the reachable targets in use.
@@ -137,13 +127,9 @@ class Measures:
     max_weight_ratio: float
     max_abs_rel_error: float = math.nan
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, ready for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Plain):
     """What is proven of an answer with k households: no other can have a smaller value than `bound`.
 
     Attributes
@@ -171,10 +157,6 @@ class Certificate:
     def useful(self) -> bool:
         """Whether the bound is near enough to say something: within a factor of two."""
         return self.gap <= 1.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, ready for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)

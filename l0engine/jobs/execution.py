@@ -38,10 +38,6 @@ class Execution:
     `carry_out` returns the status the job ended with; `terminate`, fit for a signal handler, makes it end early as interrupted,
     with a checkpoint of the last step.
 
-    Attributes
-    ----------
-    paused : float
-        Seconds it was held.
     """
 
     def __init__(self, store: Store, job: JobRecord[Any, Any]) -> None:

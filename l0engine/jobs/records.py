@@ -12,7 +12,7 @@ import numpy as np
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Certificate, Measures, Result, Snapshot, Status
 from l0engine.jobs.job import JobRecord
-from l0engine.jobs.task import Plain
+from l0engine.plain import Plain
 
 
 @dataclass(frozen=True)

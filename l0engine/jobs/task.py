@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
@@ -51,19 +50,6 @@ class Stored(Protocol):
         """Inverse of `to_dict`."""
 
 
-class Plain:
-    """`Stored` for frozen dataclasses of numbers, texts, tuples, mappings and such dataclasses."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]  # every subclass is a dataclass
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_dict`; JSON's lists become tuples where the field is one, fields that are not there their defaults."""
-        return msgspec.convert(values, cls)
-
-
 class Step(Stored, Protocol):
     """A snapshot; it counts up and names its job's last step, for the cursor and the bar of a page that follows."""
 
@@ -97,12 +83,15 @@ class Context(NamedTuple):
     folder : Path
         Its inputs, and whatever it writes.
     should_stop : callable
-        Polled often; once True the run ends soon, with a result of what there is. It may wait, where the job is paused.
+        Polled often; once True the run ends soon, with a result of what there is. It waits while the job is paused.
+    paused : float
+        Seconds it waited so far.
     """
 
     task: Any
     folder: Path
     should_stop: Callable[[], bool]
+    paused: float = 0.0
 
 
 class Ending(NamedTuple, Generic[Result]):

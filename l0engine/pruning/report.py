@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from l0engine.plain import Plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +83,7 @@ class LeftWhole:
 
 
 @dataclass(frozen=True)
-class CompactionReport:
+class CompactionReport(Plain):
     """What compaction saved.
 
     Attributes
@@ -105,11 +107,6 @@ class CompactionReport:
     batch: int
     difference: float
     whole: tuple[LeftWhole, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything in types that JSON knows."""
-        layers = [asdict(layer) | {"unread": list(layer.unread)} for layer in self.layers]
-        return asdict(self) | {"layers": layers, "whole": [asdict(left) for left in self.whole]}
 
     def table(self) -> pd.DataFrame:
         """One row a layer and a last one for the network, named 'total'; columns 'parameters_before', 'parameters_after' and so on."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 
+from l0engine.plain import Plain
+
 
 @dataclass(frozen=True, slots=True)
-class SampleSnapshot:
+class SampleSnapshot(Plain):
     """The gates after `step` steps; small, immutable, JSON-ready.
 
     Attributes
@@ -38,15 +38,6 @@ class SampleSnapshot:
     gate_zero: int
     gate_one: int
     gate_counts: tuple[int, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, ready for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
-        return cls(**{**values, "gate_counts": tuple(values["gate_counts"])})
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from l0engine.errors import ProblemError
-from l0engine.jobs.task import Context, Ending, Kind, Plain
+from l0engine.jobs.task import Context, Ending, Kind
+from l0engine.plain import Plain
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from l0engine.pruning import compact
+from l0engine.pruning import CompactionReport, compact
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_larger_network_takes_longer():
 def test_as_json_and_as_a_table(result):
     _, report = result
     plain = report.to_dict()
-    assert json.loads(json.dumps(plain)) == plain
+    assert CompactionReport.from_dict(json.loads(json.dumps(plain))) == report
     assert plain["layers"][3]["after"]["parameters"] == 39 and plain["before"]["parameters"] == 171
     table = report.table()
     assert list(table["name"]) == ["0", "1", "3", "6", "total"]
@@ -90,7 +90,7 @@ def test_what_is_left_whole_is_in_json_and_has_no_units():
     network = nn.Sequential(nn.Linear(4, 4), nn.RMSNorm(4), nn.GRU(4, 3)).eval()
     _, report = compact(network, torch.randn(5, 4))
     plain = report.to_dict()
-    assert json.loads(json.dumps(plain)) == plain
+    assert CompactionReport.from_dict(json.loads(json.dumps(plain))) == report
     assert [(left["name"], left["kind"]) for left in plain["whole"]] == [("1", "RMSNorm"), ("2", "GRU")]
     assert [layer["before"]["outputs"] for layer in plain["layers"]] == [4, 4, None]
     assert plain["layers"][2]["before"]["parameters"] == 3 * (3 * 4 + 3 * 3 + 2 * 3)

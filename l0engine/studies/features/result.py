@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from l0engine.jobs.task import Plain
+from l0engine.plain import Plain
 from l0engine.studies.features.datasets import Task
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from l0engine.jobs.task import Plain
+from l0engine.plain import Plain
 from l0engine.studies.features.datasets import DATA_SETS
 from l0engine.studies.features.result import FeatureProgress, FeatureResult
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from l0engine.jobs.task import Plain
+from l0engine.plain import Plain
 from l0engine.pruning.report import CompactionReport
 
 
@@ -77,7 +77,7 @@ class PruningResult(Plain):
     difference : float
         The largest between a score of the gated and of the compacted network, over all test images.
     seconds : float
-        From start to end, pauses included.
+        From start to end, without pauses.
     """
 
     network: str

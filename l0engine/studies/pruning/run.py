@@ -79,7 +79,7 @@ def run(job: Context) -> Generator[PruningSnapshot, None, Ending[PruningResult]]
         layers=layers,
         report=report,
         difference=files.difference(model, network, data.test),
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - started - job.paused,
     )
     return Ending(result)
 

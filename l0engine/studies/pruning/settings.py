@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from l0engine.errors import ConfigError
-from l0engine.jobs.task import Plain
+from l0engine.plain import Plain
 from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
 
 NETWORKS = ("mlp", "conv")

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from l0engine.io.whole import read_arrays
-from l0engine.jobs.task import Plain
+from l0engine.plain import Plain
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SampleResult(Plain):
     types : dict of int
         Chosen rows by where they come from, as in `chosen_rows`.
     seconds : float
-        Without reading the table; pauses count.
+        Without reading the table, and without pauses.
     rounded : float or None
         Largest difference before the swaps; None where no gates chose.
     swaps : int or None

@@ -63,7 +63,7 @@ def run(job: Context) -> Generator[SampleSnapshot, None, Ending[SampleResult]]:
         differences={m: tuple(d.tolist()) for m, d in differences.items()},
         largest={m: _largest(d) for m, d in differences.items()},
         types={str(t): int(count) for t, count in zip(*np.unique(types, return_counts=True), strict=True)},
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - started - job.paused,
         rounded=rounded,
         swaps=swaps,
     )

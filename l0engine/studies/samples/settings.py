@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from l0engine.errors import ConfigError
 from l0engine.jobs.job import JobRecord
-from l0engine.jobs.task import Plain
+from l0engine.plain import Plain
 from l0engine.selection.designs import checked_size
 from l0engine.selection.selected import SampleSnapshot
 from l0engine.selection.wanted import Joint, Mean, Quantiles, Share, Wanted
