@@ -6,7 +6,6 @@ import numpy as np
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
-from l0engine.errors import ConfigError
 
 
 def importance(problem: Problem, config: Config, use: np.ndarray) -> np.ndarray:
@@ -25,10 +24,5 @@ def importance(problem: Problem, config: Config, use: np.ndarray) -> np.ndarray:
     if config.normalize_groups:
         a[use] /= counts[group]
     for name, factor in config.group_multipliers.items():
-        members = problem.groups == name
-        if not members.any():
-            raise ConfigError(
-                f"group_multipliers names the group '{name}', which no target has: the groups are {', '.join(sorted(set(problem.groups)))}."
-            )
-        a[members] *= factor
+        a[problem.in_groups("group_multipliers", [name])] *= factor
     return a

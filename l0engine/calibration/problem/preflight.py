@@ -11,7 +11,6 @@ import numpy as np
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
-from l0engine.errors import ConfigError
 
 #: Fewer supporting households than this make a target thin.
 THIN = 5
@@ -98,12 +97,12 @@ def targets_in_use(problem: Problem, config: Config) -> np.ndarray:
 
 def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:
     """As `targets_in_use`, from findings at hand."""
-    return np.asarray(_wanted(problem, findings, config) & ~_withheld(problem, config))
+    return np.asarray(_wanted(problem, findings, config) & ~problem.in_groups("hold_out", config.hold_out))
 
 
 def held_out_targets(problem: Problem, config: Config) -> np.ndarray:
     """True for the targets that `hold_out` keeps from a fit which would else see them, shape (n_targets,)."""
-    withheld = _withheld(problem, config)
+    withheld = problem.in_groups("hold_out", config.hold_out)
     return np.asarray(_wanted(problem, preflight(problem), config) & withheld) if withheld.any() else withheld
 
 
@@ -113,14 +112,6 @@ def _wanted(problem: Problem, findings: Iterable[Finding], config: Config) -> np
         if finding.kind in config.exclude:
             use[finding.targets] = False
     return use
-
-
-def _withheld(problem: Problem, config: Config) -> np.ndarray:
-    for name in config.hold_out:
-        if name not in problem.groups:
-            groups = ", ".join(sorted(set(problem.groups)))
-            raise ConfigError(f"hold_out names the group '{name}', which no target has: the groups are {groups}.")
-    return np.isin(problem.groups.astype(str), config.hold_out)
 
 
 def _repeats(problem: Problem) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse as sp
 
-from l0engine.errors import ProblemError
+from l0engine.errors import ConfigError, ProblemError
 
 #: Base weights further than this factor from the size of the targets are in other units, or in none.
 OTHER_UNITS = 10.0
@@ -96,7 +96,7 @@ class Problem:
             raise ProblemError(f"The weight of target '{names_[importance < 0][0]}' is negative: set it to 0 or more.")
         notes_ = tuple(notes)
         if base_weights is None:
-            base = np.full(n, _common_weight(m, y))
+            base = np.full(n, _usual_ratio(y, np.asarray(m.sum(axis=1), np.float64).ravel()))
             notes_ += (f"No base weights were given: every household starts at {base[0]:,.4g}.",)
         else:
             base = _vector("base weights", base_weights, n, "households (columns of the matrix)")
@@ -135,9 +135,7 @@ class Problem:
 
         Respondents of weight 1 stand for a population of millions. The factor is the median over positive targets of value / estimate.
         """
-        estimates = self.estimates(self.base_weights)
-        ok = (self.values > 0) & (estimates > 0)
-        factor = float(np.median(self.values[ok] / estimates[ok])) if ok.any() else 1.0
+        factor = _usual_ratio(self.values, self.estimates(self.base_weights))
         return factor if not 1 / OTHER_UNITS <= factor <= OTHER_UNITS else 1.0
 
     @cached_property
@@ -182,18 +180,27 @@ class Problem:
         """``matrix @ weights`` in float64, shape (n_targets,)."""
         return np.asarray(self.matrix @ np.asarray(weights, np.float64))
 
+    def in_groups(self, setting: str, groups: Collection[str]) -> np.ndarray:
+        """True for the targets of the groups that a setting names, shape (n_targets,).
+
+        Raises
+        ------
+        ConfigError
+            No target has one of them.
+        """
+        for name in groups:
+            if name not in self.groups:
+                known = ", ".join(sorted(set(self.groups)))
+                raise ConfigError(f"{setting} names the group '{name}', which no target has: the groups are {known}.")
+        return np.isin(self.groups.astype(str), list(groups))
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over everything the fit depends on: equal content has equal fingerprints."""
-        h = hashlib.sha256(repr(self.matrix.shape).encode())
         m = self.matrix
-        numbers = (m.indptr.astype("<i8"), m.indices.astype("<i8"), m.data.astype("<f8"))
-        for a in (
-            *numbers,
-            self.values.astype("<f8"),
-            self.target_weights.astype("<f8"),
-            self.base_weights.astype("<f8"),
-        ):
+        h = hashlib.sha256(repr(m.shape).encode())
+        whole, real = (m.indptr, m.indices), (m.data, self.values, self.target_weights, self.base_weights)
+        for a in (*(a.astype("<i8") for a in whole), *(a.astype("<f8") for a in real)):
             h.update(np.ascontiguousarray(a).tobytes())
         for texts in (self.names, self.groups, self.household_ids):
             h.update(np.array([len(t) for t in texts], "<i8").tobytes())
@@ -257,7 +264,7 @@ def _labels(what: str, labels: Iterable[str] | None, length: int, default: str, 
     return out
 
 
-def _common_weight(m: sp.csr_array, y: np.ndarray) -> float:
-    total = np.asarray(m.sum(axis=1), dtype=np.float64).ravel()
-    ok = (y > 0) & (total > 0)
-    return float(np.median(y[ok] / total[ok])) if ok.any() else 1.0
+def _usual_ratio(values: np.ndarray, estimates: np.ndarray) -> float:
+    """The median of value / estimate over targets where both are positive; 1 where there are none."""
+    ok = (values > 0) & (estimates > 0)
+    return float(np.median(values[ok] / estimates[ok])) if ok.any() else 1.0
