@@ -16,8 +16,7 @@ def _in_range(file: str, name: str, indices: np.ndarray, size: int, axis: str) -
     if bad.any():
         k = int(np.argmax(bad))
         raise ProblemError(
-            f"{file}, member '{name}', entry {k + 1:,}: index {indices[k]:,} is outside the {size:,} {axis} (0 to "
-            f"{size - 1:,}): "
+            f"{file}, member '{name}', entry {k + 1:,}: index {indices[k]:,} is outside the {size:,} {axis} (0 to {size - 1:,}): "
             "correct the index or the shape."
         )
 
@@ -65,7 +64,6 @@ def refuse_non_finite(file: str, data: np.ndarray, row: np.ndarray, column: np.n
     if bad.any():
         k = int(np.argmax(bad))
         raise ProblemError(
-            f"{file}, row {row[k] + 1:,}, column {column[k] + 1:,}: the entry is {data[k]}: replace it by a finite "
-            "number "
-            f"({int(bad.sum()):,} such)."
+            f"{file}, row {row[k] + 1:,}, column {column[k] + 1:,}: the entry is {data[k]}: "
+            f"replace it by a finite number ({int(bad.sum()):,} such)."
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from collections.abc import Collection, Iterable, Sequence
 from importlib import metadata
@@ -20,6 +19,7 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
+from l0engine.io.whole import write_whole
 
 #: First characters that make a spreadsheet read text as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -33,11 +33,7 @@ def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
     weights : ndarray, shape (n_households,)
     """
     kept = metrics.active(weights)
-    own = {
-        "household_id": problem.household_ids[kept],
-        "weight": weights[kept],
-        "base_weight": problem.base_weights[kept],
-    }
+    own = {"household_id": problem.household_ids[kept], "weight": weights[kept], "base_weight": problem.base_weights[kept]}
     attributes = problem.attributes.loc[kept].reset_index(drop=True)
     clash = {c: f"{c}_attribute" for c in attributes.columns if c in own}
     return pd.concat([pd.DataFrame(own), attributes.rename(columns=clash)], axis=1)
@@ -63,7 +59,7 @@ def targets_table(
     relative_error is `metrics.relative_errors`; used is 'yes', 'held out', 'left out' or 'unreachable'; limits holds the kinds
     of those limits that concern the target, joined by '; '.
     """
-    unused = np.where(problem.reachable, np.where(_of_groups(problem, hold_out), "held out", "left out"), "unreachable")
+    unused = np.where(problem.reachable, np.where(problem.in_groups("hold_out", hold_out), "held out", "left out"), "unreachable")
     return pd.DataFrame({
         "target": problem.names,
         "value": problem.values,
@@ -84,6 +80,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
     of `Measures`, or None; certificate those of `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target
     names of each `Limit`; taken says what was taken by rule.
     """
+    held = problem.in_groups("hold_out", result.config.hold_out)
     return {
         "status": str(result.status),
         "sentence": result.status.sentence,
@@ -102,7 +99,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
         **_judged(problem, result.config, result.weights, result.certificate),
         "taken": list(taken(problem, result.config)),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
-        "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~_of_groups(problem, result.config.hold_out)]],
+        "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~held]],
         "config": _finite(result.config.to_dict()),
         "versions": _versions(),
         "notes": list(problem.notes),
@@ -128,10 +125,10 @@ def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndar
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     summary = json.dumps(run_summary(problem, result, use), indent=2, ensure_ascii=False, allow_nan=False)
-    _replace(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
+    _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
     found = limits(problem, result.config, result.weights)
-    _replace(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found)))
-    _replace(folder / "run.json", (summary + "\n").encode())
+    _write(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found)))
+    _write(folder / "run.json", (summary + "\n").encode())
 
 
 def frontier_table(points: Iterable[FrontierPoint]) -> pd.DataFrame:
@@ -159,8 +156,8 @@ def write_frontier(folder: str | Path, problem: Problem, points: Sequence[Fronti
     last = points[-1]
     if last.method == "l0engine":
         table = weights_table(problem, last.full(problem.n_households))
-        _replace(folder / f"weights_{last.measures.kept}.csv", csv_bytes(table))
-    _replace(folder / "frontier.csv", csv_bytes(frontier_table(points)))
+        _write(folder / f"weights_{last.measures.kept}.csv", csv_bytes(table))
+    _write(folder / "frontier.csv", csv_bytes(frontier_table(points)))
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
@@ -174,10 +171,6 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
         if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype)):
             safe.isetitem(i, [_harmless(cell) for cell in table.iloc[:, i]])
     return safe.to_csv(index=False, lineterminator="\n").encode()
-
-
-def _of_groups(problem: Problem, groups: Collection[str]) -> np.ndarray:
-    return np.isin(problem.groups.astype(str), list(groups))
 
 
 def _harmless(cell: Any) -> Any:
@@ -197,7 +190,7 @@ def _judged(problem: Problem, config: Config, weights: np.ndarray, certificate: 
 
 
 def _measures(m: Measures | None) -> dict[str, Any] | None:
-    return None if m is None else {k: _finite(v) for k, v in m.to_dict().items()}
+    return None if m is None else _finite(m.to_dict())
 
 
 def _finite(value: Any) -> Any:
@@ -219,13 +212,5 @@ def _versions() -> dict[str, str]:
     return out
 
 
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _write(path: Path, content: bytes) -> None:
+    write_whole(path, lambda file: file.write(content))

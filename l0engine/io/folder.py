@@ -80,7 +80,17 @@ def load_problem(path: str | Path) -> Problem:
         notes.extend(table.notes)
     stored = _stored_notes(folder)
     with readable(shown(folder), "a problem"):
-        return _create(m, targets, households, ids, notes if stored is None else stored)
+        return Problem.create(
+            m,
+            targets.values,
+            names=targets.names,
+            groups=targets.groups,
+            target_weights=targets.weights,
+            base_weights=None if households is None else households.base_weights,
+            household_ids=ids,
+            attributes=None if households is None else households.attributes,
+            notes=notes if stored is None else stored,
+        )
 
 
 def _only(folder: Path, role: str) -> Path | None:
@@ -118,10 +128,8 @@ def _households(table: Table) -> _Households:
     base = table.numbers("base_weight") if "base_weight" in table.columns else None
     if base is not None and (base <= 0).any():
         row = int(np.argmax(base <= 0))
-        raise ProblemError(
-            f"{table.place(row, 'base_weight')}: it is {base[row]:g}; base weights must be positive: remove the "
-            "household or give it a weight."
-        )
+        place = table.place(row, "base_weight")
+        raise ProblemError(f"{place}: it is {base[row]:g}; base weights must be positive: remove the household or give it a weight.")
     ids = table.texts("household_id", unique=True).to_pylist()
     rest = [c for c in table.columns if c not in ("household_id", "base_weight")]
     return _Households(ids, base, table.attributes(rest), table)
@@ -165,20 +173,6 @@ def _single(m: sp.csr_array) -> sp.csr_array:
     if np.array_equal(data, m.data):
         m.data = data
     return m
-
-
-def _create(m: sp.csr_array, t: _Targets, h: _Households | None, ids: list[str] | None, notes: list[str]) -> Problem:
-    return Problem.create(
-        m,
-        t.values,
-        names=t.names,
-        groups=t.groups,
-        target_weights=t.weights,
-        base_weights=None if h is None else h.base_weights,
-        household_ids=ids,
-        attributes=None if h is None else h.attributes,
-        notes=notes,
-    )
 
 
 def _stored_notes(folder: Path) -> list[str] | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from l0engine.errors import ProblemError
-from l0engine.io.limits import check_unpacked, readable, shown
+from l0engine.io.limits import check_unpacked, readable, shown, writable
 from l0engine.io.npz import read_array
-from l0engine.io.saving import partial_folder
+from l0engine.io.whole import write_arrays
 
 MAX_IMAGES = 100_000
 #: Pixels along a side.
@@ -42,27 +40,16 @@ def read_images(path: Path) -> tuple[np.ndarray, np.ndarray]:
         The file is no such thing, or more than the limits of this module.
     """
     file = shown(path)
-    with readable(file, "NPZ"):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = {name: _member(archive, name, file, path.stat().st_size) for name in ("images", "labels")}
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError) as e:
-            raise ValueError(str(e)) from e
+    with readable(file, "NPZ"), zipfile.ZipFile(path) as archive:
+        members = {name: _member(archive, name, file, path.stat().st_size) for name in ("images", "labels")}
     images = _images(members["images"], file)
     return images, _labels(members["labels"], file, len(images))
 
 
 def save_images(images: np.ndarray, labels: np.ndarray, path: Path) -> None:
     """Write images and labels as `read_images` reads them; the file is there whole or not at all."""
-    partial = partial_folder(path, os.getpid())
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, images=images, labels=labels)
-        partial.replace(path)
-    except OSError as e:
-        raise ProblemError(f"The file '{shown(path)}' cannot be written ({e.strerror}): choose another place.") from e
-    finally:
-        partial.unlink(missing_ok=True)
+    with writable("file", path):
+        write_arrays(path, {"images": images, "labels": labels})
 
 
 def _member(archive: zipfile.ZipFile, name: str, file: str, packed: int) -> np.ndarray:

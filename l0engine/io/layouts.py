@@ -45,13 +45,12 @@ def matrix_from_table(table: Table, targets: list[str], household_ids: list[str]
         table.require(*_LONG)
         return _long(table, targets, household_ids)
     if has_id:
-        return _wide(table, targets, household_ids)
+        return _wide(table, "household_id", targets, household_ids)
     if has_target:
-        return _transposed(table, targets, household_ids)
+        return _wide(table, "target", targets, household_ids)
     raise ProblemError(
         f"{table.file}: found are the columns {listed(table.columns)}; needed are 'target', 'household_id', 'value' "
-        "(one entry "
-        "a row), or 'household_id' and one column a target: let the first row name the columns."
+        "(one entry a row), or 'household_id' and one column a target: let the first row name the columns."
     )
 
 
@@ -64,32 +63,21 @@ def _long(table: Table, targets: list[str], household_ids: list[str] | None) -> 
     return TableMatrix(from_coo(table.file, table.numbers("value"), row, column, (len(targets), len(ids))), ids, "long table")
 
 
-def _wide(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
-    table.require("household_id")
-    own = table.texts("household_id", unique=True)
-    ids = own.to_pylist() if household_ids is None else household_ids
+def _wide(table: Table, key: str, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
+    """A table with a row for each household, or each target, by the column that names them, and a column for each of the others."""
+    table.require(key)
+    own, names = table.texts(key, unique=True), [c for c in table.columns if c != key]
+    turned = key == "household_id"
+    ids = household_ids if household_ids is not None else own.to_pylist() if turned else names
     check_shape(table.file, len(targets), len(ids))
-    names = [c for c in table.columns if c != "household_id"]
-    row_of = _matched(table, names, targets, "target")
-    at = _positions(table, "household_id", own, ids, "households")
-    if len(at) < len(ids):
-        raise _lacks(table, "a row for household", sorted(set(range(len(ids))) - set(at.tolist())), ids)
-    column, row, data = _entries(table, names, at, row_of)
-    return TableMatrix(from_coo(table.file, data, row, column, (len(targets), len(ids))), ids, "wide table, a row per household")
-
-
-def _transposed(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
-    table.require("target")
-    own = table.texts("target", unique=True)
-    names = [c for c in table.columns if c != "target"]
-    ids = names if household_ids is None else household_ids
-    check_shape(table.file, len(targets), len(ids))
-    column_of = _matched(table, names, ids, "household")
-    at = _positions(table, "target", own, targets, "targets")
-    if len(at) < len(targets):
-        raise _lacks(table, "a row for target", sorted(set(range(len(targets))) - set(at.tolist())), targets)
-    row, column, data = _entries(table, names, at, column_of)
-    return TableMatrix(from_coo(table.file, data, row, column, (len(targets), len(ids))), ids, "wide table, a row per target")
+    (what, down), (other, across) = (("household", ids), ("target", targets)) if turned else (("target", targets), ("household", ids))
+    position = _matched(table, names, across, other)
+    at = _positions(table, key, own, down, f"{what}s")
+    if len(at) < len(down):
+        raise _lacks(table, f"a row for {what}", sorted(set(range(len(down))) - set(at.tolist())), down)
+    row, column, data = _entries(table, names, at, position)
+    row, column = (column, row) if turned else (row, column)
+    return TableMatrix(from_coo(table.file, data, row, column, (len(targets), len(ids))), ids, f"wide table, a row per {what}")
 
 
 def _positions(table: Table, column: str, names: pa.ChunkedArray, known: list[str], what: str) -> np.ndarray:

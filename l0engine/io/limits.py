@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,11 @@ MAX_HEADER_BYTES = 8 * 2**20
 #: An archive above `RATIO_FREE_BYTES` may unpack to at most this many times its size.
 MAX_RATIO = 200
 RATIO_FREE_BYTES = 64 * 2**20
+#: What readers raise about broken content.
+_BROKEN = (
+    *(pa.ArrowException, zipfile.BadZipFile, zlib.error),
+    *(OSError, ValueError, OverflowError, EOFError, RuntimeError, TypeError),
+)
 
 
 def shown(name: str | Path) -> str:
@@ -70,7 +77,16 @@ def readable(file: str, kind: str) -> Iterator[None]:
         yield
     except (ProblemError, MemoryError):
         raise
-    except (pa.ArrowException, OSError, ValueError, OverflowError, EOFError, RuntimeError, TypeError) as e:
+    except _BROKEN as e:
         lines = str(e).splitlines()
         reason = clipped(lines[0].strip().rstrip(".:") if lines else type(e).__name__, 160)
         raise ProblemError(f"{file}: it cannot be read as {kind} ({reason}): save it again.") from e
+
+
+@contextmanager
+def writable(what: str, path: Path) -> Iterator[None]:
+    """Turn what the system says of a place that cannot be written to into one sentence that names the file or folder."""
+    try:
+        yield
+    except OSError as e:
+        raise ProblemError(f"The {what} '{shown(path)}' cannot be written ({e.strerror}): choose another place.") from e

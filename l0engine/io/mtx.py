@@ -45,9 +45,8 @@ def read_mtx(path: Path) -> tuple[sp.csr_array, str]:
         least = h.entries * (2 if h.layout == "array" else 4)
         if least > size + 1:  # the last line may lack its end
             raise ProblemError(
-                f"{file}, line {h.lines:,}: it claims {h.rows:,} x {h.columns:,} with {h.entries:,} entries, more "
-                "than the "
-                f"file's {size:,} bytes can hold: export it again."
+                f"{file}, line {h.lines:,}: it claims {h.rows:,} x {h.columns:,} with {h.entries:,} entries, "
+                f"more than the file's {size:,} bytes can hold: export it again."
             )
         check_unpacked(file, h.entries * 32, size)
         width = 1 if h.layout == "array" else 2 if h.field == "pattern" else 3

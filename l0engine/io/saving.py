@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from scipy import sparse as sp
 
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
-from l0engine.io.limits import clipped, shown
+from l0engine.io.limits import clipped, shown, writable
+from l0engine.io.whole import write_whole
 
 
 def save_problem(problem: Problem, folder: str | Path) -> None:
@@ -31,22 +33,17 @@ def save_problem(problem: Problem, folder: str | Path) -> None:
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ProblemError(f"The folder '{shown(folder)}' exists already: choose another or remove it.")
-    for what, labels in (
-        ("target name", problem.names),
-        ("group", problem.groups),
-        ("household id", problem.household_ids),
-    ):
+    for what, labels in (("target name", problem.names), ("group", problem.groups), ("household id", problem.household_ids)):
         _check_labels(what, labels)
     partial = partial_folder(folder, os.getpid())
     try:
-        partial.mkdir(parents=True)
-        sp.save_npz(partial / "matrix.npz", problem.matrix, compressed=False)
-        _write_parquet(_target_frame(problem), partial / "targets.parquet")
-        _write_parquet(_household_frame(problem), partial / "households.parquet")
-        (partial / "notes.json").write_text(json.dumps(list(problem.notes), ensure_ascii=False), encoding="utf-8")
-        partial.replace(folder)
-    except OSError as e:
-        raise ProblemError(f"The folder '{shown(folder)}' cannot be written ({e.strerror}): choose another.") from e
+        with writable("folder", folder):
+            partial.mkdir(parents=True)
+            sp.save_npz(partial / "matrix.npz", problem.matrix, compressed=False)
+            _write_parquet(_target_frame(problem), partial / "targets.parquet")
+            _write_parquet(_household_frame(problem), partial / "households.parquet")
+            (partial / "notes.json").write_text(json.dumps(list(problem.notes), ensure_ascii=False), encoding="utf-8")
+            partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -59,14 +56,8 @@ def save_table(frame: pd.DataFrame, path: Path) -> None:
     ProblemError
         It cannot be written there, or holds what Parquet cannot.
     """
-    partial = partial_folder(path, os.getpid())
-    try:
-        _write_parquet(frame, partial)
-        partial.replace(path)
-    except OSError as e:
-        raise ProblemError(f"The file '{shown(path)}' cannot be written ({e.strerror}): choose another place.") from e
-    finally:
-        partial.unlink(missing_ok=True)
+    with writable("file", path):
+        write_whole(path, lambda file: _write_parquet(frame, path, file))
 
 
 def partial_folder(folder: Path, pid: int) -> Path:
@@ -82,9 +73,8 @@ def _check_labels(what: str, labels: np.ndarray) -> None:
 
 
 def _target_frame(problem: Problem) -> pd.DataFrame:
-    values = problem.values
-    columns = {"target": problem.names, "value": values, "group": problem.groups, "weight": problem.target_weights}
-    return pd.DataFrame(columns)
+    p = problem
+    return pd.DataFrame({"target": p.names, "value": p.values, "group": p.groups, "weight": p.target_weights})
 
 
 def _household_frame(problem: Problem) -> pd.DataFrame:
@@ -95,9 +85,10 @@ def _household_frame(problem: Problem) -> pd.DataFrame:
     return pd.concat([own, problem.attributes.rename(columns=str)], axis=1)
 
 
-def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+def _write_parquet(frame: pd.DataFrame, path: Path, file: IO[bytes] | None = None) -> None:
+    """Write to a path, or to the file that takes its place."""
     try:
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), file or path)
     except pa.ArrowException as e:
         why = clipped(str(e).splitlines()[0], 160)
         raise ProblemError(f"{path.name}: it cannot be written ({why}): give each column one plain type.") from e

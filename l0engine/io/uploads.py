@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-import zlib
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,15 +138,9 @@ def _copy(content: bytes | Path, path: Path) -> Path:
 
 def _unzip(archive: Path, name: str, staging: Path) -> list[_Staged]:
     """Data files of an archive; its own paths are never used, other files are left out."""
-    with _zip_errors(name), zipfile.ZipFile(archive) as z:
-        members = [
-            m
-            for m in z.infolist()
-            if not m.is_dir()
-            and _suffix(m.filename) in _SUFFIXES
-            and not shown(m.filename).startswith(".")
-            and not m.filename.startswith("__MACOSX")
-        ]
+    with readable(name, "a ZIP archive"), zipfile.ZipFile(archive) as z:
+        files = [m for m in z.infolist() if not m.is_dir() and _suffix(m.filename) in _SUFFIXES]
+        members = [m for m in files if not shown(m.filename).startswith(".") and not m.filename.startswith("__MACOSX")]
         if not members or len(z.infolist()) > _MAX_FILES:
             raise ProblemError(f"{name}: it holds {len(members):,} data files: put matrix, targets and households into it.")
         if any(m.flag_bits & 1 for m in members):
@@ -161,15 +153,6 @@ def _unzip(archive: Path, name: str, staging: Path) -> list[_Staged]:
                 shutil.copyfileobj(source, target)
             out.append(_Staged(m.filename, path))
         return out
-
-
-@contextmanager
-def _zip_errors(name: str) -> Iterator[None]:
-    with readable(name, "a ZIP archive"):
-        try:
-            yield
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError) as e:
-            raise ValueError(str(e)) from e
 
 
 def _suffix(name: str) -> str:
