@@ -76,7 +76,8 @@ class Snapshot:
     gate_zero, gate_one : float
         Shares of all households whose test-time gate is exactly 0 and exactly 1.
     gate_counts : tuple of int, length 20
-        Households with a gate strictly between 0 and 1, by `    error_quantiles : tuple of float
+        Households with a gate strictly between 0 and 1, by `GATE_BINS`.
+    error_quantiles : tuple of float
         Absolute relative error over the targets in use, at `ERROR_QUANTILES`, with test-time gates.
     ess : float
         Kish's effective sample size of the gated weights.

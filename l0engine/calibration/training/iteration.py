@@ -11,27 +11,19 @@ import numpy as np
 import torch
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.metrics import measure
-from l0engine.calibration.problem.preflight import held_out_targets
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.calibration.support.choosing import relaxes
-from l0engine.calibration.support.goals import by_price, falls_short, smallest
-from l0engine.calibration.support.polish import polished
-from l0engine.calibration.support.refit import refit
+from l0engine.calibration.support.goals import falls_short
 from l0engine.calibration.training.checkpoint import TrainingState
-from l0engine.calibration.training.trainer import STRETCH, Ended, Trainer
+from l0engine.calibration.training.conclusion import conclude
+from l0engine.calibration.training.trainer import STRETCH, Trained, Trainer
 from l0engine.draining import drain
 from l0engine.errors import ConfigError
-from l0engine.gates.estimators import ESTIMATORS
 
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
 FALL, FALLS = 4.0, 6
-#: A fit is far off with more than this share of the loss of keeping none; another choice is taken where it costs less than this share.
-FAR_OFF, ANEW = 1e-4, 0.99
-#: Another choice is quick with up to so many entries.
-QUICK = 3_000_000
 
 
 def resolve_device(name: str) -> torch.device:
@@ -97,12 +89,11 @@ def iterate(
     while True:
         lower, first = falling(config, system, attempt), attempt * (config.epochs + 1)
         trained = yield from _train(system, lower, device, resume, stretch, watch, first)
-        last = (
-            not config.has_goal or relaxes(system, config) or attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
-        )
+        ended = attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
+        last = ended or not config.has_goal or relaxes(system, config)
         if last or np.count_nonzero(trained.gated > 0) >= (config.budget or 1):
             seconds = time.perf_counter() - watch.started
-            result = _conclude(problem, config, lower, system, trained, tuple(watch.history), seconds)
+            result = conclude(problem, config, lower, system, trained, tuple(watch.history), seconds)
             short = falls_short(config, result.final) if result.final is not None else ""
             if last or not short:
                 break
@@ -125,13 +116,6 @@ class _Watch(NamedTuple):
     history: list[Snapshot]
 
 
-class _Trained(NamedTuple):
-    gated: np.ndarray
-    reason: Ended
-    notes: list[str]
-    device: torch.device
-
-
 def _train(
     system: ScaledSystem,
     config: Config,
@@ -140,7 +124,7 @@ def _train(
     stretch: tuple[float, float],
     watch: _Watch,
     first: int,
-) -> Generator[Snapshot, None, _Trained]:
+) -> Generator[Snapshot, None, Trained]:
     """One training; its snapshots join the history, their steps counted from `first`."""
     notes: list[str] = []
     last = resume
@@ -171,7 +155,7 @@ def _train(
             device = torch.device("cpu")
     if not watch.history or watch.history[-1].step != training.step + first:
         yield look(training)
-    return _Trained(training.weights(), reason, notes, device)
+    return Trained(training.weights(), reason, notes, device)
 
 
 def falling(config: Config, system: ScaledSystem, attempt: int) -> Config:
@@ -190,69 +174,3 @@ def _attempt(config: Config, resume: TrainingState | None) -> tuple[int, Trainin
         return 0, None
     attempt, step = divmod(int(resume.step), config.epochs + 1)
     return attempt, replace(resume, step=np.asarray(step))
-
-
-def _conclude(
-    problem: Problem,
-    config: Config,
-    lower: Config,
-    system: ScaledSystem,
-    trained: _Trained,
-    history: tuple[Snapshot, ...],
-    fit_seconds: float,
-) -> Result:
-    """Refit the kept households, or as few of them as a goal asks for; measure before and after, and say what happened."""
-    started, gated, reason = time.perf_counter(), trained.gated, trained.reason
-    price, stopped, note = system.lambda_l0(lower), reason.status is Status.STOPPED, ""
-    kept = gated > 0  # single precision may have left some just outside their bounds
-    gated[kept] = np.clip(gated[kept], 0.0, system.bounds(np.flatnonzero(kept), config).high)
-    usable, found, weights, refitted = reason.status is not Status.DIVERGED, None, gated, None
-    if usable and stopped and not (gated > 0).any():
-        usable, reason = (
-            False,
-            Ended(Status.DIVERGED, f"{reason.message} No gate was open yet: let it run longer, or lower lambda_l0 (now {price:g})."),
-        )
-    if usable and config.has_goal:
-        found = smallest(problem, system, config, gated)
-        if lower is not config:
-            note = f"To keep enough households λ L0 was lowered to {price:g}."
-            note = "No λ L0 kept enough households: all of them were the start." if lower.estimator == "ungated" else note
-    elif usable and config.refit:
-        if (gated > 0).any():
-            chosen = polished(system, gated, price) if config.polish else gated
-            weights = refit(system, chosen if ESTIMATORS[lower.estimator].gated else system.base_weights, config)
-        if not stopped and ESTIMATORS[lower.estimator].gated and shut_too_early(system, weights):
-            anew = by_price(problem, system, config, gated, price)
-            before = system.value(weights) + price * int((weights > 0).sum())
-            if anew is not None and anew.loss + price * len(anew.support.kept) < ANEW * before:
-                found, note = anew, f"The gates shut too early at this price, so {len(anew.support.kept):,} households were chosen anew."
-    if found is not None:
-        weights, refitted = found.weights, found.measures
-    elif usable and config.refit:
-        refitted = measure(problem, weights, system.use)
-    if usable and not (weights > 0).any():
-        usable, reason = False, Ended(Status.DIVERGED, f"No household was kept: lower the price of a household (λ L0 is now {price:g}).")
-    if not usable:
-        gated = weights = np.zeros_like(gated)
-    for a in (gated, weights):
-        a.setflags(write=False)
-    return Result(
-        status=reason.status,
-        message=" ".join(filter(None, [reason.message, *trained.notes, note])),
-        config=config,
-        gated_weights=gated,
-        weights=weights,
-        gated=measure(problem, gated, system.use),
-        refitted=refitted,
-        held_out=measure(problem, weights, held_out_targets(problem, config)) if config.hold_out else None,
-        history=history,
-        device=trained.device.type,
-        fit_seconds=fit_seconds,
-        refit_seconds=time.perf_counter() - started,
-        certificate=None if found is None else found.certificate,
-    )
-
-
-def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:
-    """Whether the gates shut before the weights could take over: nothing is left, or it is far off and choosing anew is quick."""
-    return not (weights > 0).any() or (system.matrix.nnz <= QUICK and system.value(weights) > FAR_OFF * system.nothing)

@@ -17,7 +17,7 @@ from l0engine.calibration.results import ERROR_QUANTILES, Snapshot, Status
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.objective import Forward, Objective, Terms
 from l0engine.errors import ProblemError
-from l0engine.gates.bins import GATE_BINS
+from l0engine.gates.counts import gate_counts
 from l0engine.gates.estimators import ESTIMATORS
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.schedules import geometric
@@ -44,6 +44,15 @@ def dead_below(init_keep_prob: float) -> float:
 class Ended(NamedTuple):
     status: Status
     message: str
+
+
+class Trained(NamedTuple):
+    """What a training leaves: gated weights of all households, why it ended, what there is to say, and where it ended."""
+
+    gated: np.ndarray
+    reason: Ended
+    notes: list[str]
+    device: torch.device
 
 
 class Trainer:
@@ -109,10 +118,8 @@ class Trainer:
         weights = gate * torch.exp(self._parameters[0])
         errors = self._objective.relative_errors(weights).abs()
         self._finite = all(map(np.isfinite, terms)) and bool(torch.isfinite(errors).all())
-        n, kept, opened = self._system.matrix.shape[1], int((weights > 0).sum()), int((gate >= 1).sum())
-        counts = torch.histc(gate, len(GATE_BINS) - 1, 0.0, 1.0).long()
-        counts[0] -= int((gate <= 0).sum())
-        counts[-1] -= opened
+        n, kept = self._system.matrix.shape[1], int((weights > 0).sum())
+        _, opened, counts = gate_counts(gate)
         self._settle(kept, sum(terms))
         return Snapshot(
             step=self.step,
@@ -125,7 +132,7 @@ class Trainer:
             kept=kept,
             gate_zero=1 - kept / n,
             gate_one=opened / n,
-            gate_counts=tuple(counts.tolist()),
+            gate_counts=counts,
             error_quantiles=tuple(float(q) for q in np.quantile(errors.cpu().numpy(), ERROR_QUANTILES)),
             ess=effective_sample_size(weights.cpu().numpy()),
         )

@@ -1,0 +1,111 @@
+"""The end of a fit: from gated weights to a result, by the refit, or by choosing households anew."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.metrics import measure
+from l0engine.calibration.problem.preflight import held_out_targets
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.calibration.results import Certificate, Measures, Result, Snapshot, Status
+from l0engine.calibration.support.goals import by_price, smallest
+from l0engine.calibration.support.polish import polished
+from l0engine.calibration.support.refit import refit
+from l0engine.calibration.training.trainer import Ended, Trained
+from l0engine.gates.estimators import ESTIMATORS
+
+#: A fit is far off with more than this share of the loss of keeping none; another choice is taken where it costs less than this share.
+FAR_OFF, ANEW = 1e-4, 0.99
+#: Another choice is quick with up to so many entries.
+QUICK = 3_000_000
+
+
+class _Answer(NamedTuple):
+    """Final weights, shape (n_households,); their measures after a refit; what is proven of them; what there is to say."""
+
+    weights: np.ndarray
+    refitted: Measures | None = None
+    certificate: Certificate | None = None
+    note: str = ""
+
+
+def conclude(
+    problem: Problem,
+    config: Config,
+    lower: Config,
+    system: ScaledSystem,
+    trained: Trained,
+    history: tuple[Snapshot, ...],
+    fit_seconds: float,
+) -> Result:
+    """Refit the kept households, or as few of them as a goal asks for; measure before and after, and say what happened.
+
+    Parameters
+    ----------
+    lower : Config
+        That of the training, with the price of a household lowered where a goal asked for it.
+    """
+    started, gated, reason, price = time.perf_counter(), trained.gated, trained.reason, system.lambda_l0(lower)
+    kept = gated > 0  # single precision may have left some just outside their bounds
+    gated[kept] = np.clip(gated[kept], 0.0, system.bounds(np.flatnonzero(kept), config).high)
+    if reason.status is Status.STOPPED and not (gated > 0).any():
+        words = f"{reason.message} No gate was open yet: let it run longer, or lower lambda_l0 (now {price:g})."
+        reason = Ended(Status.DIVERGED, words)
+    answer = _Answer(gated)
+    if reason.status is not Status.DIVERGED:
+        answer = _answer(problem, config, lower, system, gated, may_choose_anew=reason.status is not Status.STOPPED)
+        if not (answer.weights > 0).any():
+            reason = Ended(Status.DIVERGED, f"No household was kept: lower the price of a household (λ L0 is now {price:g}).")
+    if reason.status is Status.DIVERGED:
+        gated = np.zeros_like(gated)
+        answer = answer._replace(weights=gated)
+    for a in (gated, answer.weights):
+        a.setflags(write=False)
+    return Result(
+        status=reason.status,
+        message=" ".join(filter(None, [reason.message, *trained.notes, answer.note])),
+        config=config,
+        gated_weights=gated,
+        weights=answer.weights,
+        gated=measure(problem, gated, system.use),
+        refitted=answer.refitted,
+        held_out=measure(problem, answer.weights, held_out_targets(problem, config)) if config.hold_out else None,
+        history=history,
+        device=trained.device.type,
+        fit_seconds=fit_seconds,
+        refit_seconds=time.perf_counter() - started,
+        certificate=answer.certificate,
+    )
+
+
+def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSystem, gated: np.ndarray, *, may_choose_anew: bool) -> _Answer:
+    price, gates = system.lambda_l0(lower), ESTIMATORS[lower.estimator].gated
+    if config.has_goal:
+        found, note = smallest(problem, system, config, gated), ""
+        if lower is not config:
+            note = f"To keep enough households λ L0 was lowered to {price:g}."
+            note = note if gates else "No λ L0 kept enough households: all of them were the start."
+        return _Answer(found.weights, found.measures, found.certificate, note)
+    if not config.refit:
+        return _Answer(gated)
+    weights = gated
+    if (gated > 0).any():
+        chosen = polished(system, gated, price) if config.polish else gated
+        weights = refit(system, chosen if gates else system.base_weights, config)
+    if may_choose_anew and gates and shut_too_early(system, weights):
+        anew = by_price(problem, system, config, gated, price)
+        before = system.value(weights) + price * int((weights > 0).sum())
+        if anew is not None and anew.loss + price * len(anew.support.kept) < ANEW * before:
+            note = f"The gates shut too early at this price, so {len(anew.support.kept):,} households were chosen anew."
+            return _Answer(anew.weights, anew.measures, anew.certificate, note)
+    return _Answer(weights, measure(problem, weights, system.use))
+
+
+def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:
+    """Whether the gates shut before the weights could take over: nothing is left, or it is far off and choosing anew is quick."""
+    return not (weights > 0).any() or (system.matrix.nnz <= QUICK and system.value(weights) > FAR_OFF * system.nothing)
