@@ -21,6 +21,7 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.problem.preflight import Finding, Severity, preflight, targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
+from l0engine.draining import drain
 from l0engine.errors import ConfigError, L0Error, ProblemError
 from l0engine.io import load_problem, write_run
 
@@ -214,15 +215,13 @@ def _with_progress(problem: Problem, config: Config) -> Result:
     from l0engine.calibration.training.iteration import iterate
 
     with _interruptible() as stopping, tqdm(total=config.epochs, unit="step", disable=None) as bar:
-        run = iterate(problem, config, should_stop=stopping)
-        while True:
-            try:
-                snapshot: Snapshot = next(run)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
+
+        def show(snapshot: Snapshot) -> None:
             bar.total = snapshot.epochs
             bar.set_postfix_str(f"kept {snapshot.kept:,}, median error {snapshot.median_error:.2%}", refresh=False)
             bar.update(snapshot.step - bar.n)
+
+        return drain(iterate(problem, config, should_stop=stopping), show)
 
 
 def _words(m: Measures) -> str:

@@ -159,13 +159,9 @@ class Config:
     )  # fmt: skip
     device: str = _setting("auto", "Device", "auto takes CUDA where there is one, else the CPU.", choices=DEVICES)
     seed: int = _setting(
-        0,
-        "Seed",
-        "Start of the random numbers of sampled gates and of the jitter; the same seed gives the same bits.",
-        low=0,
-        high=2**53 - 1,  # what a float and a form can tell apart
-        whole=True,
-    )
+        0, "Seed", "Start of the random numbers of sampled gates and of the jitter; the same seed gives the same bits.",
+        low=0, high=2**53 - 1, whole=True,  # what a float and a form can tell apart
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -231,11 +227,8 @@ def _checked(name: str, s: Setting, default: Any, value: Any) -> Any:
     if name == "group_multipliers":
         return MappingProxyType({str(k): _number(f"{name}[{k}]", s, v) for k, v in dict(value).items()})
     if isinstance(default, tuple):
-        value = (value,) if isinstance(value, str) else tuple(value)
-        for v in value:
-            if s.choices:
-                _choice(name, s, v)
-        return tuple(map(str, value))
+        values = (value,) if isinstance(value, str) else value
+        return tuple(_choice(name, s, v) if s.choices else str(v) for v in values)
     if s.choices:
         return _choice(name, s, value)
     if isinstance(default, bool):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -22,10 +22,11 @@ from l0engine.arrays.linear_map import linear_map, product
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import sparsity
 from l0engine.calibration.problem.problem import Problem, checked_matrix
-from l0engine.calibration.results import Result, Snapshot
+from l0engine.calibration.results import Snapshot
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.iteration import iterate
 from l0engine.calibration.training.trainer import UNSETTLED, dead_below
+from l0engine.draining import drain
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.gates.estimators import ESTIMATORS
 from l0engine.hard_concrete import HardConcreteDistribution
@@ -266,15 +267,22 @@ class SparseCalibrationWeights(nn.Module):
         start = TrainingState(np.asarray(steps), np.arange(self.n_features), UNSETTLED, *whole.copy())
         config = replace(config, epochs=steps + config.epochs)
         run = iterate(problem, config, save=save, resume=start, stretch=(self.gamma, self.zeta))
-        result = _drain(run, log_every, self.n_features)
+        logged = 0
+
+        def log(s: Snapshot) -> None:
+            nonlocal logged
+            if log_every and s.step // log_every > logged:
+                logged, n = s.step // log_every, self.n_features
+                logger.info("Step %d: loss %.4g, median relative error %.3g, %d of %d kept.", s.step, s.loss, s.median_error, s.kept, n)
+
+        result = drain(run, log)
         last = result.history[-1]
         if not np.isfinite([last.loss, *last.error_quantiles]).all():
             raise ProblemError(result.message)
         if last.kept == 0:
             logger.warning(result.message)
-        dead = float(
-            self.distribution.log_alpha_for(dead_below(self._least_keep_prob))
-        )  # what a household dropped since the last save had sunk to
+        # what a household dropped since the last save had sunk to
+        dead = float(self.distribution.log_alpha_for(dead_below(self._least_keep_prob)))
         whole[0, 1, dropped] = np.minimum(whole[0, 1, dropped], dead)
         with torch.no_grad():
             self.log_weight.copy_(torch.from_numpy(whole[0, 0]))
@@ -286,20 +294,6 @@ class SparseCalibrationWeights(nn.Module):
         if m.shape[1] != self.n_features:
             raise ProblemError(f"The matrix has {m.shape[1]:,} columns but there are {self.n_features:,} households: give one column each.")
         return m
-
-
-def _drain(run: Generator[Snapshot, None, Result], log_every: int, n: int) -> Result:
-    """The result of a run, logging the first snapshot at or after every so many steps (0: none)."""
-    logged: int | None = None
-    while True:
-        try:
-            s = next(run)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        if log_every and (logged is None or s.step // log_every > logged):
-            logged = s.step // log_every
-            if logged:
-                logger.info("Step %d: loss %.4g, median relative error %.3g, %d of %d kept.", s.step, s.loss, s.median_error, s.kept, n)
 
 
 def _complete(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:

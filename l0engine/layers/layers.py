@@ -97,16 +97,16 @@ class _Conv(GatedLayer):
         self._add_gates(group or ("output" if structured else "weight"), temperature, init_sparsity, use_l2, seed)
         self.structured = self.group != "weight"
 
+    def forward(self, input: Tensor) -> Tensor:
+        """Outputs, shape (batch, out_channels, ...), for inputs of shape (batch, in_channels, ...); the dots are the axes."""
+        self._check_inputs(input, 1 - self.weight.dim())
+        return self._conv_forward(input, *self.gated())  # type: ignore[operator,no-any-return]
+
 
 class L0Conv1d(_Conv, nn.Conv1d):
     """Convolution over one axis; see `L0Conv2d`."""
 
     plain = nn.Conv1d
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Outputs, shape (batch, out_channels, length), for inputs of shape (batch, in_channels, length)."""
-        self._check_inputs(input, -2)
-        return self._conv_forward(input, *self.gated())  # type: ignore[no-any-return]
 
 
 class L0Conv2d(_Conv, nn.Conv2d):
@@ -132,11 +132,6 @@ class L0Conv2d(_Conv, nn.Conv2d):
     """
 
     plain = nn.Conv2d
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Outputs, shape (batch, out_channels, height, width), for inputs of shape (batch, in_channels, height, width)."""
-        self._check_inputs(input, -3)
-        return self._conv_forward(input, *self.gated())  # type: ignore[no-any-return]
 
 
 class L0DepthwiseConv2d(L0Conv2d):

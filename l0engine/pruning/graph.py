@@ -72,12 +72,17 @@ def why_opaque(node: fx.Node) -> str:
     return str(node.meta.get("opaque", ""))
 
 
+def module_of(node: fx.Node, network: fx.GraphModule) -> nn.Module:
+    """The module that a node calls."""
+    return network.get_submodule(str(node.target))
+
+
 def carry_out(node: fx.Node, network: fx.GraphModule, values: Mapping[fx.Node, Tensor]) -> Any:
     """What a node's operation makes of other values than those that its network would hand to it."""
     args, kwargs = cast(tuple[Any, dict[str, Any]], map_arg((node.args, node.kwargs), lambda n: values[n]))
     with torch.no_grad():
         if node.op == "call_module":
-            return network.get_submodule(str(node.target))(*args, **kwargs)
+            return module_of(node, network)(*args, **kwargs)
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
         return cast(Any, node.target)(*args, **kwargs)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import fx, nn
 
 from l0engine.errors import ConfigError
-from l0engine.pruning.graph import why_opaque
+from l0engine.pruning.graph import module_of, why_opaque
 
 
 class Rule(Enum):
@@ -74,13 +74,13 @@ def treatment(node: fx.Node, network: fx.GraphModule) -> Treatment:
     """
     if node.op in ("placeholder", "get_attr", "output"):
         return Treatment(Rule.WHOLE)
-    return _of_module(node, network.get_submodule(str(node.target))) if node.op == "call_module" else _of_function(node)
+    return _of_module(node, module_of(node, network)) if node.op == "call_module" else _of_function(node)
 
 
 def name_and_kind(node: fx.Node, network: fx.GraphModule) -> tuple[str, str]:
     """What a node calls: a module and its type, or a function in a module, '' being the network."""
     if node.op == "call_module":
-        return str(node.target), type(network.get_submodule(str(node.target))).__name__
+        return str(node.target), type(module_of(node, network)).__name__
     return _home(node), _function(node)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor, fx, nn
 
-from l0engine.pruning.graph import shape_of
+from l0engine.pruning.graph import module_of, shape_of
 
 #: Calls before the first that counts, calls that count, and seconds after which one of these is enough.
 _WARM_UPS, _REPEATS, _PATIENCE = 3, 20, 2.0
@@ -130,11 +130,11 @@ class CompactionReport:
 
 def sizes(network: fx.GraphModule, inputs: tuple[Tensor, ...]) -> dict[str, LayerSize]:
     """Size of every module that has parameters, by name."""
-    nodes = [n for n in network.graph.nodes if n.op == "call_module" and any(True for _ in _module(network, n).parameters())]
+    nodes = [n for n in network.graph.nodes if n.op == "call_module" and any(True for _ in module_of(n, network).parameters())]
     seconds = _layer_seconds(network, inputs)
     found: dict[str, LayerSize] = {}
     for node in nodes:
-        name, module = str(node.target), _module(network, node)
+        name, module = str(node.target), module_of(node, network)
         again = found.get(name)  # a layer that is called twice works twice
         outputs, read = _units(module)
         found[name] = LayerSize(
@@ -215,10 +215,6 @@ def _multiply_adds(module: nn.Module, shape: tuple[int, ...] | None) -> int:
 
 def _bytes(module: nn.Module) -> int:
     return sum(t.nbytes for t in (*module.parameters(), *module.buffers()))
-
-
-def _module(network: fx.GraphModule, node: fx.Node) -> nn.Module:
-    return network.get_submodule(str(node.target))
 
 
 def _columns(before: Size, after: Size) -> dict[str, float]:

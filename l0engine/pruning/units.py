@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx, nn
 
-from l0engine.pruning.graph import carry_out, shape_of
+from l0engine.pruning.graph import carry_out, module_of, shape_of
 from l0engine.pruning.operations import Rule, name_and_kind, treatment
 from l0engine.pruning.report import LeftWhole
 
@@ -121,7 +121,7 @@ class Walk:
         for node in network.graph.nodes:
             rule, why = treatment(node, network)
             step = steps.get(rule)
-            if step and node.op == "call_module" and node.target in self._shared and self._module(node).state_dict():
+            if step and node.op == "call_module" and node.target in self._shared and module_of(node, self._network).state_dict():
                 step, why = None, self._shared[str(node.target)]
             units = step(node) if step and shape_of(node) else None
             if units is None:
@@ -130,7 +130,7 @@ class Walk:
             self._units[node] = units
 
     def _mix(self, node: fx.Node) -> Units | None:
-        module, shape, source = self._module(node), _shape(node), node.all_input_nodes[0]
+        module, shape, source = module_of(node, self._network), _shape(node), node.all_input_nodes[0]
         axis = len(shape) - 1 if isinstance(module, nn.Linear) else 1
         weight = cast(Tensor, module.weight).detach()
         if axis == 0 or len(shape) < weight.dim():  # no batch axis
@@ -148,10 +148,11 @@ class Walk:
         times = _shape(node)[1] // len(inputs.ids)
         known = ~inputs.constant.isnan().repeat_interleave(times)
         if rule is Rule.DEPTHWISE:
-            known |= (cast(Tensor, self._module(node).weight).detach() == 0).flatten(1).all(1).cpu()
+            known |= (cast(Tensor, module_of(node, self._network).weight).detach() == 0).flatten(1).all(1).cpu()
         outputs = Units(1, inputs.ids.repeat_interleave(times), self._constant(node, {source: inputs}, 1, known))
         if rule is not Rule.POOL:
-            self.layers.append(Layer(str(node.target), self._module(node), rule, inputs, outputs, torch.empty(0, 0, dtype=torch.bool)))
+            none = torch.empty(0, 0, dtype=torch.bool)
+            self.layers.append(Layer(str(node.target), module_of(node, self._network), rule, inputs, outputs, none))
         return outputs
 
     def _elementwise(self, node: fx.Node) -> Units | None:
@@ -221,9 +222,6 @@ class Walk:
     def _new(self, n: int) -> Tensor:
         self.count += n
         return torch.arange(self.count - n, self.count)
-
-    def _module(self, node: fx.Node) -> nn.Module:
-        return self._network.get_submodule(str(node.target))
 
 
 def _shared(network: fx.GraphModule) -> dict[str, str]:
