@@ -19,7 +19,8 @@ from l0engine.arrays.inputs import plain
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.gates.estimators import ESTIMATORS
 from l0engine.hard_concrete import HardConcreteDistribution
-from l0engine.sparse_linear.fit import Descent, checked_features, checked_response, fit_gated
+from l0engine.sparse_linear.columns import checked_features, checked_response
+from l0engine.sparse_linear.fit import Descent, fit_gated
 
 logger = logging.getLogger(__name__)
 

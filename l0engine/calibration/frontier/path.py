@@ -18,6 +18,7 @@ from l0engine.calibration.results import Measures, Result, Snapshot
 from l0engine.calibration.support.calibrated import TOLERANCE, Calibrated
 from l0engine.calibration.support.choosing import SAME, Chooser, relaxes
 from l0engine.calibration.support.refit import recalibrate
+from l0engine.calibration.support.support import Support
 from l0engine.calibration.training.iteration import FALLS, falling, iterate
 from l0engine.draining import drain
 from l0engine.errors import ConfigError
@@ -86,16 +87,13 @@ def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[t
     Where the relaxation chose the households, weights are held to the mean weight, by squares: the softness is then the price of evenness.
     """
     system = ScaledSystem.build(problem, config)
-    dual, weights, start = None, np.zeros(problem.n_households), point.start
+    dual, start = None, point.start
     if point.certificate is not None:
         start, config = np.full(len(start), point.weights.mean()), replace(config, anchor="chi-square")
+    support = Support.at(point.households, start)
     for mu in CURVE:
-        soft = replace(config, mu=mu)
-        found, dual = recalibrate(system, point.households, start, soft, after=dual, tolerance=TOLERANCE)
-        weights[point.households] = found.weights
-        measures = measure(problem, weights, system.use)
-        assert measures is not None
-        yield mu, measures
+        found, dual = recalibrate(system, support.kept, start, replace(config, mu=mu), after=dual, tolerance=TOLERANCE)
+        yield mu, Calibrated.of(problem, system, support, found).measures
 
 
 def _point(problem: Problem, budget: int, found: Calibrated, held: np.ndarray) -> FrontierPoint:
