@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from playwright.sync_api import Page
+from playwright.sync_api import JSHandle, Page
 from uploads import mime
 
 #: Points of each live picture, by what it shows.
@@ -17,9 +17,14 @@ LOSS = "Loss terms by step"
 VERDICT = "equally weighted households"
 
 
+def once(page: Page, condition: str) -> JSHandle:
+    """Wait until some JavaScript holds. It looks ten times a second: by itself Playwright looks at, and so draws, sixty frames."""
+    return page.wait_for_function(condition, polling=100)
+
+
 def settle(page: Page) -> None:
     """Until the script has run to its end."""
-    page.wait_for_function("document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+    once(page, "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
 
 
 def press(page: Page, name: str) -> None:
@@ -60,7 +65,12 @@ def start(page: Page) -> str:
 
 
 def run_id(page: Page) -> str:
-    return str(page.wait_for_function("new URLSearchParams(location.search).get('run')").json_value())
+    return asked(page, "run")
+
+
+def asked(page: Page, key: str) -> str:
+    """What the address says of a key, once it says anything."""
+    return str(once(page, f"new URLSearchParams(location.search).get('{key}')").json_value())
 
 
 def picture(label: str = LOSS) -> str:
@@ -74,7 +84,7 @@ def points(page: Page) -> dict[str, int]:
 
 def wait_for_points(page: Page, more_than: int) -> None:
     """Until the curve of the loss has more points than that."""
-    page.wait_for_function(f"({POINTS})['{LOSS}'] > {more_than}")
+    once(page, f"({POINTS})['{LOSS}'] > {more_than}")
 
 
 def download(page: Page, name: str) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import uploads
-from tabs import LOSS, VERDICT, download, epochs, picture, points, press, run_id, settle, start, to_calibrate, upload, wait_for_points
+from tabs import LOSS, VERDICT, download, epochs, once, picture, points, press, run_id, settle, start, to_calibrate, upload, wait_for_points
 from waiting import until
 
 from l0engine.calibration.config import Config
@@ -34,9 +34,11 @@ def check_weights(content: bytes, told: bytes) -> None:
     np.testing.assert_allclose(weights["base_weight"], plain.households["base_weight"].to_numpy()[column])
 
 
-@pytest.mark.parametrize(
-    "kind", ["npz", "long csv", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("mtx", "wide csv", "parquet"))]
-)
+#: Of each format without a browser: tests/dashboard/test_data_page.py.
+MORE = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("long csv", "mtx", "wide csv", "parquet")]
+
+
+@pytest.mark.parametrize("kind", ["npz", *MORE])
 def test_from_files_to_weights(server, open_tab, kind):
     page = open_tab(server.url)
     upload(page, uploads.files(kind))
@@ -71,17 +73,6 @@ def test_from_files_to_weights(server, open_tab, kind):
         assert content == csv_bytes(weights_table(problem, fit(problem, record.config).weights))
 
 
-@pytest.fixture
-def live(server, open_tab):
-    """A tab with a long run that trains; the run is stopped afterwards."""
-    store = Store(server.home)
-    run = store.create_run(the_problem(store), Config(epochs=LONG, stop_when_settled=False)).id
-    page = open_tab(f"{server.url}/calibrate?run={run}")
-    wait_for_points(page, 1)
-    yield page, run
-    stop(store, run)
-
-
 def the_problem(store: Store) -> str:
     """The small problem, put into the store without the pages."""
     matrix, targets, households = uploads.small()
@@ -90,14 +81,8 @@ def the_problem(store: Store) -> str:
     return store.add_problem(problem, "Small").sha
 
 
-def stop(store: Store, run: str) -> None:
-    if not store.run(run).status.ended:
-        store.request(run, Request.STOP)
-        until(lambda: store.run(run).status.ended, story=lambda: store.run(run))
-
-
-def test_a_zoom_survives_live_updates(live):
-    page, _ = live
+def check_that_a_zoom_stays(page) -> None:
+    """Drawn by the mouse, it survives what arrives; a double click ends it."""
     page.evaluate(f"{picture()}.dataset.mark = 'the same element'")
     plot = page.locator(f".live-plot[aria-label='{LOSS}'] .nsewdrag")
     plot.scroll_into_view_if_needed()
@@ -110,7 +95,7 @@ def test_a_zoom_survives_live_updates(live):
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.5, y, steps=5)
     page.mouse.up()
-    page.wait_for_function(f"{zoom}.autorange === false && {zoom}.range[1] < {whole[1]}")
+    once(page, f"{zoom}.autorange === false && {zoom}.range[1] < {whole[1]}")
     zoomed, seen = page.evaluate(f"{zoom}.range"), points(page)[LOSS]
     assert whole[0] < zoomed[0] < zoomed[1] < whole[1]
     updates = 0
@@ -120,43 +105,44 @@ def test_a_zoom_survives_live_updates(live):
     assert page.evaluate(f"{zoom}.range") == zoomed
     assert page.evaluate(f"{picture()}.dataset.mark") == "the same element"
     end = page.evaluate(f"{other}.range[1]")
-    page.wait_for_function(f"{other}.range[1] > {end}")  # the others follow the fit
+    once(page, f"{other}.range[1] > {end}")  # the others follow the fit
     page.mouse.dblclick(box["x"] + box["width"] / 2, y)  # and so does this one again, after a double click
-    page.wait_for_function(f"{zoom}.range[1] > {end}")
+    once(page, f"{zoom}.range[1] > {end}")
 
 
-def test_reload_and_second_tab_show_the_same_run(live, server, open_tab):
-    page, run = live
-    page.reload()
-    wait_for_points(page, 1)
-    assert run_id(page) == run
-    other = open_tab(page.url)
-    wait_for_points(other, 1)
-    assert run_id(other) == run and other.get_by_role("button", name="Stop", exact=True).is_enabled()
-    press(other, "Stop")  # what one does the other sees
-    page.get_by_text(VERDICT).wait_for()
-    other.get_by_text(VERDICT).wait_for()
-    assert Store(server.home).run(run).status is Status.STOPPED
-
-
-def test_a_run_outlives_the_server(live, server, open_tab):
-    page, run = live
+def test_a_run_outlives_zooms_reloads_tabs_and_the_server(server, open_tab):
     store = Store(server.home)
-    address, pid = page.url, store.run(run).pid
-    server.kill()
+    run = store.create_run(the_problem(store), Config(epochs=LONG, stop_when_settled=False)).id
     try:
-        step = store.snapshots(run)[-1].step
-        until(lambda: store.snapshots(run)[-1].step > step, story=lambda: store.run(run))  # it goes on alone
-        page.close()
-        open_tab.complaints.clear()  # a tab whose server dies complains with reason
+        page = open_tab(f"{server.url}/calibrate?run={run}")
+        wait_for_points(page, 1)
+        check_that_a_zoom_stays(page)
+        address, pid = page.url, store.run(run).pid
+        server.kill()
+        try:
+            step = store.snapshots(run)[-1].step
+            until(lambda: store.snapshots(run)[-1].step > step, story=lambda: store.run(run))  # it goes on alone
+            page.goto("about:blank")
+            open_tab.complaints.clear()  # a tab whose server dies complains with reason
+        finally:
+            server.start()
+        page.goto(address)
+        wait_for_points(page, 1)
+        assert store.run(run).pid == pid and store.run(run).status is Status.RUNNING and run_id(page) == run
+        other = open_tab(address)
+        wait_for_points(other, 1)
+        assert run_id(other) == run and other.get_by_role("button", name="Stop", exact=True).is_enabled()
+        page.reload()
+        wait_for_points(page, 1)
+        assert run_id(page) == run
+        press(other, "Stop")  # what one does the other sees
+        page.get_by_text(VERDICT).wait_for()
+        other.get_by_text(VERDICT).wait_for()
+        assert store.run(run).status is Status.STOPPED
     finally:
-        server.start()
-    again = open_tab(address)
-    wait_for_points(again, 1)
-    assert store.run(run).pid == pid and store.run(run).status is Status.RUNNING and run_id(again) == run
-    press(again, "Stop")
-    again.get_by_text(VERDICT).wait_for()
-    assert store.run(run).status is Status.STOPPED
+        if not store.run(run).status.ended:
+            store.request(run, Request.STOP)
+            until(lambda: store.run(run).status.ended, story=lambda: store.run(run))
 
 
 COLOURS = {
@@ -168,22 +154,21 @@ COLOURS = {
 @pytest.mark.parametrize("scheme", COLOURS)
 def test_page_and_figures_follow_the_theme(server, open_tab, scheme):
     wanted, other = COLOURS[scheme], COLOURS["dark" if scheme == "light" else "light"]
-    page = open_tab(server.url, scheme)
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
-    background = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
-    page.wait_for_function(f"{background} === '{wanted['background']}'")
-    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == wanted["text"]
-    page.wait_for_function(f"getComputedStyle(document.querySelector('.js-plotly-plot .gtitle')).fill === '{wanted['text']}'")
-    press(page, "Calibrate")
-    page.wait_for_selector("h1:has-text('Calibrate')")
-    settle(page)
-    assert page.get_by_role("button", name="Start", exact=True).is_enabled()
     store = Store(server.home)
     run = store.create_run(the_problem(store), Config(epochs=50)).id
-    page = open_tab(f"{server.url}/calibrate?run={run}", scheme)
+    page = open_tab(f"{server.url}/?run={run}", scheme)
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    background = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+    once(page, f"{background} === '{wanted['background']}'")
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == wanted["text"]
+    once(page, f"getComputedStyle(document.querySelector('.js-plotly-plot .gtitle')).fill === '{wanted['text']}'")
+    press(page, "Calibrate")
+    page.wait_for_selector("h1:has-text('Calibrate')")
     page.get_by_text(VERDICT).wait_for()
+    settle(page)
+    assert page.get_by_role("button", name="Start", exact=True).is_enabled()
     wait_for_points(page, 1)
     texts = "[...document.querySelectorAll('.live-plot')].map(e => JSON.stringify([e.data, e.layout]).toUpperCase())"
-    page.wait_for_function(f"{texts}.length === 4 && {texts}.some(text => text.includes('{wanted['kept']}'))")  # drawn one by one
+    once(page, f"{texts}.length === 4 && {texts}.some(text => text.includes('{wanted['kept']}'))")  # drawn one by one
     drawn = page.evaluate(texts)
     assert not any(other["kept"] in text for text in drawn)

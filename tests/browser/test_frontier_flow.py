@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import uploads
-from tabs import download, press, run_id, settle
+from tabs import asked, download, once, press, run_id, settle
 from waiting import until
 
 from l0engine.calibration.config import Config
@@ -18,6 +18,7 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Result, Status
+from l0engine.calibration.training.iteration import fit
 from l0engine.io import csv_bytes, weights_table
 from l0engine.jobs.records import Plan
 from l0engine.jobs.store import Store
@@ -66,7 +67,7 @@ def test_from_budgets_to_the_weights_of_a_clicked_point(server, open_tab, store)
     wanted = f"l0engine-{budgets[0]}"
     x, y = max(page.evaluate(MARKERS), key=lambda m: m[1])[1:]  # the one furthest to the right keeps most
     page.mouse.click(x, y)
-    page.wait_for_function(f"new URLSearchParams(location.search).get('point') === '{wanted}'")
+    once(page, f"new URLSearchParams(location.search).get('point') === '{wanted}'")
     page.get_by_role("heading", name=f"At {budgets[0]:,} households").wait_for()
     settle(page)
     press_point.click()
@@ -87,51 +88,54 @@ def test_from_budgets_to_the_weights_of_a_clicked_point(server, open_tab, store)
 def test_points_arrive_and_a_stop_keeps_them(server, open_tab, store):
     sha = the_problem(store)
     n = store.problem_record(sha).n_households
-    source = store.create_run(sha, Config(epochs=60)).id
-    page = open_tab(f"{server.url}/frontier?run={source}")  # also wakes the supervisor
-    until(lambda: store.run(source).status.has_result, story=lambda: store.run(source))
-    run = store.create_run(sha, store.run(source).config, Plan(tuple(range(n, 5, -1)), source=source)).id
+    source = finished(store, sha, fit(store.problem(sha), Config(epochs=60)))
+    run = store.create_run(sha, Config(epochs=60), Plan(tuple(range(n, 5, -1)), source=source)).id
     page = open_tab(f"{server.url}/frontier?run={run}")
     drawn = "(document.querySelector('.js-plotly-plot')?.data ?? []).find(t => t.name === 'l0engine')?.x.length ?? 0"
-    page.wait_for_function(f"({drawn}) > 1")
+    once(page, f"({drawn}) > 1")
     before = page.evaluate(drawn)
-    page.wait_for_function(f"({drawn}) > {before}")
+    once(page, f"({drawn}) > {before}")
     assert not store.run(run).status.ended
     press(page, "Stop")
     page.get_by_text(" points; they can be used.").wait_for()
     kept = len(store.points(run))
     assert store.run(run).status is Status.STOPPED and before < kept < n - 5
-    page.wait_for_function(f"({drawn}) === {kept}")
-    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length > 1")
+    once(page, f"({drawn}) === {kept}")
+    once(page, "document.querySelectorAll('.js-plotly-plot').length > 1")
     settle(page)
     x, y = min(page.evaluate(MARKERS), key=lambda m: m[1])[1:]  # the one furthest to the left, or a neighbour: they overlap
     page.mouse.click(x, y)
-    key = page.wait_for_function("new URLSearchParams(location.search).get('point')").json_value()
+    key = asked(page, "point")
     (chosen,) = (p.measures.kept for p in store.points(run) if p.key == key)
     assert chosen < n
     page.get_by_role("heading", name=f"At {chosen:,} households").wait_for()
-    page.wait_for_function(
-        f"JSON.stringify(document.querySelector('.js-plotly-plot').layout.title).includes('Chosen: {chosen:,} households')"
-    )
+    once(page, f"JSON.stringify(document.querySelector('.js-plotly-plot').layout.title).includes('Chosen: {chosen:,} households')")
+
+
+def finished(store, sha, result, plan=None):
+    """A run that has ended with this result."""
+    run = store.create_run(sha, result.config, plan).id
+    store.begin(run, os.getpid())
+    store.save_result(run, result)
+    store.set_status(run, result.status, "")
+    return run
 
 
 def put(store, sha, config, errors, certificate=None):
     """A finished frontier whose points have these errors, by number of households."""
-    problem, run = store.problem(sha), store.create_run(sha, config, Plan(tuple(errors))).id
+    problem = store.problem(sha)
     use, weights = np.ones(problem.n_targets, bool), np.ones(problem.n_households)
     result = Result(Status.CONVERGED, "", config, weights, weights, None, measure(problem, weights, use), (), "cpu", 1.0, 0.1)
-    store.begin(run, os.getpid())
-    store.save_result(run, result)
+    run = finished(store, sha, result, Plan(tuple(errors)))
     for k, error in errors.items():
         m = dataclasses.replace(
             result.final, kept=k, median_abs_rel_error=error, ess=k / (1 if config.max_ratio else 2)
         )  # apart, so that a click means one of them
         store.save_point(run, FrontierPoint("l0engine", k, np.arange(k), weights[:k], weights[:k], m, None, certificate=certificate))
-    store.set_status(run, Status.CONVERGED, "")
     return run
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_error_and_sample_size_in_one_picture(server, open_tab, store, scheme):
     sha = the_problem(store)
     put(store, sha, Config(max_ratio=10), {8: 0.03, 4: 0.2, 2: 0.6})
@@ -139,7 +143,7 @@ def test_error_and_sample_size_in_one_picture(server, open_tab, store, scheme):
     page = open_tab(f"{server.url}/frontier?run={run}", scheme)
     page.get_by_role("heading", name="At 4 households").wait_for()
     settle(page)
-    page.wait_for_function("document.querySelector('.js-plotly-plot')?.data?.length > 0")
+    once(page, "document.querySelector('.js-plotly-plot')?.data?.length > 0")
     traces = "document.querySelector('.js-plotly-plot').data.map(t => [t.name, t.yaxis ?? 'y'])"
     drawn = {tuple(t) for t in page.evaluate(traces)}
     for panel in ("y", "y2"):
@@ -152,12 +156,13 @@ def test_error_and_sample_size_in_one_picture(server, open_tab, store, scheme):
     x, y = max((m for m in page.evaluate(MARKERS) if m[0] == "l0engine-8"), key=lambda m: m[2])[1:]  # that of the lower panel
     page.mouse.click(x, y)
     page.get_by_role("heading", name="At 8 households").wait_for()
-    page.wait_for_function("new URLSearchParams(location.search).get('point') === 'l0engine-8'")
+    once(page, "new URLSearchParams(location.search).get('point') === 'l0engine-8'")
     settle(page)
     box = page.locator(".js-plotly-plot").first.bounding_box()
     assert box["width"] > 700 and page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+@pytest.mark.slow  # the same without a browser: tests/dashboard/test_frontier_page.py
 def test_a_stop_before_the_first_point_says_so(server, open_tab, store):
     sha = the_problem(store)
     n = store.problem_record(sha).n_households

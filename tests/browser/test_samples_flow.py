@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pandas as pd
-from tabs import download, press, settle
+from tabs import download, once, press, settle
 
 N = 900
 VERDICT = f"of {N} rows reproduce all"
@@ -44,7 +44,7 @@ def test_from_an_uploaded_table_to_the_chosen_rows(server, open_tab):
     settle(page)
     press(page, "Choose the sample")
     page.get_by_text(VERDICT).wait_for()
-    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 6")
+    once(page, "document.querySelectorAll('.js-plotly-plot').length === 6")
     assert page.get_by_text("people.csv · 30 chosen by gates, 90 drawn at random").count() == 1
 
     rows = pd.read_csv(io.BytesIO(download(page, "Download the chosen rows")))

@@ -2,41 +2,87 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
-from helpers import Visit
-from streamlit.testing.v1 import AppTest
-from waiting import end_workers, until
+from helpers import Visit, carry_out
+from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, app_test
+from waiting import end_workers
 
 from dashboard import state
 from dashboard.state import problems, resources
+from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
 
 APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_server() -> Iterator[None]:
+    """What a server does once, each `AppTest` does anew: look through all installed packages (seconds), and compile the pages."""
+    scripts = ScriptCache()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        patch.setattr(app_test, "ScriptCache", lambda: scripts)
+        yield
+
+
+class Inline:
+    """Carries out what is queued, as a worker does, but in a thread: a process needs seconds of the processor to begin."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stopping = threading.Event()
+        self._execution: Execution | None = None
+        self._thread = threading.Thread(target=self._work)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """It looks all the time."""
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._execution is not None:
+            self._execution.terminate()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stopping.wait(0.02):
+            if (claimed := self._store.claim_next()) is not None:
+                self._execution = Execution(self._store, self._store.begin(claimed.id, os.getpid()))
+                if self._stopping.is_set():
+                    self._execution.terminate()
+                self._execution.carry_out()
+
+
 class _Supervisors:
-    """What `resources.Supervisor` is while a test runs: real ones with so many slots, all of which are stopped at the end."""
+    """What `resources.Supervisor` is while a test runs: real ones with so many slots, or `Inline`; all are stopped at the end."""
 
-    def __init__(self, slots: int) -> None:
-        self.slots, self.made = slots, []
+    def __init__(self) -> None:
+        self.slots, self.inline, self.made = 0, False, []
 
-    def __call__(self, store: Store) -> Supervisor:
-        self.made.append(Supervisor(store, self.slots, poll=0.05))
+    def __call__(self, store: Store) -> Supervisor | Inline:
+        self.made.append(Inline(store) if self.inline else Supervisor(store, self.slots, poll=0.05))
         return self.made[-1]
 
 
 @pytest.fixture
 def supervisors(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Supervisors]:
-    """No slots: whatever is started stays in the queue, until a test sets `slots` before its first visit."""
+    """No slots: whatever is started stays in the queue, unless `working` or `processes` is asked for before the first visit."""
     st.cache_resource.clear()
     state.samples.cache_clear()
-    factory = _Supervisors(slots=0)
+    factory = _Supervisors()
     monkeypatch.setattr(resources, "Supervisor", factory)
     monkeypatch.setattr(problems, "DEFAULT_SAMPLE", "massachusetts")
     yield factory
@@ -62,13 +108,19 @@ def visit(supervisors: _Supervisors) -> Callable[..., Visit]:
 
 @pytest.fixture
 def working(supervisors: _Supervisors) -> None:
-    """One slot: runs are carried out by real worker processes."""
+    """Runs are carried out."""
+    supervisors.inline = True
+
+
+@pytest.fixture
+def processes(supervisors: _Supervisors) -> None:
+    """Runs are carried out by real worker processes, one at a time."""
     supervisors.slots = 1
 
 
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A store with one finished run of Massachusetts, made by a real supervisor and worker."""
+    """A store with one finished run of Massachusetts."""
     from l0engine.calibration.config import Config
     from l0engine.io import load_problem
 
@@ -76,12 +128,7 @@ def _finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     store = Store(home)
     sha = store.add_problem(load_problem(state.SAMPLES / "massachusetts"), "Massachusetts", "sample massachusetts").sha
     run = store.create_run(sha, Config(epochs=60, seed=3))
-    supervisor = Supervisor(store, 1, poll=0.05)
-    supervisor.start()
-    try:
-        until(lambda: store.run(run.id).status.ended, story=lambda: store.run(run.id))
-    finally:
-        supervisor.stop()
+    carry_out(store)
     assert store.run(run.id).status.has_result, store.run(run.id)
     return home, run.id
 

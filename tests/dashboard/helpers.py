@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, Self
@@ -12,7 +13,9 @@ from waiting import until
 
 from dashboard import state
 from l0engine.calibration.config import settings
+from l0engine.jobs.execution import Execution
 from l0engine.jobs.records import RunRecord
+from l0engine.jobs.store import Store
 
 
 class Visit:
@@ -106,12 +109,12 @@ class Visit:
     def record(self) -> RunRecord:
         return state.store().run(self.run_id)
 
-    def until_ended(self, seconds: float = 90) -> Self:
+    def until_ended(self, seconds: float = 180) -> Self:
         until(lambda: self.record.status.ended, seconds, lambda: self.record)
         return self.rerun()
 
     def until_training(self) -> Self:
-        until(lambda: state.store().snapshots(self.run_id) or self.record.status.ended, 60, lambda: self.record)
+        until(lambda: state.store().snapshots(self.run_id) or self.record.status.ended, 180, lambda: self.record)
         assert not self.record.status.ended, self.record
         return self.rerun()
 
@@ -124,3 +127,9 @@ def _one(found: list[Any], what: str) -> Any:
 def numbers(text: str) -> list[float]:
     """All numbers of a text, thousands separators taken out."""
     return [float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*\.?\d*", text)]
+
+
+def carry_out(store: Store) -> None:
+    """Carry out what is queued, here and now."""
+    while (claimed := store.claim_next()) is not None:
+        Execution(store, store.begin(claimed.id, os.getpid())).carry_out()

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import uploads
+from helpers import carry_out
 from waiting import until
 
 from dashboard import state
@@ -23,7 +24,6 @@ from l0engine.calibration.results import Status
 from l0engine.io import csv_bytes, load_problem, weights_table
 from l0engine.jobs.records import Plan
 from l0engine.jobs.store import Store
-from l0engine.jobs.supervisor import Supervisor
 
 MASSACHUSETTS = uploads.SAMPLES / "massachusetts"
 NUMBERS = "Numbers of households"
@@ -34,17 +34,12 @@ PLAN = Plan((200, 60, 30), (60,), ("random", "gated", "dense"))
 
 @pytest.fixture(scope="module")
 def _computed(tmp_path_factory):
-    """A store with one finished frontier of Massachusetts, made by a real supervisor and worker."""
+    """A store with one finished frontier of Massachusetts."""
     home = tmp_path_factory.mktemp("computed") / "home"
     store = Store(home)
     sha = store.add_problem(load_problem(MASSACHUSETTS), "Massachusetts", "sample massachusetts").sha
     run = store.create_run(sha, Config(epochs=60, hold_out="state_snap"), PLAN)
-    supervisor = Supervisor(store, 1, poll=0.05)
-    supervisor.start()
-    try:
-        until(lambda: store.run(run.id).status.ended, story=lambda: store.run(run.id))
-    finally:
-        supervisor.stop()
+    carry_out(store)
     assert store.run(run.id).status.has_result, store.run(run.id)
     return home, run.id
 
@@ -289,7 +284,7 @@ def test_a_frontier_that_fails_half_way_shows_what_it_found(visit, working, fini
 
 
 def test_a_sweep_from_form_to_pictures(visit, working):
-    page = visit("frontier")
+    page = visit("calibrate").choose("Advanced settings", True).set("epochs", 60).to("frontier")
     page.widget("λ L0: price of a household").set_value("0.03, 0.3")
     page.widget("Seed").set_value("0, 1").run()
     page.check()

@@ -1,4 +1,4 @@
-"""Calibrate and Results with runs: real supervisor and worker processes behind the pages."""
+"""Calibrate and Results with runs; where a process matters, real supervisor and worker processes behind the pages."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.results import Status
 from l0engine.calibration.training.iteration import fit
-from l0engine.io import load_problem, write_run
+from l0engine.io import write_run
 from l0engine.jobs.job import Request
 
-MASSACHUSETTS = uploads.SAMPLES / "massachusetts"
 #: More steps than any test waits for.
-ENDLESS = {"epochs": 60_000, "stop_when_settled": False}
+ENDLESS = {"epochs": 1_000_000, "stop_when_settled": False}
 
 
 def weights_of(content: bytes) -> pd.DataFrame:
@@ -69,15 +68,16 @@ def test_a_started_run_waits_in_the_queue(visit):
     assert any("Taken out of the queue" in text for text in page.said("warning"))
 
 
-def test_from_start_to_weights_that_are_the_engines_own(visit, working, tmp_path):
-    page = visit("calibrate").choose("Preset", "Fast look").choose("Advanced settings", True).set("epochs", 40).set("seed", 5)
+def test_from_start_to_weights_that_are_the_engines_own(visit, processes, tmp_path):
+    page = visit().upload(uploads.files("npz")).to("calibrate")
+    page.choose("Preset", "Fast look").choose("Advanced settings", True).set("epochs", 40).set("seed", 5)
     page.press("Start")
     assert page.record.status in (Status.QUEUED, Status.RUNNING)
     page.until_ended()
     record = page.record
     assert record.status is Status.STEP_LIMIT and record.config == Config(epochs=40, seed=5)
 
-    problem = load_problem(MASSACHUSETTS)
+    problem = state.store().problem(record.problem)
     own = fit(problem, record.config)
     write_run(tmp_path / "own", problem, own, targets_in_use(problem, record.config))
     for name in ("weights.csv", "targets.csv"):
@@ -89,7 +89,7 @@ def test_from_start_to_weights_that_are_the_engines_own(visit, working, tmp_path
 
     kept = len(weights_of(downloads.contents(record, "weights.csv")))
     verdict = next(text for text in page.said("markdown") if text.startswith("### "))
-    assert f"Kept **{wording.of(kept, 3044)}** households" in verdict
+    assert f"Kept **{wording.of(kept, problem.n_households)}** households" in verdict
     assert any("finished" in text for text in page.said("markdown")) and not page.said("error", "warning")
     assert [b.label for b in page.at.download_button] == ["Weights (weights.csv)"]
     assert page.press("All results").title == "Results"
@@ -180,7 +180,7 @@ def test_a_run_that_fails_says_why(visit, working, monkeypatch):
     assert "Resume from the last checkpoint" not in page.buttons()
 
 
-def test_an_interrupted_run_can_be_resumed_from_the_page(visit, working):
+def test_an_interrupted_run_can_be_resumed_from_the_page(visit, processes):
     page = visit("calibrate").choose("Advanced settings", True)
     for name, value in {**ENDLESS, "epochs": 8000}.items():  # long enough to be paused on the way
         page.set(name, value)
@@ -195,7 +195,7 @@ def test_an_interrupted_run_can_be_resumed_from_the_page(visit, working):
     assert "killed" in said and not page.said("error")
     page.press("Resume from the last checkpoint")
     assert not page.record.status.ended or page.record.status.has_result
-    page.until_ended(120)
+    page.until_ended()
     assert page.record.status is Status.STEP_LIMIT, page.record
     assert "It goes on from step" in (state.store().folder(page.run_id) / "worker.log").read_text()
     assert any(text.startswith("### Kept") for text in page.said("markdown"))

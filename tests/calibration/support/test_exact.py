@@ -46,7 +46,7 @@ def tiny(seed):
     return problem, least, highest * 10 ** -np.random.default_rng(1000 + seed).uniform(0.2, 2.5)
 
 
-@pytest.mark.parametrize("seeds", [10, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_the_penalised_objective_is_that_of_the_best_of_all_supports(seeds):
     ratios = []
     for seed in range(seeds):
@@ -76,7 +76,7 @@ def test_few_more_households_than_a_mixed_integer_programme_at_equal_tolerance(s
         A = relative(problem)
         fewest = oracles.fewest_households(A, tolerance)
         result = fit(problem, EXACT)
-        sizes = range(1, np.count_nonzero(result.gated_weights) + 1)
+        sizes = range(1, fewest + 3)  # more than are allowed above the fewest
         for counts, config in ((unpolished, EXACT), (gaps, replace(EXACT, polish=True))):
             points = frontier(problem, replace(result, config=config), sizes)
             met = [p.measures.kept for p in points if np.abs(A @ p.full(problem.n_households) - 1).max() <= tolerance]
