@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.lines import add_line
 from l0engine.studies.pruning.result import PruningSnapshot
 
 
@@ -38,15 +39,7 @@ def plot(info: AccuracyInfo, palette: theme.Palette) -> go.Figure:
     y = accuracy_axis(np.concatenate([v[len(v) // 4 :] for _, v, *_ in lines]))
     fig = theme.figure(palette, "Accuracy", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
     for name, values, colour, dash, width in lines:
-        fig.add_scatter(
-            x=info.epoch,
-            y=values,
-            name=name,
-            mode=theme.mode(values),
-            line={"color": colour, "dash": dash, "width": width},
-            customdata=theme.texts(wording.percent, values),
-            hovertemplate="%{customdata}",
-        )
+        add_line(fig, info.epoch, values, name, theme.texts(wording.percent, values), colour, dash=dash, width=width)
     return fig
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.lines import add_line
 from dashboard.pruning.figures.accuracy import epochs_axis, epochs_shown
 from l0engine.studies.pruning.result import PruningSnapshot
 
@@ -54,19 +55,10 @@ def plot(info: AliveInfo, palette: theme.Palette) -> go.Figure:
     fig = theme.figure(palette, "Weights and units alive", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
     for i, name in enumerate(info.names):
         colour = theme.OKABE_ITO[i % len(theme.OKABE_ITO)]
-        _line(fig, info.epoch, f"{name}: weights", info.weights[i], info.of_weights[i], {"color": colour, "width": 2.2})
+        parts = [("weights", info.weights[i], info.of_weights[i], {"width": 2.2})]
         if i < len(info.names) - 1:
-            _line(fig, info.epoch, f"{name}: units", info.units[i], info.of_units[i], {"color": colour, "width": 1.6, "dash": "dot"})
+            parts.append(("units", info.units[i], info.of_units[i], {"width": 1.6, "dash": "dot"}))
+        for part, alive, whole, look in parts:
+            words = [wording.of(n, whole) for n in alive]
+            add_line(fig, info.epoch, alive / max(whole, 1), f"{name}: {part}", words, colour, **look)
     return fig
-
-
-def _line(fig: go.Figure, epoch: np.ndarray, name: str, alive: np.ndarray, whole: int, line: dict[str, Any]) -> None:
-    fig.add_scatter(
-        x=epoch,
-        y=alive / max(whole, 1),
-        name=name,
-        mode=theme.mode(epoch),
-        line=line,
-        customdata=[wording.of(n, whole) for n in alive],
-        hovertemplate="%{customdata}",
-    )

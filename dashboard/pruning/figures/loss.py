@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme
+from dashboard.kit.lines import add_line
 from dashboard.pruning.figures.accuracy import epochs_axis, epochs_shown
 from l0engine.studies.pruning.result import PruningSnapshot
 
@@ -43,15 +44,7 @@ def plot(info: PruningLossInfo, palette: theme.Palette) -> go.Figure:
     y = axes.number_log_axis("Nats an image (log scale)", np.maximum(values[values > 0], values.max(initial=0) * 1e-5))
     fig = theme.figure(palette, "Loss and its terms", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
     for name, values, colour, dash, width in drawn:
-        fig.add_scatter(
-            x=info.epoch,
-            y=theme.positive(values),
-            name=name,
-            mode=theme.mode(values),
-            line={"color": colour, "dash": dash, "width": width},
-            customdata=theme.texts(_words, values),
-            hovertemplate="%{customdata}",
-        )
+        add_line(fig, info.epoch, theme.positive(values), name, theme.texts(_words, values), colour, dash=dash, width=width)
     return fig
 
 

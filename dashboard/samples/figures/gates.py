@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.lines import add_line
 from l0engine.selection.selected import SampleSnapshot
 
 
@@ -44,15 +45,8 @@ def plot(info: SampleGatesInfo, palette: theme.Palette) -> go.Figure:
         return fig
     fig.add_hline(info.wanted, line={"color": palette.target, "width": 1.2, "dash": "dot"})
     for name, counts, colour, dash in lines:
-        fig.add_scatter(
-            x=info.step,
-            y=theme.positive(counts),
-            name=name,
-            mode=theme.mode(counts),
-            line={"color": colour, "width": 2.2, "dash": dash},
-            customdata=[wording.of(c, rows) for c in counts],
-            hovertemplate=f"{name.lower()} %{{customdata}}<extra></extra>",
-        )
+        words, hover = [wording.of(c, rows) for c in counts], f"{name.lower()} %{{customdata}}<extra></extra>"
+        add_line(fig, info.step, theme.positive(counts), name, words, colour, dash=dash, width=2.2, hover=hover)
     fig.add_annotation(
         text=f"{wording.count(info.wanted)} asked for",
         x=0.01,

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme
+from dashboard.kit.lines import add_line
 from dashboard.samples.figures.figures import deviations
 from l0engine.selection.selected import SampleSnapshot
 
@@ -45,15 +46,8 @@ def plot(info: ProgressInfo, palette: theme.Palette) -> go.Figure:
         ("What rounding may cost", info.rounding, palette.undecided, "dash"),
     )
     for name, values, colour, dash in lines:
-        fig.add_scatter(
-            x=info.step,
-            y=theme.positive(values),
-            name=name,
-            mode=theme.mode(values),
-            line={"color": colour, "width": 2.2, "dash": dash},
-            customdata=theme.texts(deviations, values),
-            hovertemplate=f"{name.lower()} %{{customdata}}<extra></extra>",
-        )
+        words, hover = theme.texts(deviations, values), f"{name.lower()} %{{customdata}}<extra></extra>"
+        add_line(fig, info.step, theme.positive(values), name, words, colour, dash=dash, width=2.2, hover=hover)
     if info.final and len(info.step):
         fig.add_scatter(
             x=[info.step[-1]],
