@@ -49,6 +49,13 @@ def eliminate(model: Model, X: np.ndarray, y: np.ndarray, wanted: int) -> Iterat
         columns = columns[stay]
 
 
+def fitted(model: Model, X: np.ndarray, y: np.ndarray, found: Eliminated) -> Eliminated:
+    """The same columns, fitted with the model's own ridge."""
+    part = X[:, found.columns]
+    W, b = model.fit(part, y, found.W, found.b)
+    return Eliminated(found.columns, W, b, model.value(part @ W + b, y))
+
+
 def by_importance(model: Model, X: np.ndarray, found: Eliminated) -> np.ndarray:
     """Positions in `found`, first those that elimination would keep longest."""
     X, left, W, order = X[:, found.columns], np.arange(len(found.columns)), found.W, list[int]()

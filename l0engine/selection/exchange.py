@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from l0engine.selection.backward import Eliminated
+from l0engine.selection.backward import Eliminated, fitted
 from l0engine.selection.models import Model
 
 #: Of the exchanges that promise most, so many are tried before a set is left as it is.
@@ -28,8 +30,7 @@ def exchange(model: Model, X: np.ndarray, y: np.ndarray, found: Eliminated) -> E
                 return found
             columns, W = found.columns.copy(), found.W.copy()
             columns[i], W[i] = outside[j], 0.0
-            W, b = model.fit(X[:, columns], y, W, found.b)
-            tried = Eliminated(columns, W, b, model.value(X[:, columns] @ W + b, y))
+            tried = fitted(model, X, y, replace(found, columns=columns, W=W))
             if _penalised(model, tried, len(X)) < (1 - SHARE) * loss:
                 found = tried
                 break

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from l0engine.selection.backward import Eliminated, eliminate
+from l0engine.selection.backward import Eliminated, eliminate, fitted
 from l0engine.selection.exchange import exchange
 from l0engine.selection.models import Model
 
@@ -39,7 +39,7 @@ def best_sets(
         known, new = X[train] - centre, X[test] - centre
         for r, ridge in enumerate(RIDGES):
             for eliminated in eliminate(_shrunk(model, ridge, len(train)), known, y[train], wanted):
-                found = _fitted(model, known, y[train], eliminated)
+                found = fitted(model, known, y[train], eliminated)
                 losses[r, len(found.columns) - 1] += model.value(new[:, found.columns] @ found.W + found.b, y[test])
     near = np.pad(losses, ((0, 0), (1, 1)), mode="edge")  # counts next to each other together, as folds are few
     best = (near[:, :-2] + near[:, 1:-1] + near[:, 2:]).argmin(axis=0)
@@ -48,19 +48,12 @@ def best_sets(
         shrunk = _shrunk(model, RIDGES[r], len(X))
         for found in eliminate(shrunk, X, y, wanted):
             if best[len(found.columns) - 1] == r:
-                sets[len(found.columns)] = _fitted(model, X, y, exchange(shrunk, X, y, found))
+                sets[len(found.columns)] = fitted(model, X, y, exchange(shrunk, X, y, found))
     return [sets[k] for k in range(1, wanted + 1)]
 
 
 def _shrunk(model: Model, ridge: float, n: int) -> Model:
     return model.ridged(max(ridge * n, model.ridge))
-
-
-def _fitted(model: Model, X: np.ndarray, y: np.ndarray, found: Eliminated) -> Eliminated:
-    """The same columns, fitted with the model's own ridge."""
-    part = X[:, found.columns]
-    W, b = model.fit(part, y, found.W, found.b)
-    return Eliminated(found.columns, W, b, model.value(part @ W + b, y))
 
 
 def _folds(y: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
