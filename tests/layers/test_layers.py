@@ -267,7 +267,7 @@ class TestEveryLayer:
 class TestTools:
     @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # both of dynamo's own doing
     @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
-    @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+    @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("eager", marks=pytest.mark.slow)])
     @pytest.mark.parametrize(("kind", "group"), [("linear", "weight"), ("conv2d", "output"), ("depthwise", "input")])
     def test_compiled(self, backend, kind, group):
         torch._dynamo.reset()

@@ -68,7 +68,9 @@ def test_precision_and_tensors_of_the_network_itself_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".pt", ".pt2"])
-@pytest.mark.parametrize("name", ["mlp", "residual", "depthwise", "written-out sizes"])
+@pytest.mark.parametrize(
+    "name", ["residual", "written-out sizes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mlp", "depthwise"))]
+)
 def test_exported_files_give_the_same_outputs(name, suffix, tmp_path):
     network, x = small(name)
     assert export(network, x, tmp_path / f"network{suffix}") <= 1e-5

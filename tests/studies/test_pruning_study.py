@@ -233,7 +233,7 @@ def open_logits(model, temperature):
         ({"lambda_l0": float("nan")}, "lambda_l0 is nan"),
         ({"temperature_end": 0.0}, "final_temp is 0"),
         ({"schedule": "sudden"}, "no schedule 'sudden'"),
-        ({"lambda_l0": 1e5}, "No weight is left"),
+        ({"lambda_l0": 1e5, "epochs": 10}, "No weight is left"),
     ],
 )
 def test_bad_settings_are_told_in_a_sentence(tmp_path, changes, words):
