@@ -151,7 +151,7 @@ COLOURS = {
 }
 
 
-@pytest.mark.parametrize("scheme", COLOURS)
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_page_and_figures_follow_the_theme(server, open_tab, scheme):
     wanted, other = COLOURS[scheme], COLOURS["dark" if scheme == "light" else "light"]
     store = Store(server.home)

@@ -81,10 +81,9 @@ def test_from_budgets_to_the_weights_of_a_clicked_point(server, open_tab, store)
     full[column] = weights["weight"]
     np.testing.assert_array_equal(full, store.point_weights(run, wanted, n))
     assert content == csv_bytes(weights_table(problem, full))
-    page.reload()
-    page.get_by_text(f"Kept {budgets[0]:,} of {n:,}").wait_for()  # the address says it all
 
 
+@pytest.mark.slow  # the same without a browser: tests/dashboard/test_frontier_page.py
 def test_points_arrive_and_a_stop_keeps_them(server, open_tab, store):
     sha = the_problem(store)
     n = store.problem_record(sha).n_households
@@ -135,7 +134,8 @@ def put(store, sha, config, errors, certificate=None):
     return run
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow  # what is drawn stands in tests/dashboard/test_frontier_figures.py
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_error_and_sample_size_in_one_picture(server, open_tab, store, scheme):
     sha = the_problem(store)
     put(store, sha, Config(max_ratio=10), {8: 0.03, 4: 0.2, 2: 0.6})

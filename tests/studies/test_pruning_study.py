@@ -35,7 +35,7 @@ def carried_out(study, folder, stop_after=None):
     return json.loads(json.dumps(result)), json.loads(json.dumps(snapshots))
 
 
-@pytest.fixture(scope="module", params=QUICK)
+@pytest.fixture(scope="module", params=["mlp", pytest.param("conv", marks=pytest.mark.slow)])
 def done(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     return QUICK[request.param], folder, *carried_out(QUICK[request.param], folder)
