@@ -155,9 +155,9 @@ def test_from_budgets_to_a_point_in_results(visit, working):
     assert "point" not in page.at.query_params
 
 
-def test_files_of_a_point_are_its_own(visit, working):
-    page = computed(visit("frontier"), numbers="40", others=[])
-    (point,) = state.store().points(page.run_id)
+def test_files_of_a_point_are_its_own(visit, frontier):
+    page = visit("frontier", run=frontier)
+    point = next(p for p in state.store().points(frontier) if p.key == "l0engine-30")
     caught = {}
     original = downloads.st.download_button
     downloads.st.download_button = lambda label, data, **_: caught.__setitem__(label, data())
@@ -167,16 +167,16 @@ def test_files_of_a_point_are_its_own(visit, working):
         downloads.st.download_button = original
     problem = load_problem(MASSACHUSETTS)
     own = weights_table(problem, state.store().point_weights(page.run_id, point.key, problem.n_households))
-    assert caught["Weights (weights_40.csv)"] == csv_bytes(own)
-    weights = pd.read_csv(io.BytesIO(caught["Weights (weights_40.csv)"]), dtype={"household_id": str})
+    assert caught["Weights (weights_30.csv)"] == csv_bytes(own)
+    weights = pd.read_csv(io.BytesIO(caught["Weights (weights_30.csv)"]), dtype={"household_id": str})
     plain = uploads.massachusetts()
     column = pd.Index(plain.households["household_id"]).get_indexer(weights["household_id"])
     estimates = plain.matrix[:, column] @ weights["weight"].to_numpy()
-    targets = pd.read_csv(io.BytesIO(caught["Targets (targets_40.csv)"]))
+    targets = pd.read_csv(io.BytesIO(caught["Targets (targets_30.csv)"]))
     np.testing.assert_allclose(targets["estimate"], estimates, rtol=1e-5)
-    assert len(weights) == 40
-    told = json.loads(caught["Run (run_40.json)"])
-    assert told["status"] and told["refitted"]["kept"] == 40 and told["refitted"]["max_abs_rel_error"] == point.measures.max_abs_rel_error
+    assert len(weights) == 30
+    told = json.loads(caught["Run (run_30.json)"])
+    assert told["status"] and told["refitted"]["kept"] == 30 and told["refitted"]["max_abs_rel_error"] == point.measures.max_abs_rel_error
     assert (told["certificate"] or {}).get("value") == (point.certificate.value if point.certificate else None)
     assert [f["sentence"] for f in told["limits"]] == [f.sentence for f in state.limits_of(page.record, point)]
 
@@ -261,7 +261,7 @@ def test_a_frontier_stopped_in_its_fit_says_that_it_has_no_points(visit, working
 
 def test_a_frontier_that_cannot_be_says_why(visit, working):
     page = visit("frontier")
-    run = state.store().create_run(page.at.session_state["problem"], Config(epochs=30), Plan((9999,)))
+    run = state.store().create_run(page.at.session_state["problem"], Config(epochs=30, relax=False), Plan((9999,)))
     state.supervisor().wake()
     page = visit("frontier", run=run.id).until_ended()
     assert page.record.status is Status.FAILED
