@@ -50,4 +50,4 @@ def test_from_a_data_set_to_the_chosen_features(server, open_tab):
     np.testing.assert_allclose(chosen["gate_probability"][:3], result.gates)
     scores = pd.read_csv(io.BytesIO(download(page, "Scores (CSV)")))
     ours = scores.query("measure == 'R²' and method == 'rfe'")
-    np.testing.assert_allclose(ours["mean"], result["scores"]["R²"]["rfe"]["mean"])
+    np.testing.assert_allclose(ours["mean"], result.scores["R²"]["rfe"].mean)

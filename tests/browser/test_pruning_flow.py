@@ -75,4 +75,4 @@ def test_a_stop_keeps_what_there_is(server, open_tab, tmp_path):
     page.get_by_text("Stopped before the small networks").wait_for()
     settle(page)
     once(page, "document.querySelectorAll('.js-plotly-plot').length >= 7")
-    check_download(page, shelf.folder(name), tmp_path)
+    check_download(page, store.folder(name), tmp_path)

@@ -23,7 +23,7 @@ from l0engine.jobs.job import Request
 from l0engine.jobs.records import RunRecord
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
-from l0engine.jobs.worker import Execution, main
+from l0engine.jobs.worker import main
 
 SHORT = Config(epochs=200, lambda_l0=1e-4)
 #: Far more steps than any test waits for.
@@ -256,7 +256,7 @@ def test_the_worker_alone_carries_out_a_run_once(store, problem, monkeypatch, ca
     assert store.run(run_id).status is Status.STEP_LIMIT
     monkeypatch.setattr(os, "nice", lambda by: by)
     monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest's own stays
-    assert main(arguments) == 2 and "only a queued run" in capsys.readouterr().err
+    assert main(arguments) == 2 and "only a queued one" in capsys.readouterr().err
 
 
 def test_the_server_side_imports_no_torch():
