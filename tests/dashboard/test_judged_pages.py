@@ -190,7 +190,7 @@ def test_a_run_of_before_shows_what_it_can(visit, keep, problem):
     run = keep(config, some(60), [point(problem, k) for k in (100, 60, 4)], files=False)
     store = state.store()
     with store._database.write() as db:
-        for table, key, column in (("points", "key", "body"), ("runs", "id", "outcome")):
+        for table, key, column in (("points", "key", "body"), ("jobs", "id", "result")):
             for row in db.execute(f"SELECT {key} AS k, {column} AS body FROM {table} WHERE {column} IS NOT NULL").fetchall():
                 old = json.loads(row["body"])
                 old.pop("certificate")

@@ -192,7 +192,7 @@ def test_terminated_run_leaves_a_checkpoint(store, problem, supervise):
     os.kill(run.pid, signal.SIGTERM)
     run = until(store, run_id, ended)
     assert run.status is Status.INTERRUPTED and run.can_requeue
-    assert run.checkpoint is not None and run.checkpoint == int(store.checkpoint(run_id).step)
+    assert run.checkpoint is not None and run.checkpoint == int(store.checkpoint(run_id)["step"])
 
 
 def test_workers_outlive_the_server_and_are_adopted(store, problem, supervise):
