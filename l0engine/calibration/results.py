@@ -48,7 +48,7 @@ class Status(StrEnum):
 _SENTENCES = {
     Status.QUEUED: "Waiting for a free place; it starts by itself.",
     Status.RUNNING: "At work; stop it at any time and what was found so far is kept.",
-    Status.PAUSED: "Paused; resume to go on from the same step, or stop to keep what was found.",
+    Status.PAUSED: "It waits; resume to go on from the same step, or stop to keep what was found.",
     Status.CONVERGED: "The kept households and the loss have settled; the weights are ready.",
     Status.STEP_LIMIT: "All epochs are done; the weights are ready.",
     Status.FINISHED: "All is done; the results are ready.",
