@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.preflight import in_use as preflight_in_use
 from l0engine.jobs.records import Plan, RunRecord, RunResult
+from l0engine.jobs.sweeps import queue_sweep
 
 
 def start_run(config: Config, plan: Plan | None = None) -> None:
@@ -26,11 +26,9 @@ def start_run(config: Config, plan: Plan | None = None) -> None:
 
 def start_sweep(configs: Sequence[Config]) -> str:
     """Queue a run of the current problem for each config; the id they share."""
-    sweep = uuid.uuid4().hex[:12]
-    for config in configs:
-        store().create_run(problem_sha(), config, sweep=sweep)
+    runs = queue_sweep(store(), problem_sha(), configs)
     supervisor().wake()
-    return sweep
+    return str(runs[0].sweep)
 
 
 def open_run(run_id: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from l0engine.calibration.config import Config, settings
 from l0engine.errors import ConfigError, L0Error
+from l0engine.jobs.records import RunRecord
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import worker_environment
 
@@ -47,6 +48,12 @@ def grid(config: Config, axes: Mapping[str, Sequence[Any]]) -> list[Config]:
     return configs
 
 
+def queue_sweep(store: Store, sha: str, configs: Sequence[Config]) -> list[RunRecord]:
+    """Queue a run for each config; they share an id, `RunRecord.sweep`."""
+    name = secrets.token_hex(6)
+    return [store.create_run(sha, config, sweep=name) for config in configs]
+
+
 def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor | None = None) -> list[Future[str]]:
     """Start a run for each config; they are runs of the store like all others.
 
@@ -66,8 +73,7 @@ def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor 
         The id of each run, done when the run has ended, in the order of `configs`. A run that fails is one like others: see
         its status in the store.
     """
-    name = secrets.token_hex(6)
-    runs = [store.create_run(sha, config, sweep=name) for config in configs]
+    runs = queue_sweep(store, sha, configs)
     own = _local(len(runs)) if executor is None else None
     try:
         return [(executor or own).submit(_carry_out, str(store.root), run.id) for run in runs]  # type: ignore[union-attr]
