@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from l0engine.calibration.results import Status
+from l0engine.jobs.task import Task
 
-TaskT = TypeVar("TaskT")
+TaskT = TypeVar("TaskT", bound=Task)
 ResultT = TypeVar("ResultT")
 
 
@@ -63,9 +64,8 @@ class JobRecord(Generic[TaskT, ResultT]):
     @property
     def title(self) -> str:
         """For menus, in local time: '22 Nov 16:40 · λ 1e-3'."""
-        when, task = datetime.fromtimestamp(self.created), self.task
-        label: Any = getattr(task, "label", "")
-        return f"{when.day} {when:%b %H:%M} · {label}"
+        when = datetime.fromtimestamp(self.created)
+        return f"{when.day} {when:%b %H:%M} · {self.task.label}"
 
     @property
     def sentence(self) -> str:
