@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.kit import layout, wording
 from l0engine.calibration.results import Status
+from l0engine.errors import L0Error
 from l0engine.jobs.job import JobRecord, Request
 
 
@@ -38,7 +40,7 @@ def follow(
         seen.extend(state.store().snapshots(job.id, since=seen[-1].step if seen else -1))
         _controls(job, keeps)
         if unit is not None:
-            _bar(seen, unit)
+            _bar(job, seen, unit)
         draw(job, seen)
 
     tick()
@@ -46,18 +48,17 @@ def follow(
 
 def _controls(job: JobRecord[Any, Any], keeps: str) -> None:
     """What the job is doing, and its buttons."""
-    request = state.store().request
     words, pause, stop = layout.columns([6, 1.2, 1.2], key=f"controls_{job.task.kind}", narrowest=120, align="center")
     words.markdown(f"**{job.status.value.capitalize()}.** {_doing(job)}")
     if job.can_continue:
-        pause.button("Resume", icon=":material/play_arrow:", on_click=request, args=(job.id, Request.NONE), width="stretch")
+        pause.button("Resume", icon=":material/play_arrow:", on_click=_request, args=(job.id, Request.NONE), width="stretch")
     else:
         pause.button(
-            "Pause", icon=":material/pause:", on_click=request, args=(job.id, Request.PAUSE), disabled=not job.can_pause,
+            "Pause", icon=":material/pause:", on_click=_request, args=(job.id, Request.PAUSE), disabled=not job.can_pause,
             help=None if job.can_pause else "Only what is running can be paused.", width="stretch",
         )  # fmt: skip
     stop.button(
-        "Stop", icon=":material/stop:", on_click=request, args=(job.id, Request.STOP), disabled=not job.can_stop,
+        "Stop", icon=":material/stop:", on_click=_request, args=(job.id, Request.STOP), disabled=not job.can_stop,
         help=keeps if job.can_stop else "Already asked to stop.", width="stretch",
     )  # fmt: skip
 
@@ -70,7 +71,14 @@ def _doing(job: JobRecord[Any, Any]) -> str:
     return job.sentence
 
 
-def _bar(seen: list[Any], unit: str) -> None:
+def _request(job_id: str, request: Request) -> None:
+    with suppress(L0Error):  # it has ended meanwhile, and the page shows that at once
+        state.store().request(job_id, request)
+
+
+def _bar(job: JobRecord[Any, Any], seen: list[Any], unit: str) -> None:
+    if not seen and job.status is not Status.RUNNING:
+        return
     done, text = 0.0, "Starting the worker; the first step comes within a few seconds."
     if seen:
         last = seen[-1]

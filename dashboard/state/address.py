@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -17,19 +18,20 @@ from l0engine.errors import L0Error
 
 def follow_url() -> None:
     """Take run and problem from the address on arrival, and keep the address current, so that it can be shared."""
-    supervisor()
+    try:
+        supervisor()
+    except L0Error as error:  # a store of a newer version
+        st.error(str(error), icon=":material/error:")
+        st.stop()
     st.session_state.setdefault("arrived", False)
     if not st.session_state.arrived:
         st.session_state.arrived = True
-        try:
-            if "run" in st.query_params:
-                open_run(st.query_params["run"])
-                open_point(st.query_params.get("point"))
-            elif "problem" in st.query_params:
-                open_problem(st.query_params["problem"])
-            studies.arrive(st.query_params.to_dict())
-        except L0Error as error:
-            st.session_state.notice = f"This address does not open here: {error}"
+        query = st.query_params.to_dict()
+        for arrive in (lambda: _calibration(query), *studies.arrivals(query)):
+            try:
+                arrive()
+            except L0Error as error:  # the others open all the same
+                st.session_state.notice = f"This address does not open here: {error}"
     wanted = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
     wanted |= studies.address()
     wanted |= {"problem": None if "run" in st.session_state else st.session_state.get("problem")}
@@ -38,6 +40,15 @@ def follow_url() -> None:
         st.query_params.from_dict(wanted)
     if notice := st.session_state.pop("notice", None):
         st.warning(notice, icon=":material/link_off:")
+
+
+def _calibration(query: Mapping[str, str]) -> None:
+    """Open the run that an address names, or the problem."""
+    if "run" in query:
+        open_run(query["run"])
+        open_point(query.get("point"))
+    elif "problem" in query:
+        open_problem(query["problem"])
 
 
 @st.cache_resource

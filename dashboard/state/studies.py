@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ def start(study: Task, inputs: Mapping[str, Path | str] | None = None) -> None:
 def current(kind: str) -> JobRecord[Any, Any] | None:
     """The current study of a kind, as the store has it now."""
     key = _key(kind)
-    return store().job(st.session_state[key]) if key in st.session_state else None
+    try:
+        return store().job(st.session_state[key]) if key in st.session_state else None
+    except L0Error as error:  # it is gone, or of another version
+        st.session_state.notice = f"The study that was open does not open any more: {error}"
+        del st.session_state[key]
+        return None
 
 
 def open_study(kind: str, study_id: str) -> None:
@@ -40,17 +46,9 @@ def earlier(kind: str) -> list[JobRecord[Any, Any]]:
     return [record for record in store().jobs(kind, limit=20) if record.id != st.session_state.get(_key(kind))]
 
 
-def arrive(query: Mapping[str, str]) -> None:
-    """Take the studies that an address names.
-
-    Raises
-    ------
-    L0Error
-        One of them is not in the store.
-    """
-    for kind in _kinds():
-        if kind in query:
-            open_study(kind, query[kind])
+def arrivals(query: Mapping[str, str]) -> list[Callable[[], None]]:
+    """What opens the studies that an address names, one by one."""
+    return [partial(open_study, kind, query[kind]) for kind in _kinds() if kind in query]
 
 
 def address() -> dict[str, str | None]:

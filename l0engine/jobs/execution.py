@@ -73,9 +73,12 @@ class Execution:
             log.exception("Job %s ran out of memory", self.job.id)
             return self._end(Status.FAILED, "Memory ran out: close other programs, choose fewer rows or columns, or run less at a time.")
         except Exception as error:  # the outermost edge: whatever it is, the job must say so
-            if isinstance(error, OSError) and error.errno in _FULL:
+            if isinstance(error, sqlite3.OperationalError) or (isinstance(error, OSError) and error.errno in _FULL):
                 log.exception("The files of job %s could not be written", self.job.id)
-                return self._interrupt(f"Its files could not be written ({error.strerror}); make room on the disk")
+                return self._interrupt(f"Its files could not be written ({getattr(error, 'strerror', error)}); make room on the disk")
+            if isinstance(error, FileNotFoundError):
+                log.exception("A file of job %s is gone", self.job.id)
+                return self._end(Status.FAILED, f"A file that it needs is gone from {self.folder}: start it anew.")
             log.exception("Job %s failed", self.job.id)
             return self._end(
                 Status.FAILED, f"An unexpected {type(error).__name__} ended it; the details are in {self.folder / 'worker.log'}."

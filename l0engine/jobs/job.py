@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from l0engine.calibration.results import Status
 from l0engine.jobs.task import Task
@@ -20,6 +20,20 @@ class Request(StrEnum):
     NONE = "none"
     PAUSE = "pause"
     STOP = "stop"
+
+
+class LiveJob(NamedTuple):
+    """What a supervisor needs to know of a job; fields as in `JobRecord`."""
+
+    id: str
+    pid: int | None
+    started: float | None
+    checkpoint: int | None
+
+    @property
+    def remedy(self) -> str:
+        """What resuming does with a job that was interrupted."""
+        return "resume to start it again." if self.checkpoint is None else "resume to go on from the last checkpoint."
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class JobRecord(Generic[TaskT, ResultT]):
     @property
     def remedy(self) -> str:
         """What resuming does with a job that was interrupted."""
-        return "resume to start it again." if self.checkpoint is None else "resume to go on from the last checkpoint."
+        return LiveJob(self.id, self.pid, self.started, self.checkpoint).remedy
 
     @property
     def seconds(self) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
-from l0engine.jobs.job import JobRecord, Request
+from l0engine.jobs.job import JobRecord, LiveJob, Request
 from l0engine.jobs.problems import ProblemShelf
 from l0engine.jobs.records import RunRecord
 from l0engine.jobs.task import KINDS, Step, Stored, Task, task_class, task_of
@@ -50,9 +50,10 @@ class JobShelf(ProblemShelf):
         Raises
         ------
         L0Error
-            An input could not be copied; nothing is queued.
+            A setting is of the wrong type, or an input could not be copied; nothing is queued.
         """
-        now = time.time()
+        now, values = time.time(), json.dumps(task.to_dict(), ensure_ascii=False)
+        task_of(task.kind, json.loads(values))  # what could not be read again must not wait in the queue
         while True:
             job_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
             with suppress(FileExistsError):
@@ -64,7 +65,6 @@ class JobShelf(ProblemShelf):
             except OSError as error:
                 shutil.rmtree(self.folder(job_id), ignore_errors=True)
                 raise L0Error(f"'{name}' could not be copied ({error.strerror}): make room on the disk, or give it again.") from error
-        values = json.dumps(task.to_dict(), ensure_ascii=False)
         with self._database.write() as db:
             db.execute(
                 "INSERT INTO jobs (id, kind, problem, task, status, created, sweep) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -117,6 +117,12 @@ class JobShelf(ProblemShelf):
         with self._database.write() as db:
             db.execute("UPDATE jobs SET result = ? WHERE id = ?", (json.dumps(result.to_dict()), checked_id(job_id)))
 
+    def live(self) -> list[LiveJob]:
+        """The jobs that should have a process now, those of another version too."""
+        with self._database.connect() as db:
+            rows = db.execute("SELECT id, pid, started, checkpoint FROM jobs WHERE status IN (?, ?)", _LIVE).fetchall()
+        return [LiveJob(*row) for row in rows]
+
     # Requests, and taking jobs up
 
     def request(self, job_id: str, request: Request) -> JobRecord[Any, Any]:
@@ -150,6 +156,8 @@ class JobShelf(ProblemShelf):
                 "UPDATE jobs SET status = ?, message = '', started = NULL, ended = NULL, pid = NULL, request = ? WHERE id = ?",
                 (Status.QUEUED, Request.NONE, job_id),
             )
+            # A page that follows it must not take what comes anew for what it has seen.
+            db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (job_id, -1 if job.checkpoint is None else job.checkpoint))
             return _one(db, job_id)
 
     def claim_next(self, slots: int = 1) -> JobRecord[Any, Any] | None:
@@ -171,7 +179,12 @@ class JobShelf(ProblemShelf):
                     continue
                 if size <= free:
                     db.execute("UPDATE jobs SET status = ?, started = ?, pid = NULL WHERE id = ?", (Status.RUNNING, time.time(), row["id"]))
-                    return _one(db, row["id"])
+                    try:
+                        return _one(db, row["id"])
+                    except L0Error as error:
+                        query = "UPDATE jobs SET status = ?, message = ?, ended = ? WHERE id = ?"
+                        db.execute(query, (Status.FAILED, str(error), time.time(), row["id"]))
+                        continue
                 free = min(free, places % size - sum(other for other in running if other < size))
         return None
 
@@ -246,12 +259,16 @@ def _record(row: sqlite3.Row) -> JobRecord[Any, Any]:
     kind, result = values.pop("kind"), values.pop("result")
     del values["problem"]
     task = task_of(kind, json.loads(values["task"]))
+    try:
+        found = None if result is None else task.result.from_dict(json.loads(result))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise L0Error(f"The result of job {values['id']} was made by another version: start it anew.") from error
     return (RunRecord if kind == "calibration" else JobRecord)(
         **{
             **values,
             "task": task,
             "status": Status(values["status"]),
             "request": Request(values["request"]),
-            "result": None if result is None else task.result.from_dict(json.loads(result)),
+            "result": found,
         }
     )

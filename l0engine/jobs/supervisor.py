@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from l0engine.calibration.results import Status
-from l0engine.jobs.job import JobRecord
+from l0engine.jobs.job import JobRecord, LiveJob
 from l0engine.jobs.store import Store
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Supervisor:
     def tick(self) -> None:
         """One look at the store: mark what was lost, then fill the free slots."""
         finished = [pid for pid, child in self._children.items() if child.poll() is not None]
-        for job in self._store.jobs(statuses=(Status.RUNNING, Status.PAUSED), limit=10_000):
+        for job in self._store.live():
             why = self._why_lost(job)
             if why is not None and self._store.lose(job.id, job.pid, why):
                 log.warning("Job %s was lost: %s", job.id, why)
@@ -92,7 +92,7 @@ class Supervisor:
             self._waking.wait(self._poll)
             self._waking.clear()
 
-    def _why_lost(self, job: JobRecord[Any, Any]) -> str | None:
+    def _why_lost(self, job: LiveJob) -> str | None:
         """Why a job that should be going is not; None where it is."""
         if job.pid is None:
             late = time.time() - (job.started or 0.0) > GRACE_SECONDS
@@ -101,7 +101,7 @@ class Supervisor:
         if child is not None:
             code = child.poll()
             return None if code is None else ending(code, job.remedy)
-        if is_worker(job.pid, job.id):
+        if is_worker(job):
             return None
         return f"Its process is gone, perhaps with a restart of the machine; {job.remedy}"
 
@@ -143,11 +143,16 @@ def worker_environment(slots: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, **_CALM}
 
 
-def is_worker(pid: int, job_id: str) -> bool:
-    """True where a process lives and is the worker of this job: numbers of processes are used again."""
+def is_worker(job: LiveJob) -> bool:
+    """True where the process of a job lives.
+
+    Numbers of processes are used again. The one meant names the job, or, as of a pool that `sweep` uses, was there before it began.
+    """
     try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and job_id in process.cmdline()
+        process = psutil.Process(job.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return job.id in process.cmdline() or process.create_time() <= (job.started or 0.0) + 2.0  # times of creation are rough
     except psutil.AccessDenied:  # another user's: rather leave a job alone than start it twice
         return True
     except psutil.Error:

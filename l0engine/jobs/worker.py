@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         store = Store(given.home)
         job = store.begin(given.job, os.getpid())
-    except L0Error as error:
+    except (L0Error, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     logging.basicConfig(filename=store.folder(job.id) / "worker.log", level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

@@ -39,3 +39,11 @@ def test_a_tick_reads_only_what_is_new(ticks, monkeypatch):
     ticks[0]()
     assert asked == [-1, -1, 20]
     assert drawn == [(Status.QUEUED, []), (Status.RUNNING, [10, 20]), (Status.RUNNING, [10, 20, 30])]
+
+
+def test_a_button_pressed_as_a_job_ends_does_nothing(ticks):
+    store = state.store()
+    run = store.create_run(store.add_problem(Problem.create([[1.0]], [3.0], base_weights=[1]), "tiny").sha, Config())
+    store.set_status(run.id, Status.FAILED, "why")
+    module._request(run.id, module.Request.PAUSE)
+    assert store.run(run.id).message == "why"

@@ -115,6 +115,44 @@ def test_adoption_happens_once_and_loses_nothing(old, home):
     assert [len(again.snapshots(job.id)) for job in again.jobs()] == [len(first.snapshots(job.id)) for job in first.jobs()]
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "status"),
+    [
+        ("outcome.json", "null", "interrupted"),
+        ("outcome.json", '{"status": {}}', "interrupted"),
+        ("outcome.json", "", "interrupted"),
+        ("outcome.json", '{"status": "finished", "result": {"of": "another shape"}}', "interrupted"),
+        ("snapshots.jsonl", '{"step": 1, "epo\n{"step": "two"}\n', "finished"),
+        ("study.json", "[]", None),
+        ("study.json", '{"kind": {}, "settings": {}, "created": 1}', None),
+    ],
+)
+def test_a_damaged_study_costs_no_more_than_itself(old, home, file, content, status):
+    (home / "studies" / STUDIES["features"] / file).write_text(content)
+    (home / "studies" / STUDIES["samples"]).rename(home / "studies" / "a copy")
+    store = Store(home)
+    found = {job.id: job.status for job in store.jobs()}
+    assert found.pop(STUDIES["features"], None) == status
+    assert len(found) == 6 + 2 and found[STUDIES["pruning"]] == "finished"
+    assert all(store.snapshots(name) is not None for name in found)
+    if file == "snapshots.jsonl":
+        assert store.snapshots(STUDIES["features"]) == [] and store.job(STUDIES["features"]).result is not None
+
+
+def test_an_address_opens_what_it_can(visit):
+    page = visit(run="20990101-000000-0000", samples="20990101-000000-0000", pruning=STUDIES["pruning"])
+    assert any("does not open here" in text for text in page.said("warning"))
+    page.to("pruning")
+    assert page.at.get("plotly_chart") and page.at.query_params["pruning"] in (STUDIES["pruning"], [STUDIES["pruning"]])
+
+
+def test_a_store_of_a_newer_version_is_told_in_a_sentence(old, home, visit):
+    with sqlite3.connect(home / "store.sqlite") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    assert any("schema 99" in text for text in visit().said("error"))
+
+
 def test_what_went_wrong_with_a_study_is_still_said(visit):
     page = visit("samples", samples=NO_COLUMN)
     assert any(outcome(NO_COLUMN)["message"] in text for text in page.said("error"))

@@ -218,9 +218,11 @@ def test_workers_outlive_the_server_and_are_adopted(store, problem, supervise):
 def test_a_foreign_process_with_the_same_number_is_not_the_worker(store, problem, supervise):
     run_id = queue(store, problem, SHORT)
     store.claim_next()
-    store.spawned(run_id, os.getpid())
-    supervise(store)
-    assert until(store, run_id, ended).status is Status.INTERRUPTED
+    store.set_status(run_id, Status.RUNNING, started=time.time() - 60)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        store.spawned(run_id, stranger.pid)
+        supervise(store)
+        assert until(store, run_id, ended).status is Status.INTERRUPTED
 
 
 def test_two_supervisors_start_each_run_once(store, problem, supervise):

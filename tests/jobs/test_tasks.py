@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,6 +178,67 @@ def test_jobs_of_another_version_are_left_out_of_lists_and_never_claimed(store, 
     assert store.jobs() == [] and store.claim_next() is None
     with pytest.raises(L0Error, match="another version"):
         store.job(name)
+
+
+@pytest.mark.parametrize("wrong", [{"steps": "three"}, {"steps": 2.5}, {"pairs": ("ab",)}])
+def test_settings_of_a_wrong_type_are_refused_before_they_are_queued(store, wrong):
+    with pytest.raises(L0Error, match="another version"):
+        store.queue(Counting(**wrong))
+    assert store.claim_next() is None and not list((store.root / "runs").iterdir())
+
+
+def test_a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting(store):
+    strange, waiting = toy(store), toy(store)
+    with store._database.write() as db:
+        db.execute("UPDATE jobs SET task = ? WHERE id = ?", (json.dumps({"of": "another version"}), strange))
+    assert store.claim_next().id == waiting
+    with store._database.connect() as db:
+        row = db.execute("SELECT status, message FROM jobs WHERE id = ?", (strange,)).fetchone()
+    assert tuple(row) == (Status.FAILED, "This job was made by another version: start it anew.")
+
+
+def test_a_job_that_cannot_be_read_and_lost_its_process_frees_its_place(store):
+    strange = toy(store)
+    store.claim_next()
+    store.set_status(strange, Status.RUNNING, started=0.0)
+    with store._database.write() as db:
+        db.execute("UPDATE jobs SET task = '{}', kind = 'samples' WHERE id = ?", (strange,))
+    Supervisor(store, slots=0).tick()
+    assert store.live() == []
+
+
+def test_taken_up_again_it_has_said_nothing_yet(store):
+    name = toy(store)
+    for checkpoint in (None, 2):
+        for step in (1, 2, 3):
+            store.append(name, Count(step, 3))
+        store.set_status(name, Status.INTERRUPTED)
+        if checkpoint is not None:
+            store.save_checkpoint(name, checkpoint, {})
+        store.requeue(name)
+        assert [s.step for s in store.snapshots(name)] == list(range(1, (checkpoint or 0) + 1))
+
+
+def test_a_full_database_at_the_end_can_be_resumed(store, monkeypatch):
+    job = store.queue(Counting())
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "set_result", full)
+        assert Execution(store, store.begin(job.id, os.getpid())).carry_out() is Status.INTERRUPTED
+    record = store.job(job.id)
+    assert "make room on the disk; resume to start it again." in record.message and record.can_requeue
+    store.requeue(job.id)
+    assert Execution(store, store.begin(job.id, os.getpid())).carry_out() is Status.FINISHED
+
+
+def test_a_process_that_was_there_before_the_job_is_taken_for_its_own(store):
+    """As of the pool of a sweep, whose command line names no job."""
+    job = store.begin(toy(store), os.getpid())
+    Supervisor(store, slots=0).tick()
+    assert store.job(job.id).status is Status.RUNNING
 
 
 @pytest.mark.parametrize("name", ["", "../x", "20260101-000000-abcd/..", "x" * 500, "20260101-000000-abcd"])
