@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
+from l0engine.jobs.job import checked_id
 from l0engine.jobs.task import task_of
 
 log = logging.getLogger(__name__)
 
-_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 _INTERRUPTED = {"status": "interrupted", "message": "Its process ended before the study did; resume to start it again."}
 #: What damaged files lead to; msgspec's own error is a ValueError.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
@@ -32,8 +31,8 @@ def adopt_studies(db: sqlite3.Connection, root: Path) -> None:
 
 
 def _adopt(db: sqlite3.Connection, folder: Path) -> None:
-    if not _ID.fullmatch(folder.name) or db.execute("SELECT 1 FROM jobs WHERE id = ?", (folder.name,)).fetchone():
-        raise L0Error("its folder is not named as one, or as another job")
+    if db.execute("SELECT 1 FROM jobs WHERE id = ?", (checked_id(folder.name),)).fetchone():
+        raise L0Error("another job has its id")
     spec = json.loads((folder / "study.json").read_bytes())
     kind, created = str(spec["kind"]), float(spec["created"])
     task = task_of(kind, spec["settings"])

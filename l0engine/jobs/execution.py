@@ -14,7 +14,7 @@ import numpy as np
 from l0engine.calibration.results import Status
 from l0engine.draining import drain
 from l0engine.errors import L0Error
-from l0engine.jobs.job import JobRecord, Request
+from l0engine.jobs.job import JobRecord, Request, remedy
 from l0engine.jobs.store import Store
 from l0engine.jobs.task import Step, run_of
 
@@ -37,7 +37,6 @@ class Execution:
 
     `carry_out` returns the status the job ended with; `terminate`, fit for a signal handler, makes it end early as interrupted,
     with a checkpoint of the last step.
-
     """
 
     def __init__(self, store: Store, job: JobRecord[Any, Any]) -> None:
@@ -58,8 +57,6 @@ class Execution:
 
     def carry_out(self) -> Status:
         """Run the task and keep what it says; every outcome, an error too, becomes a status and a sentence."""
-        if self.job.checkpoint is None:
-            self.store.forget_after(self.job.id, -1)
         try:
             result, status, message = drain(run_of(self.task.kind)(self), self._append)
             if result is not None:
@@ -142,7 +139,7 @@ class Execution:
 
     def _interrupt(self, why: str) -> Status:
         self._checkpoint()
-        return self._end(Status.INTERRUPTED, f"{why}; {self.store.job(self.job.id).remedy}")
+        return self._end(Status.INTERRUPTED, f"{why}; {remedy(self.store.job(self.job.id).checkpoint)}")
 
     def _end(self, status: Status, message: str) -> Status:
         log.info("Job %s ended: %s. %s", self.job.id, status, message)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
 from l0engine.calibration.results import Status
+from l0engine.errors import L0Error
 from l0engine.jobs.task import Task
 
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 TaskT = TypeVar("TaskT", bound=Task)
 ResultT = TypeVar("ResultT")
 
@@ -29,11 +32,6 @@ class LiveJob(NamedTuple):
     pid: int | None
     started: float | None
     checkpoint: int | None
-
-    @property
-    def remedy(self) -> str:
-        """What resuming does with a job that was interrupted."""
-        return "resume to start it again." if self.checkpoint is None else "resume to go on from the last checkpoint."
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,6 @@ class JobRecord(Generic[TaskT, ResultT]):
         return self.message or self.status.sentence
 
     @property
-    def remedy(self) -> str:
-        """What resuming does with a job that was interrupted."""
-        return LiveJob(self.id, self.pid, self.started, self.checkpoint).remedy
-
-    @property
     def seconds(self) -> float:
         """From its latest start to its end, 0 while it has none."""
         return 0.0 if self.started is None or self.ended is None else self.ended - self.started
@@ -115,3 +108,15 @@ class JobRecord(Generic[TaskT, ResultT]):
     def can_requeue(self) -> bool:
         """True where `Store.requeue(id)` takes it up again."""
         return self.status is Status.INTERRUPTED
+
+
+def remedy(checkpoint: int | None) -> str:
+    """What resuming does with a job that was interrupted."""
+    return "resume to start it again." if checkpoint is None else "resume to go on from the last checkpoint."
+
+
+def checked_id(job_id: str) -> str:
+    """The id itself, if it is one: ids come from URLs and names of folders, and become paths."""
+    if not _ID.fullmatch(job_id):
+        raise L0Error(f"{job_id[:40]!r} is not the id of a job: choose one from the list.")
+    return job_id

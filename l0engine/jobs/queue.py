@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import shutil
 import sqlite3
@@ -16,12 +15,11 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
-from l0engine.jobs.job import JobRecord, LiveJob, Request
+from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
 from l0engine.jobs.problems import ProblemShelf
 from l0engine.jobs.records import RunRecord
 from l0engine.jobs.task import KINDS, Step, Stored, Task, task_class, task_of
 
-_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 _FIELDS = frozenset({"started", "ended", "pid", "request"})
 _LIVE = (Status.RUNNING, Status.PAUSED)
 _VERBS = {Request.NONE: "go on with", Request.PAUSE: "pause", Request.STOP: "stop"}
@@ -157,7 +155,7 @@ class JobShelf(ProblemShelf):
                 (Status.QUEUED, Request.NONE, job_id),
             )
             # A page that follows it must not take what comes anew for what it has seen.
-            db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (job_id, -1 if job.checkpoint is None else job.checkpoint))
+            _forget(db, job_id, -1 if job.checkpoint is None else job.checkpoint)
             return _one(db, job_id)
 
     def claim_next(self, slots: int = 1) -> JobRecord[Any, Any] | None:
@@ -237,14 +235,11 @@ class JobShelf(ProblemShelf):
     def forget_after(self, job_id: str, step: int) -> None:
         """Drop the snapshots of steps that a resumed job is about to take again."""
         with self._database.write() as db:
-            db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (checked_id(job_id), step))
+            _forget(db, checked_id(job_id), step)
 
 
-def checked_id(job_id: str) -> str:
-    """The id itself, if it is one: ids come from URLs, and become paths."""
-    if not _ID.fullmatch(job_id):
-        raise L0Error(f"{job_id[:40]!r} is not the id of a job: choose one from the list.")
-    return job_id
+def _forget(db: sqlite3.Connection, job_id: str, step: int) -> None:
+    db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (job_id, step))
 
 
 def _one(db: sqlite3.Connection, job_id: str) -> JobRecord[Any, Any]:

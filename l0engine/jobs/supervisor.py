@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from l0engine.calibration.results import Status
-from l0engine.jobs.job import JobRecord, LiveJob
+from l0engine.jobs.job import JobRecord, LiveJob, remedy
 from l0engine.jobs.store import Store
 
 log = logging.getLogger(__name__)
@@ -100,10 +100,10 @@ class Supervisor:
         child = self._children.get(job.pid)
         if child is not None:
             code = child.poll()
-            return None if code is None else ending(code, job.remedy)
+            return None if code is None else ending(code, remedy(job.checkpoint))
         if is_worker(job):
             return None
-        return f"Its process is gone, perhaps with a restart of the machine; {job.remedy}"
+        return f"Its process is gone, perhaps with a restart of the machine; {remedy(job.checkpoint)}"
 
     def _spawn(self, job: JobRecord[Any, Any]) -> None:
         command = [sys.executable, "-m", "l0engine.jobs.worker", job.id, "--home", str(self._store.root.resolve())]
@@ -159,16 +159,16 @@ def is_worker(job: LiveJob) -> bool:
         return False
 
 
-def ending(code: int, remedy: str) -> str:
+def ending(code: int, what_next: str) -> str:
     """How a process ended, in a sentence, from its return code."""
     if code == -signal.SIGKILL:
         return (
             "Its process was killed (SIGKILL), most often because memory ran out: close other programs or lower the "
-            f"number of jobs at a time, then {remedy}"
+            f"number of jobs at a time, then {what_next}"
         )
     if code < 0:
         name = f"signal {-code}"
         with contextlib.suppress(ValueError):
             name = signal.Signals(-code).name
-        return f"Its process was ended by {name}; the end of worker.log may say why; {remedy}"
-    return f"Its process ended with code {code} before the work did; the end of worker.log says why; {remedy}"
+        return f"Its process was ended by {name}; the end of worker.log may say why; {what_next}"
+    return f"Its process ended with code {code} before the work did; the end of worker.log says why; {what_next}"
