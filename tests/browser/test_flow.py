@@ -34,7 +34,7 @@ def check_weights(content: bytes, told: bytes) -> None:
     np.testing.assert_allclose(weights["base_weight"], plain.households["base_weight"].to_numpy()[column])
 
 
-#: Of each format without a browser: tests/dashboard/test_data_page.py.
+#: Formats without a browser: tests/dashboard/test_data_page.py, tests/io.
 MORE = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("long csv", "mtx", "wide csv", "parquet")]
 
 

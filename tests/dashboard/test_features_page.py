@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from uploads import mime
 from waiting import until
 
 from dashboard import state
-from dashboard.features import tables
+from dashboard.features import form, tables
 from dashboard.state.uploads import TABLES
 from l0engine.calibration.results import Status
 from l0engine.io import csv_bytes
@@ -20,7 +21,14 @@ from l0engine.studies.features.datasets import DATA_SETS, planted
 from l0engine.studies.features.settings import FeatureStudy
 
 START, WANTED = "Choose the features", "Features wanted"
-pytestmark = pytest.mark.usefixtures("working")
+#: In place of ten: what the page shows does not depend on it.
+FOLDS = 3
+pytestmark = pytest.mark.usefixtures("working", "few_folds")
+
+
+@pytest.fixture
+def few_folds(monkeypatch):
+    monkeypatch.setattr(form, "FeatureStudy", partial(FeatureStudy, folds=FOLDS))
 
 
 def current(page):
@@ -76,7 +84,7 @@ def test_before_a_choice_the_form_is_ready(visit):
 def test_a_bundled_data_set_from_start_to_files(visit):
     page = visit("features").choose(WANTED, 3)
     record = finish(page)
-    assert record.task == FeatureStudy("diabetes", 3) and record.status is Status.FINISHED
+    assert record.task == FeatureStudy("diabetes", 3, folds=FOLDS) and record.status is Status.FINISHED
     result = record.result
     mean, error = (values[-1] for values in vars(result.scores["R²"]["gates"]).values())
     assert heading(page).startswith("### 3 of 10 features predict ") and f"R² {mean:.2f} ± {error:.2f}" in heading(page)
@@ -128,7 +136,7 @@ def test_an_upload_with_a_target_of_its_own(visit):
     assert page.widget("Target").value == "income"
     page.choose(WANTED, 2)
     record = finish(page)
-    assert record.task == FeatureStudy("table", 2, title="people.csv", target="income")
+    assert record.task == FeatureStudy("table", 2, title="people.csv", target="income", folds=FOLDS)
     assert set(record.result.names) == {"age", "sex = m"}  # what income is made of
     np.testing.assert_allclose(sorted(np.ravel(record.result.coefficients)), [10, 300], rtol=1e-3)
     assert any("Left out: id (text with 80 different values)" in text for text in page.said("caption"))
@@ -183,7 +191,7 @@ def test_a_file_that_is_no_table_gets_a_sentence(visit):
 
 
 def test_a_running_study_is_drawn_paused_and_stopped(visit):
-    page = visit("features").choose("Data", "digits").choose(WANTED, 20).press(START)
+    page = visit("features").choose("Data", "digits").choose(WANTED, 12).press(START)
     name = current(page).id
     until(lambda: any(s.folds for s in state.store().snapshots(name)) or current(page).status.ended, story=lambda: current(page))
     page.rerun()
@@ -192,8 +200,8 @@ def test_a_running_study_is_drawn_paused_and_stopped(visit):
     until(lambda: current(page).status is Status.PAUSED, story=lambda: current(page))
     held = state.store().snapshots(name)[-1]
     page.rerun()
-    assert "Resume" in page.buttons() and "Pause" not in page.buttons() and held.folds < 10
+    assert "Resume" in page.buttons() and "Pause" not in page.buttons() and held.folds < FOLDS
     page.press("Stop")
     record = wait(page)
     assert record.status is Status.STOPPED and page.said("info") == [Status.STOPPED.sentence]
-    assert 0 < record.result.folds < 10 and heading(page).startswith("### 20 of 50 features")
+    assert 0 < record.result.folds < FOLDS and heading(page).startswith("### 12 of 50 features")

@@ -7,6 +7,7 @@ import math
 
 import pytest
 import uploads
+from further import further
 
 from l0engine.calibration.config import GOALS, PRESETS, Config, settings
 
@@ -155,7 +156,8 @@ def test_every_advanced_field_has_a_widget_and_a_test(advanced):
         assert advanced.widget(settings()[name].label).value == Config().to_dict()[name] != CHANGES[name]
 
 
-@pytest.mark.parametrize("name", CHANGES)
+#: What goes with others is changed together, below.
+@pytest.mark.parametrize("name", [*ALONE, *further(*(name for name in CHANGES if name not in ALONE))])
 def test_an_advanced_field_reaches_the_run(advanced, name):
     advanced.set(name, CHANGES[name])
     advanced.choose("Advanced settings", False).choose("Advanced settings", True)
@@ -167,6 +169,8 @@ def test_all_advanced_fields_together(advanced):
     together = {name: value for name, value in CHANGES.items() if name not in ALONE}
     for name, value in together.items():
         advanced.set(name, value)
+    advanced.choose("Advanced settings", False).choose("Advanced settings", True)
+    assert {name: advanced.widget(settings()[name].label).value for name in together} == together
     assert started(advanced) == Config.from_dict(together)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import oracles
 import pytest
 import torch
+from further import further
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -31,6 +32,9 @@ GROUPS = ("weight", "input", "output")
 #: Probability that a gate is open where log_alpha is 0 at temperature 0.5: that of layers' gates at the start.
 HALF = oracles.gate_moments(0.0, 0.5, -0.1, 1.1)[2]
 #: A layer of each kind, and one input for it.
+#: Of gates, where means over draws stand for their expectation.
+DRAWS = 1000
+
 KINDS = {
     "linear": (lambda **o: L0Linear(6, 4, **o), (5, 6)),
     "linear without bias": (lambda **o: L0Linear(6, 4, False, **o), (2, 3, 6)),
@@ -81,7 +85,7 @@ class TestGates:
         assert gated_product(torch.ones(1), torch.tensor([float("nan")]), torch.tensor([0.5]), dist).isnan().all()
 
     @every_group
-    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize("dtype", [torch.float32, *further(torch.bfloat16)])
     def test_statistics_of_the_gates_are_the_distribution_s(self, group, dtype):
         layer = L0Linear(7, 9, False, group=group, seed=3).to(dtype)
         wanted = np.array([-3.0, -1.0, 0.0, 1.0, 2.0, 3.5, 6.0])
@@ -223,11 +227,11 @@ class TestEveryLayer:
 
     def test_penalties_are_means_over_draws(self, kind, group):
         layer, _ = _layer(kind, group, use_l2=True)
-        draws = torch.stack([layer.gated()[0].detach() != 0 for _ in range(3000)])
+        draws = torch.stack([layer.gated()[0].detach() != 0 for _ in range(DRAWS)])
         count = draws.double().flatten(1).sum(1)
-        assert float(layer.get_l0_penalty().detach()) == pytest.approx(float(count.mean()), abs=5 * float(count.std()) / 3000**0.5)
+        assert float(layer.get_l0_penalty().detach()) == pytest.approx(float(count.mean()), abs=5 * float(count.std()) / DRAWS**0.5)
         squares = (draws * layer.weight.detach().double().square()).flatten(1).sum(1)
-        assert float(layer.get_l2_penalty().detach()) == pytest.approx(float(squares.mean()), abs=5 * float(squares.std()) / 3000**0.5)
+        assert float(layer.get_l2_penalty().detach()) == pytest.approx(float(squares.mean()), abs=5 * float(squares.std()) / DRAWS**0.5)
 
     def test_sparsity_is_the_share_of_zeros_in_the_plain_layer(self, kind, group):
         layer, _ = _layer(kind, group)
@@ -267,8 +271,8 @@ class TestEveryLayer:
 class TestTools:
     @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # both of dynamo's own doing
     @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
-    @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("eager", marks=pytest.mark.slow)])
-    @pytest.mark.parametrize(("kind", "group"), [("linear", "weight"), ("conv2d", "output"), ("depthwise", "input")])
+    @pytest.mark.parametrize("backend", ["aot_eager", *further("eager")])
+    @pytest.mark.parametrize(("kind", "group"), [("linear", "weight"), *further(("conv2d", "output"), ("depthwise", "input"))])
     def test_compiled(self, backend, kind, group):
         torch._dynamo.reset()
         layer, x = _layer(kind, group)

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from further import further
 from networks_with_zeros import without
 from torch import nn
 
@@ -111,27 +112,27 @@ def parameters(network):
     return sum(p.numel() for p in network.parameters())
 
 
+@pytest.mark.parametrize("share", [0.5, *further(0.2)])
 @pytest.mark.parametrize("where", ["first", "middle", "last"])
 @pytest.mark.parametrize("name", BARRIERS)
-def test_the_rest_shrinks_as_it_would_alone(name, where):
+def test_the_rest_shrinks_as_it_would_alone(name, where, share):
     """Outputs are those of the network; each stack of layers gets as small as compact makes it by itself."""
     make, whole = BARRIERS[name]
-    for share in (0.2, 0.5):
-        network, x = place(make(), where)
-        network = without(network, share, seed=3)
-        before = copy.deepcopy(network.state_dict())
-        small, report = compact(network, x)
-        for seed in range(3):
-            same(small, network, batch(*x.shape, seed=seed))
-        assert report.difference <= 1e-5
-        assert all(torch.equal(value, network.state_dict()[key]) for key, value in before.items())
-        assert {left.kind for left in report.whole} == whole
-        for i, part in enumerate(network):
-            if isinstance(part, nn.Sequential):
-                alone, _ = compact(part, batch(5, 6, part[0].in_features))
-                assert parameters(small.get_submodule(str(i))) == parameters(alone) < 0.8 * parameters(part)
-            elif parameters(part):
-                assert parameters(small.get_submodule(str(i))) == parameters(part)
+    network, x = place(make(), where)
+    network = without(network, share, seed=3)
+    before = copy.deepcopy(network.state_dict())
+    small, report = compact(network, x)
+    for seed in range(3):
+        same(small, network, batch(*x.shape, seed=seed))
+    assert report.difference <= 1e-5
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in before.items())
+    assert {left.kind for left in report.whole} == whole
+    for i, part in enumerate(network):
+        if isinstance(part, nn.Sequential):
+            alone, _ = compact(part, batch(5, 6, part[0].in_features))
+            assert parameters(small.get_submodule(str(i))) == parameters(alone) < 0.8 * parameters(part)
+        elif parameters(part):
+            assert parameters(small.get_submodule(str(i))) == parameters(part)
 
 
 def test_reasons():

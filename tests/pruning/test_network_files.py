@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from further import further
 from networks_with_zeros import NETWORKS, without
 from torch import nn
 
@@ -68,9 +69,7 @@ def test_precision_and_tensors_of_the_network_itself_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".pt", ".pt2"])
-@pytest.mark.parametrize(
-    "name", ["residual", "written-out sizes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mlp", "depthwise"))]
-)
+@pytest.mark.parametrize("name", ["residual", *further("written-out sizes", "mlp", "depthwise")])
 def test_exported_files_give_the_same_outputs(name, suffix, tmp_path):
     network, x = small(name)
     assert export(network, x, tmp_path / f"network{suffix}") <= 1e-5

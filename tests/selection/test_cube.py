@@ -32,7 +32,7 @@ def within(hits, draws, p, deviations=4.5):
 
 
 def test_every_row_has_the_same_chance():
-    features, draws = moments(people(14), Mean("age"), Mean("income")), 1000
+    features, draws = moments(people(14), Mean("age"), Mean("income")), 400
     hits = np.zeros(14)
     for seed in range(draws):
         hits[balanced(features, 5, seed=seed)] += 1
@@ -40,7 +40,7 @@ def test_every_row_has_the_same_chance():
 
 
 def test_the_flight_keeps_unequal_probabilities_in_expectation():
-    rng, draws = np.random.default_rng(1), 1000
+    rng, draws = np.random.default_rng(1), 400
     features = Standardised.create(rng.standard_normal((30, 3)))
     p = rng.uniform(0.05, 0.95, 30)
     p[:2] = 0.0, 1.0

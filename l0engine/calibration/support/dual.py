@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 from scipy import sparse as sp
-from scipy.linalg import blas
+from scipy.linalg import blas, lapack
 from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -23,6 +23,8 @@ from l0engine.calibration.support.anchors import Anchor
 #: Up to this many targets the Newton system is factored; beyond, nothing is as large as its square.
 DENSE_TARGETS = 4000
 NEWTON_STEPS = 100
+#: A Newton system of up to so many multiplications is made and factored anew in each step: faster there than to improve on an older factor.
+SMALL_WORK = 1e7
 #: Iterations of conjugate gradients that a factor of an earlier curvature gets before a new one is made.
 PATIENCE = 30
 #: They end when the residual has shrunk to this share.
@@ -57,6 +59,7 @@ class DualProblem:
     def __init__(self, a: sp.csr_array, b: np.ndarray, after: Dual | None = None, rough: float = ROUGH) -> None:
         self._rough = rough
         self.a, self.at, self.b, self.squares = a, sp.csr_array(a.T), b, a.power(2)
+        self._dense = a.toarray() if a.shape[0] ** 2 * a.shape[1] <= SMALL_WORK else None
         self.theta = np.zeros(a.shape[0]) if after is None else after.theta
         self._factor = None if after is None else after.factor
 
@@ -104,12 +107,14 @@ class DualProblem:
         return float(brentq(slope, 0.0, top, xtol=1e-12, rtol=1e-2)) if slope(top) > 0 else top
 
     def _inverse(self, slope: np.ndarray, tau: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        """``(A diag(slope) A' + diag(tau))^-1 gradient``, by rough conjugate gradients.
+        """``(A diag(slope) A' + diag(tau))^-1 gradient``: directly where that is little work, else by rough conjugate gradients.
 
         Up to `DENSE_TARGETS` targets their preconditioner is a Cholesky factor, of an earlier slope as long as that helps, in single
         precision where that is enough; beyond, it is the diagonal.
         """
         system = _System(self, slope, tau)
+        if self._dense is not None and (solution := system.direct(self._dense, gradient)) is not None:
+            return solution
         if len(gradient) > DENSE_TARGETS:
             return system.by_diagonal(gradient)
         for dtype in (None, np.float32, np.float64):
@@ -134,6 +139,17 @@ class _System:
     def __init__(self, of: DualProblem, slope: np.ndarray, tau: np.ndarray) -> None:
         self._of, self._slope, self._tau = of, slope, tau
         self._diagonal = of.squares @ slope + tau
+
+    def direct(self, dense: np.ndarray, gradient: np.ndarray) -> np.ndarray | None:
+        """The solution by a factor of its own, from A as a dense array; None where the system is numerically not definite."""
+        scale = 1 / np.sqrt(self._diagonal)
+        h = (dense * self._slope) @ dense.T
+        h *= scale
+        h *= scale[:, None]
+        np.fill_diagonal(h, 1.0)
+        _, solution, failed = lapack.dposv(h, scale * gradient, lower=1)
+        solution = scale * solution
+        return None if failed or not np.isfinite(solution).all() else solution
 
     def factored(self, dtype: type[np.floating]) -> Factor | None:
         """Factor of the system with its diagonal scaled to 1; None where it is not definite in this precision."""

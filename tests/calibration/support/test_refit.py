@@ -62,10 +62,12 @@ def test_caps_below_the_start():
 
 
 @pytest.mark.parametrize("capped", [False, True])
-def test_conjugate_gradients_agree_with_cholesky(monkeypatch, capped):
+def test_direct_steps_a_factor_of_an_earlier_one_and_conjugate_gradients_agree(monkeypatch, capped):
     A, b, g = tiny(5, targets=8, n=60)
     upper = 1.3 * g if capped else None
     dense = rake(sp.csr_array(A), b, g, 1e-3, upper=upper)
+    monkeypatch.setattr(module, "SMALL_WORK", 0)
+    np.testing.assert_allclose(rake(sp.csr_array(A), b, g, 1e-3, upper=upper), dense, rtol=1e-3)
     monkeypatch.setattr(module, "DENSE_TARGETS", 0)
     monkeypatch.delattr(module, "torch")  # nothing is factored
     calls, cg = [], module.cg
