@@ -284,7 +284,7 @@ def test_a_frontier_that_fails_half_way_shows_what_it_found(visit, working, fini
 
 
 def test_a_sweep_from_form_to_pictures(visit, working):
-    page = visit("calibrate").choose("Advanced settings", True).set("epochs", 60).set("relax", False).to("frontier")
+    page = visit("calibrate").choose("Advanced settings", True).set("epochs", 60).set("refit", False).to("frontier")
     page.widget("λ L0: price of a household").set_value("0.03, 0.3")
     page.widget("Seed").set_value("0, 1").run()
     page.check()

@@ -161,8 +161,9 @@ def test_a_stop_prunes_what_there_is(tmp_path):
     assert len(snapshots) == 10 == result.epochs and set(result.right) == {"dense", "gated", "compact", "magnitude"}
     images, labels = held_out(QUICK["mlp"])
     assert (by_itself(tmp_path, images) == labels).sum() == result.right["compact"]
-    late, snapshots = carried_out(QUICK["mlp"], tmp_path, stop_after=42)  # in the midst of the networks from scratch
-    assert late.epochs == 40 and "small" not in late.right and len(snapshots) == 42
+    small = replace(QUICK["mlp"], hidden=16, epochs=10, lambda_l0=0.1)
+    late, snapshots = carried_out(small, tmp_path, stop_after=12)  # in the midst of the networks from scratch
+    assert late.epochs == 10 and "small" not in late.right and len(snapshots) == 12
 
 
 def test_uploaded_images_of_any_scale_and_colour(tmp_path):
