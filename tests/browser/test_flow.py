@@ -20,7 +20,7 @@ from l0engine.jobs.job import Request
 from l0engine.jobs.store import Store
 
 #: So many steps that a run is still going when it has been looked at.
-LONG = 300_000
+LONG = 150_000
 
 
 def check_weights(content: bytes, told: bytes) -> None:

@@ -56,6 +56,7 @@ def test_from_the_digits_to_a_script_that_runs(server, open_tab, tmp_path):
     page.get_by_text("of the weights are gone").wait_for()  # the address says it all
 
 
+@pytest.mark.slow  # the same without a browser: tests/dashboard/test_pruning_page.py
 def test_a_stop_keeps_what_there_is(server, open_tab, tmp_path):
     store = Store(server.home)
     page = open_tab(f"{server.url}/pruning")
