@@ -54,7 +54,9 @@ def open_tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
             complaints.append(f"a request to {request.url}")
 
     def open_(url: str, scheme: str = "light", **options: object) -> Page:
-        context = chromium.new_context(color_scheme=scheme, viewport={"width": 1400, "height": 1000}, accept_downloads=True, reduced_motion="reduce", **options)  # type: ignore[arg-type]
+        context = chromium.new_context(
+            color_scheme=scheme, viewport={"width": 1400, "height": 1000}, accept_downloads=True, reduced_motion="reduce", **options
+        )  # type: ignore[arg-type]
         contexts.append(context)
         context.set_default_timeout(180_000)
         page = context.new_page()
