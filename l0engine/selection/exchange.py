@@ -23,11 +23,10 @@ def exchange(model: Model, X: np.ndarray, y: np.ndarray, found: Eliminated) -> E
     for _ in range(len(found.columns) + 10):
         loss = _penalised(model, found, len(X))
         outside = np.delete(np.arange(X.shape[1]), found.columns)
-        promised = _promised(model, X, y, found, outside)
-        for at in np.argsort(promised, axis=None, kind="stable")[:TRIES]:
+        promised = _promised(model, X, y, found, outside).ravel()
+        hopeful = np.flatnonzero(promised < -SHARE * loss)
+        for at in hopeful[np.argsort(promised[hopeful], kind="stable")][:TRIES]:
             j, i = divmod(int(at), len(found.columns))
-            if promised[j, i] >= -SHARE * loss:
-                return found
             columns, W = found.columns.copy(), found.W.copy()
             columns[i], W[i] = outside[j], 0.0
             tried = fitted(model, X, y, replace(found, columns=columns, W=W))
