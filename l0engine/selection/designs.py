@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.selection.standardised import Standardised
 from l0engine.selection.wanted import coded, column_of
 
+#: What the random part of a sample may leave to no one, as a share of the largest difference of a random sample.
+REACH = 1 / 3
 #: Rows whose values are looked up at a time.
 _BLOCK = 500
 
@@ -56,10 +59,9 @@ def stratified(frame: pd.DataFrame, columns: Sequence[str], n: int, *, seed: int
 def random_part(features: Standardised, n: int, part: int, *, seed: int = 0) -> np.ndarray:
     """`part` rows drawn at random that the other rows of a sample of `n` can make up for, ascending, shape (part,).
 
-    A simple random draw, but for rows passed over because some figure would be off, whatever else the sample holds, by more than
-    one standard error of a random sample of `n`, ``1 / sqrt(n)`` standard deviations: one household too many of a category that
-    has its share already, or a single extreme income. Of those first passed over the missing ones are taken after all, once there
-    are `n` of them.
+    A simple random draw, but for rows passed over because some figure would be off, whatever the others bring, by more than a
+    share `REACH` of the largest difference of a random sample of `n`: one household too many of a category that has its share
+    already, or a single extreme income. Of those first passed over the missing ones are taken after all, once there are `n` of them.
 
     Raises
     ------
@@ -68,8 +70,10 @@ def random_part(features: Standardised, n: int, part: int, *, seed: int = 0) -> 
 
     Notes
     -----
-    A form of rejective sampling (Fuller, 2009), row by row. Whatever the part, the others bring at least ``(n - part) min`` and at
-    most ``(n - part) max`` of each column to the sums; the test asks for no more than that, column by column.
+    A form of rejective sampling (Fuller, 2009), row by row, column by column. The ``n - part`` rows that are not drawn here bring at
+    least their number times the column's least value to its sum; m rows still to be drawn bring 0 in the mean, so no less than one
+    standard deviation of their sum, ``sqrt(m)``, is counted on, nor less than m times the least value; and likewise at most. The
+    largest difference of a random sample is taken to be the median of the largest of p independent normal ones, each ``1 / sqrt(n)``.
     """
     rows = features.shape[0]
     checked_size(n, rows)
@@ -80,12 +84,15 @@ def random_part(features: Standardised, n: int, part: int, *, seed: int = 0) -> 
     if part in (0, n):
         return np.sort(first)  # nothing drawn, or nobody to make up for it
     least, most = features.extremes()
-    total, reach = np.zeros(features.shape[1]), np.sqrt(n)
+    columns = features.shape[1]
+    total, reach = np.zeros(columns), REACH * np.sqrt(n) * ndtri((1 + 0.5 ** (1 / columns)) / 2)
     taken: list[int] = []
     passed: list[int] = []
     for row, x in _in_blocks(features, first, rng):
-        after, left = total + x, n - len(taken) - 1
-        if (after + left * least > reach).any() or (after + left * most < -reach).any():
+        after, left, chance = total + x, part - len(taken) - 1, np.sqrt(part - len(taken) - 1)
+        low = (n - part) * least + np.maximum(left * least, -chance)
+        high = (n - part) * most + np.minimum(left * most, chance)
+        if (after + low > reach).any() or (after + high < -reach).any():
             passed.append(row)
         else:
             taken.append(row)

@@ -22,12 +22,11 @@ def exchange(model: Model, X: np.ndarray, y: np.ndarray, found: Eliminated) -> E
     """
     for _ in range(len(found.columns) + 10):
         loss = _penalised(model, found, len(X))
-        outside = np.setdiff1d(np.arange(X.shape[1]), found.columns)
-        promised = _promised(model, X, y, found, outside)
-        for at in np.argsort(promised, axis=None, kind="stable")[:TRIES]:
+        outside = np.delete(np.arange(X.shape[1]), found.columns)
+        promised = _promised(model, X, y, found, outside).ravel()
+        hopeful = np.flatnonzero(promised < -SHARE * loss)
+        for at in hopeful[np.argsort(promised[hopeful], kind="stable")][:TRIES]:
             j, i = divmod(int(at), len(found.columns))
-            if promised[j, i] >= -SHARE * loss:
-                return found
             columns, W = found.columns.copy(), found.W.copy()
             columns[i], W[i] = outside[j], 0.0
             tried = fitted(model, X, y, replace(found, columns=columns, W=W))
@@ -49,18 +48,18 @@ def _promised(model: Model, X: np.ndarray, y: np.ndarray, found: Eliminated, out
     For least squares it is exact. With ``P`` the inverse Hessian of the set and ``B = H_outside,set P``, feature i going costs
     ``W_i^2 / (2 P_ii)`` and changes the pull on j by ``B_ji W_i / P_ii`` and its curvature by ``B_ji^2 / P_ii``.
     """
-    inside = X[:, found.columns]
-    eta = inside @ found.W + found.b
-    derivative, curvature = model.derivative(eta, y), model.row_curvature(eta)
+    eta = X[:, found.columns] @ found.W + found.b
+    derivative, curvature = model.derivative(eta, y), model.row_curvature(eta) + 1e-12
     change = np.zeros((len(outside), len(found.columns)))
     for c in range(eta.shape[1]):
-        weight = curvature[:, [c]] + 1e-12
-        s, o = (part - (weight * part).sum(axis=0) / weight.sum() for part in (inside, X[:, outside]))
-        P = np.linalg.inv((s * weight).T @ s + model.ridge * np.eye(s.shape[1]))
-        across = (o * weight).T @ s
+        weighted, total = X * curvature[:, [c]], curvature[:, c].sum()
+        mean = weighted.sum(axis=0) / total
+        H = weighted.T @ X[:, found.columns] - np.outer(total * mean, mean[found.columns])
+        P = np.linalg.inv(H[found.columns] + model.ridge * np.eye(len(found.columns)))
+        across = H[outside]
         B = across @ P
-        own = (weight * o**2).sum(axis=0) + model.ridge - (B * across).sum(axis=1)
+        own = (np.einsum("ij,ij->j", weighted, X) - total * mean**2)[outside] + model.ridge - (B * across).sum(axis=1)
         lever = found.W[:, c] / np.diag(P)
-        pull = -(X[:, outside].T @ derivative[:, c])[:, None] + B * lever
+        pull = (B * lever) - (derivative[:, c] @ X)[outside, None]
         change += found.W[:, c] * lever / 2 - pull**2 / (2 * (own[:, None] + B**2 / np.diag(P)))
     return change
