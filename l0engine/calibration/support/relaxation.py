@@ -28,12 +28,12 @@ from l0engine.calibration.problem.bounds import Bounds
 from l0engine.calibration.support.anchors import Ridge
 from l0engine.calibration.support.dual import Dual, DualProblem
 
-#: Alternations, and Newton steps in each.
-ALTERNATIONS, NEWTON = 36, 10
+#: Alternations at most, and Newton steps in each; they end when other shares would lower the objective by less than this share of it.
+ALTERNATIONS, NEWTON, STILL = 36, 10, 1e-3
 #: After them, so many in which shares grow by the square: those in between go to 0 or 1 while there are others to take over.
-SHARPER = 8
+SHARPER = 4
 #: Where there is no solution to start from, a price is reached from this one, relative to it, in so many alternations.
-SOFT, COLD = 125.0, 15
+SOFT, COLD = 125.0, 4
 #: Newton ends when the decrease left is below this share of the objective of no household; for weights that are used, of the second.
 ENOUGH, FINE = 1e-8, 1e-10
 #: Conjugate gradients end when the residual has shrunk to this share, for weights that are used to the second: curvatures jump where
@@ -45,7 +45,7 @@ NONE, CARRIES = 1e-3, 1e-5
 #: A solution has settled where its objective is above its bound by no more than this share of that of no household.
 APART = 1e-3
 #: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
-PRICING, GROWTH, FEW, ENTRY = frozenset(range(2, 24, 3)), 0.5, 100, 0.01
+PRICING, GROWTH, FEW, ENTRY = frozenset(range(24)), 0.5, 100, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +96,11 @@ def shares(weights: np.ndarray, k: int) -> np.ndarray:
     return np.asarray(np.minimum(1.0, weights / c[np.flatnonzero(w[:k] <= c)[0]]))
 
 
+def _largest(h: np.ndarray, k: int) -> float:
+    """The sum of the k largest."""
+    return float((np.partition(h, len(h) - k)[len(h) - k :] if k < len(h) else h).sum())
+
+
 class Relaxation:
     """The relaxation on one system, for one k and price after the other.
 
@@ -119,8 +124,7 @@ class Relaxation:
         pull = self._at @ theta
         w = Bounds(0.0, self._upper).clip(pull / price, pull).value
         h = np.maximum(pull * w - price / 2 * w * w, 0.0)
-        top = np.partition(h, len(h) - k)[len(h) - k :] if k < len(h) else h
-        value = float(self._b @ theta - (self._hardness * theta) @ theta / 2 - top.sum())
+        value = float(self._b @ theta - (self._hardness * theta) @ theta / 2) - _largest(h, k)
         return value, h
 
     def solve(self, k: int, price: float, pool: np.ndarray, start: np.ndarray, after: Dual | None = None) -> Relaxed:
@@ -135,29 +139,43 @@ class Relaxation:
         after : Dual, optional
             Solution for a like k and price to start from.
         """
-        k, nothing = min(k, self.a.shape[1]), float(self._b @ self._b) / 2
-        problem, z = self._restricted(pool, after), shares(start, k)
-        asked, best = price, -np.inf
-        for step in range(ALTERNATIONS + SHARPER):
-            price = asked * (SOFT ** max(1 - step / COLD, 0.0) if after is None else 1.0)
-            problem.solve(Ridge(z, price, Bounds(0.0, self._upper[pool])), self._hardness, ENOUGH * nothing, NEWTON)
-            bound, h = self.bound(problem.theta, k, price)
-            if price == asked:
+        k, nothing, price_asked = min(k, self.a.shape[1]), float(self._b @ self._b) / 2, price
+        problem, z, best = self._restricted(pool, after), shares(start, k), -np.inf
+        for step in range(ALTERNATIONS):
+            price = price_asked * (SOFT ** max(1 - step / COLD, 0.0) if after is None else 1.0)
+            h, bound = self._alternated(problem, z, pool, k, price)
+            if price == price_asked:
                 best = max(best, bound)
+                if _largest(h, k) - float(z @ h[pool]) <= STILL * bound:
+                    break
             weights = z * np.sqrt(2 * h[pool] / price)
-            z = shares(weights if step < ALTERNATIONS else weights**2, k)
-            z[(z < NONE / 100) & (self._norm[pool] * weights < CARRIES)] = 0.0
-            if step in PRICING and len(enter := self._entering(problem.theta, k, price, pool[z > 0])):
+            z = self._carrying(shares(weights, k), weights, pool)
+            if step in PRICING and len(enter := self._entering(h, k, pool[z > 0])):
                 everyone = np.zeros(self.a.shape[1])
                 everyone[pool], everyone[enter] = z, ENTRY
                 pool = np.union1d(pool[z > 0], enter)
                 z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
                 problem = self._restricted(pool, problem.dual)
+        for _ in range(SHARPER):
+            weights = z * np.sqrt(2 * h[pool] / price)
+            z = self._carrying(shares(weights**2, k), weights, pool)
+            h, bound = self._alternated(problem, z, pool, k, price)
+            best = max(best, bound)
         w = Ridge(z, price, Bounds(0.0, self._upper[pool])).weights(problem.at @ problem.theta).value
         residual, some = problem.a @ w - self._b, z > 0
         value = float((residual**2 / self._hardness).sum() + price * (w[some] ** 2 / z[some]).sum()) / 2
         kept = (z > NONE) | (self._norm[pool] * w > CARRIES)
         return Relaxed(k, price, pool, w, z, kept, (value - best) / nothing, best, problem.dual)
+
+    def _alternated(self, problem: DualProblem, z: np.ndarray, pool: np.ndarray, k: int, price: float) -> tuple[np.ndarray, float]:
+        """For given shares the dual is solved; h_j of every household, shape (n_households,), and the bound."""
+        problem.solve(Ridge(z, price, Bounds(0.0, self._upper[pool])), self._hardness, ENOUGH * float(self._b @ self._b) / 2, NEWTON)
+        bound, h = self.bound(problem.theta, k, price)
+        return h, bound
+
+    def _carrying(self, z: np.ndarray, weights: np.ndarray, pool: np.ndarray) -> np.ndarray:
+        """Shares without those that are next to none, of households that carry next to nothing."""
+        return np.where((z < NONE / 100) & (self._norm[pool] * weights < CARRIES), 0.0, z)
 
     def even(self, kept: np.ndarray, price: float, least: float, after: Dual) -> np.ndarray:
         """The weights of some households alone, each with a share of 1 and no less than `least`; shape (n_kept,)."""
@@ -165,10 +183,10 @@ class Relaxation:
         bounds = Bounds(np.minimum(least, self._upper[kept]), self._upper[kept])
         return problem.solve(Ridge(one, price, bounds), self._hardness, enough)
 
-    def _entering(self, theta: np.ndarray, k: int, price: float, pool: np.ndarray) -> np.ndarray:
+    def _entering(self, h: np.ndarray, k: int, pool: np.ndarray) -> np.ndarray:
         """Households outside the pool that would be among the k best, the best of them where they are many."""
-        _, h = self.bound(theta, k, price)
         least = np.partition(h, len(h) - k)[len(h) - k] if k < len(h) else 0.0
+        h = h.copy()
         h[pool] = 0.0
         enter = np.flatnonzero((h >= least) & (h > 0))  # the k-th best may be one of them
         most = max(FEW, int(GROWTH * len(pool)))
