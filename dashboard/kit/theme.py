@@ -158,8 +158,11 @@ def template(palette: Palette) -> go.layout.Template:
             "bgcolor": "rgba(0,0,0,0)",
         },
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": palette.dropped, "activecolor": palette.kept},
+        annotationdefaults={"showarrow": False, "font": {"size": 12, "color": palette.muted}},
     )
-    return go.layout.Template(layout=layout)
+    beside = {"thickness": 10, "outlinewidth": 0, "len": 0.9, "title": {"side": "right", "font": {"size": 12}}}
+    data = {"heatmap": [{"colorbar": beside, "hoverongaps": False}], "bar": [{"marker": {"line": {"width": 0}}}]}
+    return go.layout.Template(layout=layout, data=data)
 
 
 def figure(

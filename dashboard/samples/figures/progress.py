@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme
-from dashboard.kit.lines import add_line
+from dashboard.kit.traces import add_line
 from dashboard.samples.figures.figures import deviations
 from l0engine.selection.selected import SampleSnapshot
 
