@@ -11,6 +11,8 @@ from dashboard.kit import theme
 
 #: What the pointer reads: the words of each value alone.
 ALONE = "%{customdata}<extra></extra>"
+#: The same, behind the key of what a click chooses.
+SECOND = "%{customdata[1]}<extra></extra>"
 
 
 def add_line(
@@ -32,12 +34,12 @@ def add_line(
     fig.add_scatter(x=x, y=y, name=name, **{"mode": theme.mode(x), **more}, line=line, customdata=words, hovertemplate=hover)
 
 
-def add_dots(fig: go.Figure, x: Any, y: Any, name: str, words: Sequence[Any], marker: dict[str, Any], **more: Any) -> None:
+def add_dots(fig: go.Figure, x: Any, y: Any, name: str, words: Sequence[Any] | None, marker: dict[str, Any], **more: Any) -> None:
     """Add markers; `words` and `more` as in `add_line`."""
     fig.add_scatter(x=x, y=y, name=name, marker=marker, customdata=words, **{"mode": "markers", "hovertemplate": ALONE, **more})
 
 
-def add_bars(fig: go.Figure, x: Any, y: Any, name: str, words: Sequence[Any], colour: Any, **more: Any) -> None:
+def add_bars(fig: go.Figure, x: Any, y: Any, name: str | None, words: Sequence[Any], colour: Any, **more: Any) -> None:
     """Add bars of one colour, or one each; `words` as in `add_line`, `more` as in `Figure.add_bar`."""
     marker = {"color": colour, "line": {"width": 0}}
     fig.add_bar(x=x, y=y, name=name, marker=marker, customdata=words, **{"hovertemplate": ALONE, **more})

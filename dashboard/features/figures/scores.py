@@ -30,9 +30,6 @@ class FeatureScoresInfo(NamedTuple):
 
     Attributes
     ----------
-    measure : str
-    counts : ndarray of int
-    mean, error : mapping of str to ndarray
     whole : tuple of float or None
         Mean and standard error of all features together.
     folds : int

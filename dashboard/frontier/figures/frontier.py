@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from dashboard.frontier.figures.point import OURS, TITLES, error, held_out, hover, look, title
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import SECOND
 from l0engine.calibration.config import Config
 from l0engine.calibration.limits import share
 from l0engine.jobs.records import PointRecord
@@ -35,15 +36,7 @@ class Other(NamedTuple):
 class FrontierInfo(NamedTuple):
     """Points by households kept: those of this fit, those of other methods, those of other frontiers.
 
-    Attributes
-    ----------
-    ours, references : tuple of PointRecord
-    n_targets, n_households : int
-    chosen : str or None
-        Key of the point with a ring.
-    config : Config or None
-        Settings of the fit.
-    others : tuple of Other
+    `chosen` is the key of the point with a ring, `config` the settings of the fit.
     """
 
     ours: tuple[PointRecord, ...]
@@ -148,7 +141,7 @@ def _points(
         yaxis=panel,
         name=name,
         customdata=[[p.key if config is info.config else "", hover(p, info.n_households, config)] for p in points],
-        hovertemplate="%{customdata[1]}<extra></extra>",
+        hovertemplate=SECOND,
         selected=whole,
         unselected=whole,
         **({"showlegend": False} if panel != "y" else {}) | how,
@@ -227,27 +220,11 @@ def _suffices_line(fig: go.Figure, at: int, x: list[float], palette: theme.Palet
     words = f"<b>Q = {wording.plural(at, 'target')}</b><br>As many households always suffice<br>for an exact fit, where one exists."
     for panel in ("y", "y2"):
         low, high = fig.layout["yaxis" if panel == "y" else "yaxis2"].range
-        fig.add_scatter(
-            x=[at] * 50,  # a label wherever the pointer meets the line
-            y=np.logspace(low, high, 50),
-            yaxis=panel,
-            mode="lines",
-            showlegend=False,
-            name="Number of targets",
-            line={"color": palette.muted, "width": 1.4, "dash": "dot"},
-            hovertemplate=f"{words}<extra></extra>",
-        )
+        x_, y = [at] * 50, np.logspace(low, high, 50)  # a label wherever the pointer meets the line
+        look = {"mode": "lines", "line": {"color": palette.muted, "width": 1.4, "dash": "dot"}, "showlegend": False}
+        fig.add_scatter(x=x_, y=y, yaxis=panel, name="Number of targets", hovertemplate=f"{words}<extra></extra>", **look)
     right = (math.log10(at) - x[0]) / (x[1] - x[0]) > 0.6
-    fig.add_annotation(
-        x=math.log10(at),
-        y=1,
-        yref="paper",
-        yanchor="top",
-        xanchor="right" if right else "left",
-        text=f"Q = {wording.plural(at, 'target')}",
-        xshift=-9 if right else 9,
-        showarrow=False,
-        hovertext=words,
-        bgcolor=palette.surface,  # the held-out line may run behind it
-        font={"size": 12, "color": palette.muted},
-    )
+    side = {"xanchor": "right", "xshift": -9} if right else {"xanchor": "left", "xshift": 9}
+    place = {"x": math.log10(at), "y": 1, "yref": "paper", "yanchor": "top", **side}
+    text, behind = f"Q = {wording.plural(at, 'target')}", palette.surface  # the held-out line may run behind it
+    fig.add_annotation(text=text, hovertext=words, bgcolor=behind, **place)
