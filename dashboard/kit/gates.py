@@ -43,7 +43,7 @@ def info(snapshots: Sequence[Snapshot], n_households: int) -> GatesInfo:
     return GatesInfo(s.gate_zero, s.gate_one, np.asarray(s.gate_counts, float) / max(n_households, 1), n_households, s.step)
 
 
-def plot(info: GatesInfo, palette: theme.Palette) -> go.Figure:
+def plot(info: GatesInfo, palette: theme.Palette, what: str = "households") -> go.Figure:
     """Bars on a log axis, for the ends hold nearly everything; the subtitle is the legend, with the three shares."""
     undecided = float(info.between.sum())
     subtitle = "No step recorded yet"
@@ -52,7 +52,7 @@ def plot(info: GatesInfo, palette: theme.Palette) -> go.Figure:
         subtitle = "   ".join(f"{theme.swatch(c)} {wording.percent(share)} {word}" for c, share, word in parts)
     low = 1 / max(info.n_households, 1)
     every = np.concatenate([[info.zero, info.one], info.between])
-    y = axes.percent_log_axis("Share of households (log scale)", np.append(every[every > 0], [low, 1.0]), floor=0.0)
+    y = axes.percent_log_axis(f"Share of {what} (log scale)", np.append(every[every > 0], [low, 1.0]), floor=0.0)
     ticks = {-0.06: "0<br>closed", 0.25: "0.25", 0.5: "0.5", 0.75: "0.75", 1.06: "1<br>open"}
     x = axes.axis("Gate", range=[-0.12, 1.12], tickvals=list(ticks), ticktext=list(ticks.values()))
     fig = theme.figure(palette, "Where the gates stand", subtitle, x, y)

@@ -12,8 +12,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import state
-from dashboard.kit import jobs, layout, viewer, wording
-from dashboard.kit.chart import chart
+from dashboard.kit import jobs, layout, wording
+from dashboard.kit.chart import chart, side_by_side
 from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from dashboard.pruning import words as pruning_words
@@ -87,12 +87,9 @@ def _history(
     study_id: str, snapshots: Sequence[PruningSnapshot], names: Sequence[str] = tuple(_HISTORY), draw: Callable[..., None] = chart
 ) -> list[DeltaGenerator]:
     """Pictures in two columns, which are returned."""
-    columns = layout.columns(2, key="pruning_history", narrowest=340, gap="medium")
-    for i, name in enumerate(names):
-        module, alt = _HISTORY[name]
-        with columns[i % 2]:
-            draw(module.plot(module.info(snapshots), viewer.palette()), key=f"pruning_{name}_{study_id}", alt=alt)
-    return columns
+    found = ((name, *_HISTORY[name]) for name in names)
+    drawn = [(module.plot, module.info(snapshots), f"pruning_{name}_{study_id}", alt) for name, module, alt in found]
+    return side_by_side(drawn, "pruning_history", draw)
 
 
 def _finished(record: Record, result: PruningResult) -> None:
@@ -112,14 +109,14 @@ def _finished(record: Record, result: PruningResult) -> None:
         f"Largest difference between a score of the gated and of the compacted network over all test images: {result.difference:.1g}."
     )
     _what_is_left(record, result, folder)
-    snapshots, palette = state.store().snapshots(key), viewer.palette()
-    chart(size.plot(size.info(snapshots, result), palette), f"pruning_size_{key}", "Accuracy against number of weights")
+    snapshots = state.store().snapshots(key)
+    chart(size.plot, size.info(snapshots, result), f"pruning_size_{key}", "Accuracy against number of weights")
     st.dataframe(pruning_words.compared(result), hide_index=True, height="content")
     if "small" not in result.right:
         st.caption("Stopped before the small networks were trained from scratch.")
     examples = read_arrays(folder / "examples.npz")
     info = pruning_examples.info(*(examples[name] for name in ("images", "labels", "dense", "compact")), result.classes)
-    chart(pruning_examples.plot(info, palette), f"pruning_examples_{key}", "Test images and what they are taken for")
+    chart(pruning_examples.plot, info, f"pruning_examples_{key}", "Test images and what they are taken for")
     _, right = _history(key, snapshots, ("accuracy", "alive", "loss"))
     with right:
         st.markdown("**What lives, layer by layer**")
@@ -130,7 +127,7 @@ def _finished(record: Record, result: PruningResult) -> None:
 
 def _what_is_left(record: Record, result: PruningResult, folder: Path) -> None:
     """The network drawn, and the pixels it looks at."""
-    drawing, palette = read_arrays(folder / "drawing.npz"), viewer.palette()
+    drawing = read_arrays(folder / "drawing.npz")
     parts = len(result.layers)
     alive, links = [drawing[f"alive{i}"] for i in range(parts + 1)], [drawing[f"links{i}"] for i in range(parts)]
     dense = record.task.network == "mlp"
@@ -140,10 +137,7 @@ def _what_is_left(record: Record, result: PruningResult, folder: Path) -> None:
     left, right = layout.columns([3, 2], key="pruning_left", narrowest=340, gap="medium")
     with left:
         info = pruning_network.info(alive, links, int(drawing["connections"].sum()), titles, places, result.classes)
-        chart(pruning_network.plot(info, palette), f"pruning_network_{record.id}", "The network with its living units and connections")
+        chart(pruning_network.plot, info, f"pruning_network_{record.id}", "The network with its living units and connections")
     with right:
-        chart(
-            pixels.plot(pixels.info(drawing["pixels"], dense), palette),
-            f"pruning_pixels_{record.id}",
-            "Pixels the network still looks at",
-        )
+        info = pixels.info(drawing["pixels"], dense)
+        chart(pixels.plot, info, f"pruning_pixels_{record.id}", "Pixels the network still looks at")
