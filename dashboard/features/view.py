@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import state
@@ -13,6 +12,7 @@ from dashboard.features import tables
 from dashboard.features.figures import bars, gates, scores, truth
 from dashboard.kit import jobs, layout, wording
 from dashboard.kit.chart import chart
+from dashboard.kit.download import download
 from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from l0engine.io import csv_bytes
@@ -153,10 +153,7 @@ def _downloads(result: FeatureResult) -> None:
     }
     columns = layout.columns([1.4, 1.4, 3], key="feature_downloads", narrowest=220)
     for i, (name, (label, table, help_)) in enumerate(files.items()):
-        columns[i].download_button(
-            label, data=lambda table=table: csv_bytes(pd.DataFrame(table(result))), file_name=name, mime="text/csv", help=help_,
-            icon=":material/download:", type="secondary" if i else "primary", key=f"download_{name}", on_click="ignore", width="stretch",
-        )  # fmt: skip
+        download(label, lambda table=table: csv_bytes(table(result)), name, "text/csv", help_, first=i == 0, place=columns[i])
 
 
 _READING = """

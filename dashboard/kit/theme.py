@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -96,7 +95,7 @@ DARK = Palette(
     surface="#1A1F29",
     errors=("#0B7A75", "#23A19A", "#5CC9C2", "#A0E2DD", "#E4F7F5"),
 )
-PALETTES: Mapping[str, Palette] = MappingProxyType({"light": LIGHT, "dark": DARK})
+PALETTES: Mapping[str, Palette] = {"light": LIGHT, "dark": DARK}
 
 
 def _config(image: str) -> dict[str, Any]:

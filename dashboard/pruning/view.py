@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import state
 from dashboard.kit import jobs, layout, wording
 from dashboard.kit.chart import chart, side_by_side
+from dashboard.kit.download import download
 from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from dashboard.pruning import words as pruning_words
@@ -97,11 +98,8 @@ def _finished(record: Record, result: PruningResult) -> None:
     words, out = layout.columns([5, 2], key="pruning_verdict", narrowest=240, gap="medium", align="center")
     words.markdown(f"### {pruning_words.verdict(result)}")
     words.caption(f"{title(record.task)}, {wording.plural(result.epochs, 'epoch')}, {wording.seconds(result.seconds)}")
-    out.download_button(
-        "Download (ZIP)", data=lambda: archive(folder, result.classes), file_name="pruned_network.zip", mime="application/zip",
-        help="The small network: model.npz (its numbers), model.py (loads and runs it by itself), and a few test images to try it on.",
-        icon=":material/download:", type="primary", on_click="ignore", width="stretch",
-    )  # fmt: skip
+    help_ = "The small network: model.npz (its numbers), model.py (loads and runs it by itself), and a few test images to try it on."
+    download("Download (ZIP)", lambda: archive(folder, result.classes), "pruned_network.zip", "application/zip", help_, place=out)
     tiles = pruning_words.tiles(result)
     for column, (label, after, before, help_) in zip(layout.columns(len(tiles), key="pruning_tiles", narrowest=150), tiles, strict=True):
         column.metric(label, after, f"{before} dense", delta_color="off", delta_arrow="off", help=help_)

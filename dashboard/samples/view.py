@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.kit import gates, jobs, layout, wording
 from dashboard.kit.chart import chart, side_by_side
+from dashboard.kit.download import download
 from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from dashboard.samples import who
@@ -39,24 +40,11 @@ def show(record: SampleRecord) -> None:
     words, out = layout.columns([2, 1], key="sample_verdict", narrowest=275, align="center")
     words.markdown(f"### {verdict(record.task, record.result)}")
     words.caption(details(record.task, record.result))
-    out.download_button(
-        "Download the chosen rows (CSV)",
-        data=lambda: download(folder),
-        file_name=f"sample_{record.task.n}.csv",
-        mime="text/csv",
-        help="The rows as they stand in the table, and a last column 'selection': l0, random, stratified or cube.",
-        icon=":material/download:",
-        type="primary",
-        on_click="ignore",
-        width="stretch",
-    )
+    label, name = "Download the chosen rows (CSV)", f"sample_{record.task.n}.csv"
+    help_ = "The rows as they stand in the table, and a last column 'selection': l0, random, stratified or cube."
+    download(label, lambda: csv_bytes(chosen_rows(folder)), name, "text/csv", help_, place=out)
     _pictures(record, folder)
     _explanation()
-
-
-def download(folder: Path) -> bytes:
-    """The chosen rows of a study's folder as CSV."""
-    return csv_bytes(chosen_rows(folder))
 
 
 def verdict(study: SampleStudy, result: SampleResult) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,15 +14,13 @@ from dashboard.pruning.figures.accuracy import epochs_shown
 from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
 
 #: Networks of a result, with what they are called.
-TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "compact": "Pruned by gates",
-        "dense": "Dense",
-        "magnitude": "Magnitude pruning",
-        "small": "Small network, from scratch",
-        "anew": "Compacted shape, from scratch",
-    }
-)
+TITLES: Mapping[str, str] = {
+    "compact": "Pruned by gates",
+    "dense": "Dense",
+    "magnitude": "Magnitude pruning",
+    "small": "Small network, from scratch",
+    "anew": "Compacted shape, from scratch",
+}
 #: Symbol and colour (Okabe and Ito) of the others.
 _LOOKS = {
     "dense": ("square", ""),

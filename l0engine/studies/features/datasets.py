@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -38,14 +37,12 @@ class DataSet:
 
 
 #: Bundled data sets by name, in the order they are offered.
-DATA_SETS: Mapping[str, DataSet] = MappingProxyType(
-    {
-        "diabetes": DataSet("Diabetes", "progression after a year", "regression", 442, 10),
-        "breast_cancer": DataSet("Breast cancer", "diagnosis", "classification", 569, 30),
-        "wine": DataSet("Wine", "cultivar", "classification", 178, 13),
-        "digits": DataSet("Handwritten digits", "even or odd", "classification", 1797, 50),
-    }
-)
+DATA_SETS: Mapping[str, DataSet] = {
+    "diabetes": DataSet("Diabetes", "progression after a year", "regression", 442, 10),
+    "breast_cancer": DataSet("Breast cancer", "diagnosis", "classification", 569, 30),
+    "wine": DataSet("Wine", "cultivar", "classification", 178, 13),
+    "digits": DataSet("Handwritten digits", "even or odd", "classification", 1797, 50),
+}
 _DIABETES = {
     "bp": "blood pressure",
     "s1": "s1 cholesterol",
