@@ -16,6 +16,7 @@ from l0engine.studies.pruning.images import UPLOAD
 from l0engine.studies.pruning.settings import BOUNDS, PruningStudy
 
 _DIGITS = "digits"
+_BUNDLED = {_DIGITS: "Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes"}
 #: What the networks are called, and the settings each begins with.
 _NETWORKS = {"Fully connected": "mlp", "Convolutional": "conv"}
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -50,17 +51,13 @@ def show() -> None:
 def _source() -> str:
     """'digits', or the path of uploaded images; an upload becomes the choice at once."""
     source, _, below = picker.pick(
-        IMAGES, _titles, key="pruning_source", label="Images", upload="Or upload images (.npz)",
+        IMAGES, lambda: _BUNDLED | IMAGES.titles(), key="pruning_source", label="Images", upload="Or upload images (.npz)",
         help="Made with numpy.savez(file, images=..., labels=...): images of shape (n, height, width) or (n, height, width, colours), "
         "up to 64 × 64 pixels and 100,000 of them; labels are n whole numbers.",
     )  # fmt: skip
     if source == _DIGITS:
         below.caption("Real ones, written by 43 people; they ship with scikit-learn.")
     return source
-
-
-def _titles() -> dict[str, str]:
-    return {_DIGITS: "Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes", **IMAGES.titles()}
 
 
 def _settings() -> dict[str, Any]:

@@ -28,9 +28,8 @@ _NONE = "none"
 
 def show() -> None:
     """Entry fields and the button that starts it."""
-    path, title, _ = picker.pick(
-        TABLES, _titles, key="sample_table", label="Table", upload="Or upload a table", help="Rows with named columns."
-    )
+    words = {"label": "Table", "upload": "Or upload a table", "help": "Rows with named columns."}
+    path, title, _ = picker.pick(TABLES, lambda: sample_tables() | TABLES.titles(), key="sample_table", **words)
     try:
         known = columns.columns(path)
         study = _asked(path, title, known)
@@ -52,11 +51,6 @@ def show() -> None:
             st.rerun()
         except L0Error as error:
             st.error(str(error), icon=":material/error:")
-
-
-def _titles() -> dict[str, str]:
-    """Tables to choose from; the bundled ones first."""
-    return {**sample_tables(), **TABLES.titles()}
 
 
 @st.cache_resource(max_entries=500, show_spinner=False)
@@ -108,7 +102,8 @@ def _design(path: str, known: tuple[Column, ...]) -> dict[str, Any]:
         "Method", list(_METHODS), default="L0 gates", required=True, key="sample_method", help=_METHOD_HELP, **kept
     )
     size, seed, by, part = layout.columns(4, key="sample_design", narrowest=150)
-    n = size.number_input("Rows in the sample", 1, None, default_size(rows), key=f"sample_n_{path}", help=_of(rows), **kept)
+    of = f"Of {wording.plural(rows, 'row')}."
+    n = size.number_input("Rows in the sample", 1, None, default_size(rows), key=f"sample_n_{path}", help=of, **kept)
     chance = seed.number_input("Seed", 0, None, 0, key="sample_seed", help="Another seed, another sample.", **kept)
     design: dict[str, Any] = {"n": n, "seed": chance, "method": _METHODS[named]}
     fit = [c.name for c in known if c.for_shares]
@@ -124,10 +119,6 @@ def _design(path: str, known: tuple[Column, ...]) -> dict[str, Any]:
         share = part.select_slider("Chosen by gates", options, "25 %", key="sample_fraction", help=help_, **kept)
         design["l0_fraction"] = int(share.removesuffix(" %")) / 100
     return design
-
-
-def _of(rows: int) -> str:
-    return f"Of {wording.plural(rows, 'row')}."
 
 
 def default_size(rows: int) -> int:

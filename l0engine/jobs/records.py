@@ -110,12 +110,7 @@ class PointRecord(Plain):
 class Calibration:
     """The task of a run: fit a problem of the store, and compute a frontier after it where one is planned.
 
-    Attributes
-    ----------
-    problem : str
-        `ProblemRecord.sha`.
-    config : Config
-    plan : Plan or None
+    `problem` is `ProblemRecord.sha`.
     """
 
     kind: ClassVar[str] = "calibration"

@@ -62,7 +62,8 @@ def info(
     others: Sequence[Other] = (),
 ) -> FrontierInfo:
     """Points in any order, finished or still arriving; those without a measurable error are left out."""
-    drawn = _drawable(points)
+    drawable = (p for p in points if math.isfinite(error(p)) and p.measures.kept > 0)
+    drawn = sorted(drawable, key=lambda p: (p.measures.kept, p.budget))
     ours, references = (tuple(p for p in drawn if (p.method == OURS) is mine) for mine in (True, False))
     return FrontierInfo(ours, references, n_targets, n_households, chosen, config, tuple(others))
 
@@ -90,7 +91,7 @@ def plot(info: FrontierInfo, palette: theme.Palette) -> go.Figure:
     if line_at is not None:
         _suffices_line(fig, line_at, x["range"], palette)
     _proven(fig, info, palette)
-    for panel, value in (("y", functools.partial(_at, error, floor)), ("y2", functools.partial(_at, _ess, 0.0))):
+    for panel, value in (("y", functools.partial(_at, error, floor)), ("y2", functools.partial(_at, lambda p: p.measures.ess, 0.0))):
         draw = functools.partial(_points, fig, info, panel, value)
         _others(info, draw, palette)
         if panel == "y":
@@ -106,15 +107,6 @@ def plot(info: FrontierInfo, palette: theme.Palette) -> go.Figure:
                 draw([p], "Chosen", mode="markers", marker=ring, legendgroup="chosen", legendrank=1003)
                 fig.data[-1].update(hoverinfo="skip", hovertemplate=None)
     return fig
-
-
-def _drawable(points: Sequence[PointRecord]) -> list[PointRecord]:
-    drawn = (p for p in points if math.isfinite(error(p)) and p.measures.kept > 0)
-    return sorted(drawn, key=lambda p: (p.measures.kept, p.budget))
-
-
-def _ess(p: PointRecord) -> float:
-    return p.measures.ess
 
 
 def _at(value: Callable[[PointRecord], float], floor: float, points: Sequence[PointRecord]) -> list[float | None]:

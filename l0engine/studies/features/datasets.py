@@ -18,16 +18,7 @@ OFTEN = 100
 
 @dataclass(frozen=True)
 class DataSet:
-    """A bundled data set, known before it is loaded.
-
-    Attributes
-    ----------
-    title : str
-    target : str
-        The column to be predicted.
-    task : "regression" or "classification"
-    rows, features : int
-    """
+    """A bundled data set, known before it is loaded; `target` is the column to be predicted."""
 
     title: str
     target: str
