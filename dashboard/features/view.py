@@ -10,10 +10,9 @@ import streamlit as st
 from dashboard import state
 from dashboard.features import tables
 from dashboard.features.figures import bars, gates, scores, truth
-from dashboard.kit import jobs, layout, wording
+from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
 from dashboard.kit.download import download
-from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from l0engine.io import csv_bytes
 from l0engine.jobs.job import JobRecord
@@ -33,11 +32,7 @@ def title(study: FeatureStudy) -> str:
 
 
 def show(record: Record) -> None:
-    """What there is of a study: its progress, what went wrong, or its features."""
-    if not record.status.ended:
-        follow(record, _live, keeps="Ends soon, with what there is.")
-        return
-    jobs.trouble(record)
+    """The features of a study, where there are some."""
     result = record.result
     if result is None:
         return
@@ -123,9 +118,8 @@ def _measure(measures: list[str], study_id: str) -> str:
     return str(found)
 
 
-def _live(record: Record, snapshots: Sequence[FeatureProgress]) -> None:
-    if not snapshots:
-        return
+def live(record: Record, snapshots: Sequence[FeatureProgress]) -> None:
+    """The gates as they decide, and the folds scored so far."""
     scored = next((s for s in reversed(snapshots) if s.folds), None)
     left, right = layout.columns([1, 1], key="feature_live", narrowest=360, gap="medium")
     with left:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
-from dashboard.kit import layout, picker
-from dashboard.state import studies
+from dashboard.kit import jobs, layout, picker
 from dashboard.state.uploads import IMAGES
-from l0engine.errors import L0Error
 from l0engine.schedules import SCHEDULES
 from l0engine.studies.pruning.images import UPLOAD
 from l0engine.studies.pruning.settings import BOUNDS, PruningStudy
@@ -41,11 +37,7 @@ def show() -> None:
     if go.button("Train and prune", type="primary", icon=":material/content_cut:", width="stretch"):
         own = source != _DIGITS
         named = {"source": "upload", "title": IMAGES.titles()[source]} if own else {"source": _DIGITS}
-        try:
-            studies.start(PruningStudy(**named, **settings), {UPLOAD: Path(source)} if own else None)
-            st.rerun()
-        except L0Error as error:
-            st.error(str(error), icon=":material/error:")
+        jobs.start(PruningStudy(**named, **settings), {UPLOAD: Path(source)} if own else None)
 
 
 def _source() -> str:

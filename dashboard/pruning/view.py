@@ -12,10 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import state
-from dashboard.kit import jobs, layout, wording
+from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart, side_by_side
 from dashboard.kit.download import download
-from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from dashboard.pruning import words as pruning_words
 from dashboard.pruning.figures import accuracy, loss, pixels, size
@@ -45,11 +44,7 @@ _HISTORY = {
 
 
 def show(record: Record) -> None:
-    """What there is of a study: its progress, what went wrong, or its network."""
-    if not record.status.ended:
-        follow(record, _live, keeps="Ends soon, with what there is.", unit="Epoch")
-        return
-    jobs.trouble(record)
+    """The network of a study, or how far its training came."""
     if record.result is not None:
         _finished(record, record.result)
     elif snapshots := state.store().snapshots(record.id):
@@ -77,11 +72,11 @@ def title(study: PruningStudy) -> str:
     )
 
 
-def _live(record: Record, snapshots: Sequence[PruningSnapshot]) -> None:
-    if snapshots:
-        if snapshots[-1].test is None:
-            st.caption("The gated network is trained. Small networks are trained from scratch now, to compare.")
-        _history(record.id, snapshots, draw=live_plot)
+def live(record: Record, snapshots: Sequence[PruningSnapshot]) -> None:
+    """The network as it learns."""
+    if snapshots[-1].test is None:
+        st.caption("The gated network is trained. Small networks are trained from scratch now, to compare.")
+    _history(record.id, snapshots, draw=live_plot)
 
 
 def _history(

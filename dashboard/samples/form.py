@@ -6,10 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.kit import layout, picker, wording
+from dashboard.kit import jobs, layout, picker, wording
 from dashboard.samples import columns
 from dashboard.samples.columns import Column
-from dashboard.state import studies
 from dashboard.state.uploads import TABLES, sample_tables, table
 from l0engine.errors import L0Error
 from l0engine.selection.wanted import Wanted
@@ -46,11 +45,7 @@ def show() -> None:
         words.caption(f"More figures than rows: a sample of {wording.count(study.n)} cannot meet them all closely.")
     why = None if count else "Name at least one mean, share or quantile."
     if go.button("Choose the sample", type="primary", icon=":material/group_add:", disabled=why is not None, help=why, width="stretch"):
-        try:
-            studies.start(study, {"table.parquet": path})
-            st.rerun()
-        except L0Error as error:
-            st.error(str(error), icon=":material/error:")
+        jobs.start(study, {"table.parquet": path})
 
 
 @st.cache_resource(max_entries=500, show_spinner=False)

@@ -10,10 +10,9 @@ import numpy as np
 import streamlit as st
 
 from dashboard import state
-from dashboard.kit import gates, jobs, layout, wording
+from dashboard.kit import gates, layout, wording
 from dashboard.kit.chart import chart, side_by_side
 from dashboard.kit.download import download
-from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from dashboard.samples import who
 from dashboard.samples.figures import figures as sample_figures
@@ -29,11 +28,7 @@ _DESIGNS = {"cube": "cube method"}
 
 
 def show(record: SampleRecord) -> None:
-    """What there is of a study: its progress, what went wrong, or its sample."""
-    if not record.status.ended:
-        follow(record, _live, keeps="Ends soon, with what there is.")
-        return
-    jobs.trouble(record)
+    """The sample of a study, where there is one."""
     if record.result is None:
         return
     folder = state.store().folder(record.id)
@@ -70,9 +65,8 @@ def details(study: SampleStudy, result: SampleResult) -> str:
     return " · ".join([*filter(None, parts), f"seed {study.seed}", wording.seconds(result.seconds)])
 
 
-def _live(job: SampleRecord, snapshots: Sequence[SampleSnapshot]) -> None:
-    if not snapshots:
-        return
+def live(job: SampleRecord, snapshots: Sequence[SampleSnapshot]) -> None:
+    """The gates as they decide."""
     last = snapshots[-1]
     rows = last.gate_zero + last.gate_one + sum(last.gate_counts)
     shares = gates.GatesInfo(last.gate_zero / rows, last.gate_one / rows, np.array(last.gate_counts) / rows, rows, last.step)
