@@ -63,15 +63,9 @@ with targets_tab:
     shown = table[table["target"].str.contains(text, case=False, regex=False)] if text else table
     shown = shown[shown["group"] == chosen] if chosen else shown
     st.caption(f"{wording.plural(len(shown), 'target')}; click a column head to sort.")
-    st.dataframe(
-        shown,
-        hide_index=True,
-        column_config={
-            "value": st.column_config.NumberColumn("value", format="compact"),
-            "estimate": st.column_config.NumberColumn("estimate", format="compact"),
-            "relative_error": st.column_config.NumberColumn("relative error", format="percent"),
-        },
-    )
+    formats = {"value": "compact", "estimate": "compact", "relative_error": "percent"}
+    looks = {name: st.column_config.NumberColumn(name.replace("_", " "), format=how) for name, how in formats.items()}
+    st.dataframe(shown, hide_index=True, column_config=looks)
 with households_tab:
     attributes = list(problem.attributes.columns)
     if attributes:

@@ -136,10 +136,14 @@ _CALM = {
 }
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def worker_environment(slots: int) -> dict[str, str]:
     """What a worker process gets on top of the server's environment: its threads, the same for every job, and how they wait."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    count = str(max(1, cores // slots))
+    count = str(max(1, cores() // slots))
     return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, **_CALM}
 
 

@@ -67,13 +67,9 @@ def plot(info: EstimatesInfo, palette: theme.Palette) -> go.Figure:
     for name, mine, symbol in kinds:
         rows = worst_last[mine[worst_last]]
         if len(rows):
-            marker = {
-                "symbol": symbol,
-                "size": 7,
-                "color": [palette.errors[c] for c in np.searchsorted(theme.ERROR_STEPS, np.abs(info.errors[rows]))],
-                "line": {"width": 1.5 if symbol.endswith("open") else 0.6, "color": palette.muted},
-            }
-            _dots(fig, info, rows, x, y, name, marker)
+            colours = [palette.errors[c] for c in np.searchsorted(theme.ERROR_STEPS, np.abs(info.errors[rows]))]
+            line = {"width": 1.5 if symbol.endswith("open") else 0.6, "color": palette.muted}
+            _dots(fig, info, rows, x, y, name, {"symbol": symbol, "size": 7, "color": colours, "line": line})
     if (~info.reachable).any():
         name = f"Unreachable ({wording.count((~info.reachable).sum())})"
         _dots(fig, info, np.flatnonzero(~info.reachable), x, y, name, {"symbol": "x", "size": 8, "color": palette.error})
@@ -101,13 +97,7 @@ def _colour_bar(palette: theme.Palette) -> go.Scatter:
     """The five classes of error with the bounds between them as ticks: a trace that draws its colour bar only."""
     n = len(palette.errors)
     scale = [[edge / n, colour] for i, colour in enumerate(palette.errors) for edge in (i, i + 1)]
-    bar = {
-        "title": {"text": "Error", "side": "top", "font": {"size": 12}},
-        "thickness": 12,
-        "len": 0.6,
-        "outlinewidth": 0,
-        "tickvals": [i + 0.5 for i in range(n - 1)],
-        "ticktext": theme.texts(wording.percent, theme.ERROR_STEPS),
-    }
+    bar = {"title": {"text": "Error", "side": "top", "font": {"size": 12}}, "thickness": 12, "len": 0.6, "outlinewidth": 0}
+    bar |= {"tickvals": [i + 0.5 for i in range(n - 1)], "ticktext": theme.texts(wording.percent, theme.ERROR_STEPS)}
     marker = {"color": [0], "colorscale": scale, "cmin": -0.5, "cmax": n - 0.5, "showscale": True, "colorbar": bar}
     return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, showlegend=False, hoverinfo="skip")
