@@ -16,17 +16,7 @@ from l0engine.gates.bins import GATE_BINS
 
 
 class GatesInfo(NamedTuple):
-    """Shares of all households.
-
-    Attributes
-    ----------
-    zero, one : float
-        Gates of exactly 0 and 1.
-    between : ndarray, shape (20,)
-        Gates strictly between, by `GATE_BINS`.
-    step : int or None
-        None where there is no snapshot yet.
-    """
+    """Shares of all households whose gate is exactly 0, 1, and strictly between (by `GATE_BINS`); `step` is None without a snapshot."""
 
     zero: float
     one: float

@@ -108,10 +108,7 @@ class PointRecord(Plain):
 
 @dataclass(frozen=True)
 class Calibration:
-    """The task of a run: fit a problem of the store, and compute a frontier after it where one is planned.
-
-    `problem` is `ProblemRecord.sha`.
-    """
+    """The task of a run: fit a problem of the store (by `ProblemRecord.sha`), and compute a frontier after it where one is planned."""
 
     kind: ClassVar[str] = "calibration"
     snapshot: ClassVar[type[Any]] = Snapshot

@@ -109,14 +109,9 @@ class Supervisor:
         command = [sys.executable, "-m", "l0engine.jobs.worker", job.id, "--home", str(self._store.root.resolve())]
         try:
             with (self._store.folder(job.id) / "worker.log").open("ab") as output:
-                child = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env={**os.environ, **worker_environment(self._slots)},
-                    start_new_session=True,
-                )
+                streams: Any = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+                environment = {**os.environ, **worker_environment(self._slots)}
+                child = subprocess.Popen(command, env=environment, start_new_session=True, **streams)
         except OSError as error:
             log.exception("No process could be started for job %s", job.id)
             message = f"No process could be started for it ({error.strerror}); resume to queue it again."

@@ -34,10 +34,7 @@ class Other(NamedTuple):
 
 
 class FrontierInfo(NamedTuple):
-    """Points by households kept: those of this fit, those of other methods, those of other frontiers.
-
-    `chosen` is the key of the point with a ring, `config` the settings of the fit.
-    """
+    """Points by households kept: of this fit, other methods, other frontiers; `chosen` is the key of the one with a ring."""
 
     ours: tuple[PointRecord, ...]
     references: tuple[PointRecord, ...]

@@ -15,14 +15,7 @@ from l0engine.studies.pruning.result import PruningSnapshot
 
 
 class AliveInfo(NamedTuple):
-    """Counts by epoch and layer.
-
-    Attributes
-    ----------
-    epoch, temperature : ndarray, shape (epochs,)
-    weights, units : ndarray of int, shape (layers, epochs)
-    of_weights, of_units : ndarray of int, shape (layers,)
-    """
+    """Counts by layer and epoch, shape (layers, epochs); `of_...` by layer, what there is in all."""
 
     epoch: np.ndarray
     names: tuple[str, ...]

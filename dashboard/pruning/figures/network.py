@@ -30,13 +30,7 @@ class Column(NamedTuple):
 
 
 class NetworkInfo(NamedTuple):
-    """Attributes
-    ----------
-    links : tuple of ndarray, shape (links, 2)
-        Between two neighbouring columns: units before and after.
-    connections : int
-        How many there are in all, drawn or not.
-    """
+    """Columns, and links between two neighbouring ones: units before and after, shape (links, 2); `connections` are all, drawn or not."""
 
     columns: tuple[Column, ...]
     links: tuple[np.ndarray, ...]

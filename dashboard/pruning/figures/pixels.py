@@ -11,13 +11,7 @@ from dashboard.kit import theme, wording
 
 
 class PixelsInfo(NamedTuple):
-    """Attributes
-    ----------
-    values : ndarray, shape (height, width)
-        Living weights of a pixel, or how strongly the answer depends on it.
-    counted : bool
-        The values are numbers of weights.
-    """
+    """Living weights of each pixel, shape (height, width), if they can be `counted`; else how strongly the answer depends on it."""
 
     values: np.ndarray
     counted: bool

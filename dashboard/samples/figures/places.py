@@ -34,15 +34,7 @@ _LIMIT, _LEAST = 1.0, math.log2(1.1)
 
 
 class MapInfo(NamedTuple):
-    """States of the table, by their tile.
-
-    Attributes
-    ----------
-    rows, chosen : ndarray of int
-        Rows of the table and of the sample.
-    ratio : ndarray
-        Share of the sample over share of the table.
-    """
+    """By state, the rows of the table and of the sample, and the share of the sample over the share of the table."""
 
     states: tuple[str, ...]
     rows: np.ndarray
