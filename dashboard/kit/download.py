@@ -14,6 +14,6 @@ def download(label: str, content: Callable[[], bytes], name: str, mime: str, hel
     `name` is that of the file, unique on the page.
     """
     place.download_button(
-        label, content, name, mime, f"download_{name}", help, icon=":material/download:", type="primary" if first else "secondary",
-        on_click="ignore", width="stretch",
+        label, content, file_name=name, mime=mime, key=f"download_{name}", help=help, icon=":material/download:",
+        type="primary" if first else "secondary", on_click="ignore", width="stretch",
     )  # fmt: skip
