@@ -60,13 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     frontier.set_defaults(command=_frontier)
     frontier.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets frontier.csv and weights_K.csv for each budget K")
     frontier.add_argument("--budgets", type=_list(int), required=True, metavar="K,K,...", help="numbers of households")
-    frontier.add_argument(
-        "--references",
-        type=_list(str),
-        default=[],
-        metavar="NAME,...",
-        help="other methods at each budget: dense, random, pps, l1, lp, gated",
-    )
+    others = "other methods at each budget: dense, random, pps, l1, lp, gated"
+    frontier.add_argument("--references", type=_list(str), default=[], metavar="NAME,...", help=others)
     for command in (fit, frontier):
         group = command.add_argument_group("settings")
         for field in fields(Config):
@@ -114,6 +109,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _config(parsed: argparse.Namespace) -> Config:
+    """The settings, once the folder to write to can be one."""
+    if parsed.out.exists() and not parsed.out.is_dir():
+        raise ConfigError(f"--out {parsed.out} is a file: name a folder.")
     given = {f.name: getattr(parsed, f.name) for f in fields(Config) if hasattr(parsed, f.name)}
     if "group_multipliers" in given:
         given["group_multipliers"] = dict(given["group_multipliers"])
@@ -148,8 +146,6 @@ def _print_finding(problem: Problem, finding: Finding) -> None:
 def _fit(parsed: argparse.Namespace) -> int:
     """Fit, write, and say what came out; 1 where it left no weights. Interrupt once to stop training and keep what is found."""
     config, out = _config(parsed), parsed.out
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file: name a folder.")
     problem = load_problem(parsed.problem)
     result = _with_progress(problem, config)
     use = targets_in_use(problem, config)
@@ -172,8 +168,6 @@ def _frontier(parsed: argparse.Namespace) -> int:
 
     config, out = _config(parsed), parsed.out
     points: dict[tuple[str, int], FrontierPoint] = {}
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file: name a folder.")
     problem = load_problem(parsed.problem)
     budgets, others = checked_budgets(parsed.budgets, problem.n_households), checked_methods(parsed.references)
     result = _with_progress(problem, dataclasses.replace(config, refit=False))

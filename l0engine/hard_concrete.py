@@ -216,7 +216,7 @@ class HardConcrete(nn.Module):
         self.temperature, self.stretch, self.init_mean = temperature, stretch, init_mean
         self.gamma, self.zeta = -stretch, 1.0 + stretch
         self._seed = seed
-        self._generator: torch.Generator | None = None
+        self._generators: dict[torch.device, torch.Generator] = {}  # shared by the replicas of data-parallel training
         self.qz_logits = nn.Parameter(torch.zeros(self.gate_size))
         self.reset_parameters()
 
@@ -265,11 +265,15 @@ class HardConcrete(nn.Module):
         return f"gate_size={self.gate_size}, temperature={self.temperature}, stretch={self.stretch}, init_mean={self.init_mean}"
 
     def _noise(self) -> Tensor:
-        device, generator = self.qz_logits.device, self._generator
-        if generator is None or generator.device != device:
-            generator = self._generator = torch.Generator(device)
+        return self._drawn(self.qz_logits.dtype)
+
+    def _drawn(self, dtype: torch.dtype) -> Tensor:
+        device = self.qz_logits.device
+        generator = self._generators.get(device)
+        if generator is None:
+            generator = self._generators[device] = torch.Generator(device)
             if self._seed is None:
                 generator.seed()
             else:
                 generator.manual_seed(self._seed)
-        return torch.rand(self.gate_size, generator=generator, device=device, dtype=self.qz_logits.dtype)
+        return torch.rand(self.gate_size, generator=generator, device=device, dtype=dtype)

@@ -60,7 +60,7 @@ def get_sparsity_stats(model: nn.Module) -> dict[str, dict[str, float]]:
     """
     stats = {}
     with torch.no_grad():
-        for name, module in _outermost(model, _measured):
+        for name, module in _outermost(model, lambda m: _l0(m) is not None and hasattr(m, "get_sparsity")):
             sparsity, total = float(module.get_sparsity()), _parameters(module)  # type: ignore[operator]
             expected = float(_l0(module)())
             stats[name] = {
@@ -137,10 +137,6 @@ def _l0(module: nn.Module) -> Any:
 
 def _l2(module: nn.Module) -> Any:
     return getattr(module, "expected_square", None) or getattr(module, "get_l2_penalty", None)
-
-
-def _measured(module: nn.Module) -> bool:
-    return _l0(module) is not None and hasattr(module, "get_sparsity")
 
 
 def _outermost(model: nn.Module, asked: Callable[[nn.Module], Any]) -> Iterator[tuple[str, nn.Module]]:

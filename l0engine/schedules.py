@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from l0engine.errors import ConfigError
 
@@ -39,9 +38,7 @@ def _share(step: int, steps: int) -> float:
     return 1.0 if steps <= 1 else min(step / (steps - 1), 1.0)
 
 
-SCHEDULES: Mapping[str, Callable[[int, int, float, float], float]] = MappingProxyType(
-    {"exponential": geometric, "linear": linear, "cosine": cosine}
-)
+SCHEDULES: Mapping[str, Callable[[int, int, float, float], float]] = {"exponential": geometric, "linear": linear, "cosine": cosine}
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def sparsify(
     gated_type = {cls.plain: cls for cls in GATED if cls.plain in kinds}
     chosen = {m: name for name, m in copied.named_modules() if type(m) in gated_type and m not in staying and _is_ordinary(m)}
     if not chosen:
-        raise ConfigError(f"The model has no layer to put gates on: give one with layers of type {_names(kinds)} that are not kept.")
+        names = ", ".join(kind.__name__ for kind in kinds)
+        raise ConfigError(f"The model has no layer to put gates on: give one with layers of type {names} that are not kept.")
     options = {"temperature": temperature, "init_sparsity": init_sparsity, "use_l2": use_l2, "group": group}
     seeds = np.random.SeedSequence(seed).generate_state(len(chosen)).tolist()
     gated = {
@@ -102,7 +103,3 @@ def _is_ordinary(layer: nn.Module) -> bool:
     """Whether the weight is a parameter, not derived from one, and nothing else than the layer's forward uses or changes it."""
     special = ("max_norm", "sparse", "scale_grad_by_freq")  # of an Embedding
     return isinstance(layer._parameters.get("weight"), nn.Parameter) and not any(getattr(layer, name, None) for name in special)
-
-
-def _names(kinds: Iterable[type]) -> str:
-    return ", ".join(kind.__name__ for kind in kinds)

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.data import facts, preflight
 from dashboard.data.figures import base_errors
-from dashboard.kit import layout, viewer, wording
+from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
 from l0engine.errors import L0Error
 
@@ -31,13 +31,8 @@ with st.expander("Or upload your own", icon=":material/upload_file:", expanded=s
     files = st.file_uploader(
         "Files", type=["npz", "mtx", "parquet", "csv", "zip"], accept_multiple_files=True, key="uploaded", label_visibility="collapsed"
     )
-    if st.button(
-        "Read these files",
-        type="primary",
-        disabled=not files,
-        help=None if files else "Add a matrix and targets first.",
-        icon=":material/play_arrow:",
-    ):
+    why = None if files else "Add a matrix and targets first."
+    if st.button("Read these files", type="primary", disabled=why is not None, help=why, icon=":material/play_arrow:"):
         try:
             with st.spinner("Reading, in a process of its own …"):
                 state.hold("read_as", state.open_upload([(f.name, f.getvalue()) for f in files]))
@@ -59,8 +54,7 @@ facts.show(problem)
 
 left, right = layout.columns([3, 2], key="understood", narrowest=330, gap="large")
 with left:
-    figure = base_errors.plot(base_errors.info(problem), viewer.palette())
-    chart(figure, "base_errors", "Error of each target at base weights, by group")
+    chart(base_errors.plot, base_errors.info(problem), "base_errors", "Error of each target at base weights, by group")
     with st.expander("How to read this"):
         st.markdown(
             "Each dot is one published total. The further right, the worse the survey's own weights reproduce it: at 10 % the weighted "

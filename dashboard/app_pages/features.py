@@ -3,12 +3,5 @@
 from dashboard.features import form, view
 from dashboard.kit import study_page
 
-study_page.show(
-    "features",
-    "Feature gates",
-    "Which few columns predict another one as well as all of them? Every feature gets a gate, and gates are held to a number.",
-    "Choose features",
-    "Another choice",
-    form,
-    view,
-)
+question = "Which few columns predict another one as well as all of them? Every feature gets a gate, and gates are held to a number."
+study_page.show("features", "Feature gates", question, "Choose features", "Another choice", form, view)

@@ -6,8 +6,8 @@ from dashboard import state
 from dashboard.calibration import downloads, limits, outcome
 from dashboard.calibration.figures import composition, estimates, weight_change, weight_concentration
 from dashboard.frontier.figures.point import TITLES
-from dashboard.kit import layout, viewer, wording
-from dashboard.kit.chart import chart
+from dashboard.kit import layout, wording
+from dashboard.kit.chart import chart, side_by_side
 from l0engine.io import targets_table, weights_table
 
 st.title("Results")
@@ -21,7 +21,7 @@ if run is None or (point is None and (result is None or result.final is None)):
         st.switch_page("app_pages/calibrate.py")
     st.stop()
 
-use, palette = state.in_use(run), viewer.palette()
+use = state.in_use(run)
 measures, weights = (result.final, result.weights) if point is None else (point.measures, state.point_weights(run, point))
 if point is not None:
     words, back = layout.columns([4, 1], key="point", narrowest=180, align="center")
@@ -34,7 +34,7 @@ found = state.limits_of(run, point)
 if point is not None:
     limits.show(found, point.certificate, ())  # its size was asked for: no price was
 else:
-    limits.show(found, result.outcome.certificate, state.taken(run))
+    limits.show(found, result.certificate, state.taken(run))
 figures = {
     "Households kept": (wording.count(measures.kept), f"{wording.of(measures.kept, problem.n_households)} have a positive weight."),
     "Median error": (wording.percent(measures.median_abs_rel_error), "Half of the targets are closer than this."),
@@ -45,8 +45,7 @@ figures = {
         f"Up to {wording.ratio(measures.max_weight_ratio)} its base weight. Large values mean that some target hangs on few households.",
     ),
 }
-for column, (label, (value, help_)) in zip(layout.columns(len(figures), key="figures", narrowest=130), figures.items(), strict=True):
-    column.metric(label, value, help=help_)
+layout.metrics(figures, key="figures", narrowest=130)
 with st.container(horizontal=True):
     if point is None:
         downloads.show(run, "weights.csv", "targets.csv", "run.json")
@@ -56,11 +55,7 @@ with st.container(horizontal=True):
 
 targets_tab, households_tab, weights_tab = st.tabs(["Targets", "Households", "Weights"], key="results_tab")
 with targets_tab:
-    chart(
-        estimates.plot(estimates.info(problem, weights, use), palette),
-        "estimates",
-        "Estimate against published value of each target",
-    )
+    chart(estimates.plot, estimates.info(problem, weights, use), "estimates", "Estimate against published value of each target")
     table = targets_table(problem, weights, use, run.config.hold_out, found)
     search, group = st.columns([2, 1])
     text = search.text_input("Search targets", placeholder="Part of a name, such as CA/ or snap", key="target_search")
@@ -68,33 +63,27 @@ with targets_tab:
     shown = table[table["target"].str.contains(text, case=False, regex=False)] if text else table
     shown = shown[shown["group"] == chosen] if chosen else shown
     st.caption(f"{wording.plural(len(shown), 'target')}; click a column head to sort.")
-    st.dataframe(
-        shown,
-        hide_index=True,
-        column_config={
-            "value": st.column_config.NumberColumn("value", format="compact"),
-            "estimate": st.column_config.NumberColumn("estimate", format="compact"),
-            "relative_error": st.column_config.NumberColumn("relative error", format="percent"),
-        },
-    )
+    formats = {"value": "compact", "estimate": "compact", "relative_error": "percent"}
+    looks = {name: st.column_config.NumberColumn(name.replace("_", " "), format=how) for name, how in formats.items()}
+    st.dataframe(shown, hide_index=True, column_config=looks)
 with households_tab:
     attributes = list(problem.attributes.columns)
     if attributes:
         attribute = st.selectbox("Compare by", attributes, key="attribute")
         info = composition.info(problem, weights, attribute)
-        chart(composition.plot(info, palette), "composition", f"Kept households against all, by {attribute}")
+        chart(composition.plot, info, "composition", f"Kept households against all, by {attribute}")
     else:
         st.info("The households came without columns to compare; a households file with more columns shows who was kept.")
     st.caption(f"{wording.plural(measures.kept, 'selected household')}, heaviest first")
     kept = weights_table(problem, weights).sort_values("weight", ascending=False)
     st.dataframe(kept.head(1000), hide_index=True, column_config={"weight": st.column_config.NumberColumn("weight", format="localized")})
 with weights_tab:
-    left, right = layout.columns(2, key="weights", narrowest=340, gap="medium")
-    with left:
-        chart(weight_change.plot(weight_change.info(problem, weights), palette), "weight_change", "Base weight against final weight")
-    with right:
-        info = weight_concentration.info(problem, weights)
-        chart(weight_concentration.plot(info, palette), "concentration", "Share of the total weight held by the heaviest households")
+    change, held = weight_change.info(problem, weights), weight_concentration.info(problem, weights)
+    drawn = (
+        (weight_change.plot, change, "weight_change", "Base weight against final weight"),
+        (weight_concentration.plot, held, "concentration", "Share of the total weight held by the heaviest households"),
+    )
+    side_by_side(drawn, "weights")
     with st.expander("How to read this"):
         st.markdown(
             "Left: a household on the diagonal kept its survey weight; above, it speaks for more people than before. Right: the further "

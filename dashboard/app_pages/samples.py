@@ -3,12 +3,5 @@
 from dashboard.kit import study_page
 from dashboard.samples import form, view
 
-study_page.show(
-    "samples",
-    "Sample gates",
-    "Choose a few rows of a table so that their plain averages are those of all rows.",
-    "Sample",
-    "Another sample",
-    form,
-    view,
-)
+question = "Choose a few rows of a table so that their plain averages are those of all rows."
+study_page.show("samples", "Sample gates", question, "Sample", "Another sample", form, view)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import streamlit as st
-
 from dashboard import state
+from dashboard.kit.download import download
 from l0engine.calibration.problem.problem import Problem
 from l0engine.io import csv_bytes, point_summary, targets_table, weights_table
 from l0engine.jobs.records import PointRecord, RunRecord
@@ -54,15 +53,4 @@ def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
 
 def _button(kind: str, name: str, content: Callable[[], bytes], *, first: bool = False) -> None:
     label, mime, help_ = _FILES[kind]
-    st.download_button(
-        f"{label} ({name})",
-        data=content,
-        file_name=name,
-        mime=mime,
-        help=help_,
-        icon=":material/download:",
-        type="primary" if first else "secondary",
-        key=f"download_{name}",
-        on_click="ignore",
-        width="stretch",
-    )
+    download(f"{label} ({name})", content, name, mime, help_, first=first)

@@ -79,14 +79,8 @@ def _log_slider(name: str, s: Setting) -> None:
     state.hold_first(exact, _exactly(value))
     options = sorted({*_grid(name, s), shown})
     st.select_slider(s.label, options, key=slider, format_func=_short, help=s.help, on_change=_take_slider, args=(name, slider, exact))
-    st.text_input(
-        f"{s.label}, exactly",
-        key=exact,
-        label_visibility="collapsed",
-        help=f"Any number, such as 3e-4{', ' + s.unit if s.unit else ''}.",
-        on_change=_take_exact,
-        args=(name, slider, exact),
-    )
+    how = {"key": exact, "on_change": _take_exact, "args": (name, slider, exact), "label_visibility": "collapsed"}
+    st.text_input(f"{s.label}, exactly", help=f"Any number, such as 3e-4{', ' + s.unit if s.unit else ''}.", **how)
     for overruling in _OVERRULES.get(name, ()):
         if state.draft()[overruling] is not None:
             st.caption(f":material/warning: '{settings()[overruling].label}' is set below and counts in place of this.")
@@ -133,6 +127,7 @@ def _entry(name: str, s: Setting, groups: list[str]) -> None:
     """The widget that fits an advanced field."""
     default, key = Config().to_dict()[name], _key(name)
     held = state.hold_first(key, state.draft()[name])
+    empty = _EMPTY.get(name, "none") if s.optional else None
     common: dict[str, Any] = {"key": key, "help": s.help, "on_change": _take, "args": (name, key)}
     if isinstance(default, list):
         state.hold(key, [g for g in held if g in groups])
@@ -142,14 +137,12 @@ def _entry(name: str, s: Setting, groups: list[str]) -> None:
     elif isinstance(default, bool):
         st.toggle(s.label, **common)
     elif s.whole:  # value=None: emptied, a field is empty, and `Config` says what it needs
-        placeholder = _EMPTY.get(name, "none") if s.optional else None
         bounds = {"min_value": int(s.low), "max_value": int(min(s.high, 2**53 - 1))}
-        st.number_input(s.label, value=None, step=1, placeholder=placeholder, **bounds, **common)
+        st.number_input(s.label, value=None, step=1, placeholder=empty, **bounds, **common)
     else:
         bounds = {"min_value": s.low if math.isfinite(s.low) else None, "max_value": s.high if math.isfinite(s.high) else None}
-        placeholder = _EMPTY.get(name, "none") if s.optional else None
         step = 10.0 ** math.floor(math.log10(default)) if s.log and default else None  # of the size of the value, not 0.01
-        st.number_input(s.label, value=None, format="%.4g", step=step, placeholder=placeholder, **bounds, **common)
+        st.number_input(s.label, value=None, format="%.4g", step=step, placeholder=empty, **bounds, **common)
 
 
 def _take(name: str, key: str) -> None:
@@ -164,11 +157,6 @@ def _multipliers(groups: list[str]) -> None:
     chosen = state.draft()["group_multipliers"]
     table = [{"group": g, "factor": float(chosen.get(g, 1.0))} for g in groups]
     st.caption(f"**{s.label}**: {s.help}")
-    edited = st.data_editor(
-        table,
-        key=key,
-        hide_index=True,
-        disabled=["group"],
-        column_config={"factor": st.column_config.NumberColumn("factor", min_value=s.low, required=True)},
-    )
+    looks = {"factor": st.column_config.NumberColumn("factor", min_value=s.low, required=True)}
+    edited = st.data_editor(table, key=key, hide_index=True, disabled=["group"], column_config=looks)
     state.draft()["group_multipliers"] = {row["group"]: row["factor"] for row in edited if row["factor"] != 1.0}

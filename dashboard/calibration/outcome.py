@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.calibration import limits
 from dashboard.calibration.figures import refit_effect
-from dashboard.kit import jobs, layout, viewer, wording
+from dashboard.kit import jobs, layout, wording
 from dashboard.kit.chart import chart
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures
@@ -45,14 +45,14 @@ def show(record: RunRecord, problem: Problem) -> None:
     st.markdown(f"### {verdict(result.final, problem.n_households)}")
     if record.message:
         st.info(record.message, icon=":material/info:")
-    limits.show(state.limits_of(record), result.outcome.certificate, state.taken(record))
+    limits.show(state.limits_of(record), result.certificate, state.taken(record))
     left, right = layout.columns([3, 2], key="outcome", narrowest=340, gap="large")
     with left:
         refitted = result.weights if result.refitted else None
         info = refit_effect.info(problem, result.gated_weights, refitted, state.in_use(record))
-        chart(refit_effect.plot(info, viewer.palette()), "refit_effect", "Share of targets within each error, before and after the refit")
+        chart(refit_effect.plot, info, "refit_effect", "Share of targets within each error, before and after the refit")
     with right:
-        st.dataframe(comparison(result.gated, result.refitted, result.outcome.held_out), hide_index=True, height="content")
+        st.dataframe(comparison(result.gated, result.refitted, result.held_out), hide_index=True, height="content")
         st.caption(
             "Gated: weights as training left them. Refitted: the same households calibrated once more without gates; these are exported."
         )

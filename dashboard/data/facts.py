@@ -23,13 +23,9 @@ def show(problem: Problem) -> None:
             f"Non-zero entries of the matrix; {wording.percent(problem.matrix.nnz / cells)} of all its places.",
         ),
         "Memory": (wording.size(estimated_memory(problem)), "What a run needs at its largest, roughly."),
-        "Time for a run": (
-            _time(problem),
-            "With the settings of the Calibrate page, on two processor cores, roughly.",
-        ),
+        "Time for a run": (_time(problem), "With the settings of the Calibrate page, on two processor cores, roughly."),
     }
-    for column, (label, (value, help_)) in zip(layout.columns(len(facts), key="facts", narrowest=125), facts.items(), strict=True):
-        column.metric(label, value, help=help_)
+    layout.metrics(facts, key="facts", narrowest=125)
     if problem.notes:
         st.caption(" ".join(problem.notes))
 

@@ -44,26 +44,15 @@ def _finding(problem: Problem, finding: Finding) -> None:
         if finding.kind in EXCLUDABLE:
             key = f"exclude_{finding.kind}"
             state.hold(key, "Leave out" if dropped else "Keep")
-            st.segmented_control(
-                "In the fit",
-                ["Keep", "Leave out"],
-                key=key,
-                required=True,
-                on_change=_choose,
-                args=(finding.kind, key),
-                label_visibility="collapsed",
-            )
+            then = {"on_change": _choose, "args": (finding.kind, key)}
+            st.segmented_control("In the fit", ["Keep", "Leave out"], key=key, required=True, label_visibility="collapsed", **then)
         i = finding.targets
         table = pd.DataFrame({"target": problem.names[i], "value": problem.values[i], "households": problem.support[i]})
-        st.dataframe(
-            table,
-            hide_index=True,
-            height=min(38 + 35 * len(table), 248),
-            column_config={
-                "value": st.column_config.NumberColumn("value", format="compact", help="Published total"),
-                "households": st.column_config.NumberColumn("households", format="localized", help="Households that contribute to it"),
-            },
-        )
+        looks = {
+            "value": st.column_config.NumberColumn("value", format="compact", help="Published total"),
+            "households": st.column_config.NumberColumn("households", format="localized", help="Households that contribute to it"),
+        }
+        st.dataframe(table, hide_index=True, height=min(38 + 35 * len(table), 248), column_config=looks)
 
 
 def _choose(kind: str, key: str) -> None:

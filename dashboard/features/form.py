@@ -7,8 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.kit import layout, picker, wording
-from dashboard.state import studies
+from dashboard.kit import jobs, layout, picker, wording
 from dashboard.state.uploads import TABLES, table
 from l0engine.errors import ConfigError, L0Error
 from l0engine.studies.features.datasets import DATA_SETS
@@ -42,11 +41,7 @@ def show() -> None:
         "Ten folds are held out in turn; L1 path, univariate selection and recursive elimination choose as many from the same rows."
     )
     if go.button("Choose the features", type="primary", icon=":material/checklist:", width="stretch"):
-        try:
-            studies.start(FeatureStudy(count=int(wanted), **settings), {"table.parquet": table} if table else None)
-            st.rerun()
-        except L0Error as error:
-            st.error(str(error), icon=":material/error:")
+        jobs.start(FeatureStudy(count=int(wanted), **settings), {"table.parquet": table} if table else None)
 
 
 def _source() -> str:

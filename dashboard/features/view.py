@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import state
 from dashboard.features import tables
 from dashboard.features.figures import bars, gates, scores, truth
-from dashboard.kit import jobs, layout, viewer, wording
+from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
-from dashboard.kit.follow import follow
+from dashboard.kit.download import download
 from dashboard.kit.live_plot import live_plot
 from l0engine.io import csv_bytes
 from l0engine.jobs.job import JobRecord
@@ -33,15 +32,10 @@ def title(study: FeatureStudy) -> str:
 
 
 def show(record: Record) -> None:
-    """What there is of a study: its progress, what went wrong, or its features."""
-    if not record.status.ended:
-        follow(record, _live, keeps="Ends soon, with what there is.")
-        return
-    jobs.trouble(record)
+    """The features of a study, where there are some."""
     result = record.result
     if result is None:
         return
-    snapshots, palette = state.store().snapshots(record.id), viewer.palette()
     st.markdown(f"### {verdict(result)}")
     st.markdown(_chosen(result))
     st.caption(_details(record, result))
@@ -49,18 +43,18 @@ def show(record: Record) -> None:
     scored = bool(result.folds)
     left, right = layout.columns([1, 1], key="feature_answer", narrowest=360, gap="medium") if scored else (st.container(), None)
     with left:
-        chart(bars.plot(bars.info(result), palette), f"feature_bars_{record.id}", "Chosen features and their effects")
+        chart(bars.plot, bars.info(result), f"feature_bars_{record.id}", "Chosen features and their effects")
     if right is not None:
         with right:
             measure = _measure(list(result.scores), record.id)
             info = scores.info(result, measure)
-            chart(scores.plot(info, palette), f"feature_scores_{record.id}", "Held-out score against number of features")
+            chart(scores.plot, info, f"feature_scores_{record.id}", "Held-out score against number of features")
     if scored:
         _compared(result, info)
     if result.recovery:
-        chart(truth.plot(truth.info(result), palette), f"feature_truth_{record.id}", "Precision and recall by number of features")
-    figure = gates.plot(gates.info(snapshots, record.task.count, result.order), palette)
-    chart(figure, f"feature_gates_{record.id}", "Every feature's gate over training")
+        chart(truth.plot, truth.info(result), f"feature_truth_{record.id}", "Precision and recall by number of features")
+    info = gates.info(state.store().snapshots(record.id), record.task.count, result.order)
+    chart(gates.plot, info, f"feature_gates_{record.id}", "Every feature's gate over training")
     with st.expander("How to read this"):
         st.markdown(_READING)
 
@@ -124,21 +118,18 @@ def _measure(measures: list[str], study_id: str) -> str:
     return str(found)
 
 
-def _live(record: Record, snapshots: Sequence[FeatureProgress]) -> None:
-    if not snapshots:
-        return
-    palette = viewer.palette()
+def live(record: Record, snapshots: Sequence[FeatureProgress]) -> None:
+    """The gates as they decide, and the folds scored so far."""
     scored = next((s for s in reversed(snapshots) if s.folds), None)
     left, right = layout.columns([1, 1], key="feature_live", narrowest=360, gap="medium")
     with left:
-        figure = gates.plot(gates.info(snapshots, record.task.count), palette)
-        live_plot(figure, key="feature_gates_live", alt="Every feature's gate over training")
+        live_plot(gates.plot, gates.info(snapshots, record.task.count), key="feature_gates_live", alt="Every feature's gate over training")
     with right:
         if scored is None:
             st.caption("Held-out scores follow: each fold is left out once.")
         else:
             info = scores.info(scored, next(iter(scored.scores)))
-            live_plot(scores.plot(info, palette), key="feature_scores_live", alt="Held-out score against number of features")
+            live_plot(scores.plot, info, key="feature_scores_live", alt="Held-out score against number of features")
 
 
 def _compared(result: FeatureResult, info: scores.FeatureScoresInfo) -> None:
@@ -156,10 +147,7 @@ def _downloads(result: FeatureResult) -> None:
     }
     columns = layout.columns([1.4, 1.4, 3], key="feature_downloads", narrowest=220)
     for i, (name, (label, table, help_)) in enumerate(files.items()):
-        columns[i].download_button(
-            label, data=lambda table=table: csv_bytes(pd.DataFrame(table(result))), file_name=name, mime="text/csv", help=help_,
-            icon=":material/download:", type="secondary" if i else "primary", key=f"download_{name}", on_click="ignore", width="stretch",
-        )  # fmt: skip
+        download(label, lambda table=table: csv_bytes(table(result)), name, "text/csv", help_, first=i == 0, place=columns[i])
 
 
 _READING = """

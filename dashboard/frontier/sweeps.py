@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-import numpy as np
 import streamlit as st
 
 from dashboard import state
 from dashboard.frontier.figures import overlap, sweep
-from dashboard.kit import layout, viewer, wording
-from dashboard.kit.chart import chart
+from dashboard.kit import layout, wording
+from dashboard.kit.chart import side_by_side
 from l0engine.calibration.config import Config, settings
 from l0engine.errors import ConfigError, L0Error
 from l0engine.jobs.job import Request
@@ -116,12 +115,12 @@ def _body(runs: Sequence[RunRecord]) -> None:
     if not ended:
         return
     fields = [n for n in settings() if len({repr(getattr(r.config, n)) for r in runs}) > 1]
-    palette, info = viewer.palette(), sweep.info(ended, fields)
-    left, right = layout.columns(2, key="sweep_pictures", narrowest=340, gap="medium")
-    with left:
-        chart(sweep.plot_pareto(info, palette), "pareto", "Error against households kept of each run")
-    with right:
-        chart(sweep.plot_parallel(info, palette), "parallel", "Settings and outcomes of each run")
+    info = sweep.info(ended, fields)
+    drawn = (
+        (sweep.plot_pareto, info, "pareto", "Error against households kept of each run"),
+        (sweep.plot_parallel, info, "parallel", "Settings and outcomes of each run"),
+    )
+    side_by_side(drawn, "sweep_pictures")
     _stability(ended, [n for n in fields if n != "seed"])
 
 
@@ -134,9 +133,9 @@ def _stability(runs: Sequence[RunRecord], others: Sequence[str]) -> None:
     st.subheader("How stable is the choice over seeds?")
     setting = ", ".join(f"{settings()[n].label} = {getattr(alike[0].config, n)!s}" for n in others)
     st.caption(f"Runs that differ in their seed only{f' ({setting})' if setting else ''}.")
-    left, right = layout.columns(2, key="stability", narrowest=340, gap="medium")
-    info = overlap.info([f"seed {r.config.seed}" for r in alike[:10]], np.asarray(kept))
-    with left:
-        chart(overlap.plot_overlap(info, viewer.palette()), "overlap", "Overlap of the kept sets of each two seeds")
-    with right:
-        chart(overlap.plot_inclusion(info, viewer.palette()), "inclusion", "Households by how many seeds keep them")
+    info = overlap.info([f"seed {r.config.seed}" for r in alike[:10]], kept)
+    drawn = (
+        (overlap.plot_overlap, info, "overlap", "Overlap of the kept sets of each two seeds"),
+        (overlap.plot_inclusion, info, "inclusion", "Households by how many seeds keep them"),
+    )
+    side_by_side(drawn, "stability")

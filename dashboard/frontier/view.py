@@ -11,7 +11,7 @@ from dashboard import state
 from dashboard.calibration import outcome
 from dashboard.frontier.figures import frontier, method_bars, point, trade_off
 from dashboard.frontier.figures.answer import answer, bend, cap_words, held_out_words
-from dashboard.kit import layout, viewer, wording
+from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
 from dashboard.kit.follow import follow
 from l0engine.calibration.limits import proof
@@ -67,8 +67,8 @@ def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
     chosen = state.point(run) or _default(points, run.status.ended)
     others = _others(run) if run.status.ended else []
     info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None, run.config, others)
-    figure, alt = frontier.plot(info, viewer.palette()), "Median error and effective sample size against households kept"
-    event = chart(figure, f"frontier_{run.id}", alt, on_select="rerun", selection_mode="points")
+    alt = "Median error and effective sample size against households kept"
+    event = chart(frontier.plot, info, f"frontier_{run.id}", alt, on_select="rerun", selection_mode="points")
     if (key := _clicked(event)) and key in {p.key for p in points} and key != (chosen.key if chosen else None):
         state.open_point(key)
         st.rerun(scope="app" if run.status.ended else "fragment")
@@ -115,15 +115,13 @@ def _one_size(run: RunRecord, chosen: PointRecord, points: Sequence[PointRecord]
         st.caption(f"The methods were compared at {wording.plural(max(sizes), 'household')}.")
     if said := _said_of(run, chosen, points, others):
         st.markdown("\n".join(f"- {sentence}" for sentence in said))
-    palette = viewer.palette()
     own = chosen.method == "l0engine" and (chosen.curve or not run.status.ended)  # other methods have no curve
     left, right = layout.columns([3, 2], key="one_size", narrowest=340, gap="medium") if own else (st.container(), None)
     with left:
-        figure = method_bars.plot(method_bars.info(points), palette)
-        chart(figure, f"methods_{run.id}", "Methods compared at one size")
+        chart(method_bars.plot, method_bars.info(points), f"methods_{run.id}", "Methods compared at one size")
     if right is not None:
         with right:
-            chart(trade_off.plot(trade_off.info(chosen), palette), f"trade_{run.id}", "Error against effective sample size")
+            chart(trade_off.plot, trade_off.info(chosen), f"trade_{run.id}", "Error against effective sample size")
     table = pd.DataFrame([[words(p) for _, words in _COLUMNS] for p in points], columns=[name for name, _ in _COLUMNS])
     empty = [name for name in table.columns if table[name].isin(["", wording.MISSING]).all()]
     st.dataframe(table.drop(columns=empty), hide_index=True, height="content")

@@ -18,14 +18,14 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
     return {"title": {"text": title}, **more}
 
 
-def steps_axis(steps: np.ndarray) -> dict[str, Any]:
-    """Training steps: whole numbers, starting at the left edge."""
+def steps_axis(steps: np.ndarray, what: str = "Step") -> dict[str, Any]:
+    """Training steps, or what they are called: whole numbers, starting at the left edge."""
     top = float(steps[-1]) if len(steps) else 1.0
     low = float(steps[0]) if len(steps) else 0.0
     low, top = (0.0, max(top, 1.0)) if top <= low else (low, top)
     pad = (top - low) * 0.015
     dtick = {"dtick": 1} if top - low <= 5 else {"nticks": 6}
-    return axis("Step", range=[low - pad, top + pad], tickformat=",d", **dtick)
+    return axis(what, range=[low - pad, top + pad], tickformat=",d", **dtick)
 
 
 def share_axis(title: str, **more: Any) -> dict[str, Any]:
@@ -36,8 +36,7 @@ def share_axis(title: str, **more: Any) -> dict[str, Any]:
 
 def count_axis(title: str, top: float) -> dict[str, Any]:
     """A linear axis of counts from zero."""
-    step = nice_step(max(top, 1.0) / 5)
-    step = max(step, 1.0)
+    step = max(nice_step(max(top, 1.0) / 5), 1.0)
     ticks = np.arange(0, top + step, step)
     return axis(title, range=[0, max(top, 1.0) * 1.08], tickvals=list(ticks), ticktext=[wording.short(t) for t in ticks])
 
@@ -66,11 +65,7 @@ def count_log_axis(title: str, values: Any) -> dict[str, Any]:
 
 def number_log_axis(title: str, values: Any) -> dict[str, Any]:
     """A log axis of plain small numbers with ticks at 0.001, 0.01, 0.1, ..."""
-    return _log_axis(
-        title,
-        np.asarray(values, float),
-        lambda v: f"{v:,.7f}".rstrip("0").rstrip(".") if 1e-6 <= v < 1e6 else f"{v:.0e}",
-    )
+    return _log_axis(title, np.asarray(values, float), lambda v: f"{v:,.7f}".rstrip("0").rstrip(".") if 1e-6 <= v < 1e6 else f"{v:.0e}")
 
 
 def _log_axis(title: str, values: np.ndarray, text: Any) -> dict[str, Any]:
@@ -86,8 +81,7 @@ def _log_axis(title: str, values: np.ndarray, text: Any) -> dict[str, Any]:
     pad = (high - low) * 0.04
     if high - low < 1 and sum(low - pad <= math.log10(t) <= high + pad for t in ticks) < 3:
         ticks = [m * 10.0**e for e in range(first, last + 1) for m in (1, 1.5, 2, 3, 4, 5, 7)]
-    texts = [text(t) for t in ticks]
-    return axis(title, type="log", range=[low - pad, high + pad], tickvals=ticks, ticktext=texts, tickangle=0)
+    return axis(title, type="log", range=[low - pad, high + pad], tickvals=ticks, ticktext=[text(t) for t in ticks], tickangle=0)
 
 
 def at_least(values: Any, floor: float = ERROR_FLOOR) -> np.ndarray:

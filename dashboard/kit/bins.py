@@ -53,16 +53,12 @@ class Bins:
             colorscale=palette.ramp,
             zmin=0,
             zmax=max(math.log10(top), 0.3),
-            hoverongaps=False,
             text=hover,
             hovertemplate="%{text}<extra></extra>",
             name=f"{what}s",
             colorbar={
-                "title": {"text": f"{what.capitalize()}s", "side": "right", "font": {"size": 12}},
-                "thickness": 10,
-                "outlinewidth": 0,
+                "title": {"text": f"{what.capitalize()}s"},
                 "tickvals": [math.log10(c) for c in ticks],
                 "ticktext": [wording.short(c) for c in ticks],
-                "len": 0.9,
             },
         )

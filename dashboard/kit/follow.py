@@ -22,7 +22,6 @@ def follow(
 
     Parameters
     ----------
-    record : JobRecord
     draw : callable
         Draws the job as it is and all its snapshots so far, of which each tick reads only the new ones.
     keeps : str

@@ -10,22 +10,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import add_bars
 from l0engine.calibration.results import Snapshot
 from l0engine.gates.bins import GATE_BINS
 
 
 class GatesInfo(NamedTuple):
-    """Shares of all households.
-
-    Attributes
-    ----------
-    zero, one : float
-        Gates of exactly 0 and 1.
-    between : ndarray, shape (20,)
-        Gates strictly between, by `GATE_BINS`.
-    step : int or None
-        None where there is no snapshot yet.
-    """
+    """Shares of all households whose gate is exactly 0, 1, and strictly between (by `GATE_BINS`); `step` is None without a snapshot."""
 
     zero: float
     one: float
@@ -42,26 +33,18 @@ def info(snapshots: Sequence[Snapshot], n_households: int) -> GatesInfo:
     return GatesInfo(s.gate_zero, s.gate_one, np.asarray(s.gate_counts, float) / max(n_households, 1), n_households, s.step)
 
 
-def plot(info: GatesInfo, palette: theme.Palette) -> go.Figure:
+def plot(info: GatesInfo, palette: theme.Palette, what: str = "households") -> go.Figure:
     """Bars on a log axis, for the ends hold nearly everything; the subtitle is the legend, with the three shares."""
     undecided = float(info.between.sum())
     subtitle = "No step recorded yet"
     if info.step is not None:
-        parts = (
-            (palette.dropped, info.zero, "closed"),
-            (palette.undecided, undecided, "between"),
-            (palette.kept, info.one, "open"),
-        )
+        parts = ((palette.dropped, info.zero, "closed"), (palette.undecided, undecided, "between"), (palette.kept, info.one, "open"))
         subtitle = "   ".join(f"{theme.swatch(c)} {wording.percent(share)} {word}" for c, share, word in parts)
     low = 1 / max(info.n_households, 1)
     every = np.concatenate([[info.zero, info.one], info.between])
-    y = axes.percent_log_axis("Share of households (log scale)", np.append(every[every > 0], [low, 1.0]), floor=0.0)
-    x = axes.axis(
-        "Gate",
-        range=[-0.12, 1.12],
-        tickvals=[-0.06, 0.25, 0.5, 0.75, 1.06],
-        ticktext=["0<br>closed", "0.25", "0.5", "0.75", "1<br>open"],
-    )
+    y = axes.percent_log_axis(f"Share of {what} (log scale)", np.append(every[every > 0], [low, 1.0]), floor=0.0)
+    ticks = {-0.06: "0<br>closed", 0.25: "0.25", 0.5: "0.5", 0.75: "0.75", 1.06: "1<br>open"}
+    x = axes.axis("Gate", range=[-0.12, 1.12], tickvals=list(ticks), ticktext=list(ticks.values()))
     fig = theme.figure(palette, "Where the gates stand", subtitle, x, y)
     fig.update_layout(barmode="overlay", bargap=0, showlegend=False)
     edges = [f"Gates {a:.2f} to {b:.2f}" for a, b in itertools.pairwise(GATE_BINS)]
@@ -72,13 +55,5 @@ def plot(info: GatesInfo, palette: theme.Palette) -> go.Figure:
         ("Open", [1.06], 0.06, [info.one], palette.kept, ["Gate exactly 1: kept in full"]),
     ):
         hover = [f"{w}<br>{wording.of(round(s * info.n_households), info.n_households)}" for w, s in zip(words, shares, strict=True)]
-        fig.add_bar(
-            x=list(at),
-            y=theme.positive(shares),
-            width=width,
-            name=name,
-            marker={"color": colour, "line": {"width": 0}},
-            customdata=hover,
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        add_bars(fig, list(at), theme.positive(shares), name, hover, colour, width=width)
     return fig

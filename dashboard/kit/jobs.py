@@ -1,7 +1,9 @@
-"""Jobs that are over: what went wrong and how to take them up again, and a menu of earlier ones."""
+"""Jobs that begin or are over: what went wrong and how to take them up again, and a menu of earlier ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,7 +12,9 @@ from dashboard import state
 from dashboard.kit import wording
 from dashboard.state import studies
 from l0engine.calibration.results import Status
+from l0engine.errors import L0Error
 from l0engine.jobs.job import JobRecord
+from l0engine.jobs.task import Task
 
 
 def trouble(record: JobRecord[Any, Any]) -> None:
@@ -26,6 +30,15 @@ def trouble(record: JobRecord[Any, Any]) -> None:
             state.store().requeue(record.id)
             state.supervisor().wake()
             st.rerun()
+
+
+def start(study: Task, inputs: Mapping[str, Path | str] | None) -> None:
+    """Queue a study and show it, or say why it cannot be."""
+    try:
+        studies.start(study, inputs)
+        st.rerun()
+    except L0Error as error:
+        st.error(str(error), icon=":material/error:")
 
 
 def earlier(kind: str) -> None:

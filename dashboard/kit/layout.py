@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,3 +18,9 @@ def columns(spec: int | Sequence[float], *, key: str, narrowest: int, gap: str =
     st.html(f"<style>{row} {{flex-wrap: wrap}} {cell} {{min-width: min({narrowest}px, 100%)}}</style>")
     with st.container(key=key):
         return st.columns(spec, gap=gap, vertical_alignment=align)
+
+
+def metrics(figures: Mapping[str, tuple[str, str]], *, key: str, narrowest: int) -> None:
+    """A row of figures: a value and a help by label."""
+    for column, (label, (value, help_)) in zip(columns(len(figures), key=key, narrowest=narrowest), figures.items(), strict=True):
+        column.metric(label, value, help=help_)

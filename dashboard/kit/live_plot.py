@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import plotly
-import plotly.graph_objects as go
 import streamlit.components.v2 as components
 
+from dashboard.kit.chart import Plot, palette
 from dashboard.kit.theme import CONFIG
 
 _JS = """
@@ -78,17 +79,8 @@ def _serve_plotly() -> str:
 _component = components.component("live_plot", html="", js=f"const SRC = '{_serve_plotly()}';\n{_JS}", isolate_styles=False)
 
 
-def live_plot(figure: go.Figure, *, key: str, alt: str) -> None:
-    """Draw a figure in place.
-
-    Parameters
-    ----------
-    figure : Figure
-        With a height in its layout.
-    key : str
-        The same key keeps the element and the zoom.
-    alt : str
-        What the picture shows, for screen readers.
-    """
-    height = int(figure.layout.height)
-    _component(data={"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt}, key=key, height=height)
+def live_plot(plot: Plot, info: Any, *, key: str, alt: str) -> None:
+    """Draw a figure in place, as `chart` does; the same key keeps the element and the zoom."""
+    figure = plot(info, palette())
+    data = {"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt}
+    _component(data=data, key=key, height=int(figure.layout.height))

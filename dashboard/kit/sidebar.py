@@ -9,16 +9,11 @@ from dashboard.kit import wording
 from l0engine.calibration.results import Status
 
 _ICONS = {
-    Status.QUEUED: ":material/hourglass_top:",
-    Status.RUNNING: ":material/hourglass_top:",
-    Status.PAUSED: ":material/hourglass_top:",
-    Status.CONVERGED: ":material/check_circle:",
-    Status.STEP_LIMIT: ":material/check_circle:",
-    Status.FINISHED: ":material/check_circle:",
+    **dict.fromkeys((Status.QUEUED, Status.RUNNING, Status.PAUSED), ":material/hourglass_top:"),
+    **dict.fromkeys((Status.CONVERGED, Status.STEP_LIMIT, Status.FINISHED), ":material/check_circle:"),
+    **dict.fromkeys((Status.DIVERGED, Status.FAILED), ":material/error:"),
     Status.STOPPED: ":material/stop_circle:",
-    Status.DIVERGED: ":material/error:",
     Status.INTERRUPTED: ":material/link_off:",
-    Status.FAILED: ":material/error:",
 }
 
 

@@ -7,10 +7,11 @@ from types import ModuleType
 import streamlit as st
 
 from dashboard.kit import jobs
+from dashboard.kit.follow import follow
 from dashboard.state import studies
 
 
-def show(kind: str, title: str, question: str, first: str, another: str, form: ModuleType, view: ModuleType) -> None:
+def show(kind: str, title: str, question: str, first: str, another: str, form: ModuleType, view: ModuleType, unit: str = "Step") -> None:
     """Draw it.
 
     Parameters
@@ -22,7 +23,9 @@ def show(kind: str, title: str, question: str, first: str, another: str, form: M
     first, another : str
         Names of the form before and after there is a study.
     form, view : module
-        Of the trade, with `form.show()` and `view.show(record)`.
+        Of the trade, with `form.show()`; `view.live(record, snapshots)` while a study is at work, then `view.show(record)`.
+    unit : str
+        What a step is called.
     """
     record = studies.current(kind)
     st.title(title)
@@ -31,5 +34,8 @@ def show(kind: str, title: str, question: str, first: str, another: str, form: M
     with st.expander(another if record else first, icon=":material/tune:", expanded=record is None):
         form.show()
         jobs.earlier(kind)
-    if record is not None:
+    if record is not None and record.status.ended:
+        jobs.trouble(record)
         view.show(record)
+    elif record is not None:
+        follow(record, lambda job, seen: seen and view.live(job, seen), keeps="Ends soon, with what there is.", unit=unit)

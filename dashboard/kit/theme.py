@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -96,7 +95,7 @@ DARK = Palette(
     surface="#1A1F29",
     errors=("#0B7A75", "#23A19A", "#5CC9C2", "#A0E2DD", "#E4F7F5"),
 )
-PALETTES: Mapping[str, Palette] = MappingProxyType({"light": LIGHT, "dark": DARK})
+PALETTES: Mapping[str, Palette] = {"light": LIGHT, "dark": DARK}
 
 
 def _config(image: str) -> dict[str, Any]:
@@ -158,8 +157,11 @@ def template(palette: Palette) -> go.layout.Template:
             "bgcolor": "rgba(0,0,0,0)",
         },
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": palette.dropped, "activecolor": palette.kept},
+        annotationdefaults={"showarrow": False, "font": {"size": 12, "color": palette.muted}},
     )
-    return go.layout.Template(layout=layout)
+    beside = {"thickness": 10, "outlinewidth": 0, "len": 0.9, "title": {"side": "right", "font": {"size": 12}}}
+    data = {"heatmap": [{"colorbar": beside, "hoverongaps": False}], "bar": [{"marker": {"line": {"width": 0}}}]}
+    return go.layout.Template(layout=layout, data=data)
 
 
 def figure(

@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
-from dashboard.kit import layout, picker
-from dashboard.state import studies
+from dashboard.kit import jobs, layout, picker
 from dashboard.state.uploads import IMAGES
-from l0engine.errors import L0Error
 from l0engine.schedules import SCHEDULES
 from l0engine.studies.pruning.images import UPLOAD
 from l0engine.studies.pruning.settings import BOUNDS, PruningStudy
 
 _DIGITS = "digits"
+_BUNDLED = {_DIGITS: "Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes"}
 #: What the networks are called, and the settings each begins with.
 _NETWORKS = {"Fully connected": "mlp", "Convolutional": "conv"}
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -40,27 +37,19 @@ def show() -> None:
     if go.button("Train and prune", type="primary", icon=":material/content_cut:", width="stretch"):
         own = source != _DIGITS
         named = {"source": "upload", "title": IMAGES.titles()[source]} if own else {"source": _DIGITS}
-        try:
-            studies.start(PruningStudy(**named, **settings), {UPLOAD: Path(source)} if own else None)
-            st.rerun()
-        except L0Error as error:
-            st.error(str(error), icon=":material/error:")
+        jobs.start(PruningStudy(**named, **settings), {UPLOAD: Path(source)} if own else None)
 
 
 def _source() -> str:
     """'digits', or the path of uploaded images; an upload becomes the choice at once."""
     source, _, below = picker.pick(
-        IMAGES, _titles, key="pruning_source", label="Images", upload="Or upload images (.npz)",
+        IMAGES, lambda: _BUNDLED | IMAGES.titles(), key="pruning_source", label="Images", upload="Or upload images (.npz)",
         help="Made with numpy.savez(file, images=..., labels=...): images of shape (n, height, width) or (n, height, width, colours), "
         "up to 64 × 64 pixels and 100,000 of them; labels are n whole numbers.",
     )  # fmt: skip
     if source == _DIGITS:
         below.caption("Real ones, written by 43 people; they ship with scikit-learn.")
     return source
-
-
-def _titles() -> dict[str, str]:
-    return {_DIGITS: "Handwritten digits · 1,797 images of 8 × 8 pixels, 10 classes", **IMAGES.titles()}
 
 
 def _settings() -> dict[str, Any]:

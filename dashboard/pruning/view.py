@@ -12,9 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import state
-from dashboard.kit import jobs, layout, viewer, wording
-from dashboard.kit.chart import chart
-from dashboard.kit.follow import follow
+from dashboard.kit import layout, wording
+from dashboard.kit.chart import chart, side_by_side
+from dashboard.kit.download import download
 from dashboard.kit.live_plot import live_plot
 from dashboard.pruning import words as pruning_words
 from dashboard.pruning.figures import accuracy, loss, pixels, size
@@ -44,11 +44,7 @@ _HISTORY = {
 
 
 def show(record: Record) -> None:
-    """What there is of a study: its progress, what went wrong, or its network."""
-    if not record.status.ended:
-        follow(record, _live, keeps="Ends soon, with what there is.", unit="Epoch")
-        return
-    jobs.trouble(record)
+    """The network of a study, or how far its training came."""
     if record.result is not None:
         _finished(record, record.result)
     elif snapshots := state.store().snapshots(record.id):
@@ -76,23 +72,20 @@ def title(study: PruningStudy) -> str:
     )
 
 
-def _live(record: Record, snapshots: Sequence[PruningSnapshot]) -> None:
-    if snapshots:
-        if snapshots[-1].test is None:
-            st.caption("The gated network is trained. Small networks are trained from scratch now, to compare.")
-        _history(record.id, snapshots, draw=live_plot)
+def live(record: Record, snapshots: Sequence[PruningSnapshot]) -> None:
+    """The network as it learns."""
+    if snapshots[-1].test is None:
+        st.caption("The gated network is trained. Small networks are trained from scratch now, to compare.")
+    _history(record.id, snapshots, draw=live_plot)
 
 
 def _history(
     study_id: str, snapshots: Sequence[PruningSnapshot], names: Sequence[str] = tuple(_HISTORY), draw: Callable[..., None] = chart
 ) -> list[DeltaGenerator]:
     """Pictures in two columns, which are returned."""
-    columns = layout.columns(2, key="pruning_history", narrowest=340, gap="medium")
-    for i, name in enumerate(names):
-        module, alt = _HISTORY[name]
-        with columns[i % 2]:
-            draw(module.plot(module.info(snapshots), viewer.palette()), key=f"pruning_{name}_{study_id}", alt=alt)
-    return columns
+    found = ((name, *_HISTORY[name]) for name in names)
+    drawn = [(module.plot, module.info(snapshots), f"pruning_{name}_{study_id}", alt) for name, module, alt in found]
+    return side_by_side(drawn, "pruning_history", draw)
 
 
 def _finished(record: Record, result: PruningResult) -> None:
@@ -100,11 +93,8 @@ def _finished(record: Record, result: PruningResult) -> None:
     words, out = layout.columns([5, 2], key="pruning_verdict", narrowest=240, gap="medium", align="center")
     words.markdown(f"### {pruning_words.verdict(result)}")
     words.caption(f"{title(record.task)}, {wording.plural(result.epochs, 'epoch')}, {wording.seconds(result.seconds)}")
-    out.download_button(
-        "Download (ZIP)", data=lambda: archive(folder, result.classes), file_name="pruned_network.zip", mime="application/zip",
-        help="The small network: model.npz (its numbers), model.py (loads and runs it by itself), and a few test images to try it on.",
-        icon=":material/download:", type="primary", on_click="ignore", width="stretch",
-    )  # fmt: skip
+    help_ = "The small network: model.npz (its numbers), model.py (loads and runs it by itself), and a few test images to try it on."
+    download("Download (ZIP)", lambda: archive(folder, result.classes), "pruned_network.zip", "application/zip", help_, place=out)
     tiles = pruning_words.tiles(result)
     for column, (label, after, before, help_) in zip(layout.columns(len(tiles), key="pruning_tiles", narrowest=150), tiles, strict=True):
         column.metric(label, after, f"{before} dense", delta_color="off", delta_arrow="off", help=help_)
@@ -112,14 +102,14 @@ def _finished(record: Record, result: PruningResult) -> None:
         f"Largest difference between a score of the gated and of the compacted network over all test images: {result.difference:.1g}."
     )
     _what_is_left(record, result, folder)
-    snapshots, palette = state.store().snapshots(key), viewer.palette()
-    chart(size.plot(size.info(snapshots, result), palette), f"pruning_size_{key}", "Accuracy against number of weights")
+    snapshots = state.store().snapshots(key)
+    chart(size.plot, size.info(snapshots, result), f"pruning_size_{key}", "Accuracy against number of weights")
     st.dataframe(pruning_words.compared(result), hide_index=True, height="content")
     if "small" not in result.right:
         st.caption("Stopped before the small networks were trained from scratch.")
     examples = read_arrays(folder / "examples.npz")
     info = pruning_examples.info(*(examples[name] for name in ("images", "labels", "dense", "compact")), result.classes)
-    chart(pruning_examples.plot(info, palette), f"pruning_examples_{key}", "Test images and what they are taken for")
+    chart(pruning_examples.plot, info, f"pruning_examples_{key}", "Test images and what they are taken for")
     _, right = _history(key, snapshots, ("accuracy", "alive", "loss"))
     with right:
         st.markdown("**What lives, layer by layer**")
@@ -130,7 +120,7 @@ def _finished(record: Record, result: PruningResult) -> None:
 
 def _what_is_left(record: Record, result: PruningResult, folder: Path) -> None:
     """The network drawn, and the pixels it looks at."""
-    drawing, palette = read_arrays(folder / "drawing.npz"), viewer.palette()
+    drawing = read_arrays(folder / "drawing.npz")
     parts = len(result.layers)
     alive, links = [drawing[f"alive{i}"] for i in range(parts + 1)], [drawing[f"links{i}"] for i in range(parts)]
     dense = record.task.network == "mlp"
@@ -140,10 +130,7 @@ def _what_is_left(record: Record, result: PruningResult, folder: Path) -> None:
     left, right = layout.columns([3, 2], key="pruning_left", narrowest=340, gap="medium")
     with left:
         info = pruning_network.info(alive, links, int(drawing["connections"].sum()), titles, places, result.classes)
-        chart(pruning_network.plot(info, palette), f"pruning_network_{record.id}", "The network with its living units and connections")
+        chart(pruning_network.plot, info, f"pruning_network_{record.id}", "The network with its living units and connections")
     with right:
-        chart(
-            pixels.plot(pixels.info(drawing["pixels"], dense), palette),
-            f"pruning_pixels_{record.id}",
-            "Pixels the network still looks at",
-        )
+        info = pixels.info(drawing["pixels"], dense)
+        chart(pixels.plot, info, f"pruning_pixels_{record.id}", "Pixels the network still looks at")

@@ -29,7 +29,6 @@ class Column(NamedTuple):
     ----------
     rows, distinct, missing : int
         Of the table; different values and missing ones of the column. Infinite numbers count as missing.
-    is_number : bool
     states, ages : bool
         It holds abbreviations of US states, or is a number named age with values an age may have.
     """

@@ -6,10 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.kit import layout, picker, wording
+from dashboard.kit import jobs, layout, picker, wording
 from dashboard.samples import columns
 from dashboard.samples.columns import Column
-from dashboard.state import studies
 from dashboard.state.uploads import TABLES, sample_tables, table
 from l0engine.errors import L0Error
 from l0engine.selection.wanted import Wanted
@@ -28,9 +27,8 @@ _NONE = "none"
 
 def show() -> None:
     """Entry fields and the button that starts it."""
-    path, title, _ = picker.pick(
-        TABLES, _titles, key="sample_table", label="Table", upload="Or upload a table", help="Rows with named columns."
-    )
+    words = {"label": "Table", "upload": "Or upload a table", "help": "Rows with named columns."}
+    path, title, _ = picker.pick(TABLES, lambda: sample_tables() | TABLES.titles(), key="sample_table", **words)
     try:
         known = columns.columns(path)
         study = _asked(path, title, known)
@@ -47,16 +45,7 @@ def show() -> None:
         words.caption(f"More figures than rows: a sample of {wording.count(study.n)} cannot meet them all closely.")
     why = None if count else "Name at least one mean, share or quantile."
     if go.button("Choose the sample", type="primary", icon=":material/group_add:", disabled=why is not None, help=why, width="stretch"):
-        try:
-            studies.start(study, {"table.parquet": path})
-            st.rerun()
-        except L0Error as error:
-            st.error(str(error), icon=":material/error:")
-
-
-def _titles() -> dict[str, str]:
-    """Tables to choose from; the bundled ones first."""
-    return {**sample_tables(), **TABLES.titles()}
+        jobs.start(study, {"table.parquet": path})
 
 
 @st.cache_resource(max_entries=500, show_spinner=False)
@@ -108,7 +97,8 @@ def _design(path: str, known: tuple[Column, ...]) -> dict[str, Any]:
         "Method", list(_METHODS), default="L0 gates", required=True, key="sample_method", help=_METHOD_HELP, **kept
     )
     size, seed, by, part = layout.columns(4, key="sample_design", narrowest=150)
-    n = size.number_input("Rows in the sample", 1, None, default_size(rows), key=f"sample_n_{path}", help=_of(rows), **kept)
+    of = f"Of {wording.plural(rows, 'row')}."
+    n = size.number_input("Rows in the sample", 1, None, default_size(rows), key=f"sample_n_{path}", help=of, **kept)
     chance = seed.number_input("Seed", 0, None, 0, key="sample_seed", help="Another seed, another sample.", **kept)
     design: dict[str, Any] = {"n": n, "seed": chance, "method": _METHODS[named]}
     fit = [c.name for c in known if c.for_shares]
@@ -124,10 +114,6 @@ def _design(path: str, known: tuple[Column, ...]) -> dict[str, Any]:
         share = part.select_slider("Chosen by gates", options, "25 %", key="sample_fraction", help=help_, **kept)
         design["l0_fraction"] = int(share.removesuffix(" %")) / 100
     return design
-
-
-def _of(rows: int) -> str:
-    return f"Of {wording.plural(rows, 'row')}."
 
 
 def default_size(rows: int) -> int:

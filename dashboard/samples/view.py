@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from dashboard import state
-from dashboard.kit import gates, jobs, layout, viewer, wording
-from dashboard.kit.chart import chart
-from dashboard.kit.follow import follow
+from dashboard.kit import gates, layout, wording
+from dashboard.kit.chart import chart, side_by_side
+from dashboard.kit.download import download
 from dashboard.kit.live_plot import live_plot
 from dashboard.samples import who
 from dashboard.samples.figures import figures as sample_figures
@@ -27,35 +28,18 @@ _DESIGNS = {"cube": "cube method"}
 
 
 def show(record: SampleRecord) -> None:
-    """What there is of a study: its progress, what went wrong, or its sample."""
-    if not record.status.ended:
-        follow(record, _live, keeps="Ends soon, with what there is.")
-        return
-    jobs.trouble(record)
+    """The sample of a study, where there is one."""
     if record.result is None:
         return
     folder = state.store().folder(record.id)
     words, out = layout.columns([2, 1], key="sample_verdict", narrowest=275, align="center")
     words.markdown(f"### {verdict(record.task, record.result)}")
     words.caption(details(record.task, record.result))
-    out.download_button(
-        "Download the chosen rows (CSV)",
-        data=lambda: download(folder),
-        file_name=f"sample_{record.task.n}.csv",
-        mime="text/csv",
-        help="The rows as they stand in the table, and a last column 'selection': l0, random, stratified or cube.",
-        icon=":material/download:",
-        type="primary",
-        on_click="ignore",
-        width="stretch",
-    )
+    label, name = "Download the chosen rows (CSV)", f"sample_{record.task.n}.csv"
+    help_ = "The rows as they stand in the table, and a last column 'selection': l0, random, stratified or cube."
+    download(label, lambda: csv_bytes(chosen_rows(folder)), name, "text/csv", help_, place=out)
     _pictures(record, folder)
     _explanation()
-
-
-def download(folder: Path) -> bytes:
-    """The chosen rows of a study's folder as CSV."""
-    return csv_bytes(chosen_rows(folder))
 
 
 def verdict(study: SampleStudy, result: SampleResult) -> str:
@@ -81,39 +65,34 @@ def details(study: SampleStudy, result: SampleResult) -> str:
     return " · ".join([*filter(None, parts), f"seed {study.seed}", wording.seconds(result.seconds)])
 
 
-def _live(job: SampleRecord, snapshots: Sequence[SampleSnapshot]) -> None:
-    if not snapshots:
-        return
-    colours, last = viewer.palette(), snapshots[-1]
+def live(job: SampleRecord, snapshots: Sequence[SampleSnapshot]) -> None:
+    """The gates as they decide."""
+    last = snapshots[-1]
     rows = last.gate_zero + last.gate_one + sum(last.gate_counts)
     shares = gates.GatesInfo(last.gate_zero / rows, last.gate_one / rows, np.array(last.gate_counts) / rows, rows, last.step)
-    distribution = gates.plot(shares, colours).update_layout(yaxis_title_text="Share of rows (log scale)")
-    left, right = layout.columns(2, key="sample_live", narrowest=340, gap="medium")
-    with left:
-        live_plot(distribution, key=f"gates_{job.id}", alt="Distribution of gates at the latest step")
-    with right:
-        figure = progress.plot(progress.info(snapshots), colours)
-        live_plot(figure, key=f"progress_{job.id}", alt="Largest difference by step")
+    drawn = (
+        (partial(gates.plot, what="rows"), shares, f"gates_{job.id}", "Distribution of gates at the latest step"),
+        (progress.plot, progress.info(snapshots), f"progress_{job.id}", "Largest difference by step"),
+    )
+    side_by_side(drawn, "sample_live", live_plot)
 
 
 def _pictures(record: SampleRecord, folder: Path) -> None:
     result, key = record.result, record.id
     left, right = layout.columns(2, key="sample_pictures", narrowest=340, gap="medium")
     with left:
-        figure = sample_figures.plot(sample_figures.info(result), viewer.palette())
-        chart(figure, f"figures_{key}", "Difference of each figure from the full table, of the chosen sample and of others")
+        alt = "Difference of each figure from the full table, of the chosen sample and of others"
+        chart(sample_figures.plot, sample_figures.info(result), f"figures_{key}", alt)
     with right:
         who.show_column(record, folder)
     who.show_people(record, folder)
-    snapshots = state.store().snapshots(key)
-    if snapshots:
-        left, right = layout.columns(2, key="sample_history", narrowest=340, gap="medium")
-        with left:
-            chart(sample_gates.plot(sample_gates.info(snapshots, record.task.n), viewer.palette()), f"gates_{key}", "Rows by gate and step")
-        with right:
-            largest = result.largest
-            figure = progress.plot(progress.info(snapshots, largest[record.task.method], largest.get("random")), viewer.palette())
-            chart(figure, f"progress_{key}", "Largest difference by step")
+    if snapshots := state.store().snapshots(key):
+        near = progress.info(snapshots, result.largest[record.task.method], result.largest.get("random"))
+        drawn = (
+            (sample_gates.plot, sample_gates.info(snapshots, record.task.n), f"gates_{key}", "Rows by gate and step"),
+            (progress.plot, near, f"progress_{key}", "Largest difference by step"),
+        )
+        side_by_side(drawn, "sample_history")
 
 
 def _explanation() -> None:

@@ -10,8 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import streamlit as st
 
-from dashboard.kit import layout, viewer
-from dashboard.kit.chart import chart
+from dashboard.kit.chart import chart, side_by_side
 from dashboard.samples import columns
 from dashboard.samples.columns import Column
 from dashboard.samples.figures import distribution, places, pyramid
@@ -27,7 +26,7 @@ def show_column(record: SampleRecord, folder: Path) -> None:
     first = names.index(asked[0]) if asked and asked[0] in names else 0
     name = st.selectbox("Column to compare", names, first, key=f"sample_column_{record.id}")
     info = distribution.info(_values(folder, name), _chosen(folder))
-    chart(distribution.plot(info, viewer.palette()), f"column_{record.id}", f"Distribution of {name}, full table and sample")
+    chart(distribution.plot, info, f"column_{record.id}", f"Distribution of {name}, full table and sample")
 
 
 def show_people(record: SampleRecord, folder: Path) -> None:
@@ -35,18 +34,16 @@ def show_people(record: SampleRecord, folder: Path) -> None:
     known, chosen, drawn = _known(folder), _chosen(folder), []
     if states := [c.name for c in known if c.states]:
         info = places.info(_values(folder, states[0]), chosen)
-        drawn.append((places.plot(info, viewer.palette()), "map", "Rows chosen by state, relative to the state's share"))
+        drawn.append((places.plot, info, f"map_{record.id}", "Rows chosen by state, relative to the state's share"))
     if ages := [c.name for c in known if c.ages]:
         halves = _halves(known)
         second = _values(folder, halves) if halves else None
         info = pyramid.info(_values(folder, ages[0]), chosen, second)
-        drawn.append((pyramid.plot(info, viewer.palette()), "pyramid", "Rows by age, full table and sample"))
-    if drawn:
-        for cell, (figure, name, alt) in zip(
-            layout.columns(len(drawn), key="sample_people", narrowest=340, gap="medium"), drawn, strict=True
-        ):
-            with cell:
-                chart(figure, f"{name}_{record.id}", alt)
+        drawn.append((pyramid.plot, info, f"pyramid_{record.id}", "Rows by age, full table and sample"))
+    if len(drawn) > 1:
+        side_by_side(drawn, "sample_people")
+    elif drawn:
+        chart(*drawn[0])
 
 
 def _halves(known: Sequence[Column]) -> str | None:

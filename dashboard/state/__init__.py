@@ -21,44 +21,11 @@ from dashboard.state.resources import store, supervisor
 from dashboard.state.runs import in_use, kept_sets, open_run, other_caps, result, run, start_run, start_sweep, sweeps, taken
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 
-__all__ = [
-    "DEFAULT_SAMPLE",
-    "SAMPLES",
-    "Sample",
-    "draft",
-    "findings",
-    "fitted_draft",
-    "follow_url",
-    "form_version",
-    "held",
-    "hold",
-    "hold_first",
-    "hold_one_of",
-    "in_use",
-    "kept_sets",
-    "limits_of",
-    "menu",
-    "open_point",
-    "open_problem",
-    "open_run",
-    "open_sample",
-    "open_upload",
-    "other_caps",
-    "point",
-    "point_weights",
-    "problem",
-    "problem_record",
-    "problem_sha",
-    "result",
-    "run",
-    "sample_source",
-    "samples",
-    "set_draft",
-    "start_run",
-    "start_sweep",
-    "store",
-    "supervisor",
-    "sweeps",
-    "taken",
-    "tick_seconds",
-]
+__all__ = ["follow_url", "tick_seconds"]
+__all__ += ["draft", "fitted_draft", "form_version", "set_draft"]
+__all__ += ["limits_of", "open_point", "point", "point_weights"]
+__all__ += ["DEFAULT_SAMPLE", "SAMPLES", "Sample", "findings", "open_problem", "open_sample", "open_upload", "problem"]
+__all__ += ["problem_record", "problem_sha", "sample_source", "samples"]
+__all__ += ["store", "supervisor"]
+__all__ += ["in_use", "kept_sets", "open_run", "other_caps", "result", "run", "start_run", "start_sweep", "sweeps", "taken"]
+__all__ += ["held", "hold", "hold_first", "hold_one_of", "menu"]

@@ -14,7 +14,8 @@ from dashboard.state.resources import store, supervisor
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.preflight import in_use as preflight_in_use
-from l0engine.jobs.records import Plan, RunRecord, RunResult
+from l0engine.calibration.results import Result
+from l0engine.jobs.records import Plan, RunRecord
 from l0engine.jobs.sweeps import queue_sweep
 
 
@@ -45,11 +46,11 @@ def run() -> RunRecord | None:
 
 
 @st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
-def _result(run_id: str, ended: float) -> RunResult | None:
+def _result(run_id: str, ended: float) -> Result | None:
     return store().result(run_id)
 
 
-def result(record: RunRecord) -> RunResult | None:
+def result(record: RunRecord) -> Result | None:
     """Weights and measures of a run that has ended with weights, else None."""
     return _result(record.id, record.ended or 0.0) if record.status.has_result else None
 

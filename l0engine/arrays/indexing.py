@@ -15,12 +15,7 @@ from l0engine.errors import ConfigError, ProblemError
 
 
 def count(name: str, value: Any, low: int, high: float = math.inf) -> int:
-    """A whole number from `low` to `high`, as an int.
-
-    Raises
-    ------
-    ConfigError
-    """
+    """A whole number from `low` to `high`, as an int, or a ConfigError."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not (whole and low <= value <= high):
         span = f"of {low} or more" if high == math.inf else f"from {low} to {high:,}"
@@ -29,12 +24,7 @@ def count(name: str, value: Any, low: int, high: float = math.inf) -> int:
 
 
 def checked_axis(data: Any, dim: int, size: int) -> int:
-    """`dim` counted from the first axis, once the data is of a known kind and has `size` slices along it.
-
-    Raises
-    ------
-    ProblemError
-    """
+    """`dim` counted from the first axis, once the data is of a known kind and has `size` slices along it, or a ProblemError."""
     if not (isinstance(data, Tensor | np.ndarray | pd.DataFrame | pd.Series) or _is_sparse(data)):
         raise ProblemError(f"The data is a {type(data).__name__}: give a torch Tensor, NumPy array, pandas frame or SciPy sparse matrix.")
     axes = len(data.shape)

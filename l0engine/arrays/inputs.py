@@ -27,12 +27,7 @@ def plain(a: Any) -> Any:
 
 
 def numbers(name: str, values: Any, length: int, *, high: float = math.inf) -> np.ndarray:
-    """Finite numbers from 0 to `high`, one given for all or one each, as float64 of shape (length,).
-
-    Raises
-    ------
-    ProblemError
-    """
+    """Finite numbers from 0 to `high`, one given for all or one each, as float64 of shape (length,), or a ProblemError."""
     try:
         a = np.asarray(plain(values), np.float64)
     except (TypeError, ValueError):

@@ -15,21 +15,8 @@ from l0engine.io.guarded import load_guarded, table_guarded
 from l0engine.io.saving import save_problem, save_table
 from l0engine.io.uploads import Recognised, recognise_uploads, upload_title
 
-__all__ = [
-    "Recognised",
-    "csv_bytes",
-    "frontier_table",
-    "load_guarded",
-    "load_problem",
-    "point_summary",
-    "recognise_uploads",
-    "run_summary",
-    "save_problem",
-    "save_table",
-    "table_guarded",
-    "targets_table",
-    "upload_title",
-    "weights_table",
-    "write_frontier",
-    "write_run",
-]
+# In
+__all__ = ["Recognised", "load_guarded", "load_problem", "recognise_uploads", "table_guarded", "upload_title"]
+# Out
+__all__ += ["csv_bytes", "frontier_table", "point_summary", "run_summary", "save_problem", "save_table", "targets_table", "weights_table"]
+__all__ += ["write_frontier", "write_run"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,21 +32,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _problem(source: Path, destination: Path) -> None:
-    save_problem(load_problem(source), destination)
-
-
 def _table(source: Path, destination: Path) -> None:
     table = read_table(source)
     table.require()
     save_table(table.attributes(table.columns), destination)
 
 
-def _images(source: Path, destination: Path) -> None:
-    save_images(*read_images(source), destination)
-
-
-_CHECKS = {"problem": _problem, "table": _table, "images": _images}
+_CHECKS: dict[str, Callable[[Path, Path], None]] = {
+    "problem": lambda source, destination: save_problem(load_problem(source), destination),
+    "table": _table,
+    "images": lambda source, destination: save_images(*read_images(source), destination),
+}
 
 
 def _limit(memory_bytes: int, seconds: int) -> None:

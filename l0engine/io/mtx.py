@@ -56,9 +56,8 @@ def read_mtx(path: Path) -> tuple[sp.csr_array, str]:
                 warnings.simplefilter("ignore")  # blank lines and an empty body are judged below
                 body = np.loadtxt(f, comments="%", ndmin=2, max_rows=h.entries + 1, encoding="latin-1")
     if body.shape != (h.entries, width):
-        raise ProblemError(
-            f"{file}, line {h.lines:,}: it claims {h.entries:,} entries of {width} numbers but {_found(body, h)}: export it again."
-        )
+        there = f"{'more' if len(body) > h.entries else f'{len(body):,}'} of {body.shape[1]} are there"
+        raise ProblemError(f"{file}, line {h.lines:,}: it claims {h.entries:,} entries of {width} numbers but {there}: export it again.")
     row, column, data = _triples(body, h, file)
     return from_coo(file, data, row, column, (h.rows, h.columns)), "MatrixMarket"
 
@@ -83,11 +82,6 @@ def _header(f: BinaryIO, file: str) -> _Header:
         raise ProblemError(f"{file}, line {lines:,}: it must give the size in {_LAYOUTS[layout]} whole numbers: export it again.")
     rows, columns, *rest = map(int, words)
     return _Header(rows, columns, rest[0] if rest else rows * columns, layout, field, lines)
-
-
-def _found(body: np.ndarray, h: _Header) -> str:
-    more = "more" if len(body) > h.entries else f"{len(body):,}"
-    return f"{more} of {body.shape[1]} are there"
 
 
 def _triples(body: np.ndarray, h: _Header, file: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

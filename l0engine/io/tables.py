@@ -25,7 +25,6 @@ class Table:
 
     Attributes
     ----------
-    path : Path
     data : pyarrow.Table
         CSV: all columns text. Parquet: as stored.
     delimiter : str

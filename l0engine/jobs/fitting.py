@@ -43,7 +43,7 @@ def _of_another(job: Execution, source: str) -> Result:
     found = job.store.result(source)
     if found is None:
         raise L0Error(f"Run {source} has no weights to go out from: choose a finished run.")
-    return found.to_result(job.task.config)
+    return replace(found, config=job.task.config)
 
 
 def _train(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result]:

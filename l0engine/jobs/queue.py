@@ -105,15 +105,13 @@ class JobShelf(ProblemShelf):
             raise TypeError(f"set_status takes {', '.join(sorted(_FIELDS))}, not '{unknown[0]}'")
         if status.ended:
             fields.setdefault("ended", time.time())
-        values = {"status": status, "message": message, **fields}
-        sets = ", ".join(f"{name} = ?" for name in values)
         with self._database.write() as db:
-            db.execute(f"UPDATE jobs SET {sets} WHERE id = ?", (*values.values(), checked_id(job_id)))
+            _update(db, checked_id(job_id), status=status, message=message, **fields)
 
     def set_result(self, job_id: str, result: Stored) -> None:
         """Keep what a job ended in; the status is set apart, last."""
         with self._database.write() as db:
-            db.execute("UPDATE jobs SET result = ? WHERE id = ?", (json.dumps(result.to_dict()), checked_id(job_id)))
+            _update(db, checked_id(job_id), result=json.dumps(result.to_dict()))
 
     def live(self) -> list[LiveJob]:
         """The jobs that should have a process now, those of another version too."""
@@ -129,13 +127,10 @@ class JobShelf(ProblemShelf):
             job = _one(db, job_id)
             if job.status.ended:
                 raise L0Error(f"Job {job_id} has ended ({job.status}): there is nothing to {_VERBS[request]}.")
-            db.execute("UPDATE jobs SET request = ? WHERE id = ?", (request, job_id))
+            _update(db, job_id, request=request)
             if job.status is Status.QUEUED and request is Request.STOP:
                 message = "Taken out of the queue on request; resume to queue it again."
-                db.execute(
-                    "UPDATE jobs SET status = ?, message = ?, ended = ? WHERE id = ?",
-                    (Status.INTERRUPTED, message, time.time(), job_id),
-                )
+                _update(db, job_id, status=Status.INTERRUPTED, message=message, ended=time.time())
             return _one(db, job_id)
 
     def requested(self, job_id: str) -> Request:
@@ -150,10 +145,7 @@ class JobShelf(ProblemShelf):
             job = _one(db, job_id)
             if not job.can_requeue:
                 raise L0Error(f"Job {job_id} is {job.status}: only an interrupted one can be resumed.")
-            db.execute(
-                "UPDATE jobs SET status = ?, message = '', started = NULL, ended = NULL, pid = NULL, request = ? WHERE id = ?",
-                (Status.QUEUED, Request.NONE, job_id),
-            )
+            _update(db, job_id, status=Status.QUEUED, message="", started=None, ended=None, pid=None, request=Request.NONE)
             # A page that follows it must not take what comes anew for what it has seen.
             _forget(db, job_id, -1 if job.checkpoint is None else job.checkpoint)
             return _one(db, job_id)
@@ -164,26 +156,13 @@ class JobShelf(ProblemShelf):
         There are three places for each slot, and one over, so that one of the small jobs, which take one place, can run beside the
         fits, which take three. A job that waits is passed only by those that fit into what its like can never fill.
         """
-        places = 3 * slots + 1 if slots else 0
         with self._database.write() as db:
-            rows = db.execute(
-                "SELECT id, kind, status FROM jobs WHERE status IN (?, ?) ORDER BY created, id", (Status.QUEUED, Status.RUNNING)
-            ).fetchall()
-            sizes = [(row, KINDS[row["kind"]].places) for row in rows if row["kind"] in KINDS]
-            running = [size for row, size in sizes if row["status"] == Status.RUNNING]
-            free = places - sum(running)
-            for row, size in sizes:
-                if row["status"] == Status.RUNNING:
-                    continue
-                if size <= free:
-                    db.execute("UPDATE jobs SET status = ?, started = ?, pid = NULL WHERE id = ?", (Status.RUNNING, time.time(), row["id"]))
-                    try:
-                        return _one(db, row["id"])
-                    except L0Error as error:
-                        query = "UPDATE jobs SET status = ?, message = ?, ended = ? WHERE id = ?"
-                        db.execute(query, (Status.FAILED, str(error), time.time(), row["id"]))
-                        continue
-                free = min(free, places % size - sum(other for other in running if other < size))
+            while (job_id := _next(db, 3 * slots + 1 if slots else 0)) is not None:
+                _update(db, job_id, status=Status.RUNNING, started=time.time(), pid=None)
+                try:
+                    return _one(db, job_id)
+                except L0Error as error:  # of another version: it must not stop the queue
+                    _update(db, job_id, status=Status.FAILED, message=str(error), ended=time.time())
         return None
 
     def begin(self, job_id: str, pid: int) -> JobRecord[Any, Any]:
@@ -192,10 +171,7 @@ class JobShelf(ProblemShelf):
             job = _one(db, job_id)
             if not (job.status is Status.QUEUED or (job.status is Status.RUNNING and job.pid in (None, pid))):
                 raise L0Error(f"Job {job_id} is {job.status}: only a queued one can be carried out; queue it first.")
-            db.execute(
-                "UPDATE jobs SET status = ?, started = COALESCE(started, ?), pid = ? WHERE id = ?",
-                (Status.RUNNING, time.time(), pid, job_id),
-            )
+            _update(db, job_id, status=Status.RUNNING, started=time.time() if job.started is None else job.started, pid=pid)
             return _one(db, job_id)
 
     def lose(self, job_id: str, pid: int | None, message: str) -> bool:
@@ -210,10 +186,8 @@ class JobShelf(ProblemShelf):
     def spawned(self, job_id: str, pid: int) -> None:
         """Note the process started for a claimed job, unless it has entered itself already."""
         with self._database.write() as db:
-            db.execute(
-                "UPDATE jobs SET pid = ? WHERE id = ? AND pid IS NULL AND status = ?",
-                (pid, checked_id(job_id), Status.RUNNING),
-            )
+            query = "UPDATE jobs SET pid = ? WHERE id = ? AND pid IS NULL AND status = ?"
+            db.execute(query, (pid, checked_id(job_id), Status.RUNNING))
 
     # What it says on the way
 
@@ -226,16 +200,34 @@ class JobShelf(ProblemShelf):
     def snapshots(self, job_id: str, since: int = -1) -> list[Any]:
         """Snapshots of the steps after `since`, in order."""
         with self._database.connect() as db:
-            rows = db.execute(
-                "SELECT body, kind FROM snapshots JOIN jobs ON id = run WHERE run = ? AND step > ? ORDER BY step",
-                (checked_id(job_id), since),
-            ).fetchall()
+            query = "SELECT body, kind FROM snapshots JOIN jobs ON id = run WHERE run = ? AND step > ? ORDER BY step"
+            rows = db.execute(query, (checked_id(job_id), since)).fetchall()
         return [task_class(row["kind"]).snapshot.from_dict(json.loads(row["body"])) for row in rows]
 
     def forget_after(self, job_id: str, step: int) -> None:
         """Drop the snapshots of steps that a resumed job is about to take again."""
         with self._database.write() as db:
             _forget(db, checked_id(job_id), step)
+
+
+def _update(db: sqlite3.Connection, job_id: str, **values: Any) -> None:
+    sets = ", ".join(f"{name} = ?" for name in values)
+    db.execute(f"UPDATE jobs SET {sets} WHERE id = ?", (*values.values(), job_id))
+
+
+def _next(db: sqlite3.Connection, places: int) -> str | None:
+    """The oldest queued job that fits into what those that run leave of so many places."""
+    query = "SELECT id, kind, status FROM jobs WHERE status IN (?, ?) ORDER BY created, id"
+    rows = [row for row in db.execute(query, (Status.QUEUED, Status.RUNNING)) if row["kind"] in KINDS]
+    running = [KINDS[row["kind"]].places for row in rows if row["status"] == Status.RUNNING]
+    free = places - sum(running)
+    for row in rows:
+        size = KINDS[row["kind"]].places
+        if row["status"] == Status.QUEUED and size <= free:
+            return str(row["id"])
+        if row["status"] == Status.QUEUED:
+            free = min(free, places % size - sum(other for other in running if other < size))
+    return None
 
 
 def _forget(db: sqlite3.Connection, job_id: str, step: int) -> None:
@@ -258,12 +250,5 @@ def _record(row: sqlite3.Row) -> JobRecord[Any, Any]:
         found = None if result is None else task.result.from_dict(json.loads(result))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise L0Error(f"The result of job {values['id']} was made by another version: start it anew.") from error
-    return (RunRecord if kind == "calibration" else JobRecord)(
-        **{
-            **values,
-            "task": task,
-            "status": Status(values["status"]),
-            "request": Request(values["request"]),
-            "result": found,
-        }
-    )
+    values |= {"task": task, "status": Status(values["status"]), "request": Request(values["request"]), "result": found}
+    return (RunRecord if kind == "calibration" else JobRecord)(**values)

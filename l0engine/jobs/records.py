@@ -50,8 +50,11 @@ class Outcome(Plain):
     @classmethod
     def of(cls, result: Result) -> Self:
         """The outcome of a fit."""
-        r = result
-        return cls(r.status, r.message, r.gated, r.refitted, r.device, r.fit_seconds, r.refit_seconds, r.held_out, r.certificate)
+        return cls(**{f.name: getattr(result, f.name) for f in dataclasses.fields(cls)})
+
+    def with_weights(self, config: Config, weights: np.ndarray, gated_weights: np.ndarray) -> Result:
+        """The result of the fit, without its history."""
+        return Result(**vars(self), config=config, weights=weights, gated_weights=gated_weights, history=())
 
 
 @dataclass(frozen=True)
@@ -103,47 +106,9 @@ class PointRecord(Plain):
         return f"{self.method}-{self.budget}"
 
 
-@dataclass(frozen=True, eq=False)
-class RunResult:
-    """A finished run with its weights: read-only float64 arrays of shape (n_households,), as in `Result`."""
-
-    outcome: Outcome
-    weights: np.ndarray
-    gated_weights: np.ndarray
-
-    @property
-    def status(self) -> Status:
-        return self.outcome.status
-
-    @property
-    def gated(self) -> Measures | None:
-        return self.outcome.gated
-
-    @property
-    def refitted(self) -> Measures | None:
-        return self.outcome.refitted
-
-    @property
-    def final(self) -> Measures | None:
-        return self.outcome.final
-
-    def to_result(self, config: Config) -> Result:
-        """The result of the fit, without its history."""
-        fields = {f.name: getattr(self.outcome, f.name) for f in dataclasses.fields(Outcome)}
-        return Result(**fields, config=config, weights=self.weights, gated_weights=self.gated_weights, history=())
-
-
 @dataclass(frozen=True)
 class Calibration:
-    """The task of a run: fit a problem of the store, and compute a frontier after it where one is planned.
-
-    Attributes
-    ----------
-    problem : str
-        `ProblemRecord.sha`.
-    config : Config
-    plan : Plan or None
-    """
+    """The task of a run: fit a problem of the store (by `ProblemRecord.sha`), and compute a frontier after it where one is planned."""
 
     kind: ClassVar[str] = "calibration"
     snapshot: ClassVar[type[Any]] = Snapshot

@@ -15,7 +15,7 @@ from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays, write_whole
 from l0engine.jobs.points import PointShelf
 from l0engine.jobs.problems import default_root
-from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord, RunResult
+from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
 
 __all__ = ["Store", "default_root"]
 
@@ -82,12 +82,12 @@ class Store(PointShelf):
         write_arrays(self.folder(run_id) / "result.npz", {"weights": result.weights, "gated_weights": result.gated_weights})
         self.set_result(run_id, Outcome.of(result))
 
-    def result(self, run_id: str) -> RunResult | None:
-        """Weights and measures of a run; None where it has not ended with weights."""
-        outcome = self.run(run_id).outcome
-        if outcome is None:
+    def result(self, run_id: str) -> Result | None:
+        """The result of a run's fit, its weights read-only and without history; None where it has not ended with weights."""
+        run = self.run(run_id)
+        if run.outcome is None:
             return None
         arrays = read_arrays(self.folder(run_id) / "result.npz")
         for array in arrays.values():
             array.setflags(write=False)
-        return RunResult(outcome, arrays["weights"], arrays["gated_weights"])
+        return run.outcome.with_weights(run.config, arrays["weights"], arrays["gated_weights"])

@@ -109,14 +109,9 @@ class Supervisor:
         command = [sys.executable, "-m", "l0engine.jobs.worker", job.id, "--home", str(self._store.root.resolve())]
         try:
             with (self._store.folder(job.id) / "worker.log").open("ab") as output:
-                child = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env={**os.environ, **worker_environment(self._slots)},
-                    start_new_session=True,
-                )
+                streams: Any = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+                environment = {**os.environ, **worker_environment(self._slots)}
+                child = subprocess.Popen(command, env=environment, start_new_session=True, **streams)
         except OSError as error:
             log.exception("No process could be started for job %s", job.id)
             message = f"No process could be started for it ({error.strerror}); resume to queue it again."
@@ -136,10 +131,14 @@ _CALM = {
 }
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def worker_environment(slots: int) -> dict[str, str]:
     """What a worker process gets on top of the server's environment: its threads, the same for every job, and how they wait."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    count = str(max(1, cores // slots))
+    count = str(max(1, cores() // slots))
     return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, **_CALM}
 
 

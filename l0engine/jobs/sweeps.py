@@ -17,7 +17,7 @@ from l0engine.calibration.config import Config, settings
 from l0engine.errors import ConfigError, L0Error
 from l0engine.jobs.records import RunRecord
 from l0engine.jobs.store import Store
-from l0engine.jobs.supervisor import worker_environment
+from l0engine.jobs.supervisor import cores, worker_environment
 
 #: Runs of one sweep, at most.
 LARGEST = 1000
@@ -83,7 +83,7 @@ def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor 
 
 
 def _local(runs: int) -> ProcessPoolExecutor:
-    workers = max(1, min(runs, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+    workers = max(1, min(runs, cores()))
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _calm, (worker_environment(workers),))
 
 

@@ -79,7 +79,6 @@ class Context(NamedTuple):
 
     Attributes
     ----------
-    task : Task
     folder : Path
         Its inputs, and whatever it writes.
     should_stop : callable

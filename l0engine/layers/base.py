@@ -49,7 +49,7 @@ class GatedLayer(nn.Module):
         inputs, outputs = self._units
         size = {"weight": (self.weight.shape[0], self.weight[0].numel()), "input": (inputs,), "output": (outputs,)}[group]
         start = HardConcreteDistribution(temperature).p_active(torch.logit(torch.tensor(1 - init_sparsity, dtype=torch.float64)))
-        gates = LayerGates(*size, temperature=temperature, init_mean=float(start), seed=seed)
+        gates = LayerGates(*size, temperature=temperature, init_mean=float(start), seed=seed)  # type: ignore[misc]
         self.add_module("weight_gates" if group == "weight" else "channel_gates", gates)
 
     @property

@@ -17,10 +17,6 @@ class LayerGates(HardConcrete):
     Noise is drawn in single precision or better: in half precision a gate could not stay open with probability above 255/256.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._generators: dict[torch.device, torch.Generator] = {}  # shared by the replicas of data-parallel training
-
     def times(self, weight: Tensor) -> Tensor:
         """`weight`, of as many entries as there are gates, times the gates: drawn in training mode, of test time in eval mode."""
         log_alpha = self.qz_logits.view_as(weight)
@@ -34,15 +30,7 @@ class LayerGates(HardConcrete):
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _noise(self) -> Tensor:
-        device, dtype = self.qz_logits.device, torch.promote_types(self.qz_logits.dtype, torch.float32)
-        generator = self._generators.get(device)
-        if generator is None:
-            generator = self._generators[device] = torch.Generator(device)
-            if self._seed is None:
-                generator.seed()
-            else:
-                generator.manual_seed(self._seed)
-        return torch.rand(self.gate_size, generator=generator, device=device, dtype=dtype)
+        return self._drawn(torch.promote_types(self.qz_logits.dtype, torch.float32))
 
 
 def gated_product(weight: Tensor, log_alpha: Tensor, noise: Tensor, dist: HardConcreteDistribution) -> Tensor:

@@ -100,10 +100,6 @@ def _write_script(network: nn.Module, inputs: Inputs, path: Path) -> None:
     torch.jit.save(torch.jit.trace(network, inputs), path)  # type: ignore[no-untyped-call]
 
 
-def _read_script(path: Path) -> Run:
-    return torch.jit.load(path)  # type: ignore[no-any-return, no-untyped-call]
-
-
 def _write_onnx(network: nn.Module, inputs: Inputs, path: Path) -> None:
     missing = [name for name in _ONNX if find_spec(name) is None]
     if missing:
@@ -119,4 +115,4 @@ def _read_onnx(path: Path) -> Run:
     return lambda *inputs: session.run(None, {name: x.numpy(force=True) for name, x in zip(names, inputs, strict=True)})
 
 
-_FORMATS = {".onnx": (_write_onnx, _read_onnx), ".pt": (_write_script, _read_script), ".pt2": (_write_program, _read_program)}
+_FORMATS = {".onnx": (_write_onnx, _read_onnx), ".pt": (_write_script, torch.jit.load), ".pt2": (_write_program, _read_program)}

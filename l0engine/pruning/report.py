@@ -50,7 +50,6 @@ class LayerChange:
         In the model and in the compact network.
     kind : str
         Its type in torch.nn.
-    before, after : LayerSize
     unread : tuple of int
         Inputs of the layer, by their position before, that stay though it reads none of them: features of the network's own input,
         or units that another layer needs.

@@ -23,7 +23,6 @@ class Units:
 
     Attributes
     ----------
-    axis : int
     ids : Tensor of int64, shape (units,)
         Number of each; units of the same number only go together.
     constant : Tensor of float64, shape (units,)
@@ -47,11 +46,8 @@ class Layer:
 
     Attributes
     ----------
-    name : str
-    module : Module
     rule : Rule
         MIX, DEPTHWISE or SCALE.
-    inputs, outputs : Units
     links : Tensor of bool, shape (outputs, inputs)
         With MIX whether a weight joins them that is not 0; empty otherwise.
     """

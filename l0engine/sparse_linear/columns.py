@@ -26,12 +26,7 @@ LSQR_LIMIT = 7
 
 
 def checked_features(X: Any) -> Any:
-    """X as a float64 ndarray or csr_array of finite numbers.
-
-    Raises
-    ------
-    ProblemError
-    """
+    """X as a float64 ndarray or csr_array of finite numbers, or a ProblemError."""
     a: Any = X if isinstance(X, pd.DataFrame) else plain(X)
     sparse: bool = sp.issparse(a)
     if sparse and a.ndim == 2 and a.dtype.kind in "biuf":
@@ -57,12 +52,7 @@ def checked_features(X: Any) -> Any:
 
 
 def checked_response(y: Any, rows: int) -> np.ndarray:
-    """y as a finite float64 array of shape (rows,).
-
-    Raises
-    ------
-    ProblemError
-    """
+    """y as a finite float64 array of shape (rows,), or a ProblemError."""
     try:
         a = np.asarray(plain(y), np.float64)
     except (TypeError, ValueError):

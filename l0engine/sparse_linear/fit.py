@@ -40,12 +40,10 @@ class Descent:
 
     Parameters
     ----------
-    dist : HardConcreteDistribution
     price : float
         Of an open gate, in squared units of y.
     lr : float
         Learning rate of Adam, for columns and y of unit standard deviation.
-    epochs : int
     on_step : callable, optional
         Gets the step, from 1, and the objective in squared units of y.
     """

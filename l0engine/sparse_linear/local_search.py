@@ -23,16 +23,7 @@ SHARE, ROUNDING = 1e-7, 1e-14
 
 @dataclass(frozen=True, eq=False)
 class Products:
-    """Mean products of columns of unit mean square (or 0) and of y.
-
-    Attributes
-    ----------
-    columns : ndarray, shape (p, p)
-    y : ndarray, shape (p,)
-        Of each column with y.
-    square : float
-        Mean square of y.
-    """
+    """Mean products of p columns of unit mean square (or 0), of each with y, and of y with itself."""
 
     columns: np.ndarray
     y: np.ndarray
@@ -41,16 +32,7 @@ class Products:
 
 @dataclass(frozen=True, eq=False)
 class Support:
-    """Where a search ended.
-
-    Attributes
-    ----------
-    columns : ndarray of int, ascending
-    coefficients : ndarray, of each of them
-    objective : float
-    settled : bool
-        Whether no addition, drop or exchange lowers the objective.
-    """
+    """Where a search ended: columns, ascending, and their coefficients; `settled` if no addition, drop or exchange lowers the objective."""
 
     columns: np.ndarray
     coefficients: np.ndarray

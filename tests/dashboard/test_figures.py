@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.calibration.figures import composition, error_fan, estimates, kept, loss, refit_effect, weight_change, weight_concentration
 from dashboard.data.figures import base_errors
-from dashboard.kit import axes, gates, theme
+from dashboard.kit import axes, gates, shares, theme
 from dashboard.kit.bins import Bins
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Snapshot
@@ -284,7 +284,7 @@ def test_composition_keeps_numbers_in_order_and_yes_no_as_words(problem):
 
 def test_composition_gathers_rare_categories():
     info = composition.info(large(), np.ones(12_000), "code")
-    assert len(info.labels) == composition.MAX_CATEGORIES and info.labels[-1] == "other (11976)"
+    assert len(info.labels) == shares.MAX_CATEGORIES and info.labels[-1] == "other (11976)"
     assert info.everyone.sum() == pytest.approx(1)
 
 

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 import uploads
 from helpers import carry_out
 from waiting import until
@@ -159,12 +160,12 @@ def test_files_of_a_point_are_its_own(visit, frontier):
     page = visit("frontier", run=frontier)
     point = next(p for p in state.store().points(frontier) if p.key == "l0engine-30")
     caught = {}
-    original = downloads.st.download_button
-    downloads.st.download_button = lambda label, data, **_: caught.__setitem__(label, data())
+    original = st.download_button
+    st.download_button = lambda label, data, **_: caught.__setitem__(label, data())
     try:
         downloads.show_point(page.record, point, load_problem(MASSACHUSETTS))
     finally:
-        downloads.st.download_button = original
+        st.download_button = original
     problem = load_problem(MASSACHUSETTS)
     own = weights_table(problem, state.store().point_weights(page.run_id, point.key, problem.n_households))
     assert caught["Weights (weights_30.csv)"] == csv_bytes(own)

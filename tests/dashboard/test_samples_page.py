@@ -13,10 +13,11 @@ import uploads
 from waiting import until
 
 from dashboard import state
-from dashboard.samples import view
 from dashboard.samples.form import default_size
 from dashboard.state.uploads import TABLES
 from l0engine.calibration.results import Status
+from l0engine.io import csv_bytes
+from l0engine.studies.samples.result import chosen_rows
 from l0engine.studies.samples.settings import SampleStudy
 
 pytestmark = pytest.mark.usefixtures("working")
@@ -161,7 +162,7 @@ def test_from_the_form_to_the_rows(page, table):
         assert json.loads(page.chart(f"{key}_{found.id}"))["data"]
     assert not page.said("error")
 
-    rows = pd.read_csv(io.BytesIO(view.download(state.store().folder(found.id))), dtype={"household_id": str})
+    rows = pd.read_csv(io.BytesIO(csv_bytes(chosen_rows(state.store().folder(found.id)))), dtype={"household_id": str})
     assert rows.selection.value_counts().to_dict() == {"random": 120, "l0": 80}
     original = table.set_index("household_id").loc[rows.household_id].reset_index()
     pd.testing.assert_frame_equal(rows.drop(columns="selection"), original, check_dtype=False)
@@ -203,7 +204,7 @@ def test_an_upload_becomes_the_table(page):
     page.choose("Table", MASSACHUSETTS)  # the file that still lies there does not take over again
     assert page.rerun().widget("Table").value == MASSACHUSETTS
     chosen(page.choose("Table", next(iter(TABLES.titles()))))
-    rows = pd.read_csv(io.BytesIO(view.download(state.store().folder(record().id))))
+    rows = pd.read_csv(io.BytesIO(csv_bytes(chosen_rows(state.store().folder(record().id)))))
     pd.testing.assert_frame_equal(
         rows.drop(columns="selection"), PEOPLE.set_index("person").loc[rows.person].reset_index(), check_dtype=False
     )

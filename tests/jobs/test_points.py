@@ -58,7 +58,7 @@ def test_a_run_with_a_plan_leaves_points_references_and_curves(store, sha):
         assert p.held_out.median_abs_rel_error == pytest.approx(np.median(np.abs(metrics.relative_errors(PROBLEM, weights))[7:]))
         assert bool(p.curve) == (p.method == "l0engine")
         assert not weights.flags.writeable
-    assert store.result(run.id).outcome.held_out is not None
+    assert store.result(run.id).held_out is not None
     assert (store.folder(run.id) / "weights.csv").exists()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
-from dashboard.kit.lines import add_line
+from dashboard.kit.traces import add_line
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot
 
 
@@ -39,28 +39,11 @@ def plot(info: ErrorFanInfo, palette: theme.Palette) -> go.Figure:
     drawn = axes.at_least(q)
     bands = (("5 % to 95 %", 0, 4, 0.15), ("Middle half", 1, 3, 0.32))
     for name, low, high, opacity in bands:
-        fig.add_scatter(
-            x=info.step,
-            y=drawn[:, low],
-            mode=theme.mode(q),
-            line_width=0,
-            showlegend=False,
-            hoverinfo="skip",
-            legendgroup=name,
-            marker_color=palette.faded(palette.kept, 0.5),
-        )
-        fig.add_scatter(
-            x=info.step,
-            y=drawn[:, high],
-            mode=theme.mode(q),
-            line_width=0,
-            fill="tonexty",
-            name=name,
-            legendgroup=name,
-            fillcolor=palette.faded(palette.kept, opacity),
-            marker_color=palette.faded(palette.kept, 0.5),
-            customdata=[f"{wording.percent(a)} to {wording.percent(b)}" for a, b in q[:, [low, high]]],
-            hovertemplate="%{customdata}",
-        )
+        edge = {"x": info.step, "mode": theme.mode(q), "line_width": 0, "legendgroup": name}
+        edge["marker_color"] = palette.faded(palette.kept, 0.5)
+        fig.add_scatter(y=drawn[:, low], showlegend=False, hoverinfo="skip", **edge)
+        words = [f"{wording.percent(a)} to {wording.percent(b)}" for a, b in q[:, [low, high]]]
+        fill = {"fill": "tonexty", "fillcolor": palette.faded(palette.kept, opacity)}
+        fig.add_scatter(y=drawn[:, high], name=name, customdata=words, hovertemplate="%{customdata}", **fill, **edge)
     add_line(fig, info.step, drawn[:, 2], "Median", theme.texts(wording.percent, q[:, 2]), palette.kept)
     return fig

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
 from dashboard.kit.bins import Bins
+from dashboard.kit.traces import add_dots
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.problem import Problem
 
@@ -50,19 +51,11 @@ def plot(info: EstimatesInfo, palette: theme.Palette) -> go.Figure:
     up = axes.count_log_axis("Estimate, absolute (log)", scale)
     if (estimate <= floor).any():
         up = _with_zero(up, floor)
-    fig = theme.figure(
-        palette,
-        "Estimate against target",
-        subtitle,
-        axes.count_log_axis("Target, absolute value (log)", scale),
-        up,
-        height=460,
-    )
+    across = axes.count_log_axis("Target, absolute value (log)", scale)
+    fig = theme.figure(palette, "Estimate against target", subtitle, across, up, height=460)
     equal = theme.diagonal(float(scale.min()), float(scale.max()), palette, "Estimate = target")
     if len(x) > theme.MAX_POINTS:
-        fig.add_trace(Bins(x, y).heatmap(palette, "target", "target", "estimate"))
-        fig.add_trace(equal)
-        return fig
+        return fig.add_traces([Bins(x, y).heatmap(palette, "target", "target", "estimate"), equal])
     fig.add_trace(equal)
     worst_last = np.argsort(np.abs(info.errors), kind="stable")  # and so on top
     wrong = info.reachable & (info.values * info.estimates < 0)
@@ -74,13 +67,9 @@ def plot(info: EstimatesInfo, palette: theme.Palette) -> go.Figure:
     for name, mine, symbol in kinds:
         rows = worst_last[mine[worst_last]]
         if len(rows):
-            marker = {
-                "symbol": symbol,
-                "size": 7,
-                "color": [palette.errors[c] for c in _classes(info.errors[rows])],
-                "line": {"width": 1.5 if symbol.endswith("open") else 0.6, "color": palette.muted},
-            }
-            _dots(fig, info, rows, x, y, name, marker)
+            colours = [palette.errors[c] for c in np.searchsorted(theme.ERROR_STEPS, np.abs(info.errors[rows]))]
+            line = {"width": 1.5 if symbol.endswith("open") else 0.6, "color": palette.muted}
+            _dots(fig, info, rows, x, y, name, {"symbol": symbol, "size": 7, "color": colours, "line": line})
     if (~info.reachable).any():
         name = f"Unreachable ({wording.count((~info.reachable).sum())})"
         _dots(fig, info, np.flatnonzero(~info.reachable), x, y, name, {"symbol": "x", "size": 8, "color": palette.error})
@@ -88,24 +77,14 @@ def plot(info: EstimatesInfo, palette: theme.Palette) -> go.Figure:
     return fig
 
 
-def _classes(errors: np.ndarray) -> np.ndarray:
-    return np.searchsorted(theme.ERROR_STEPS, np.abs(errors))
-
-
 def _dots(fig: go.Figure, info: EstimatesInfo, rows: np.ndarray, x: np.ndarray, y: np.ndarray, name: str, marker: dict) -> None:
     names, groups = ([theme.label(t) for t in texts[rows]] for texts in (info.names, info.groups))
     numbers = [theme.texts(wording.amount, v[rows]) for v in (info.values, info.estimates)]
     errors = theme.texts(wording.percent, info.errors[rows])
-    fig.add_scatter(
-        x=x[rows],
-        y=y[rows],
-        mode="markers",
-        name=name,
-        marker=marker,
-        customdata=list(map(list, zip(names, groups, *numbers, errors, strict=True))),
-        hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<br>target %{customdata[2]}"
-        "<br>estimate %{customdata[3]}<br>error %{customdata[4]}<extra></extra>",
-    )
+    hover = "<b>%{customdata[0]}</b><br>%{customdata[1]}<br>target %{customdata[2]}<br>estimate %{customdata[3]}"
+    hover += "<br>error %{customdata[4]}<extra></extra>"
+    words = list(map(list, zip(names, groups, *numbers, errors, strict=True)))
+    add_dots(fig, x[rows], y[rows], name, words, marker, hovertemplate=hover)
 
 
 def _with_zero(axis: dict, floor: float) -> dict:
@@ -118,13 +97,7 @@ def _colour_bar(palette: theme.Palette) -> go.Scatter:
     """The five classes of error with the bounds between them as ticks: a trace that draws its colour bar only."""
     n = len(palette.errors)
     scale = [[edge / n, colour] for i, colour in enumerate(palette.errors) for edge in (i, i + 1)]
-    bar = {
-        "title": {"text": "Error", "side": "top", "font": {"size": 12}},
-        "thickness": 12,
-        "len": 0.6,
-        "outlinewidth": 0,
-        "tickvals": [i + 0.5 for i in range(n - 1)],
-        "ticktext": theme.texts(wording.percent, theme.ERROR_STEPS),
-    }
+    bar = {"title": {"text": "Error", "side": "top", "font": {"size": 12}}, "thickness": 12, "len": 0.6, "outlinewidth": 0}
+    bar |= {"tickvals": [i + 0.5 for i in range(n - 1)], "ticktext": theme.texts(wording.percent, theme.ERROR_STEPS)}
     marker = {"color": [0], "colorscale": scale, "cmin": -0.5, "cmax": n - 0.5, "showscale": True, "colorbar": bar}
     return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, showlegend=False, hoverinfo="skip")

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
-from dashboard.kit.lines import add_line
+from dashboard.kit.traces import add_line
 from l0engine.calibration.results import Snapshot
 
 #: Where the largest count is this many times the smallest, the axis is logarithmic.
@@ -33,15 +33,12 @@ def plot(info: KeptInfo, palette: theme.Palette) -> go.Figure:
     """One line; a log axis where it falls by more than `LOG_FROM`, else a linear one from zero."""
     kept, some = info.kept, info.kept[info.kept > 0]
     log = bool(len(some)) and kept.max() > LOG_FROM * some.min()
-    subtitle = f"{wording.of(kept[-1], info.n_households)}" if len(kept) else "No step recorded yet"
+    subtitle = wording.of(kept[-1], info.n_households) if len(kept) else "No step recorded yet"
     top = max(int(kept.max(initial=0)), 1)
     y = axes.count_log_axis("Households kept (log scale)", kept) if log else axes.count_axis("Households kept", top)
     fig = theme.figure(palette, "Households kept", subtitle, axes.steps_axis(info.step), y, unified="Step %{x:,d}")
-    hover = [f"{wording.of(k, info.n_households)} kept<br>{_sparsity(k, info.n_households)}" for k in kept]
+    gone = 1 - kept / info.n_households if info.n_households else np.full(len(kept), np.nan)
+    hover = [f"{wording.of(k, info.n_households)} kept<br>sparsity {wording.percent(s)}" for k, s in zip(kept, gone, strict=True)]
     drawn = theme.positive(kept) if log else kept
     add_line(fig, info.step, drawn, "Kept", hover, palette.kept, hover="%{customdata}<extra></extra>", showlegend=False)
     return fig
-
-
-def _sparsity(kept: int, households: int) -> str:
-    return f"sparsity {wording.percent(1 - kept / households if households else np.nan)}"

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.lines import add_line
+from dashboard.kit import terms, theme, wording
 from l0engine.calibration.results import Snapshot
 
 
@@ -26,39 +25,16 @@ class LossInfo(NamedTuple):
 def info(snapshots: Sequence[Snapshot]) -> LossInfo:
     """The loss terms of each snapshot, lambdas included."""
     columns = [(s.step, s.data_loss, s.l0_loss, s.l2_loss, s.loss) for s in theme.thinned(snapshots)]
-    step, data, l0, l2, total = np.array(columns, float).reshape(-1, 5).T
-    return LossInfo(step, data, l0, l2, total)
+    return LossInfo(*np.array(columns, float).reshape(-1, 5).T)
 
 
 def plot(info: LossInfo, palette: theme.Palette) -> go.Figure:
     """Lines on a log axis; a term of zero leaves a gap."""
-    terms = (
-        ("Total", info.total, palette.target, "solid", 2.4),
-        ("Target misfit", info.data, palette.kept, "solid", 1.8),
-        ("L0 (households)", info.l0, palette.undecided, "dash", 1.8),
-        ("L2 (weights)", info.l2, palette.dropped, "dot", 1.8),
-    )
-    drawn = [(name, values, *style) for name, values, *style in terms if (values > 0).any() or name == "Total"]
+    parts = (("Total", info.total), ("Target misfit", info.data), ("L0 (households)", info.l0), ("L2 (weights)", info.l2))
     subtitle = "No step recorded yet"
     if len(info.step):
         subtitle = f"Total {_words(info.total[-1])} after {wording.count(info.step[-1])} steps"
-    fig = theme.figure(
-        palette,
-        "Loss and its terms",
-        subtitle,
-        axes.steps_axis(info.step),
-        _axis(np.concatenate([info.total, *(v for _, v, *_ in drawn)])),
-        unified="Step %{x:,d}",
-    )
-    for name, values, colour, dash, width in drawn:
-        add_line(fig, info.step, theme.positive(values), name, theme.texts(_words, values), colour, dash=dash, width=width)
-    return fig
-
-
-def _axis(values: np.ndarray) -> dict:
-    """Down to 1 in 100,000 of the largest term: below, a term plays no part."""
-    top = values.max(initial=0.0)
-    return axes.number_log_axis("Loss (log scale)", np.maximum(values[values > 0], top * 1e-5))
+    return terms.plot(palette, subtitle, "Loss (log scale)", info.step, parts, _words)
 
 
 def _words(value: float) -> str:

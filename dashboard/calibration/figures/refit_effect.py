@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import ALONE, add_dots
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.problem import Problem
 
@@ -50,43 +51,23 @@ def _curve(errors: np.ndarray) -> Curve:
 
 def plot(info: RefitEffectInfo, palette: theme.Palette) -> go.Figure:
     """Two rising steps; the one further left is better. A mark stands at each median."""
-    curves = [
-        ("After the refit", info.refitted, palette.kept, "solid"),
-        ("Before, with gates", info.gated, palette.dropped, "dash"),
-    ]
+    curves = [("After the refit", info.refitted, palette.kept, "solid"), ("Before, with gates", info.gated, palette.dropped, "dash")]
     drawn = [(n, c, *s) for n, c, *s in curves if c is not None and len(c.error)]
     errors = np.concatenate([c.error for _, c, *_ in drawn]) if drawn else np.zeros(0)
-    fig = theme.figure(
-        palette,
-        "Error before and after the refit",
-        _words(info),
-        axes.percent_log_axis("Absolute relative error (log scale)", errors),
-        axes.share_axis("Share of targets within it"),
-    )
+    across, up = axes.percent_log_axis("Absolute relative error (log scale)", errors), axes.share_axis("Share of targets within it")
+    fig = theme.figure(palette, "Error before and after the refit", _words(info), across, up)
     for name, curve, colour, dash in drawn:
         x = axes.at_least(curve.error)
         hover = [
             f"{wording.percent(s)} of targets are<br>within {wording.percent(e)}" for e, s in zip(curve.error, curve.share, strict=True)
         ]
+        line = {"color": colour, "shape": "hv", "width": 2.4, "dash": dash}
         fig.add_scatter(
-            x=[x[0], *x],
-            y=[0.0, *curve.share],
-            mode="lines",
-            line={"color": colour, "shape": "hv", "width": 2.4, "dash": dash},
-            name=name,
-            customdata=["", *hover],
-            hovertemplate="%{customdata}<extra></extra>",
+            x=[x[0], *x], y=[0.0, *curve.share], mode="lines", line=line, name=name, customdata=["", *hover], hovertemplate=ALONE
         )
-        fig.add_scatter(
-            x=[float(axes.at_least(curve.median))],
-            y=[0.5],
-            mode="markers",
-            showlegend=False,
-            name=f"Median, {name.lower()}",
-            marker={"size": 11, "color": colour, "symbol": "diamond", "line": {"width": 1.5, "color": palette.surface}},
-            customdata=[f"Median {wording.percent(curve.median)}<br>{name.lower()}"],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        mark = {"size": 11, "color": colour, "symbol": "diamond", "line": {"width": 1.5, "color": palette.surface}}
+        words, at = [f"Median {wording.percent(curve.median)}<br>{name.lower()}"], [float(axes.at_least(curve.median))]
+        add_dots(fig, at, [0.5], f"Median, {name.lower()}", words, mark, showlegend=False)
     return fig
 
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
 from dashboard.kit.bins import Bins
+from dashboard.kit.traces import add_dots
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.problem import Problem
 
@@ -38,32 +39,17 @@ def plot(info: WeightChangeInfo, palette: theme.Palette) -> go.Figure:
         subtitle = f"Final / base: median {wording.ratio(np.median(ratio))}, largest {wording.ratio(ratio.max())}"
     low = float(info.base.min()) * _LOWEST if len(ratio) else 1.0
     final = np.maximum(info.final, low)
-    fig = theme.figure(
-        palette,
-        "Weights before and after",
-        subtitle,
-        axes.count_log_axis("Base weight (log)", info.base),
-        axes.count_log_axis("Final weight (log)", np.concatenate([final, info.base])),
-        height=420,
-    )
+    x = axes.count_log_axis("Base weight (log)", info.base)
+    y = axes.count_log_axis("Final weight (log)", np.concatenate([final, info.base]))
+    fig = theme.figure(palette, "Weights before and after", subtitle, x, y, height=420)
     both = np.concatenate([info.base, [1.0] if not len(ratio) else []])
     unchanged = theme.diagonal(float(both.min()), float(both.max()), palette, "Unchanged")
     if len(ratio) > theme.MAX_POINTS:
-        fig.add_trace(Bins(info.base, final).heatmap(palette, "household", "base weight", "final weight"))
-        fig.add_trace(unchanged)
-        return fig
+        return fig.add_traces([Bins(info.base, final).heatmap(palette, "household", "base weight", "final weight"), unchanged])
     hover = [
         f"<b>{theme.label(i)}</b><br>base weight {wording.weight(b)}<br>final weight {wording.weight(f)}<br>ratio {wording.ratio(f / b)}"
         for i, b, f in zip(info.ids, info.base, info.final, strict=True)
     ]
-    fig.add_scatter(
-        x=info.base,
-        y=final,
-        mode="markers",
-        name="One household",
-        customdata=hover,
-        hovertemplate="%{customdata}<extra></extra>",
-        marker={"color": palette.faded(palette.kept, 0.45), "size": theme.dot_size(len(ratio))},
-    )
-    fig.add_trace(unchanged)
-    return fig
+    marker = {"color": palette.faded(palette.kept, 0.45), "size": theme.dot_size(len(ratio))}
+    add_dots(fig, info.base, final, "One household", hover, marker)
+    return fig.add_trace(unchanged)

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
-from dashboard.kit.lines import add_line
+from dashboard.kit.traces import add_line
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.problem import Problem
 
@@ -47,15 +47,9 @@ def plot(info: WeightConcentrationInfo, palette: theme.Palette) -> go.Figure:
     subtitle = "No household was kept"
     if info.kept:
         subtitle = f"The heaviest 10 % of the kept hold {wording.percent(info.top(0.1))} of the weight"
-    fig = theme.figure(
-        palette,
-        "How concentrated the weights are",
-        subtitle,
-        axes.share_axis("Kept households, heaviest first"),
-        axes.share_axis("Share of total weight"),
-        height=400,
-        unified="Heaviest %{x:.1~%} of the kept",
-    )
+    x, y = axes.share_axis("Kept households, heaviest first"), axes.share_axis("Share of total weight")
+    head = "Heaviest %{x:.1~%} of the kept"
+    fig = theme.figure(palette, "How concentrated the weights are", subtitle, x, y, height=400, unified=head)
     if not info.kept:
         return fig
     lines = (
@@ -65,5 +59,4 @@ def plot(info: WeightConcentrationInfo, palette: theme.Palette) -> go.Figure:
     for name, held, colour, dash, width in lines:
         words, hover = theme.texts(wording.percent, held), "%{customdata} of the weight"
         add_line(fig, info.households, held, name, words, colour, dash=dash, width=width, hover=hover, mode="lines")
-    fig.add_trace(theme.diagonal(0, 1, palette, "All equal"))
-    return fig
+    return fig.add_trace(theme.diagonal(0, 1, palette, "All equal"))

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import ALONE, add_dots
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.problem import Problem
 
@@ -95,15 +96,9 @@ def plot(info: BaseErrorsInfo, palette: theme.Palette) -> go.Figure:
         _bars(fig, groups, colour)
     else:
         _dots(fig, info, colour, palette)
-    fig.add_scatter(
-        x=_floored([g.median for g in groups]),
-        y=list(range(len(groups))),
-        mode="markers",
-        name="Group median",
-        marker={"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": palette.target}},
-        customdata=[f"<b>{theme.label(g.name)}</b><br>{_counts(g)}<br>median error {wording.percent(g.median)}" for g in groups],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    words = [f"<b>{theme.label(g.name)}</b><br>{_counts(g)}<br>median error {wording.percent(g.median)}" for g in groups]
+    stroke = {"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": palette.target}}
+    add_dots(fig, _floored([g.median for g in groups]), list(range(len(groups))), "Group median", words, stroke)
     if lost:
         _unreachable(fig, info, lost, palette)
     return fig
@@ -117,15 +112,7 @@ def _dots(fig: go.Figure, info: BaseErrorsInfo, colour: str, palette: theme.Pale
         for g in info.groups
         for t in g.targets
     ]
-    fig.add_scatter(
-        x=x,
-        y=y,
-        mode="markers",
-        name="One target",
-        marker={"color": palette.faded(colour, 0.5), "size": theme.dot_size(len(x))},
-        customdata=hover,
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    add_dots(fig, x, y, "One target", hover, {"color": palette.faded(colour, 0.5), "size": theme.dot_size(len(x))})
 
 
 def _bars(fig: go.Figure, groups: tuple[Group, ...], colour: str) -> None:
@@ -135,19 +122,12 @@ def _bars(fig: go.Figure, groups: tuple[Group, ...], colour: str) -> None:
         hover: list[str] = []
         for i, g in enumerate(groups):
             ends = [g.quantiles[low], g.quantiles[high]]
-            words = f"<b>{theme.label(g.name)}</b><br>{name} of its targets:<br>{_to(ends)}"
+            words = f"<b>{theme.label(g.name)}</b><br>{name} of its targets:<br>{' to '.join(theme.texts(wording.percent, ends))}"
             x += [*_floored(ends), None]
             y += [i, i, None]
             hover += [words] * 3
-        fig.add_scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            name=name,
-            line={"color": colour, "width": width},
-            customdata=hover,
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        line = {"color": colour, "width": width}
+        fig.add_scatter(x=x, y=y, mode="lines", name=name, line=line, customdata=hover, hovertemplate=ALONE)
 
 
 def _unreachable(fig: go.Figure, info: BaseErrorsInfo, lost: int, palette: theme.Palette) -> None:
@@ -161,23 +141,11 @@ def _unreachable(fig: go.Figure, info: BaseErrorsInfo, lost: int, palette: theme
         x = [1.0] * sum(len(g.unreachable) > 0 for g in info.groups)
         y = [i for i, g in enumerate(info.groups) if len(g.unreachable)]
         hover = [f"<b>{theme.label(info.groups[i].name)}</b><br>{wording.count(len(info.groups[i].unreachable))} unreachable" for i in y]
-    fig.add_scatter(
-        x=x,
-        y=y,
-        mode="markers",
-        name=f"Unreachable ({wording.count(lost)})",
-        marker={"symbol": "x", "size": 8, "color": palette.error},
-        customdata=hover,
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    add_dots(fig, x, y, f"Unreachable ({wording.count(lost)})", hover, {"symbol": "x", "size": 8, "color": palette.error})
 
 
 def _floored(values: list[float]) -> list[float | None]:
     return [None if np.isnan(v) else float(max(v, axes.ERROR_FLOOR)) for v in values]
-
-
-def _to(ends: list[float]) -> str:
-    return " to ".join(theme.texts(wording.percent, ends))
 
 
 def _counts(g: Group) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import add_bars
 from l0engine.studies.features.result import FeatureResult
 
 MOST_BARS = 30
@@ -15,19 +16,14 @@ _ROW = 26  # pixels
 
 
 class FeatureBarsInfo(NamedTuple):
-    """Features by rank.
+    """The k features by rank.
 
     Attributes
     ----------
-    names : tuple of str, length k
-    effect : ndarray, shape (k, outputs)
-        For a rise of one standard deviation.
-    coefficient : ndarray, shape (k, outputs)
-        In the units of the data.
+    effect, coefficient : ndarray, shape (k, outputs)
+        For a rise of one standard deviation; in the units of the data.
     true : ndarray of bool or None
         None where the truth is not known.
-    target : str
-    classes : tuple of str
     """
 
     names: tuple[str, ...]
@@ -55,23 +51,14 @@ def plot(info: FeatureBarsInfo, palette: theme.Palette) -> go.Figure:
     room = 0.22 * (high - low)
     ends = [low - room * (low < 0), high + room * (high > 0)]
     x = axes.axis("Effect of one standard deviation more", range=ends, zeroline=True, zerolinecolor=palette.dropped, nticks=6)
-    y = axes.axis(
-        "",
-        tickvals=list(range(len(names))),
-        ticktext=names,
-        range=[len(names) - 0.4, -0.6],
-        showgrid=False,
-        tickfont={"color": palette.text},
-    )
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names, "tickfont": {"color": palette.text}}
+    y = axes.axis("", range=[len(names) - 0.4, -0.6], showgrid=False, **ticks)
     fig = theme.figure(palette, "Chosen features", _subtitle(info), x, y, height=max(150 + _ROW * len(names), 460))
     true = np.ones(len(sizes), bool) if info.true is None else info.true[:MOST_BARS]
-    look = {"color": np.where(true, palette.kept, palette.error).tolist(), "line": {"width": 0}}
-    fig.add_bar(
-        x=sizes.tolist(), y=list(range(len(names))), orientation="h", showlegend=False, width=0.62,
-        marker=look | {"pattern": {"shape": ["" if t else "/" for t in true]}},
-        text=[_number(v) for v in sizes], textposition="outside", cliponaxis=False, textfont={"size": 12, "color": palette.text},
-        customdata=[_hover(info, i) for i in range(len(sizes))], hovertemplate="%{customdata}<extra></extra>",
-    )  # fmt: skip
+    places, colours = list(range(len(names))), np.where(true, palette.kept, palette.error).tolist()
+    hatched = {"marker_pattern_shape": ["" if t else "/" for t in true], "orientation": "h", "showlegend": False, "width": 0.62}
+    texts = {"text": [_number(v) for v in sizes], "textposition": "outside", "textfont": {"size": 12, "color": palette.text}}
+    add_bars(fig, sizes.tolist(), places, None, [_hover(info, i) for i in places], colours, cliponaxis=False, **hatched, **texts)
     return fig
 
 

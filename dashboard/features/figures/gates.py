@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import add_dots
 from l0engine.studies.features.result import FeatureProgress
 
 #: Steps and named lines drawn, at most; with 200 gates that is 10,000 points.
@@ -17,12 +18,10 @@ HEIGHT = 460
 
 
 class FeatureGatesInfo(NamedTuple):
-    """Gates by step.
+    """Gates of m features by step.
 
     Attributes
     ----------
-    names : tuple of str, length m
-    step : ndarray, shape (steps,)
     gates : ndarray, shape (steps, m)
         nan where a gate was not among those most open.
     chosen, true : ndarray of bool, shape (m,)
@@ -93,24 +92,9 @@ def _bundle(fig: go.Figure, info: FeatureGatesInfo, which: np.ndarray, name: str
         label = theme.label(info.names[j], 40)
         x += [*info.step, None]
         y += [*(None if np.isnan(g) else float(g) for g in info.gates[:, j]), None]
-        words += [
-            *(
-                f"<b>{label}</b><br>step {wording.count(s)}: open with {wording.percent(g)}"
-                for s, g in zip(info.step, info.gates[:, j], strict=True)
-            ),
-            "",
-        ]
-    mode = theme.mode(info.step)
-    fig.add_scatter(
-        x=x,
-        y=y,
-        name=name,
-        mode=mode,
-        line=line,
-        marker={"color": line["color"]},
-        customdata=words,
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+        steps = zip(info.step, info.gates[:, j], strict=True)
+        words += [*(f"<b>{label}</b><br>step {wording.count(s)}: open with {wording.percent(g)}" for s, g in steps), ""]
+    add_dots(fig, x, y, name, words, {"color": line["color"]}, mode=theme.mode(info.step), line=line)
 
 
 def _labels(fig: go.Figure, info: FeatureGatesInfo, palette: theme.Palette, edge: float) -> None:
@@ -121,27 +105,12 @@ def _labels(fig: go.Figure, info: FeatureGatesInfo, palette: theme.Palette, edge
     places = spread(ends, 17 * 1.07 / (HEIGHT - 130), 1.03)
     texts = [theme.label(info.names[j], 24) for j in columns]
     fig.update_layout(margin={"r": 16 + 7 * max(map(len, texts), default=0)})
-    strokes_x = [v for _ in columns for v in (float(info.step[-1]), edge, None)]
-    strokes_y = [v for end, place in zip(ends, places, strict=True) for v in (float(end), float(place), None)]
-    fig.add_scatter(
-        x=strokes_x,
-        y=strokes_y,
-        mode="lines",
-        showlegend=False,
-        hoverinfo="skip",
-        line={"color": palette.faded(palette.dropped, 0.6), "width": 1},
-    )
+    x = [v for _ in columns for v in (float(info.step[-1]), edge, None)]
+    y = [v for end, place in zip(ends, places, strict=True) for v in (float(end), float(place), None)]
+    line = {"color": palette.faded(palette.dropped, 0.6), "width": 1}
+    fig.add_scatter(x=x, y=y, mode="lines", showlegend=False, hoverinfo="skip", line=line)
     for text, place in zip(texts, places, strict=True):
-        fig.add_annotation(
-            text=text,
-            x=1,
-            xref="paper",
-            xanchor="left",
-            xshift=3,
-            y=float(place),
-            showarrow=False,
-            font={"size": 12, "color": palette.text},
-        )
+        fig.add_annotation(text=text, x=1, xref="paper", xanchor="left", xshift=3, y=float(place), font={"color": palette.text})
 
 
 def spread(wanted: np.ndarray, gap: float, top: float) -> np.ndarray:

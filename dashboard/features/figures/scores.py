@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,13 +12,13 @@ from dashboard.kit import axes, theme, wording
 from l0engine.studies.features.result import FeatureScores
 
 #: Names of the methods, in the order of legends.
-TITLES: Mapping[str, str] = MappingProxyType(
-    {"gates": "Gates", "l1": "L1 path", "univariate": "Univariate", "rfe": "Recursive elimination"}
-)
+TITLES: Mapping[str, str] = {"gates": "Gates", "l1": "L1 path", "univariate": "Univariate", "rfe": "Recursive elimination"}
 #: Colour (Okabe and Ito), symbol and dash of the others.
-LOOKS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {"l1": ("#CC79A7", "diamond", "dash"), "univariate": ("#E69F00", "triangle-up", "dot"), "rfe": ("#0072B2", "square", "dashdot")}
-)
+LOOKS: Mapping[str, tuple[str, str, str]] = {
+    "l1": ("#CC79A7", "diamond", "dash"),
+    "univariate": ("#E69F00", "triangle-up", "dot"),
+    "rfe": ("#0072B2", "square", "dashdot"),
+}
 #: Measures of which less is better.
 LESS_IS_BETTER = frozenset({"log loss"})
 OURS = "gates"
@@ -30,9 +29,6 @@ class FeatureScoresInfo(NamedTuple):
 
     Attributes
     ----------
-    measure : str
-    counts : ndarray of int
-    mean, error : mapping of str to ndarray
     whole : tuple of float or None
         Mean and standard error of all features together.
     folds : int

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.features.figures.scores import LOOKS, OURS, TITLES
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import add_line
 from l0engine.studies.features.result import FeatureResult, Recovery
 
 _GAP = 0.14  # between the panels, as a share of the width
@@ -36,27 +37,19 @@ def plot(info: FeatureTruthInfo, palette: theme.Palette) -> go.Figure:
     width = (1 - _GAP) / 2
     top = max(info.counts, default=1)
     x = axes.axis("Number of features", range=[min(info.counts, default=0) - 0.4, top + 0.4], tickformat=",d", nticks=min(top + 1, 8))
-    for n, (title, values) in enumerate(
-        (("True of those chosen (precision)", info.precision), ("Chosen of those true (recall)", info.recall))
-    ):
+    panels = (("True of those chosen (precision)", info.precision), ("Chosen of those true (recall)", info.recall))
+    for n, (title, values) in enumerate(panels):
         number, left = ("", "2")[n], n * (width + _GAP)
-        fig.update_layout(
-            {
-                f"xaxis{number}": x | {"domain": [left, left + width], "anchor": f"y{number}"},
-                f"yaxis{number}": axes.share_axis(title, range=[-0.04, 1.06], anchor=f"x{number}"),
-            }
-        )
+        y = axes.share_axis(title, range=[-0.04, 1.06], anchor=f"x{number}")
+        fig.update_layout({f"xaxis{number}": x | {"domain": [left, left + width], "anchor": f"y{number}"}, f"yaxis{number}": y})
         for method in (m for m in TITLES if m in values):
             ours = method == OURS
             colour, symbol, dash = (palette.kept, "circle", "solid") if ours else LOOKS[method]
-            pairs = zip(info.counts, values[method], strict=True)
-            fig.add_scatter(
-                x=list(info.counts), y=list(values[method]), xaxis=f"x{number}", yaxis=f"y{number}", mode="lines+markers",
-                name=TITLES[method], legendgroup=method, showlegend=n == 0,
-                line={"color": colour, "width": 6 if ours else 1.6, "dash": dash}, marker={"symbol": symbol, "size": 10 if ours else 6},
-                customdata=[f"{wording.plural(k, 'feature')}: {wording.percent(v)}" for k, v in pairs],
-                hovertemplate=f"<b>{TITLES[method]}</b><br>%{{customdata}}<extra></extra>",
-            )  # fmt: skip
+            words = [f"{wording.plural(k, 'feature')}: {wording.percent(v)}" for k, v in zip(info.counts, values[method], strict=True)]
+            width_, size = (6, 10) if ours else (1.6, 6)
+            where = {"xaxis": f"x{number}", "yaxis": f"y{number}", "mode": "lines+markers", "marker": {"symbol": symbol, "size": size}}
+            where |= {"legendgroup": method, "showlegend": n == 0, "hover": f"<b>{TITLES[method]}</b><br>%{{customdata}}<extra></extra>"}
+            add_line(fig, list(info.counts), list(values[method]), TITLES[method], words, colour, dash=dash, width=width_, **where)
     return fig
 
 

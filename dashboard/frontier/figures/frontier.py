@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from dashboard.frontier.figures.point import OURS, TITLES, error, held_out, hover, look, title
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import SECOND
 from l0engine.calibration.config import Config
 from l0engine.calibration.limits import share
 from l0engine.jobs.records import PointRecord
@@ -33,18 +34,7 @@ class Other(NamedTuple):
 
 
 class FrontierInfo(NamedTuple):
-    """Points by households kept: those of this fit, those of other methods, those of other frontiers.
-
-    Attributes
-    ----------
-    ours, references : tuple of PointRecord
-    n_targets, n_households : int
-    chosen : str or None
-        Key of the point with a ring.
-    config : Config or None
-        Settings of the fit.
-    others : tuple of Other
-    """
+    """Points by households kept: of this fit, other methods, other frontiers; `chosen` is the key of the one with a ring."""
 
     ours: tuple[PointRecord, ...]
     references: tuple[PointRecord, ...]
@@ -69,7 +59,8 @@ def info(
     others: Sequence[Other] = (),
 ) -> FrontierInfo:
     """Points in any order, finished or still arriving; those without a measurable error are left out."""
-    drawn = _drawable(points)
+    drawable = (p for p in points if math.isfinite(error(p)) and p.measures.kept > 0)
+    drawn = sorted(drawable, key=lambda p: (p.measures.kept, p.budget))
     ours, references = (tuple(p for p in drawn if (p.method == OURS) is mine) for mine in (True, False))
     return FrontierInfo(ours, references, n_targets, n_households, chosen, config, tuple(others))
 
@@ -97,7 +88,7 @@ def plot(info: FrontierInfo, palette: theme.Palette) -> go.Figure:
     if line_at is not None:
         _suffices_line(fig, line_at, x["range"], palette)
     _proven(fig, info, palette)
-    for panel, value in (("y", functools.partial(_at, error, floor)), ("y2", functools.partial(_at, _ess, 0.0))):
+    for panel, value in (("y", functools.partial(_at, error, floor)), ("y2", functools.partial(_at, lambda p: p.measures.ess, 0.0))):
         draw = functools.partial(_points, fig, info, panel, value)
         _others(info, draw, palette)
         if panel == "y":
@@ -113,15 +104,6 @@ def plot(info: FrontierInfo, palette: theme.Palette) -> go.Figure:
                 draw([p], "Chosen", mode="markers", marker=ring, legendgroup="chosen", legendrank=1003)
                 fig.data[-1].update(hoverinfo="skip", hovertemplate=None)
     return fig
-
-
-def _drawable(points: Sequence[PointRecord]) -> list[PointRecord]:
-    drawn = (p for p in points if math.isfinite(error(p)) and p.measures.kept > 0)
-    return sorted(drawn, key=lambda p: (p.measures.kept, p.budget))
-
-
-def _ess(p: PointRecord) -> float:
-    return p.measures.ess
 
 
 def _at(value: Callable[[PointRecord], float], floor: float, points: Sequence[PointRecord]) -> list[float | None]:
@@ -148,7 +130,7 @@ def _points(
         yaxis=panel,
         name=name,
         customdata=[[p.key if config is info.config else "", hover(p, info.n_households, config)] for p in points],
-        hovertemplate="%{customdata[1]}<extra></extra>",
+        hovertemplate=SECOND,
         selected=whole,
         unselected=whole,
         **({"showlegend": False} if panel != "y" else {}) | how,
@@ -227,27 +209,11 @@ def _suffices_line(fig: go.Figure, at: int, x: list[float], palette: theme.Palet
     words = f"<b>Q = {wording.plural(at, 'target')}</b><br>As many households always suffice<br>for an exact fit, where one exists."
     for panel in ("y", "y2"):
         low, high = fig.layout["yaxis" if panel == "y" else "yaxis2"].range
-        fig.add_scatter(
-            x=[at] * 50,  # a label wherever the pointer meets the line
-            y=np.logspace(low, high, 50),
-            yaxis=panel,
-            mode="lines",
-            showlegend=False,
-            name="Number of targets",
-            line={"color": palette.muted, "width": 1.4, "dash": "dot"},
-            hovertemplate=f"{words}<extra></extra>",
-        )
+        x_, y = [at] * 50, np.logspace(low, high, 50)  # a label wherever the pointer meets the line
+        look = {"mode": "lines", "line": {"color": palette.muted, "width": 1.4, "dash": "dot"}, "showlegend": False}
+        fig.add_scatter(x=x_, y=y, yaxis=panel, name="Number of targets", hovertemplate=f"{words}<extra></extra>", **look)
     right = (math.log10(at) - x[0]) / (x[1] - x[0]) > 0.6
-    fig.add_annotation(
-        x=math.log10(at),
-        y=1,
-        yref="paper",
-        yanchor="top",
-        xanchor="right" if right else "left",
-        text=f"Q = {wording.plural(at, 'target')}",
-        xshift=-9 if right else 9,
-        showarrow=False,
-        hovertext=words,
-        bgcolor=palette.surface,  # the held-out line may run behind it
-        font={"size": 12, "color": palette.muted},
-    )
+    side = {"xanchor": "right", "xshift": -9} if right else {"xanchor": "left", "xshift": 9}
+    place = {"x": math.log10(at), "y": 1, "yref": "paper", "yanchor": "top", **side}
+    text, behind = f"Q = {wording.plural(at, 'target')}", palette.surface  # the held-out line may run behind it
+    fig.add_annotation(text=text, hovertext=words, bgcolor=behind, **place)

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from dashboard.frontier.figures import point as frontier_point
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import SECOND, add_bars
 from l0engine.jobs.records import PointRecord
 
-_OURS = "l0engine"
 _HEAD, _ROW = 122, 50  # pixels
 _GAP = 0.045  # between panels, as a share of the width
 
@@ -33,17 +33,15 @@ def info(points: Sequence[PointRecord]) -> MethodBarsInfo:
     """Points at one size; a method that is there twice gets its households after its name."""
 
     def rank(p: PointRecord) -> tuple[bool, float, int]:
-        error = p.measures.median_abs_rel_error
-        return p.method != _OURS, error if math.isfinite(error) else math.inf, p.measures.kept
+        error = frontier_point.error(p)
+        return p.method != frontier_point.OURS, error if math.isfinite(error) else math.inf, p.measures.kept
 
     rows = tuple(sorted(points, key=rank))
     methods = [p.method for p in rows]
-    titles = [
-        frontier_point.title(p.method) + (f" ({wording.count(p.measures.kept)})" if methods.count(p.method) > 1 else "") for p in rows
-    ]
-    held = [math.nan if p.held_out is None else p.held_out.median_abs_rel_error for p in rows]
-    columns = [(p.measures.median_abs_rel_error, h, p.measures.ess, p.measures.max_weight_ratio) for p, h in zip(rows, held, strict=True)]
-    return MethodBarsInfo(rows, tuple(titles), *np.array(columns, float).reshape(-1, 4).T)
+    sizes = [f" ({wording.count(p.measures.kept)})" if methods.count(p.method) > 1 else "" for p in rows]
+    titles = tuple(frontier_point.title(p.method) + size for p, size in zip(rows, sizes, strict=True))
+    columns = [(frontier_point.error(p), frontier_point.held_out(p), p.measures.ess, p.measures.max_weight_ratio) for p in rows]
+    return MethodBarsInfo(rows, titles, *np.array(columns, float).reshape(-1, 4).T)
 
 
 class _Panel(NamedTuple):
@@ -63,76 +61,38 @@ def plot(info: MethodBarsInfo, palette: theme.Palette) -> go.Figure:
         _Panel("Effective<br>sample size", info.ess, _count, palette.kept),
         _Panel("Largest<br>weight / base", info.ratio, _times, palette.kept),
     ]
-    rows = len(info.points)
-    subtitle = _subtitle(info)
-    low, high = -0.8, max(rows, 1) - 0.6
-    fig = theme.figure(palette, "Methods compared", subtitle, {}, {}, height=_HEAD + round(_ROW * (high - low)) + 8)
+    low, high = -0.8, max(len(info.points), 1) - 0.6
+    fig = theme.figure(palette, "Methods compared", _subtitle(info), {}, {}, height=_HEAD + round(_ROW * (high - low)) + 8)
     fig.update_layout(showlegend=False, bargap=0.62, margin={"t": _HEAD})
     width = (1 - _GAP * (len(panels) - 1)) / len(panels)
     for n, panel in enumerate(panels):
         left = n * (width + _GAP)
         number = "" if n == 0 else str(n + 1)
-        fig.update_layout(
-            {
-                f"xaxis{number}": _axis(panel) | {"domain": [left, min(left + width, 1.0)], "anchor": f"y{number}"},
-                f"yaxis{number}": {
-                    "anchor": f"x{number}",
-                    "range": [high, low],
-                    "visible": False,
-                    **({"matches": "y"} if n else {}),
-                },
-            }
-        )
+        across = _axis(panel) | {"domain": [left, min(left + width, 1.0)], "anchor": f"y{number}"}
+        down = {"anchor": f"x{number}", "range": [high, low], "visible": False} | ({"matches": "y"} if n else {})
+        fig.update_layout({f"xaxis{number}": across, f"yaxis{number}": down})
         _bars(fig, info, panel, number, palette)
     for i, (point, name) in enumerate(zip(info.points, info.titles, strict=True)):
-        ours = point.method == _OURS
-        fig.add_annotation(
-            x=0,
-            xref="paper",
-            y=i,
-            yref="y",
-            yshift=19,
-            xanchor="left",
-            xshift=-2,
-            text=f"<b>{name}</b>" if ours else name,
-            showarrow=False,
-            font={"size": 13, "color": palette.text if ours else palette.muted},
-        )
+        text, colour = (f"<b>{name}</b>", palette.text) if point.method == frontier_point.OURS else (name, palette.muted)
+        place = {"x": 0, "xref": "paper", "xanchor": "left", "xshift": -2, "y": i, "yref": "y", "yshift": 19}
+        fig.add_annotation(text=text, font={"size": 13, "color": colour}, **place)
     return fig
 
 
 def _bars(fig: go.Figure, info: MethodBarsInfo, panel: _Panel, number: str, palette: theme.Palette) -> None:
     values = axes.at_least(panel.values) if panel.error else panel.values
     known = theme.positive(values)
-    fig.add_bar(
-        x=known,
-        y=list(range(len(known))),
-        orientation="h",
-        name=panel.name.replace("<br>", " "),
-        xaxis=f"x{number}",
-        yaxis=f"y{number}",
-        marker={"color": [panel.colour if p.method == _OURS else palette.dropped for p in info.points], "line": {"width": 0}},
-        text=[panel.words(v) for v in panel.values],
-        textposition="outside",
-        textangle=0,
-        cliponaxis=False,
-        textfont={"size": 12, "color": palette.text},
-        customdata=[[p.key, frontier_point.hover(p)] for p in info.points],
-        hovertemplate="%{customdata[1]}<extra></extra>",
-    )
+    words = [[p.key, frontier_point.hover(p)] for p in info.points]
+    colours = [panel.colour if p.method == frontier_point.OURS else palette.dropped for p in info.points]
+    place = {"orientation": "h", "xaxis": f"x{number}", "yaxis": f"y{number}", "cliponaxis": False, "hovertemplate": SECOND}
+    texts = {"text": [panel.words(v) for v in panel.values], "textposition": "outside", "textangle": 0}
+    font = {"size": 12, "color": palette.text}
+    name = panel.name.replace("<br>", " ")
+    add_bars(fig, known, list(range(len(known))), name, words, colours, textfont=font, **texts, **place)
     for i, value in enumerate(known):
         if value is None:
-            fig.add_annotation(
-                x=0,
-                xref=f"x{number} domain",
-                y=i,
-                yref=f"y{number}",
-                xanchor="left",
-                text=wording.MISSING,
-                showarrow=False,
-                hovertext="not measured",
-                font={"size": 13, "color": palette.muted},
-            )
+            at = {"x": 0, "xref": f"x{number} domain", "xanchor": "left", "y": i, "yref": f"y{number}"}
+            fig.add_annotation(text=wording.MISSING, hovertext="not measured", font={"size": 13}, **at)
 
 
 def _axis(panel: _Panel) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import ALONE, add_bars
 from l0engine.calibration import metrics
 
 #: Up to so many runs, each cell of the map has its number written in it.
@@ -20,7 +21,6 @@ class OverlapInfo(NamedTuple):
 
     Attributes
     ----------
-    labels : tuple of str, length R
     sizes : ndarray of int, shape (R,)
         Households each run keeps.
     shared, jaccard, chance : ndarray, shape (R, R)
@@ -56,42 +56,33 @@ def plot_overlap(info: OverlapInfo, palette: theme.Palette) -> go.Figure:
     n = len(info.labels)
     names = [theme.label(name, 16) for name in info.labels]
     ticks = {"tickvals": list(range(n)), "ticktext": names, "showgrid": False}
-    fig = theme.figure(
-        palette,
-        "Do runs keep the same households?",
-        _overlap_words(info),
-        axes.axis("Run", range=[-0.5, max(n, 1) - 0.5], **ticks),
-        axes.axis("Run", range=[max(n, 1) - 0.5, -0.5], **ticks),
-        height=min(210 + 44 * max(n, 3), 640),
-    )
+    low, high = -0.5, max(n, 1) - 0.5
+    x, y = axes.axis("Run", range=[low, high], **ticks), axes.axis("Run", range=[high, low], **ticks)
+    height = min(210 + 44 * max(n, 3), 640)
+    fig = theme.figure(palette, "Do runs keep the same households?", _overlap_words(info), x, y, height=height)
     fig.update_layout(margin={"t": 76})
     if n < 2:
         return fig
     clear = np.eye(n, dtype=bool) | ~np.isfinite(info.jaccard)
+    quarters = [0, 0.25, 0.5, 0.75, 1]
+    bar = {"title": {"text": "In both, of those in either"}, "tickvals": quarters, "ticktext": theme.texts(wording.percent, quarters)}
     written = [["" if clear[i, j] else _whole(info.jaccard[i, j]) for j in range(n)] for i in range(n)]
     fig.add_heatmap(
+        z=[[None if clear[i, j] else float(info.jaccard[i, j]) for j in range(n)] for i in range(n)],
+        colorscale=[[0, palette.faded(palette.kept, 0.05)], [1, palette.faded(palette.kept, 0.55)]],  # pale enough to write on
         x=list(range(n)),
         y=list(range(n)),
-        z=[[None if clear[i, j] else float(info.jaccard[i, j]) for j in range(n)] for i in range(n)],
         zmin=0,
         zmax=1,
-        colorscale=[[0, palette.faded(palette.kept, 0.05)], [1, palette.faded(palette.kept, 0.55)]],  # pale enough to write on
         xgap=2,
         ygap=2,
         hoverongaps=True,
         customdata=[[_pair(info, i, j) for j in range(n)] for i in range(n)],
-        hovertemplate="%{customdata}<extra></extra>",
+        hovertemplate=ALONE,
         text=written if n <= MAX_WRITTEN else None,
         texttemplate="%{text}" if n <= MAX_WRITTEN else None,
         textfont={"size": 12, "color": palette.text},
-        colorbar={
-            "title": {"text": "In both, of those in either", "side": "right", "font": {"size": 12}},
-            "thickness": 10,
-            "outlinewidth": 0,
-            "len": 0.9,
-            "tickvals": [0, 0.25, 0.5, 0.75, 1],
-            "ticktext": [wording.percent(t) for t in (0, 0.25, 0.5, 0.75, 1)],
-        },
+        colorbar=bar,
     )
     return fig
 
@@ -136,18 +127,9 @@ def plot_inclusion(info: OverlapInfo, palette: theme.Palette) -> go.Figure:
     )
     fig.update_layout(showlegend=False, bargap=0.25)
     if ever:
-        fig.add_bar(
-            x=list(range(1, runs + 1)),
-            y=share,
-            name="Households",
-            marker={"color": [palette.faded(palette.kept, 0.45)] * (runs - 1) + [palette.kept], "line": {"width": 0}},
-            text=[wording.percent(s) for s in share] if runs <= 10 else None,
-            textposition="outside",
-            cliponaxis=False,
-            textfont={"size": 12, "color": palette.muted},
-            customdata=[
-                f"kept in {c} of {wording.plural(runs, 'run')}<br>{wording.of(n, ever)}" for c, n in enumerate(info.inclusion, start=1)
-            ],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        words = [f"kept in {c} of {wording.plural(runs, 'run')}<br>{wording.of(n, ever)}" for c, n in enumerate(info.inclusion, start=1)]
+        colours = [palette.faded(palette.kept, 0.45)] * (runs - 1) + [palette.kept]
+        texts = theme.texts(wording.percent, share) if runs <= 10 else None
+        look = {"textposition": "outside", "cliponaxis": False, "textfont": {"size": 12, "color": palette.muted}}
+        add_bars(fig, list(range(1, runs + 1)), share, "Households", words, colours, text=texts, **look)
     return fig

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from dashboard.frontier.figures import setting_names
 from dashboard.kit import theme, wording
@@ -16,18 +15,16 @@ from l0engine.jobs.records import PointRecord
 
 OURS = "l0engine"
 #: Names of the methods, in the order of legends.
-TITLES: Mapping[str, str] = MappingProxyType({OURS: OURS, **{name: reference.title for name, reference in REFERENCES.items()}})
+TITLES: Mapping[str, str] = {OURS: OURS, **{name: reference.title for name, reference in REFERENCES.items()}}
 #: Symbols and colours (Okabe and Ito) of the references; 'gated' is grey, as it is wherever the refit is shown.
-_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "dense": ("square", "#0072B2"),
-        "random": ("diamond", "#E69F00"),
-        "pps": ("triangle-up", "#56B4E9"),
-        "l1": ("cross", "#CC79A7"),
-        "lp": ("star", "#D55E00"),
-        "gated": ("hexagon", ""),
-    }
-)
+_LOOKS: Mapping[str, tuple[str, str]] = {
+    "dense": ("square", "#0072B2"),
+    "random": ("diamond", "#E69F00"),
+    "pps": ("triangle-up", "#56B4E9"),
+    "l1": ("cross", "#CC79A7"),
+    "lp": ("star", "#D55E00"),
+    "gated": ("hexagon", ""),
+}
 
 
 def title(method: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,10 @@ import plotly.graph_objects as go
 
 from dashboard.frontier.figures import setting_names
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import SECOND, add_dots
 from l0engine.jobs.records import RunRecord
+
+_NONE = "No run of the sweep has finished yet"
 
 
 class SweepInfo(NamedTuple):
@@ -19,7 +22,6 @@ class SweepInfo(NamedTuple):
 
     Attributes
     ----------
-    ids : tuple of str
     fields : tuple of str
         The settings that were varied.
     values : tuple of tuple
@@ -68,42 +70,20 @@ def pareto(kept: np.ndarray, error: np.ndarray) -> np.ndarray:
 def plot_pareto(info: SweepInfo, palette: theme.Palette) -> go.Figure:
     """All runs, and a line through those on the front; the customdata of every marker begin with the run's id."""
     n = len(info.ids)
-    subtitle = f"{wording.count(info.front.sum())} of {wording.plural(n, 'run')} are not beaten on both"
-    fig = theme.figure(
-        palette,
-        "Runs of the sweep",
-        subtitle if n else "No run of the sweep has finished yet",
-        axes.count_log_axis("Households kept (log scale)", info.kept),
-        axes.percent_log_axis("Median error (log scale)", info.error if n else [1e-4, 1.0]),
-        height=420,
-    )
-    fig.update_layout(clickmode="event+select")
+    subtitle = f"{wording.count(info.front.sum())} of {wording.plural(n, 'run')} are not beaten on both" if n else _NONE
+    x = axes.count_log_axis("Households kept (log scale)", info.kept)
+    y = axes.percent_log_axis("Median error (log scale)", info.error if n else [1e-4, 1.0])
+    fig = theme.figure(palette, "Runs of the sweep", subtitle, x, y, height=420).update_layout(clickmode="event+select")
     order = np.lexsort((info.error, info.kept))
     whole = {"marker": {"opacity": 1}}
-    for name, mine, look in (
-        ("Other runs", ~info.front, {"mode": "markers", "marker": {"size": 8, "color": palette.faded(palette.dropped, 0.55)}}),
-        (
-            "Pareto front",
-            info.front,
-            {
-                "mode": "lines+markers",
-                "line": {"color": palette.kept, "width": 2},
-                "marker": {"size": 10, "color": palette.kept, "line": {"width": 1.2, "color": palette.surface}},
-            },
-        ),
-    ):
+    other = {"size": 8, "color": palette.faded(palette.dropped, 0.55)}
+    best = {"size": 10, "color": palette.kept, "line": {"width": 1.2, "color": palette.surface}}
+    joined = {"mode": "lines+markers", "line": {"color": palette.kept, "width": 2}}
+    for name, mine, marker, look in (("Other runs", ~info.front, other, {}), ("Pareto front", info.front, best, joined)):
         rows = order[mine[order]]
         if len(rows):
-            fig.add_scatter(
-                x=info.kept[rows],
-                y=axes.at_least(info.error[rows]),
-                name=name,
-                customdata=[[info.ids[i], _hover(info, i)] for i in rows],
-                hovertemplate="%{customdata[1]}<extra></extra>",
-                selected=whole,
-                unselected=whole,
-                **look,
-            )
+            words, look = [[info.ids[i], _hover(info, i)] for i in rows], {"selected": whole, "unselected": whole, **look}
+            add_dots(fig, info.kept[rows], axes.at_least(info.error[rows]), name, words, marker, hovertemplate=SECOND, **look)
     return fig
 
 
@@ -111,14 +91,8 @@ def plot_parallel(info: SweepInfo, palette: theme.Palette) -> go.Figure:
     """A line a run through its settings and its measures; those on the front are coloured and drawn last."""
     n = len(info.ids)
     key = f"{theme.swatch(palette.kept)} Pareto front  {theme.swatch(palette.dropped)} other runs"
-    fig = theme.figure(
-        palette,
-        "Settings and what came of them",
-        f"{key}; drag along an axis to filter" if n else "No run of the sweep has finished yet",
-        {"visible": False},
-        {"visible": False},
-        height=420,
-    )
+    subtitle, hidden = f"{key}; drag along an axis to filter" if n else _NONE, {"visible": False}
+    fig = theme.figure(palette, "Settings and what came of them", subtitle, hidden, hidden, height=420)
     if not n:
         return fig
     order = np.argsort(info.front, kind="stable")
@@ -131,28 +105,19 @@ def plot_parallel(info: SweepInfo, palette: theme.Palette) -> go.Figure:
     ]
     first = max(len(t) for t in dimensions[0]["ticktext"])
     fig.update_layout(margin={"t": 132, "l": max(48, 16 + 6 * first), "r": 48, "b": 24})
-    for i in range(len(dimensions)):  # plotly's own axes are black
-        at = i / (len(dimensions) - 1)
-        line = {"color": palette.dropped, "width": 1}
+    line = {"color": palette.dropped, "width": 1}
+    for at in np.linspace(0, 1, len(dimensions)):  # plotly's own axes are black
         fig.add_shape(type="line", xref="paper", yref="paper", x0=at, x1=at, y0=0, y1=1, line=line, layer="below")
     halo = ", ".join(f"{x}px {y}px 2px {palette.surface}" for x in (-1, 1) for y in (-1, 1))
-    fig.add_trace(
-        go.Parcoords(
-            dimensions=dimensions,
-            line={
-                "color": info.front[order].astype(int),
-                "colorscale": [[0, palette.dropped], [1, palette.kept]],
-                "cmin": 0,
-                "cmax": 1,
-                "showscale": False,
-            },
-            unselected={"line": {"color": palette.dropped, "opacity": 0.12}},
-            labelfont={"size": 12, "color": palette.text, "shadow": "none"},
-            tickfont={"size": 11, "color": palette.text, "shadow": halo},
-            rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
-        )
+    colours = {"color": info.front[order].astype(int), "colorscale": [[0, palette.dropped], [1, palette.kept]]}
+    return fig.add_parcoords(
+        dimensions=dimensions,
+        line=colours | {"cmin": 0, "cmax": 1, "showscale": False},
+        unselected={"line": {"color": palette.dropped, "opacity": 0.12}},
+        labelfont={"size": 12, "color": palette.text, "shadow": "none"},
+        tickfont={"size": 11, "color": palette.text, "shadow": halo},
+        rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
     )
-    return fig
 
 
 def _value(value: Any) -> str:
@@ -178,14 +143,8 @@ def _short(number: float) -> str:
 
 def _hover(info: SweepInfo, i: int) -> str:
     swept = [f"{setting_names.name(f)}: <b>{_value(v)}</b>" for f, v in zip(info.fields, info.values[i], strict=True)]
-    return "<br>".join(
-        [
-            *swept,
-            wording.plural(info.kept[i], "household"),
-            f"median error {wording.percent(info.error[i])}",
-            f"effective sample size {wording.count(info.ess[i])}",
-        ]
-    )
+    ess = f"effective sample size {wording.count(info.ess[i])}"
+    return "<br>".join([*swept, wording.plural(info.kept[i], "household"), f"median error {wording.percent(info.error[i])}", ess])
 
 
 def _setting(label: str, values: list[Any]) -> dict[str, Any]:
@@ -193,10 +152,8 @@ def _setting(label: str, values: list[Any]) -> dict[str, Any]:
     label = _two_lines(label)
     if all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values):
         numbers = np.array(values, float)
-        positive = numbers[numbers > 0]
-        distinct = np.unique(numbers)
-        far = _far(positive)
-        if len(positive) == len(numbers) or not far:
+        positive, distinct = numbers[numbers > 0], np.unique(numbers)
+        if len(positive) == len(numbers) or not _far(positive):
             return _measure(label, numbers, axes.number_log_axis, _value, distinct if len(distinct) <= 6 else None)
         if len(distinct) <= 12:
             return _codes(label, np.searchsorted(distinct, numbers), [_value(v) for v in distinct])
@@ -212,8 +169,7 @@ def _far(positive: np.ndarray) -> bool:
 
 
 def _codes(label: str, codes: np.ndarray, names: list[str]) -> dict[str, Any]:
-    top = max(len(names) - 1, 0)
-    return {"label": label, "values": codes, "range": [-0.1, top + 0.1], "tickvals": list(range(len(names))), "ticktext": names}
+    return _dimension(label, codes, -0.1, max(len(names) - 1, 0) + 0.1, dict(enumerate(names)))
 
 
 def _measure(
@@ -222,26 +178,21 @@ def _measure(
     """A dimension of numbers; `ticks` where not to be chosen from round numbers."""
     if (values > 0).all() and _far(values):
         axis = log_axis("", values)
-        at, texts = axis["tickvals"], axis["ticktext"]
         low, high = axis["range"]
-        if ticks is not None:
-            at, texts = list(ticks), [words(t) for t in ticks]
-        pairs = [(math.log10(v), t) for v, t in zip(at, texts, strict=True) if low <= math.log10(v) <= high]
-        return {
-            "label": label,
-            "values": np.log10(values),
-            "range": [low, high],
-            "tickvals": [v for v, _ in pairs],
-            "ticktext": [t for _, t in pairs],
-        }
+        chosen = zip(axis["tickvals"], axis["ticktext"], strict=True) if ticks is None else ((t, words(t)) for t in ticks)
+        texts = {math.log10(v): t for v, t in chosen if low <= math.log10(v) <= high}
+        return _dimension(label, np.log10(values), low, high, texts)
     low, high = float(values.min()), float(values.max())
     pad = (high - low) * 0.04 or abs(high) * 0.1 or 0.5
     low, high = low - pad, high + pad
     if ticks is None:
         step = axes.nice_step((high - low) / 5)
         ticks = np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
-    texts = [words(float(f"{t:.9g}")) for t in ticks]
-    return {"label": label, "values": values, "range": [low, high], "tickvals": list(ticks), "ticktext": texts}
+    return _dimension(label, values, low, high, {t: words(float(f"{t:.9g}")) for t in ticks})
+
+
+def _dimension(label: str, values: np.ndarray, low: float, high: float, ticks: Mapping[float, str]) -> dict[str, Any]:
+    return {"label": label, "values": values, "range": [low, high], "tickvals": list(ticks), "ticktext": list(ticks.values())}
 
 
 def _two_lines(label: str) -> str:

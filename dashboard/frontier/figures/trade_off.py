@@ -9,21 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import add_dots
 from l0engine.calibration.results import Measures
 from l0engine.jobs.records import PointRecord
 
 
 class TradeOffInfo(NamedTuple):
-    """The curve of a point, softest first, and what is in use.
-
-    Attributes
-    ----------
-    mu, error, ess : ndarray
-        Softness of the refit, median absolute relative error, effective sample size.
-    measures : tuple of Measures
-        As long as those.
-    in_use : Measures
-    """
+    """The curve of a point, softest first, and what is in use: softness, median absolute relative error, effective sample size."""
 
     mu: np.ndarray
     error: np.ndarray
@@ -44,43 +36,22 @@ def plot(info: TradeOffInfo, palette: theme.Palette) -> go.Figure:
     used = info.in_use
     errors = axes.at_least(np.append(info.error, used.median_abs_rel_error))
     y = axes.percent_log_axis("Median error (log scale)", errors)
-    pad = 0.07 * (y["range"][1] - y["range"][0])  # for the words at both ends
-    fig = theme.figure(
-        palette,
-        "Error against even weights",
-        _subtitle(info),
-        _count_axis("Effective sample size (households)", np.append(info.ess, used.ess)),
-        y | {"range": [y["range"][0] - pad, y["range"][1] + pad]},
-        height=400,
-    )
+    low, high = y["range"]
+    pad = 0.07 * (high - low)  # for the words at both ends
+    x, y = _count_axis("Effective sample size (households)", np.append(info.ess, used.ess)), y | {"range": [low - pad, high + pad]}
+    fig = theme.figure(palette, "Error against even weights", _subtitle(info), x, y, height=400)
     ends = ["" for _ in info.mu]
     if len(ends):
         ends[0], ends[-1] = f"μ {number(info.mu[0])}", f"μ {number(info.mu[-1])}"
-        fig.add_scatter(
-            x=info.ess,
-            y=axes.at_least(info.error),
-            mode="lines+markers+text",
-            name="Softness μ of the refit",
-            line={"color": palette.kept, "width": 2.4},
-            marker={"size": 8, "color": palette.kept},
-            text=ends,
-            textposition=["top left" if e > np.median(info.ess) else "bottom right" for e in info.ess],
-            cliponaxis=False,
-            textfont={"size": 12, "color": palette.muted},
-            customdata=[f"<b>μ {number(mu)}</b><br>{_words(m)}" for mu, m in zip(info.mu, info.measures, strict=True)],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        words = [f"<b>μ {number(mu)}</b><br>{_words(m)}" for mu, m in zip(info.mu, info.measures, strict=True)]
+        places = ["top left" if e > np.median(info.ess) else "bottom right" for e in info.ess]
+        texts = {"text": ends, "textposition": places, "textfont": {"size": 12, "color": palette.muted}, "cliponaxis": False}
+        look = {"mode": "lines+markers+text", "line": {"color": palette.kept, "width": 2.4}} | texts
+        marker = {"size": 8, "color": palette.kept}
+        add_dots(fig, info.ess, axes.at_least(info.error), "Softness μ of the refit", words, marker, **look)
     if math.isfinite(used.median_abs_rel_error) and math.isfinite(used.ess):
-        fig.add_scatter(
-            x=[used.ess],
-            y=[float(axes.at_least(used.median_abs_rel_error))],
-            mode="markers",
-            name="In use",
-            showlegend=True,
-            marker={"symbol": "circle-open", "size": 17, "color": palette.target, "line": {"width": 2.4}},
-            customdata=[f"<b>In use</b><br>{_words(used)}"],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        ring = {"symbol": "circle-open", "size": 17, "color": palette.target, "line": {"width": 2.4}}
+        add_dots(fig, [used.ess], errors[-1:].tolist(), "In use", [f"<b>In use</b><br>{_words(used)}"], ring, showlegend=True)
     return fig
 
 

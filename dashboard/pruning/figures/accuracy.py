@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
-from dashboard.kit.lines import add_line
+from dashboard.kit.traces import add_line
 from l0engine.studies.pruning.result import PruningSnapshot
 
 
@@ -37,7 +37,7 @@ def plot(info: AccuracyInfo, palette: theme.Palette) -> go.Figure:
     )
     subtitle = f"Now {wording.percent(info.test[-1])} of the test images are told right" if len(info.epoch) else "No epoch recorded yet"
     y = accuracy_axis(np.concatenate([v[len(v) // 4 :] for _, v, *_ in lines]))
-    fig = theme.figure(palette, "Accuracy", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
+    fig = theme.figure(palette, "Accuracy", subtitle, axes.steps_axis(info.epoch, "Epoch"), y, unified="Epoch %{x:,d}")
     for name, values, colour, dash, width in lines:
         add_line(fig, info.epoch, values, name, theme.texts(wording.percent, values), colour, dash=dash, width=width)
     return fig
@@ -46,11 +46,6 @@ def plot(info: AccuracyInfo, palette: theme.Palette) -> go.Figure:
 def epochs_shown(snapshots: Sequence[PruningSnapshot]) -> Sequence[PruningSnapshot]:
     """Those of a study that have gates in them, thinned where they are many."""
     return theme.thinned([s for s in snapshots if s.test is not None])
-
-
-def epochs_axis(epochs: np.ndarray) -> dict[str, Any]:
-    """Epochs: whole numbers."""
-    return {**axes.steps_axis(epochs), "title": {"text": "Epoch"}}
 
 
 def accuracy_axis(values: Any) -> dict[str, Any]:

@@ -9,22 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
-from dashboard.kit.lines import add_line
-from dashboard.pruning.figures.accuracy import epochs_axis, epochs_shown
+from dashboard.kit.traces import add_line
+from dashboard.pruning.figures.accuracy import epochs_shown
 from l0engine.studies.pruning.result import PruningSnapshot
 
 
 class AliveInfo(NamedTuple):
-    """Counts by epoch and layer.
-
-    Attributes
-    ----------
-    epoch : ndarray, shape (epochs,)
-    names : tuple of str
-    weights, units : ndarray of int, shape (layers, epochs)
-    of_weights, of_units : ndarray of int, shape (layers,)
-    temperature : ndarray, shape (epochs,)
-    """
+    """Counts by layer and epoch, shape (layers, epochs); `of_...` by layer, what there is in all."""
 
     epoch: np.ndarray
     names: tuple[str, ...]
@@ -52,7 +43,7 @@ def plot(info: AliveInfo, palette: theme.Palette) -> go.Figure:
         alive, whole = int(info.weights[:, -1].sum()), int(info.of_weights.sum())
         subtitle = f"{wording.of(alive, whole)} weights, temperature {info.temperature[-1]:.2g}"
     y = axes.share_axis("Share alive")
-    fig = theme.figure(palette, "Weights and units alive", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
+    fig = theme.figure(palette, "Weights and units alive", subtitle, axes.steps_axis(info.epoch, "Epoch"), y, unified="Epoch %{x:,d}")
     for i, name in enumerate(info.names):
         colour = theme.OKABE_ITO[i % len(theme.OKABE_ITO)]
         parts = [("weights", info.weights[i], info.of_weights[i], {"width": 2.2})]

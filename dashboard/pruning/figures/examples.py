@@ -50,10 +50,8 @@ def plot(info: ExamplesInfo, palette: theme.Palette) -> go.Figure:
             hovertemplate=f"<b>{truth}</b><br>dense: {dense}<br>compacted: {compact}<extra></extra>",
         )  # fmt: skip
         answers = " → ".join(_answer(found[i], info.truth[i], palette) for found in (info.dense, info.compact))
-        fig.add_annotation(
-            x=left, y=up + height, text=f"<b>{theme.label(info.truth[i], 8)}</b><br>{answers}", align="left",
-            xanchor="left", yanchor="top", showarrow=False, font={"size": 12, "color": palette.muted},
-        )  # fmt: skip
+        text = f"<b>{theme.label(info.truth[i], 8)}</b><br>{answers}"
+        fig.add_annotation(x=left, y=up + height, text=text, align="left", xanchor="left", yanchor="top")
     return fig
 
 

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme
-from dashboard.kit.lines import add_line
-from dashboard.pruning.figures.accuracy import epochs_axis, epochs_shown
+from dashboard.kit import terms, theme
+from dashboard.pruning.figures.accuracy import epochs_shown
 from l0engine.studies.pruning.result import PruningSnapshot
 
 
@@ -31,22 +30,8 @@ def info(snapshots: Sequence[PruningSnapshot]) -> PruningLossInfo:
 
 def plot(info: PruningLossInfo, palette: theme.Palette) -> go.Figure:
     """Lines on a log axis; a term of zero is left out."""
-    total = info.data + info.l0 + info.l2
-    terms = (
-        ("Total", total, palette.target, "solid", 2.4),
-        ("Cross entropy", info.data, palette.kept, "solid", 1.8),
-        ("Price of open weights (L0)", info.l0, palette.undecided, "dash", 1.8),
-        ("Price of large weights (L2)", info.l2, palette.dropped, "dot", 1.8),
-    )
-    drawn = [term for term in terms if (term[1] > 0).any()]
-    subtitle = f"Total {_words(total[-1])} nats an image" if len(total) else "No epoch recorded yet"
-    values = np.concatenate([total, *(v for _, v, *_ in drawn)])
-    y = axes.number_log_axis("Nats an image (log scale)", np.maximum(values[values > 0], values.max(initial=0) * 1e-5))
-    fig = theme.figure(palette, "Loss and its terms", subtitle, epochs_axis(info.epoch), y, unified="Epoch %{x:,d}")
-    for name, values, colour, dash, width in drawn:
-        add_line(fig, info.epoch, theme.positive(values), name, theme.texts(_words, values), colour, dash=dash, width=width)
-    return fig
-
-
-def _words(value: float) -> str:
-    return f"{value:.3g}"
+    total, words = info.data + info.l0 + info.l2, "{:.3g}".format
+    subtitle = f"Total {words(total[-1])} nats an image" if len(total) else "No epoch recorded yet"
+    prices = (("Price of open weights (L0)", info.l0), ("Price of large weights (L2)", info.l2))
+    parts = (("Total", total), ("Cross entropy", info.data), *prices)
+    return terms.plot(palette, subtitle, "Nats an image (log scale)", info.epoch, parts, words, "Epoch")

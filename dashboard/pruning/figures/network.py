@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
+from dashboard.kit.traces import add_dots
 
 #: In a column of more units than this only those that a drawn connection joins are drawn.
 MOST_DOTS = 1500
@@ -29,14 +30,7 @@ class Column(NamedTuple):
 
 
 class NetworkInfo(NamedTuple):
-    """Attributes
-    ----------
-    columns : tuple of Column
-    links : tuple of ndarray, shape (links, 2)
-        Between two neighbouring columns: units before and after.
-    connections : int
-        How many there are in all, drawn or not.
-    """
+    """Columns, and links between two neighbouring ones: units before and after, shape (links, 2); `connections` are all, drawn or not."""
 
     columns: tuple[Column, ...]
     links: tuple[np.ndarray, ...]
@@ -94,32 +88,24 @@ def plot(info: NetworkInfo, palette: theme.Palette) -> go.Figure:
     x, y = {**hidden, "range": [-0.4, last + 0.4]}, {**hidden, "range": [1.14, -0.04]}
     fig = theme.figure(palette, "What is left of the network", f"{wording.of(living, units)} hidden units{thinned}", x, y, height=460)
     for before, after, links in zip(info.columns, info.columns[1:], info.links, strict=False):
-        fig.add_scatter(
-            x=_pieces(before.x[links[:, 0]], after.x[links[:, 1]]),
-            y=_pieces(before.y[links[:, 0]], after.y[links[:, 1]]),
-            mode="lines",
-            line={"color": palette.faded(palette.kept, 0.25 if drawn > 200 else 0.45), "width": 1},
-            hoverinfo="skip",
-            showlegend=False,
-        )
+        x, y = _pieces(before.x[links[:, 0]], after.x[links[:, 1]]), _pieces(before.y[links[:, 0]], after.y[links[:, 1]])
+        line = {"color": palette.faded(palette.kept, 0.25 if drawn > 200 else 0.45), "width": 1}
+        fig.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
     for living_ones, name, colour in ((False, "gone", palette.faded(palette.dropped, 0.3)), (True, "alive", palette.kept)):
-        at = [c.drawn & (c.alive == living_ones) for c in info.columns]
-        fig.add_scatter(
-            x=np.concatenate([c.x[m] for c, m in zip(info.columns, at, strict=True)]),
-            y=np.concatenate([c.y[m] for c, m in zip(info.columns, at, strict=True)]),
-            customdata=[theme.label(n) for c, m in zip(info.columns, at, strict=True) for n, here in zip(c.names, m, strict=True) if here],
-            mode="markers",
-            name=name.capitalize(),
-            marker={"color": colour, "size": 7 if max(len(c.alive) for c in info.columns) < 1000 else 4},
-            hovertemplate=f"%{{customdata}}<br>{name}<extra></extra>",
+        shown = [(c, c.drawn & (c.alive == living_ones)) for c in info.columns]
+        x, y = np.concatenate([c.x[m] for c, m in shown]), np.concatenate([c.y[m] for c, m in shown])
+        words = [theme.label(n) for c, m in shown for n, here in zip(c.names, m, strict=True) if here]
+        size = 7 if max(len(c.alive) for c in info.columns) < 1000 else 4
+        add_dots(
+            fig, x, y, name.capitalize(), words, {"color": colour, "size": size}, hovertemplate=f"%{{customdata}}<br>{name}<extra></extra>"
         )
     for i, column in enumerate(info.columns):
         words = f"<b>{column.title}</b><br>{wording.count(column.alive.sum())} of {wording.count(len(column.alive))}"
-        fig.add_annotation(x=i, y=1.06, text=words, showarrow=False, yanchor="top", font={"size": 12, "color": palette.muted})
-    for name, px, py in zip(info.columns[-1].names, info.columns[-1].x, info.columns[-1].y, strict=True):
-        if len(info.columns[-1].names) <= MOST_ROWS:
-            text = theme.label(name.removeprefix("class "), 12)
-            fig.add_annotation(x=px, y=py, text=text, xshift=12, xanchor="left", showarrow=False, font={"size": 12, "color": palette.muted})
+        fig.add_annotation(x=i, y=1.06, text=words, yanchor="top")
+    answers = info.columns[-1]
+    if len(answers.names) <= MOST_ROWS:
+        for name, px, py in zip(answers.names, answers.x, answers.y, strict=True):
+            fig.add_annotation(x=px, y=py, text=theme.label(name.removeprefix("class "), 12), xshift=12, xanchor="left")
     return fig
 
 

@@ -11,13 +11,7 @@ from dashboard.kit import theme, wording
 
 
 class PixelsInfo(NamedTuple):
-    """Attributes
-    ----------
-    values : ndarray, shape (height, width)
-        Living weights of a pixel, or how strongly the answer depends on it.
-    counted : bool
-        The values are numbers of weights.
-    """
+    """Living weights of each pixel, shape (height, width), if they can be `counted`; else how strongly the answer depends on it."""
 
     values: np.ndarray
     counted: bool
@@ -36,7 +30,10 @@ def plot(info: PixelsInfo, palette: theme.Palette) -> go.Figure:
     hidden = {"visible": False, "constrain": "domain"}
     x, y = {**hidden, "range": [-0.5, width - 0.5]}, {**hidden, "range": [height - 0.5, -0.5], "scaleanchor": "x"}
     fig = theme.figure(palette, "What it still looks at", subtitle, x, y, height=420)
-    words = [[_words(v, info.counted) for v in row] for row in info.values]
+    say = (lambda v: wording.plural(v, "living weight")) if info.counted else "mean size of its gradient {:.3g}".format
+    words = [[say(v) for v in row] for row in info.values]
+    muted = {"size": 12, "color": palette.muted}
+    title = {"text": "Living<br>weights" if info.counted else "Influence", "font": muted, "side": "top"}
     fig.add_heatmap(
         z=[[v if v > 0 else None for v in row] for row in info.values],
         customdata=words,
@@ -45,18 +42,8 @@ def plot(info: PixelsInfo, palette: theme.Palette) -> go.Figure:
         zmax=max(float(info.values.max(initial=0)), 1e-12),
         xgap=1,
         ygap=1,
-        hoverongaps=False,
         hovertemplate="row %{y:d}, column %{x:d}<br>%{customdata}<extra></extra>",
-        colorbar={
-            "title": {"text": "Living<br>weights" if info.counted else "Influence", "font": {"size": 12, "color": palette.muted}},
-            "tickfont": {"size": 12, "color": palette.muted}, "outlinewidth": 0, "thickness": 12,
-        },
-    )  # fmt: skip
+        colorbar={"title": title, "tickfont": muted, "thickness": 12, "len": 1},
+    )
     fig.add_shape(type="rect", x0=-0.5, x1=width - 0.5, y0=-0.5, y1=height - 0.5, line={"color": palette.dropped, "width": 1})
     return fig
-
-
-def _words(value: float, counted: bool) -> str:
-    if not counted:
-        return f"mean size of its gradient {value:.3g}"
-    return wording.plural(value, "living weight")

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import add_dots, add_line
 from dashboard.pruning.figures.accuracy import epochs_shown
 from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
 
 #: Networks of a result, with what they are called.
-TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "compact": "Pruned by gates",
-        "dense": "Dense",
-        "magnitude": "Magnitude pruning",
-        "small": "Small network, from scratch",
-        "anew": "Compacted shape, from scratch",
-    }
-)
+TITLES: Mapping[str, str] = {
+    "compact": "Pruned by gates",
+    "dense": "Dense",
+    "magnitude": "Magnitude pruning",
+    "small": "Small network, from scratch",
+    "anew": "Compacted shape, from scratch",
+}
 #: Symbol and colour (Okabe and Ito) of the others.
 _LOOKS = {
     "dense": ("square", ""),
@@ -75,21 +73,15 @@ def plot(info: SizeInfo, palette: theme.Palette) -> go.Figure:
     y, floor = _accuracy_axis([*info.accuracy, *info.magnitude[:, 1], *(a for _, a in info.marks.values())])
     fig = theme.figure(palette, "Accuracy against size", _subtitle(info), x, y, height=460)
     if len(info.magnitude):
-        look = {"color": _LOOKS["magnitude"][1], "width": 1.6, "dash": "dash"}
+        look = {"colour": _LOOKS["magnitude"][1], "width": 1.6, "dash": "dash"}
         _line(fig, "Magnitude pruning, by size", *info.magnitude.T, floor, look)
-    own = {"color": palette.kept, "width": 2}
+    own = {"colour": palette.kept, "width": 2}
     _line(fig, "Gated, as it trains", info.weights, info.accuracy, floor, own, [f"epoch {e:,.0f}" for e in info.epoch])
     for name, (weights, accuracy) in info.marks.items():
         hover = f"<b>{TITLES[name]}</b><br>{wording.plural(weights, 'weight')}<br>{wording.percent(accuracy)} right<extra></extra>"
         symbol, colour = _LOOKS.get(name, ("circle", palette.kept))
-        fig.add_scatter(
-            x=[weights],
-            y=[max(1 - accuracy, floor)],
-            name=TITLES[name],
-            mode="markers",
-            marker={"symbol": symbol, "size": 13, "color": colour or palette.dropped, "line": {"color": palette.text, "width": 1}},
-            hovertemplate=hover,
-        )
+        marker = {"symbol": symbol, "size": 13, "color": colour or palette.dropped, "line": {"color": palette.text, "width": 1}}
+        add_dots(fig, [weights], [max(1 - accuracy, floor)], TITLES[name], None, marker, hovertemplate=hover)
     return fig
 
 
@@ -104,18 +96,12 @@ def _accuracy_axis(accuracies: Sequence[float]) -> tuple[dict[str, Any], float]:
 
 
 def _line(
-    fig: go.Figure, name: str, weights: np.ndarray, accuracy: np.ndarray, floor: float, line: dict[str, Any], notes: Sequence[str] = ()
+    fig: go.Figure, name: str, weights: np.ndarray, accuracy: np.ndarray, floor: float, look: dict[str, Any], notes: Sequence[str] = ()
 ) -> None:
-    hover = [f"{wording.plural(w, 'weight')}<br>{wording.percent(a)} right" for w, a in zip(weights, accuracy, strict=True)]
-    fig.add_scatter(
-        x=theme.positive(weights),
-        y=np.maximum(1 - accuracy, floor),
-        name=name,
-        mode="lines" if len(weights) > 1 else "markers",
-        line=line,
-        customdata=[f"{h}<br>{note}" for h, note in zip(hover, notes or [""] * len(hover), strict=True)],
-        hovertemplate=f"<b>{name}</b><br>%{{customdata}}<extra></extra>",
-    )
+    rows = zip(weights, accuracy, notes or [""] * len(weights), strict=True)
+    words = [f"{wording.plural(w, 'weight')}<br>{wording.percent(a)} right<br>{note}" for w, a, note in rows]
+    hover = f"<b>{name}</b><br>%{{customdata}}<extra></extra>"
+    add_line(fig, theme.positive(weights), np.maximum(1 - accuracy, floor), name, words, hover=hover, **look)
 
 
 def _subtitle(info: SizeInfo) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import add_dots
 from l0engine.studies.samples.result import SampleResult
 
 TITLES = {"l0": "Gates", "hybrid": "Hybrid", "cube": "Cube", "random": "Random", "stratified": "Stratified"}
@@ -21,8 +22,6 @@ class FiguresInfo(NamedTuple):
 
     Attributes
     ----------
-    names, groups : tuple of str, length p
-    full : ndarray, shape (p,)
     values, differences : dict of ndarray, shape (p,)
         Of each method, the chosen one first; differences in standard deviations of the full table.
     """
@@ -63,19 +62,10 @@ def plot(info: FiguresInfo, palette: theme.Palette) -> go.Figure:
     reach = max((float(np.abs(d).max(initial=0)) for d in info.differences.values()), default=0.0) or 1.0
     step = axes.nice_step(reach / 3)
     ticks = np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1) * step
-    x = axes.axis(
-        "Difference from the full table, in standard deviations",
-        range=[-reach * 1.08, reach * 1.08],
-        tickvals=ticks.tolist(),
-        ticktext=[wording.short(round(t, 9)) for t in ticks],
-    )
-    rows = axes.axis(
-        "",
-        range=[bounds[-1], 0],
-        showgrid=False,
-        tickvals=list(middles.values()),
-        ticktext=[theme.label(g, 30) for g in middles],
-    )
+    across = {"tickvals": ticks.tolist(), "ticktext": [wording.short(round(t, 9)) for t in ticks]}
+    x = axes.axis("Difference from the full table, in standard deviations", range=[-reach * 1.08, reach * 1.08], **across)
+    down = {"tickvals": list(middles.values()), "ticktext": [theme.label(g, 30) for g in middles]}
+    rows = axes.axis("", range=[bounds[-1], 0], showgrid=False, **down)
     fig = theme.figure(palette, "How far each figure is off", _words(info), x, rows, height=round(150 + pixels))
     for bound in bounds[1:-1]:
         fig.add_hline(bound, line={"color": palette.grid, "width": 1})
@@ -84,16 +74,9 @@ def plot(info: FiguresInfo, palette: theme.Palette) -> go.Figure:
     size = theme.dot_size(len(info.names))
     for method in reversed(info.differences):
         colour, symbol = looks[method]
-        fig.add_scatter(
-            x=info.differences[method],
-            y=y,
-            mode="markers",
-            name=TITLES[method],
-            legendrank=1000 + list(info.differences).index(method),
-            marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 1.2, "color": colour}},
-            customdata=_hover(info, method),
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        marker = {"color": colour, "symbol": symbol, "size": size, "line": {"width": 1.2, "color": colour}}
+        rank = 1000 + list(info.differences).index(method)
+        add_dots(fig, info.differences[method], y, TITLES[method], _hover(info, method), marker, legendrank=rank)
     return fig
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
-from dashboard.kit.lines import add_line
+from dashboard.kit.traces import add_line
 from l0engine.selection.selected import SampleSnapshot
 
 
@@ -47,14 +47,5 @@ def plot(info: SampleGatesInfo, palette: theme.Palette) -> go.Figure:
     for name, counts, colour, dash in lines:
         words, hover = [wording.of(c, rows) for c in counts], f"{name.lower()} %{{customdata}}<extra></extra>"
         add_line(fig, info.step, theme.positive(counts), name, words, colour, dash=dash, width=2.2, hover=hover)
-    fig.add_annotation(
-        text=f"{wording.count(info.wanted)} asked for",
-        x=0.01,
-        xref="paper",
-        xanchor="left",
-        y=np.log10(info.wanted),
-        yanchor="bottom",
-        showarrow=False,
-        font={"size": 12, "color": palette.muted},
-    )
-    return fig
+    place = {"x": 0.01, "xref": "paper", "xanchor": "left", "y": np.log10(info.wanted), "yanchor": "bottom"}
+    return fig.add_annotation(text=f"{wording.count(info.wanted)} asked for", **place)

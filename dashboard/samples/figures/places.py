@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import ALONE
 
 _GRID = """
 AK .. .. .. .. .. .. .. .. .. ME
@@ -33,16 +34,7 @@ _LIMIT, _LEAST = 1.0, math.log2(1.1)
 
 
 class MapInfo(NamedTuple):
-    """States of the table, by their tile.
-
-    Attributes
-    ----------
-    states : tuple of str
-    rows, chosen : ndarray of int
-        Rows of the table and of the sample.
-    ratio : ndarray
-        Share of the sample over share of the table.
-    """
+    """By state, the rows of the table and of the sample, and the share of the sample over the share of the table."""
 
     states: tuple[str, ...]
     rows: np.ndarray
@@ -69,14 +61,9 @@ def plot(info: MapInfo, palette: theme.Palette) -> go.Figure:
         text[row][column] = f"{state}<br>{ratio:.2f}"
         hover[row][column] = f"<b>{state}</b><br>{wording.of(chosen, rows)} chosen<br>{wording.ratio(float(ratio))} its share"
     hidden = {"showgrid": False, "showticklabels": False}
-    fig = theme.figure(
-        palette,
-        "Who is chosen, by state",
-        _words(info),
-        axes.axis("Each tile is a state: its share of the sample over its share of all rows", range=[-0.5, 10.5], **hidden),
-        axes.axis("", range=[7.5, -0.5], **hidden),
-        height=theme.HEIGHT + 60,
-    )
+    x = axes.axis("Each tile is a state: its share of the sample over its share of all rows", range=[-0.5, 10.5], **hidden)
+    y = axes.axis("", range=[7.5, -0.5], **hidden)
+    fig = theme.figure(palette, "Who is chosen, by state", _words(info), x, y, height=theme.HEIGHT + 60)
     ticks = [-reach, -reach / 2, 0, reach / 2, reach]
     fig.add_heatmap(
         z=z,
@@ -89,9 +76,8 @@ def plot(info: MapInfo, palette: theme.Palette) -> go.Figure:
         texttemplate="%{text}",
         textfont={"size": 11, "color": palette.text},
         customdata=hover,
-        hovertemplate="%{customdata}<extra></extra>",
-        hoverongaps=False,
-        colorbar={"thickness": 10, "outlinewidth": 0, "len": 0.9, "tickvals": ticks, "ticktext": [f"{2**t:.2f}" for t in ticks]},
+        hovertemplate=ALONE,
+        colorbar={"tickvals": ticks, "ticktext": [f"{2**t:.2f}" for t in ticks]},
     )
     return fig
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme
-from dashboard.kit.lines import add_line
+from dashboard.kit.traces import add_dots, add_line
 from dashboard.samples.figures.figures import deviations
 from l0engine.selection.selected import SampleSnapshot
 
@@ -49,26 +49,12 @@ def plot(info: ProgressInfo, palette: theme.Palette) -> go.Figure:
         words, hover = theme.texts(deviations, values), f"{name.lower()} %{{customdata}}<extra></extra>"
         add_line(fig, info.step, theme.positive(values), name, words, colour, dash=dash, width=2.2, hover=hover)
     if info.final and len(info.step):
-        fig.add_scatter(
-            x=[info.step[-1]],
-            y=[info.final],
-            name="The sample",
-            mode="markers",
-            marker={"color": palette.kept, "size": 11, "symbol": "diamond", "line": {"color": palette.text, "width": 1}},
-            hovertemplate=f"the sample, after swaps {deviations(info.final)}<extra></extra>",
-        )
+        mark = {"color": palette.kept, "size": 11, "symbol": "diamond", "line": {"color": palette.text, "width": 1}}
+        add_dots(fig, [info.step[-1]], [info.final], "The sample", [f"the sample, after swaps {deviations(info.final)}"], mark)
     if info.random:
         fig.add_hline(info.random, line={"color": palette.dropped, "width": 1.5, "dash": "dot"})
-        fig.add_annotation(
-            text="random sample",
-            x=0.01,
-            xref="paper",
-            xanchor="left",
-            y=np.log10(info.random),
-            yanchor="top",
-            showarrow=False,
-            font={"size": 12, "color": palette.muted},
-        )
+        place = {"x": 0.01, "xref": "paper", "xanchor": "left", "y": np.log10(info.random), "yanchor": "top"}
+        fig.add_annotation(text="random sample", **place)
     return fig
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.kit import axes, theme, wording
+from dashboard.kit.traces import add_bars
 
 #: Years to a band, and of a table that spans less than `_NARROW` years.
 _BAND, _NARROW = 5, 25
@@ -17,12 +18,10 @@ _OLDEST = 100
 
 
 class PyramidInfo(NamedTuple):
-    """Shares of all rows by age band.
+    """Shares of all rows by B age bands.
 
     Attributes
     ----------
-    column : str
-    bands : tuple of str, length B
     sides : tuple of str
         Two values of the second column, or one empty text where there is none.
     full, sample : ndarray, shape (sides, B)
@@ -62,37 +61,22 @@ def plot(info: PyramidInfo, palette: theme.Palette) -> go.Figure:
     step = axes.nice_step(top / 3)
     ticks = np.arange(-np.floor(top / step), np.floor(top / step) + 1) * step
     two, n = len(info.sides) == 2, len(info.bands)
-    x = axes.axis(
-        f"Share of rows: {theme.label(info.sides[0], 16)} left, {theme.label(info.sides[1], 16)} right" if two else "Share of rows",
-        range=[-top, top],
-        tickvals=ticks.tolist(),
-        ticktext=theme.texts(wording.percent, np.abs(ticks).round(9)),
-    )
-    every = max(1, -(-n // 20))
-    shown = range(0, n, every)
-    y = axes.axis(
-        theme.label(info.column, 30), range=[-0.6, n - 0.4], showgrid=False, tickvals=list(shown), ticktext=[info.bands[i] for i in shown]
-    )
+    sides = f": {theme.label(info.sides[0], 16)} left, {theme.label(info.sides[1], 16)} right" if two else ""
+    across = {"tickvals": ticks.tolist(), "ticktext": theme.texts(wording.percent, np.abs(ticks).round(9))}
+    x = axes.axis(f"Share of rows{sides}", range=[-top, top], **across)
+    shown = range(0, n, max(1, -(-n // 20)))
+    bands = {"tickvals": list(shown), "ticktext": [info.bands[i] for i in shown]}
+    y = axes.axis(theme.label(info.column, 30), range=[-0.6, n - 0.4], showgrid=False, **bands)
     fig = theme.figure(palette, "Who is chosen, by age", _words(info), x, y, height=theme.HEIGHT + 60)
     fig.update_layout(barmode="overlay", bargap=0.15)
     parts = (
-        ("Full table", info.full, palette.dropped, 0.85, (-1, 1) if two else (-1,)),
+        ("Full table", info.full, palette.faded(palette.dropped, 0.55) if two else palette.dropped, 0.85, (-1, 1) if two else (-1,)),
         ("Sample", info.sample, palette.kept, 0.4 if two else 0.85, (-1, 1) if two else (1,)),
     )
     for name, shares, colour, width, signs in parts:
         for side, sign in enumerate(signs):
-            fig.add_bar(
-                x=sign * shares[side],
-                y=list(range(n)),
-                orientation="h",
-                width=width,
-                name=name,
-                legendgroup=name,
-                showlegend=side == 0,
-                marker={"color": palette.faded(colour, 0.55) if two and name == "Full table" else colour, "line": {"width": 0}},
-                customdata=_hover(info, side),
-                hovertemplate="%{customdata}<extra></extra>",
-            )
+            look = {"orientation": "h", "width": width, "legendgroup": name, "showlegend": side == 0}
+            add_bars(fig, sign * shares[side], list(range(n)), name, _hover(info, side), colour, **look)
     return fig
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,7 @@ ONE_BY_ONE = 100
 WEAKEST, STEPS = 1e4, 60
 
 #: Names of measures by task, the first one first; True where more is better.
-MEASURES: Mapping[Task, Mapping[str, bool]] = MappingProxyType(
-    {"regression": MappingProxyType({"R²": True}), "classification": MappingProxyType({"accuracy": True, "log loss": False})}
-)
+MEASURES: Mapping[Task, Mapping[str, bool]] = {"regression": {"R²": True}, "classification": {"accuracy": True, "log loss": False}}
 
 
 def l1(X: np.ndarray, y: np.ndarray, counts: Sequence[int], task: Task) -> Sets:
@@ -71,9 +68,11 @@ def recursive(X: np.ndarray, y: np.ndarray, counts: Sequence[int], task: Task) -
 
 
 #: The methods by name.
-CHOOSERS: Mapping[str, Callable[[np.ndarray, np.ndarray, Sequence[int], Task], Sets]] = MappingProxyType(
-    {"l1": l1, "univariate": univariate, "rfe": recursive}
-)
+CHOOSERS: Mapping[str, Callable[[np.ndarray, np.ndarray, Sequence[int], Task], Sets]] = {
+    "l1": l1,
+    "univariate": univariate,
+    "rfe": recursive,
+}
 
 
 def model_of(task: Task) -> Any:

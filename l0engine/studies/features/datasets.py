@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -19,16 +18,7 @@ OFTEN = 100
 
 @dataclass(frozen=True)
 class DataSet:
-    """A bundled data set, known before it is loaded.
-
-    Attributes
-    ----------
-    title : str
-    target : str
-        The column to be predicted.
-    task : "regression" or "classification"
-    rows, features : int
-    """
+    """A bundled data set, known before it is loaded; `target` is the column to be predicted."""
 
     title: str
     target: str
@@ -38,14 +28,12 @@ class DataSet:
 
 
 #: Bundled data sets by name, in the order they are offered.
-DATA_SETS: Mapping[str, DataSet] = MappingProxyType(
-    {
-        "diabetes": DataSet("Diabetes", "progression after a year", "regression", 442, 10),
-        "breast_cancer": DataSet("Breast cancer", "diagnosis", "classification", 569, 30),
-        "wine": DataSet("Wine", "cultivar", "classification", 178, 13),
-        "digits": DataSet("Handwritten digits", "even or odd", "classification", 1797, 50),
-    }
-)
+DATA_SETS: Mapping[str, DataSet] = {
+    "diabetes": DataSet("Diabetes", "progression after a year", "regression", 442, 10),
+    "breast_cancer": DataSet("Breast cancer", "diagnosis", "classification", 569, 30),
+    "wine": DataSet("Wine", "cultivar", "classification", 178, 13),
+    "digits": DataSet("Handwritten digits", "even or odd", "classification", 1797, 50),
+}
 _DIABETES = {
     "bp": "blood pressure",
     "s1": "s1 cholesterol",

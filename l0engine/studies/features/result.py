@@ -100,8 +100,6 @@ class FeatureResult(FeatureScores):
         Rows used, and of how many.
     features : int
         p, of which was chosen.
-    task : "regression" or "classification"
-    target : str
     classes : tuple of str
         Of a classification, else empty.
     left_out : tuple of (str, str)

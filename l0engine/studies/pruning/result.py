@@ -61,7 +61,6 @@ class PruningResult(Plain):
     ----------
     network : str
         As in `PruningStudy`.
-    classes : tuple of str
     train, test : int
         Numbers of images.
     epochs : int
@@ -71,7 +70,6 @@ class PruningResult(Plain):
         as many weights) and, unless stopped, small (dense with as many weights) and anew (the compacted shape).
     magnitude : tuple of (int, int)
         Weights and test images told right of the dense network, pruned to several sizes, the largest first.
-    layers : tuple of LayerLife
     report : CompactionReport
         For a batch of 256 images.
     difference : float

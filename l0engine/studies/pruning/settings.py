@@ -42,10 +42,8 @@ class PruningStudy(Plain):
         Price of the expected square of a weight, of the mean loss.
     temperature_start, temperature_end, schedule
         Of the gates, as in `TemperatureScheduler`, over all epochs.
-    epochs : int
     learning_rate : float
         Of the weights at the start; gates learn ten times as fast, and both end at a fiftieth.
-    batch_size : int
     seed : int
         Of the images held out, the weights at the start, the gates' noise and the order of images.
     """

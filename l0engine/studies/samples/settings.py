@@ -38,7 +38,6 @@ class SampleStudy(Plain):
         Share of a hybrid sample that gates choose, from 0 to 1.
     strata : str
         Column to stratify by; empty for none. With it a stratified sample is compared too.
-    seed, epochs : int
     title : str
         Of the table, for people.
     cube : bool

@@ -14,17 +14,7 @@ from l0engine.calibration.problem.system import ScaledSystem
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What a reference method is given.
-
-    Attributes
-    ----------
-    system : ScaledSystem
-    config : Config
-    gated : ndarray of float64, shape (n_households,)
-        Gated weights of the fit.
-    budget : int
-    should_stop : callable
-    """
+    """What a reference method is given; `gated` are the gated weights of the fit, shape (n_households,)."""
 
     system: ScaledSystem
     config: Config
