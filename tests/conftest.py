@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -12,9 +14,28 @@ import pytest
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
 
 
+_HOMES = itertools.count()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one process, which makes its fixtures once.
+
+    All tests that start processes run one after the other: theirs give way to all others, and would starve beside a browser.
+    """
+    for item in items:
+        alone = item.path.parent.name == "browser" or item.path.name == "test_runs.py" or "processes" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("processes" if alone else str(item.path)))
+
+
+def pytest_collection_finish() -> None:
+    """Streamlit looks for garbage after each run of a page: not among all that was imported."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store of its own for each test, in place of the one in the person's home."""
-    folder = tmp_path / "l0engine-home"
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of its own for each test, in place of the one in the person's home; made by whoever needs it."""
+    folder = tmp_path_factory.getbasetemp() / f"home-{next(_HOMES)}"
     monkeypatch.setenv("L0ENGINE_HOME", str(folder))
     return folder

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pandas as pd
+import pytest
 from tabs import asked, download, once, press, settle
 from waiting import until
 
@@ -13,6 +14,7 @@ from l0engine.jobs.store import Store
 from l0engine.studies.features.settings import FeatureStudy
 
 
+@pytest.mark.slow  # the same without a browser: tests/dashboard/test_features_page.py
 def test_from_a_data_set_to_the_chosen_features(server, open_tab):
     page = open_tab(f"{server.url}/features")
     page.get_by_role("button", name="Choose the features", exact=True).wait_for()

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pandas as pd
+import pytest
 from tabs import download, once, press, settle
 
 N = 900
@@ -25,6 +26,7 @@ def people():
     )
 
 
+@pytest.mark.slow  # the same without a browser: tests/dashboard/test_samples_page.py
 def test_from_an_uploaded_table_to_the_chosen_rows(server, open_tab):
     frame = people()
     page = open_tab(server.url)  # the address of the front page: the others come by the menu

@@ -73,7 +73,7 @@ class _Supervisors:
         self.slots, self.inline, self.made = 0, False, []
 
     def __call__(self, store: Store) -> Supervisor | Inline:
-        self.made.append(Inline(store) if self.inline else Supervisor(store, self.slots, poll=0.05))
+        self.made.append(Inline(store) if self.inline else Supervisor(store, self.slots, poll=0.05 if self.slots else 1.0))
         return self.made[-1]
 
 

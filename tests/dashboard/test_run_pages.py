@@ -183,7 +183,7 @@ def test_a_run_that_fails_says_why(visit, working, monkeypatch):
 
 def test_an_interrupted_run_can_be_resumed_from_the_page(visit, processes):
     page = visit("calibrate").choose("Advanced settings", True)
-    for name, value in {**ENDLESS, "epochs": 5000}.items():  # long enough to be paused on the way
+    for name, value in {**ENDLESS, "epochs": 4000}.items():  # long enough to be paused on the way
         page.set(name, value)
     page.press("Start").until_training()
     page.press("Pause")

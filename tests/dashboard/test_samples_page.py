@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import uploads
+from further import further
 from waiting import until
 
 from dashboard import state
@@ -214,10 +215,8 @@ def test_an_upload_becomes_the_table(page):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "empty"),
-        (b"a,b\n", "no rows"),
         (b"a,a\n1,2\n", "second time"),
-        (b"\x00\x01\x02\xff", "bad.csv"),
+        *further((b"", "empty"), (b"a,b\n", "no rows"), (b"\x00\x01\x02\xff", "bad.csv")),  # the sentences themselves: tests/io
     ],
 )
 def test_a_bad_file_is_told_in_one_sentence_and_changes_nothing(page, content, words):

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from further import further
 from scipy import sparse as sp
 from scipy.optimize import minimize
 
@@ -329,7 +330,7 @@ def test_hundreds_of_rare_categories_are_met_twice_as_well_as_at_random_on_every
     features, n = moments(RARE, Share("cell"), Mean("income")), 600
     assert features.shape[1] > 300
     srs = np.median([share_differences(RARE, random(6000, n, seed=s)) for s in range(30)])
-    for seed in range(5):
+    for seed in range(3):
         found = choose_samples(features, n, seed=seed, keep=random_part(features, n, int(share_random * n), seed=seed))
         assert share_differences(RARE, found.indices) <= srs / 2 and found.largest <= srs / 2
 
@@ -382,7 +383,7 @@ def planted(seed=0, n=150, p=300, k=5, noise=0.5):
 
 
 @pytest.mark.parametrize("task", ["regression", "classification"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *further(1, 2)])
 def test_a_planted_support_is_found_by_gates_and_path(task, seed):
     X, y, truth = planted(seed, n=300)
     path = choose_features(X, y if task == "regression" else np.where(y > 0, "yes", "no"), 5, task=task, seed=seed)

@@ -302,7 +302,7 @@ def test_the_same_seed_gives_the_same_result(diabetes):
 
 
 def test_counts_are_thinned():
-    result, _ = carry_out(FeatureStudy("planted", 40, folds=2, epochs=5, rows=200, features=60))
+    result, _ = carry_out(FeatureStudy("planted", 40, folds=2, epochs=5, rows=120, features=45))
     counts = result.counts
     assert counts[0] == 1 and counts[-1] == 40 and len(counts) <= 12 and counts == tuple(sorted(set(counts)))
     assert all(len(m.mean) == len(m.error) == len(counts) for m in result.scores["R²"].values())

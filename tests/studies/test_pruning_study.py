@@ -27,7 +27,7 @@ from l0engine.studies.pruning.settings import PruningStudy
 
 OLD = Path(__file__).parents[1] / "data" / "store_2" / "studies"
 QUICK = {
-    "mlp": PruningStudy(hidden=64, epochs=40, lambda_l0=2.0, learning_rate=0.02),
+    "mlp": PruningStudy(hidden=32, epochs=25, lambda_l0=2.0, learning_rate=0.02),
     "conv": PruningStudy(network="conv", hidden=12, epochs=25, lambda_l0=2.0, learning_rate=0.02, batch_size=64),
 }
 
@@ -208,7 +208,7 @@ def test_living_by_hand():
 
 
 def test_the_loss_is_the_mean_cross_entropy_and_the_price_an_image():
-    study = replace(QUICK["mlp"], epochs=4, learning_rate=1e-6, batch_size=5, lambda_l0=3.0, lambda_l2=0.25)
+    study = replace(QUICK["mlp"], hidden=64, epochs=4, learning_rate=1e-6, batch_size=5, lambda_l0=3.0, lambda_l2=0.25)
     images = load("digits", None, 0)
     network = restarted(gated(study, images), 0)
     x, y = torch.from_numpy(images.pixels[:23]) / 16, torch.from_numpy(images.labels[:23])

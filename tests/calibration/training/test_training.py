@@ -81,7 +81,7 @@ def test_seeds_differ_and_leave_the_global_generators_alone():
 
 
 @pytest.mark.parametrize("estimator", GATED)
-@pytest.mark.parametrize("annealed", [False, True])
+@pytest.mark.parametrize("annealed", [False, *further(True)])
 def test_a_resumed_run_is_the_uninterrupted_one(estimator, annealed):
     config = replace(CONFIG, estimator=estimator, final_temperature=0.1 if annealed else None)
     whole, states = saved_states(config)
