@@ -30,7 +30,7 @@ from l0engine.calibration.support.splicing import spliced
 from l0engine.calibration.support.support import Support
 
 #: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
-EVENNESS = 5e-5
+EVENNESS = 1e-4
 #: A start of raking has no weight below this share of the mean.
 LEAST_EVEN = 1e-4
 #: A sum of weights that must hold is as hard as this in the relaxation, which only chooses.
