@@ -62,6 +62,7 @@ with targets_tab:
     chosen = group.selectbox("Group", sorted(set(problem.groups)), index=None, placeholder="All groups", key="target_group")
     shown = table[table["target"].str.contains(text, case=False, regex=False)] if text else table
     shown = shown[shown["group"] == chosen] if chosen else shown
+    shown = shown.assign(relative_error=shown["relative_error"].round(6) + 0.0)  # or next to nothing reads '-0 %'
     st.caption(f"{wording.plural(len(shown), 'target')}; click a column head to sort.")
     formats = {"value": "compact", "estimate": "compact", "relative_error": "percent"}
     looks = {name: st.column_config.NumberColumn(name.replace("_", " "), format=how) for name, how in formats.items()}
