@@ -30,17 +30,17 @@ def save_problem(problem: Problem, folder: str | Path) -> None:
     ProblemError
         The folder is taken or cannot be written, or the problem holds what the files cannot.
     """
-    folder, p = Path(folder), problem
+    folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ProblemError(f"The folder '{shown(folder)}' exists already: choose another or remove it.")
-    for what, labels in (("target name", p.names), ("group", p.groups), ("household id", p.household_ids)):
+    for what, labels in (("target name", problem.names), ("group", problem.groups), ("household id", problem.household_ids)):
         _check_labels(what, labels)
     partial = partial_folder(folder, os.getpid())
     try:
         with writable("folder", folder):
             partial.mkdir(parents=True)
             sp.save_npz(partial / "matrix.npz", problem.matrix, compressed=False)
-            targets = {"target": p.names, "value": p.values, "group": p.groups, "weight": p.target_weights}
+            targets = {"target": problem.names, "value": problem.values, "group": problem.groups, "weight": problem.target_weights}
             _write_parquet(pd.DataFrame(targets), partial / "targets.parquet")
             _write_parquet(_household_frame(problem), partial / "households.parquet")
             (partial / "notes.json").write_text(json.dumps(list(problem.notes), ensure_ascii=False), encoding="utf-8")

@@ -139,10 +139,11 @@ class _System:
     def __init__(self, of: DualProblem, slope: np.ndarray, tau: np.ndarray) -> None:
         self._of, self._slope, self._tau = of, slope, tau
         self._diagonal = of.squares @ slope + tau
+        self._scale = 1 / np.sqrt(self._diagonal)
 
     def direct(self, dense: np.ndarray, gradient: np.ndarray) -> np.ndarray | None:
         """The solution by a factor of its own, from A as a dense array; None where the system is numerically not definite."""
-        scale = 1 / np.sqrt(self._diagonal)
+        scale = self._scale
         h = (dense * self._slope) @ dense.T
         h *= scale
         h *= scale[:, None]
@@ -153,7 +154,7 @@ class _System:
 
     def factored(self, dtype: type[np.floating]) -> Factor | None:
         """Factor of the system with its diagonal scaled to 1; None where it is not definite in this precision."""
-        scale = 1 / np.sqrt(self._diagonal)
+        scale = self._scale
         moving = np.flatnonzero(self._slope)
         part = self._of.a if len(moving) == len(self._slope) else self._of.at[moving].T
         left = sp.csr_array(sp.diags_array(scale) @ part @ sp.diags_array(np.sqrt(self._slope[moving]))).astype(dtype)
@@ -167,7 +168,7 @@ class _System:
 
     def conjugate(self, gradient: np.ndarray, precondition: Any, *, rtol: float, maxiter: int) -> tuple[np.ndarray, bool]:
         """Conjugate gradients on the system with its diagonal scaled to 1, so that no row hides what is left of another."""
-        of, slope, tau, shape, scale = self._of, self._slope, self._tau, (len(gradient), len(gradient)), 1 / np.sqrt(self._diagonal)
+        of, slope, tau, shape, scale = self._of, self._slope, self._tau, (len(gradient), len(gradient)), self._scale
 
         def product(v: np.ndarray) -> np.ndarray:
             x = scale * v

@@ -44,8 +44,9 @@ ROUGH, CLOSE = 0.1, 0.01
 NONE, CARRIES = 1e-3, 1e-5
 #: A solution has settled where its objective is above its bound by no more than this share of that of no household.
 APART = 1e-3
-#: After these alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this share.
-PRICING, GROWTH, FEW, ENTRY = frozenset(range(24)), 0.5, 100, 0.01
+#: After each of so many alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this
+#: share.
+PRICING, GROWTH, FEW, ENTRY = 24, 0.5, 100, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,7 @@ class Relaxation:
                     break
             weights = z * np.sqrt(2 * h[pool] / price)
             z = self._carrying(shares(weights, k), weights, pool)
-            if step in PRICING and len(enter := self._entering(h, k, pool[z > 0])):
+            if step < PRICING and len(enter := self._entering(h, k, pool[z > 0])):
                 everyone = np.zeros(self.a.shape[1])
                 everyone[pool], everyone[enter] = z, ENTRY
                 pool = np.union1d(pool[z > 0], enter)
