@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -259,7 +259,8 @@ class SparseCalibrationWeights(nn.Module):
         whole = np.stack([parameters, *moments])
         dropped = np.zeros(self.n_features, bool)
 
-        def save(state: TrainingState) -> None:
+        def save(copied: Callable[[], TrainingState]) -> None:
+            state = copied()
             whole[:, :, state.alive] = (state.parameters, state.exp_avg, state.exp_avg_sq)
             dropped[:] = True
             dropped[state.alive] = False

@@ -26,10 +26,10 @@ def held(log_alpha: Tensor, count: float, dist: HardConcreteDistribution) -> Ten
     return x.clamp_(-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND).to(log_alpha.dtype)
 
 
-def gate_counts(gate: Tensor) -> tuple[int, int, tuple[int, ...]]:
-    """Test-time gates that are exactly 0, exactly 1, and those in between by `GATE_BINS`."""
-    zero, one = int((gate <= 0).sum()), int((gate >= 1).sum())
+def gate_counts(gate: Tensor) -> Tensor:
+    """Test-time gates by value, int64, shape (n_bins + 2,): exactly 0, those in between by `GATE_BINS`, exactly 1."""
+    zero, one = (gate <= 0).sum(), (gate >= 1).sum()
     counts = torch.histc(gate, len(GATE_BINS) - 1, 0.0, 1.0).long()
     counts[0] -= zero
     counts[-1] -= one
-    return zero, one, tuple(counts.tolist())
+    return torch.cat([zero[None], counts, one[None]])

@@ -6,8 +6,8 @@ import errno
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,17 @@ POLL_SECONDS = 0.1
 CHECKPOINT_SECONDS = 5.0
 #: What a full disk says.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class State(Protocol):
+    """What a job goes on from."""
+
+    @property
+    def step(self) -> Any:
+        """The step it was taken after, a whole number."""
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All of it, as arrays by name."""
 
 
 class _Terminated(Exception):  # noqa: N818  # not an error: the way out of a task
@@ -47,7 +58,7 @@ class Execution:
         self.paused = 0.0
         self._request = job.request
         self._terminated = False
-        self._state: tuple[int, dict[str, np.ndarray]] | None = None
+        self._state: Callable[[], State] | None = None
         self._polled = self._checkpointed = time.monotonic()
         self._said = ""
 
@@ -91,9 +102,9 @@ class Execution:
                 self._pause()
         return self._request is Request.STOP
 
-    def save(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take note of a state to go on from; it is written every few seconds, and before a pause or an end."""
-        self._state = step, {name: a.copy() for name, a in arrays.items()}  # a task may change them with its next step
+    def save(self, state: Callable[[], State]) -> None:
+        """Take note of how to get a state to go on from; it is asked for every few seconds, and before a pause or an end."""
+        self._state = state
         if time.monotonic() - self._checkpointed >= CHECKPOINT_SECONDS:
             self._checkpoint()
 
@@ -114,9 +125,10 @@ class Execution:
         if self._state is None:
             return
         self._checkpointed = time.monotonic()
-        step, arrays = self._state
+        state = self._state()
+        step = int(state.step)
         try:
-            self.store.save_checkpoint(self.job.id, step, arrays)
+            self.store.save_checkpoint(self.job.id, step, state.to_arrays())
             said = ""
         except (OSError, sqlite3.OperationalError) as error:
             reason = getattr(error, "strerror", None) or str(error)

@@ -54,10 +54,7 @@ def _train(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result
     if state is not None:
         log.info("It goes on from step %d", int(state.step))
 
-    def save(found: TrainingState) -> None:
-        job.save(int(found.step), found.to_arrays())
-
-    steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=save, resume=state)
+    steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state)
     result = yield from translated(steps, lambda s: replace(s, seconds=s.seconds + before - job.paused))
     seconds = result.fit_seconds + before - job.paused
     return replace(result, history=tuple(store.snapshots(run_id)), fit_seconds=seconds)

@@ -155,7 +155,7 @@ class _Gates:
         if step % COMPACT_EVERY == 0:
             self._compact()
         gates = self._dist.moments(self._log_alpha)
-        zero, one, counts = gate_counts(self._dist.gate(self._log_alpha))
+        zero, *counts, one = gate_counts(self._dist.gate(self._log_alpha)).tolist()
         rounding = float((gates.variance * self._square).sum()) / self._features.shape[1]
         return SampleSnapshot(
             step=step,
@@ -166,7 +166,7 @@ class _Gates:
             expected_count=float(self._dist.p_active(self._log_alpha).sum()) + self._fixed,
             gate_zero=zero + self._features.shape[0] - len(self._alive) - self._fixed,
             gate_one=one + self._fixed,
-            gate_counts=counts,
+            gate_counts=tuple(counts),
         )
 
     def probabilities(self) -> np.ndarray:

@@ -404,7 +404,7 @@ def test_households_dropped_between_two_saves_are_left_as_shut_as_they_were(monk
     alive = []
 
     def watched(problem, config, save, **how):
-        return iterate(problem, config, save=lambda s: (alive.append(s.alive), save(s)), **how)
+        return iterate(problem, config, save=lambda copied: (alive.append(copied().alive), save(copied)), **how)
 
     monkeypatch.setattr(module, "iterate", watched)
     monkeypatch.setattr(trainer, "COMPACT_EVERY", 25)

@@ -19,6 +19,7 @@ from l0engine.calibration.support.calibrated import TOLERANCE, Calibrated
 from l0engine.calibration.support.choosing import SAME, Chooser, relaxes
 from l0engine.calibration.support.refit import recalibrate
 from l0engine.calibration.support.support import Support
+from l0engine.calibration.training.devices import choose_device, solver_device
 from l0engine.calibration.training.iteration import FALLS, falling, iterate
 from l0engine.draining import drain
 from l0engine.errors import ConfigError
@@ -61,7 +62,7 @@ def frontier(
     if not result.status.has_result:
         raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
     config = result.config.without_goal()
-    system, held = ScaledSystem.build(problem, config), held_out_targets(problem, config)
+    system, held = _system(problem, config), held_out_targets(problem, config)
     gated, found = result.gated_weights, []
     if wanted[0] > np.count_nonzero(gated) and not relaxes(system, config):
         gated = _keeping(wanted[0], problem, system, config, should_stop, watch)
@@ -86,7 +87,7 @@ def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[t
 
     Where the relaxation chose the households, weights are held to the mean weight, by squares: the softness is then the price of evenness.
     """
-    system = ScaledSystem.build(problem, config)
+    system = _system(problem, config)
     dual, start = None, point.start
     if point.certificate is not None:
         start, config = np.full(len(start), point.weights.mean()), replace(config, anchor="chi-square")
@@ -94,6 +95,11 @@ def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[t
     for mu in CURVE:
         found, dual = recalibrate(system, support.kept, start, replace(config, mu=mu), after=dual, tolerance=TOLERANCE)
         yield mu, Calibrated.of(problem, system, support, found).measures
+
+
+def _system(problem: Problem, config: Config) -> ScaledSystem:
+    """Where the fit ran, the sizes are worked out too."""
+    return ScaledSystem.build(problem, config, solver_device(choose_device(problem, config).device))
 
 
 def _point(problem: Problem, budget: int, found: Calibrated, held: np.ndarray) -> FrontierPoint:

@@ -1,4 +1,4 @@
-"""Bounds of weights: what settings allow, and weights held within."""
+"""Bounds of weights: what settings allow."""
 
 from __future__ import annotations
 
@@ -12,13 +12,6 @@ from l0engine.calibration.config import Config
 LEAST = 1e-9
 
 
-class Weights(NamedTuple):
-    """Weights, and their slope with respect to the pull (0 where a weight is at a bound); both of shape (n_kept,)."""
-
-    value: np.ndarray
-    slope: np.ndarray
-
-
 class Bounds(NamedTuple):
     """Smallest and largest weights allowed, scalars or of shape (n_kept,)."""
 
@@ -30,7 +23,3 @@ class Bounds(NamedTuple):
         """What a config allows households of some base weights, shape (n_kept,); none gets less than `LEAST` of it."""
         high = np.minimum(np.inf if config.max_ratio is None else config.max_ratio * base, config.max_weight or np.inf)
         return cls(np.minimum(np.maximum(LEAST * base, config.min_weight or 0.0), high), np.broadcast_to(high, base.shape))
-
-    def clip(self, value: np.ndarray, slope: np.ndarray) -> Weights:
-        """Weights within the bounds; a weight at one does not move."""
-        return Weights(np.clip(value, self.low, self.high), np.where((value < self.low) | (value > self.high), 0.0, slope))

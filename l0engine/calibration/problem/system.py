@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy import sparse as sp
 
+from l0engine.arrays.linear_map import LinearMap, linear_map
 from l0engine.calibration.config import Config
 from l0engine.calibration.losses import LOSSES, Loss
 from l0engine.calibration.problem.bounds import Bounds
@@ -18,6 +19,7 @@ from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 
+CPU = torch.device("cpu")
 #: Hardness of a sum of weights that must hold.
 EXACT = 1e-8
 #: The relative price counts at least so many households for each target, so that no target is given up for the price of one household.
@@ -33,14 +35,14 @@ class ScaledSystem:
     Attributes
     ----------
     loss : Loss
+    device : torch.device
+        Where solvers work, in double precision.
     use : ndarray of bool, shape (n_targets,)
         The targets of the problem that stand here as rows.
-    matrix : csc_array, shape (n_use, n_households)
-        Rows of the problem's matrix divided by the loss's scales.
-    rows : csr_array, shape (n_use, n_households)
-        The same matrix by rows.
-    squares : ndarray of float32 or float64, shape (n_households,)
-        ``sum_i importance_i matrix_ij^2``.
+    source : csr_array, shape (n_use, n_households)
+        Rows of the problem's matrix.
+    scales : ndarray of float64, shape (n_use,)
+        What the loss divides each row by.
     target : ndarray of float64, shape (n_use,)
     importance : ndarray of float64, shape (n_use,)
         Factor of each residual's loss; see `importance.importance`.
@@ -55,10 +57,10 @@ class ScaledSystem:
     """
 
     loss: Loss
+    device: torch.device
     use: np.ndarray
-    matrix: sp.csc_array
-    rows: sp.csr_array
-    squares: np.ndarray
+    source: sp.csr_array
+    scales: np.ndarray
     target: np.ndarray
     importance: np.ndarray
     relative: np.ndarray
@@ -66,7 +68,7 @@ class ScaledSystem:
     base_weights: np.ndarray
 
     @classmethod
-    def build(cls, problem: Problem, config: Config) -> Self:
+    def build(cls, problem: Problem, config: Config, device: torch.device = CPU) -> Self:
         """Scale the problem for the loss of a config.
 
         Raises
@@ -79,31 +81,52 @@ class ScaledSystem:
             raise ProblemError("No target can be used: all are unreachable, left out or of weight 0; check the preflight.")
         loss = LOSSES[config.loss]
         scales, weight = loss.scales(problem)[use], importance(problem, config, use)[use]
-        rows = problem.matrix if use.all() else problem.matrix[use]
-        data = np.repeat(scales.astype(rows.dtype), np.diff(rows.indptr))
-        np.divide(rows.data, data, out=data)
-        rows = sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+        source = problem.matrix if use.all() else problem.matrix[use]
         target, relative, hardness = problem.values[use] / scales, scales / problem.magnitudes[use], np.ones(len(weight))
         if config.total != "free":
-            total = problem.start_weights.sum()
-            one: Any = sp.csr_array(np.full((1, rows.shape[1]), 1 / total, rows.dtype))
-            rows = sp.csr_array(sp.vstack([rows, one]))
+            one: Any = sp.csr_array(np.ones((1, source.shape[1]), source.dtype))
+            source, scales = sp.csr_array(sp.vstack([source, one])), np.append(scales, problem.start_weights.sum())
             target, relative, weight = np.append(target, 1.0), np.append(relative, 1.0), np.append(weight, weight.mean())
             hardness = np.append(hardness, EXACT if config.total == "exact" else 1.0)
-        matrix = rows.tocsc()
-        squares = sp.csc_array((matrix.data * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        return cls(
-            loss=loss,
-            use=use,
-            matrix=matrix,
-            rows=rows,
-            squares=squares.T @ weight.astype(rows.dtype),
-            target=target,
-            importance=weight,
-            relative=relative,
-            hardness=hardness,
-            base_weights=problem.start_weights,
-        )
+        return cls(loss, device, use, source, scales, target, weight, relative, hardness, problem.start_weights)
+
+    def on(self, device: torch.device) -> Self:
+        """The same system for another device."""
+        return self if device == self.device else replace(self, device=device)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Targets in use, and households."""
+        return self.source.shape[0], self.source.shape[1]
+
+    @cached_property
+    def map(self) -> LinearMap:
+        """The scaled matrix on the device, as precise as the problem's."""
+        if self.device.type == "cpu":
+            return linear_map(self.matrix, self.device, self._dtype, rows=self._rows)
+        return linear_map(self.source, self.device, self._dtype).scaled(self._here(1 / self.scales, self._dtype))
+
+    @cached_property
+    def matrix(self) -> sp.csc_array:
+        """The scaled matrix on the host, by columns, shape (n_use, n_households)."""
+        return self._rows.tocsc()
+
+    @cached_property
+    def _rows(self) -> sp.csr_array:
+        """The same by rows."""
+        rows = self.source
+        data = np.repeat(self.scales.astype(rows.dtype), np.diff(rows.indptr))
+        np.divide(rows.data, data, out=data)
+        return sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return torch.float64 if self.source.dtype == np.float64 else torch.float32
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """``sum_i importance_i matrix_ij^2``, float32 or float64, shape (n_households,)."""
+        return self.map.squared().rmatvec(self._here(self.importance, self._dtype)).cpu().numpy()
 
     @cached_property
     def nothing(self) -> float:
@@ -112,7 +135,7 @@ class ScaledSystem:
 
     def lambda_l0(self, config: Config) -> float:
         """The price of one household, in loss."""
-        n_targets, n = self.matrix.shape
+        n_targets, n = self.shape
         if config.share is not None:
             return config.share / n
         if config.lambda_l0 is not None:
@@ -123,7 +146,7 @@ class ScaledSystem:
         """The price of one squared weight, in loss."""
         if config.lambda_l2 is not None:
             return config.lambda_l2
-        return config.price_l2 * self.nothing * self.matrix.shape[1] / float(self.base_weights.sum()) ** 2
+        return config.price_l2 * self.nothing * self.shape[1] / float(self.base_weights.sum()) ** 2
 
     def bounds(self, households: np.ndarray, config: Config) -> Bounds:
         """Smallest and largest weights of some households."""
@@ -136,13 +159,30 @@ class ScaledSystem:
 
     def value(self, weights: np.ndarray) -> float:
         """The loss of weights of all households, without prices."""
-        residual = torch.from_numpy(self.matrix @ weights - self.target)
-        return float(self.importance @ self.loss.value(residual).numpy())
+        return float(self.importance @ self.loss.value(torch.from_numpy(self.estimates(weights) - self.target)).numpy())
+
+    def estimates(self, weights: np.ndarray) -> np.ndarray:
+        """``matrix @ weights`` in double precision, shape (n_use,), for weights of all households, most of which are 0."""
+        if self.device.type == "cpu":
+            return np.asarray(self.matrix @ weights)
+        kept = np.flatnonzero(weights)
+        return self.part(kept).matvec(self._here(weights[kept])).cpu().numpy()
 
     def errors(self, residual: np.ndarray) -> np.ndarray:
         """Absolute relative errors of the rows for residuals in units of the loss, shape (n_use,)."""
         return np.asarray(np.abs(residual * self.relative))
 
     def columns(self, households: np.ndarray) -> sp.csc_array:
-        """The columns of some households, shape (n_use, len(households))."""
-        return self.matrix if len(households) == self.matrix.shape[1] else self.matrix[:, households]
+        """The columns of some households on the host, shape (n_use, len(households))."""
+        if self.device.type == "cpu":
+            return self.matrix if len(households) == self.shape[1] else self.matrix[:, households]
+        return self.map.columns(self._here(households, torch.int64)).host()
+
+    def part(self, households: np.ndarray, factors: np.ndarray | None = None) -> LinearMap:
+        """The columns of some households on the device in double precision, their rows multiplied by factors, shape (n_use,)."""
+        everyone = len(households) == self.shape[1]
+        map_ = (self.map if everyone else self.map.columns(self._here(households, torch.int64))).to(torch.float64)
+        return map_ if factors is None or (factors == 1).all() else map_.scaled(self._here(factors))
+
+    def _here(self, array: np.ndarray, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+        return torch.tensor(array, dtype=dtype, device=self.device)

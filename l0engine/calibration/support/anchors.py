@@ -10,21 +10,47 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
+import torch
 from scipy.special import wrightomega
+from torch import Tensor
 
-from l0engine.calibration.problem.bounds import Bounds, Weights
+from l0engine.calibration.problem.bounds import Bounds
 
 #: The exponent stays below this; a weight never grows by more than a factor e^50.
 LARGEST_EXPONENT = 50.0
 
 
+class Weights(NamedTuple):
+    """Weights, and their slope with respect to the pull (0 where a weight is at a bound); both of shape (n_kept,)."""
+
+    value: Tensor
+    slope: Tensor
+
+
+class Limits(NamedTuple):
+    """Smallest and largest weights allowed, of shape () or (n_kept,), on the device of the weights."""
+
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def of(cls, bounds: Bounds, device: torch.device) -> Self:
+        """Bounds on a device, in double precision."""
+        return cls(*(torch.tensor(b, dtype=torch.float64, device=device) for b in bounds))
+
+    def clip(self, value: Tensor, slope: Tensor) -> Weights:
+        """Weights within the limits; a weight at one does not move."""
+        clipped = torch.minimum(torch.maximum(value, self.low), self.high)
+        return Weights(clipped, slope * (clipped == value))
+
+
 class Anchor(Protocol):
     """What the dual problem needs of a cost."""
 
-    def weights(self, pull: np.ndarray) -> Weights:
+    def weights(self, pull: Tensor) -> Weights:
         """The weights that a pull gives, shape (n_kept,)."""
 
 
@@ -34,24 +60,24 @@ class StartAnchor(ABC):
 
     Parameters
     ----------
-    start : ndarray of float64, shape (n_kept,)
+    start : Tensor of float64, shape (n_kept,)
         Positive weights g.
-    price : ndarray of float64, shape (n_kept,), or None
+    price : Tensor of float64, shape (n_kept,), or None
         Price c of each squared weight, which costs ``c_j w_j^2 / 2``.
-    bounds : Bounds
+    limits : Limits
     """
 
-    start: np.ndarray
-    price: np.ndarray | None
-    bounds: Bounds
+    start: Tensor
+    price: Tensor | None
+    limits: Limits
 
     @abstractmethod
-    def weights(self, pull: np.ndarray) -> Weights:
+    def weights(self, pull: Tensor) -> Weights:
         """The weights that a pull gives, shape (n_kept,)."""
 
     @abstractmethod
-    def pull_for(self, weights: np.ndarray) -> np.ndarray:
-        """The pull that gives some positive weights, bounds aside; shape (n_kept,)."""
+    def pull_for(self, weights: Tensor) -> Tensor:
+        """The pull that gives some positive weights, limits aside; shape (n_kept,)."""
 
 
 class Entropy(StartAnchor):
@@ -60,15 +86,15 @@ class Entropy(StartAnchor):
     Source: Deville & Sarndal (1992), Calibration Estimators in Survey Sampling.
     """
 
-    def weights(self, pull: np.ndarray) -> Weights:
+    def weights(self, pull: Tensor) -> Weights:
         if self.price is None:
-            w = self.start * np.exp(np.minimum(pull, LARGEST_EXPONENT))
-            return self.bounds.clip(w, np.where(pull > LARGEST_EXPONENT, 0.0, w))
-        w = np.asarray(wrightomega(np.log(self.price * self.start) + pull)) / self.price
-        return self.bounds.clip(w, w / (1 + self.price * w))
+            w = self.start * torch.exp(pull.clamp(max=LARGEST_EXPONENT))
+            return self.limits.clip(w, w * (pull <= LARGEST_EXPONENT))
+        w = _wright_omega(torch.log(self.price * self.start) + pull) / self.price
+        return self.limits.clip(w, w / (1 + self.price * w))
 
-    def pull_for(self, weights: np.ndarray) -> np.ndarray:
-        return np.asarray(np.log(weights / self.start) + (0.0 if self.price is None else self.price * weights))
+    def pull_for(self, weights: Tensor) -> Tensor:
+        return torch.log(weights / self.start) + (0.0 if self.price is None else self.price * weights)
 
 
 class ChiSquare(StartAnchor):
@@ -77,12 +103,12 @@ class ChiSquare(StartAnchor):
     Source: Deville & Sarndal (1992), case 1.
     """
 
-    def weights(self, pull: np.ndarray) -> Weights:
+    def weights(self, pull: Tensor) -> Weights:
         each = self.start if self.price is None else self.start / (1 + self.price * self.start)
-        return self.bounds.clip(each * (1 + pull), each)
+        return self.limits.clip(each * (1 + pull), each)
 
-    def pull_for(self, weights: np.ndarray) -> np.ndarray:
-        return np.asarray(weights / self.start - 1 + (0.0 if self.price is None else self.price * weights))
+    def pull_for(self, weights: Tensor) -> Tensor:
+        return weights / self.start - 1 + (0.0 if self.price is None else self.price * weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +117,18 @@ class Ridge:
     of 0 to 1.
     """
 
-    share: np.ndarray
+    share: Tensor
     price: float
-    bounds: Bounds
+    limits: Limits
 
-    def weights(self, pull: np.ndarray) -> Weights:
-        w = self.bounds.clip(pull / self.price, np.full(len(pull), 1 / self.price))
+    def weights(self, pull: Tensor) -> Weights:
+        w = self.limits.clip(pull / self.price, torch.full_like(pull, 1 / self.price))
         return Weights(self.share * w.value, self.share * w.slope)
+
+
+def _wright_omega(z: Tensor) -> Tensor:
+    """Of SciPy, which has it on the host alone."""
+    return torch.from_numpy(np.asarray(wrightomega(z.cpu().numpy()))).to(z.device)
 
 
 ANCHORS: Mapping[str, type[StartAnchor]] = MappingProxyType({"entropy": Entropy, "chi-square": ChiSquare})

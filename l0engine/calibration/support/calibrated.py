@@ -79,7 +79,7 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
 
 def exchanged(system: ScaledSystem, support: Support) -> Support:
     """Other households in the same number, with a lower loss, see `polish`."""
-    gated = np.zeros(system.matrix.shape[1])
+    gated = np.zeros(system.shape[1])
     gated[support.kept] = support.start
     improved = polished(system, gated)
     return support if improved is gated else Support.of(improved)

@@ -7,6 +7,7 @@ best of them wins, see `better`.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from functools import cached_property
@@ -16,6 +17,7 @@ import numpy as np
 from scipy import sparse as sp
 from scipy.optimize import nnls
 
+from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
@@ -60,13 +62,13 @@ def relaxes(system: ScaledSystem, config: Config) -> bool:
     With bounds on the weights it is for small problems: on 200,000 households and 2,281 targets with a cap of 10 its Newton steps did not
     get there, and elimination from the gates did better.
     """
-    fits = system.matrix.nnz <= RELAXED_ENTRIES and len(system.target) <= DENSE_TARGETS and (not config.bounded or is_small(system))
+    fits = system.source.nnz <= RELAXED_ENTRIES and len(system.target) <= DENSE_TARGETS and (not config.bounded or is_small(system))
     return config.relax and system.loss.squared and fits
 
 
 def is_small(system: ScaledSystem) -> bool:
     """Whether every candidate is cheap."""
-    return bool(system.matrix.nnz <= FEW_ENTRIES and system.matrix.shape[0] * system.matrix.shape[1] <= FEW_CELLS)
+    return bool(system.source.nnz <= FEW_ENTRIES and math.prod(system.shape) <= FEW_CELLS)
 
 
 class Chooser:
@@ -88,8 +90,9 @@ class Chooser:
         self._relaxed: Relaxed | None = None
         self._bounds: dict[int, tuple[float, float]] = {}
         self._small = is_small(system)
-        self._medium = system.matrix.shape[0] * system.matrix.shape[1] <= VERTEX_CELLS
+        self._medium = math.prod(system.shape) <= VERTEX_CELLS
         self._hardness = np.maximum(system.hardness, HARD)
+        self._root = np.sqrt(system.importance)
         self.relaxes = relaxes(system, config)
 
     def at(self, k: int) -> Calibrated:
@@ -107,7 +110,7 @@ class Chooser:
         if k not in self._bounds:
             return None
         price, bound = self._bounds[k]
-        residual = np.sqrt(self._system.importance) * (self._system.matrix @ weights - self._system.target)
+        residual = self._root * (self._system.estimates(weights) - self._system.target)
         value = float((residual**2 / self._hardness).sum()) / 2 + price / 2 * float(weights @ weights)
         return Certificate(k=k, price=price, value=value, bound=max(bound, 0.0))
 
@@ -182,8 +185,8 @@ class Chooser:
     def _relax(self, k: int) -> Relaxed:
         s = self._system
         if self._relaxation is None:
-            upper = s.bounds(np.arange(s.matrix.shape[1]), self._config).high
-            self._relaxation = Relaxation(*self._least_squares, self._hardness, upper)
+            upper = s.bounds(np.arange(s.shape[1]), self._config).high
+            self._relaxation = Relaxation(self._weighted, self._root * s.target, self._hardness, upper)
         if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
@@ -200,7 +203,7 @@ class Chooser:
         if some.sum() < k:
             some = np.zeros(len(relaxed.pool), bool)
             some[np.argsort(-relaxed.weights, kind="stable")[:k]] = True
-        start = np.zeros(self._system.matrix.shape[1])
+        start = np.zeros(self._system.shape[1])
         least = 1e-3 * self._system.base_weights[relaxed.pool[some]]
         start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
         if np.count_nonzero(start) < k:
@@ -232,7 +235,12 @@ class Chooser:
     @cached_property
     def _least_squares(self) -> tuple[sp.csc_array, np.ndarray]:
         """``A, b`` of the squared loss of all households."""
-        return self._system.least_squares(np.arange(self._system.matrix.shape[1]))
+        return self._system.least_squares(np.arange(self._system.shape[1]))
+
+    @cached_property
+    def _weighted(self) -> LinearMap:
+        """The same A on the device."""
+        return self._system.part(np.arange(self._system.shape[1]), self._root)
 
     @cached_property
     def _vertex(self) -> np.ndarray:
@@ -257,14 +265,16 @@ class Chooser:
         if self._medium and (least := self._least(support.kept)) is not None:
             weights = np.maximum(least[0], LEAST_FITTED * max(least[0].max(), np.finfo(float).tiny))
             return least[1], Support.at(support.kept, weights)
-        a, b = self._least_squares
-        part = a[:, support.kept]
-        residual = part @ least_squares(part, b, np.exp(support.log_weights), BRIEF) - b
+        s, row = self._system, self._root
+        found = np.zeros(s.shape[1])
+        found[support.kept] = least_squares(s.part(support.kept, row), row * s.target, np.exp(support.log_weights), BRIEF)
+        residual = row * (s.estimates(found) - s.target)
         return float(residual @ residual), support
 
     def _splice(self, support: Support) -> Support:
-        kept, better = spliced(*self._least_squares, support.kept, np.exp(support.log_weights), exchanges=EXCHANGES)
-        start = np.zeros(self._system.matrix.shape[1])
+        b = self._root * self._system.target
+        kept, better = spliced(self._weighted, b, support.kept, np.exp(support.log_weights), exchanges=EXCHANGES)
+        start = np.zeros(self._system.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)
         start = np.maximum(start[kept], 1e-9 * better.max())

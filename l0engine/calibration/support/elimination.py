@@ -49,4 +49,5 @@ class Elimination:
 
     def _refit(self, kept: np.ndarray, log_weights: np.ndarray, steps: int) -> np.ndarray:
         """Least squares in log weights, briefly."""
-        return np.asarray(np.log(least_squares(*self._system.least_squares(kept), np.exp(log_weights), steps)))
+        row = np.sqrt(self._system.importance)
+        return np.asarray(np.log(least_squares(self._system.part(kept, row), row * self._system.target, np.exp(log_weights), steps)))

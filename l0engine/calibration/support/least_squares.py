@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse as sp
+import torch
 from scipy.optimize import minimize
+
+from l0engine.arrays.linear_map import LinearMap
 
 #: Memory of L-BFGS.
 MEMORY = 10
@@ -16,27 +18,25 @@ SMALLEST = 1e-12
 LARGEST_RISE = 50.0
 
 
-def least_squares(a: sp.csc_array, b: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:
+def least_squares(a: LinearMap, b: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:
     """Weights with a small ``||A w - b||^2``, shape (n_kept,), by some steps of L-BFGS on log weights.
 
     Parameters
     ----------
-    a : csc_array, shape (n_targets, n_kept)
+    a : LinearMap of float64, shape (n_targets, n_kept)
     b : ndarray of float64, shape (n_targets,)
     start : ndarray of float64, shape (n_kept,)
         Positive weights.
     steps : int
     """
-    rows = a.tocsr().astype(np.float64)
-    at = sp.csr_array(rows.T)
-
+    target = torch.tensor(b, device=a.device)
     x = np.log(np.maximum(start, SMALLEST * start.max()))
     top = x.max() + LARGEST_RISE
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         w = np.exp(np.minimum(x, top))
-        r = rows @ w - b
-        return float(r @ r), 2 * (at @ r) * w
+        residual = a.matvec(torch.from_numpy(w).to(a.device)) - target
+        return float(residual @ residual), 2 * a.rmatvec(residual).cpu().numpy() * w
 
     options: Any = {"maxiter": steps, "maxcor": MEMORY}
     found = np.asarray(minimize(loss, x, jac=True, method="L-BFGS-B", options=options).x)

@@ -53,7 +53,7 @@ def polish(system: ScaledSystem, kept: np.ndarray, *, price: float | None = None
     Polished or None
         Never worse than `kept`, and the same for the same arguments. None where the problem is too large, see `WORK`.
     """
-    pool = np.arange(system.matrix.shape[1]) if pool is None else np.union1d(pool, kept)
+    pool = np.arange(system.shape[1]) if pool is None else np.union1d(pool, kept)
     if len(system.target) * len(pool) > WORK:
         return None
     a, b = system.least_squares(pool)

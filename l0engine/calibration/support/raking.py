@@ -14,14 +14,16 @@ it, from soft to hard, as long as it is `worth` it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse as sp
+import torch
 
+from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.metrics import effective_sample_size
 from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.support.anchors import ANCHORS, StartAnchor
+from l0engine.calibration.support.anchors import ANCHORS, Limits, StartAnchor
 from l0engine.calibration.support.dual import Dual, DualProblem
 
 #: Where nothing is known of the solution, the way to mu leads down from here by decades.
@@ -84,7 +86,8 @@ class Raking:
 
     Parameters
     ----------
-    a : csr_array of float64, shape (n_targets, n_kept)
+    a : LinearMap of float64, shape (n_targets, n_kept)
+        It is solved where this is.
     b : ndarray of float64, shape (n_targets,)
     start : ndarray of float64, shape (n_kept,)
         Positive weights g.
@@ -105,7 +108,7 @@ class Raking:
 
     def __init__(
         self,
-        a: sp.csr_array,
+        a: LinearMap,
         b: np.ndarray,
         start: np.ndarray,
         *,
@@ -116,14 +119,15 @@ class Raking:
         after: Dual | None = None,
         near: np.ndarray | None = None,
     ) -> None:
-        self._problem, self._start = DualProblem(a, b, after), start
-        self._hardness = np.ones(len(b)) if hardness is None else hardness
-        rows = (self._problem.squares @ start)[self._hardness == 1]
+        here = partial(torch.tensor, dtype=torch.float64, device=a.device)
+        self._problem, self._start, self._total = DualProblem(a, here(b), after), here(start), float(start.sum())
+        self._hardness = here(np.ones(len(b)) if hardness is None else hardness)
+        rows = self._problem.squares.matvec(self._start)[self._hardness == 1].cpu().numpy()
         self._scale = float(rows.mean()) or 1.0
         self._hardest = HARDEST * float(rows[rows > 0].min(initial=self._scale)) / self._scale
-        self._anchor, self._bounds = ANCHORS[anchor], bounds
-        self._price = None if price is None or not price.any() else price
-        self._near, self._softest = near, after is None and near is None
+        self._anchor, self._limits = ANCHORS[anchor], Limits.of(bounds, a.device)
+        self._price = None if price is None or not price.any() else here(price)
+        self._near, self._softest = None if near is None else here(near), after is None and near is None
 
     @property
     def dual(self) -> Dual:
@@ -134,7 +138,7 @@ class Raking:
         """The solution for a softness mu > 0, shape (n_kept,)."""
         if self._near is not None:
             tau = mu * self._scale
-            near = np.clip(self._near, *self._bounds)
+            near = self._limits.clip(self._near, self._near).value
             self._problem.fit_pull(self._held(tau).pull_for(near), near, tau * self._hardness)
             self._near = None
         if self._softest:
@@ -171,15 +175,8 @@ class Raking:
         return best, tuple(tried)
 
     def _held(self, tau: float) -> StartAnchor:
-        return self._anchor(self._start, None if self._price is None else self._price / tau, self._bounds)
+        return self._anchor(self._start, None if self._price is None else self._price / tau, self._limits)
 
     def _solve(self, mu: float, tolerance: float) -> np.ndarray:
         tau = mu * self._scale
-        return self._problem.solve(self._held(tau), tau * self._hardness, tolerance * float(self._start.sum()))
-
-
-def rake(
-    a: sp.csr_array, b: np.ndarray, start: np.ndarray, mu: float, *, upper: np.ndarray | None = None, price: np.ndarray | None = None
-) -> np.ndarray:
-    """Solve the problem once; see `Raking`."""
-    return Raking(a, b, start, bounds=Bounds(0.0, np.inf if upper is None else upper), price=price).weights(mu)
+        return np.asarray(self._problem.solve(self._held(tau), tau * self._hardness, tolerance * self._total).cpu().numpy())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import sparse as sp
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.system import NEGLIGIBLE, ScaledSystem
@@ -68,22 +67,24 @@ def recalibrate(
     Softness
     Dual
     """
-    a, importance, weights = system.columns(kept).tocsr().astype(np.float64), system.importance, start
+    a, importance, weights = system.part(kept), system.importance, start
     bounds, price = system.bounds(kept, config), config.lambda_ratio / system.base_weights[kept] ** 2
 
+    def residual(w: np.ndarray) -> np.ndarray:
+        return np.asarray(a.matvec(torch.from_numpy(w).to(a.device)).cpu().numpy() - system.target)
+
     def errors(w: np.ndarray) -> np.ndarray:
-        return system.errors(a @ w - system.target)
+        return system.errors(residual(w))
 
     if (system.hardness < 1).any():
         tolerance = EXACTLY
     for _ in range(1 if system.loss.squared else 10):
         before = weights
         if not system.loss.squared:
-            importance = system.importance * _reweighting(system, a @ weights - system.target)
+            importance = system.importance * _reweighting(system, residual(weights))
         row = np.sqrt(importance)
-        rows = a if (row == 1).all() else sp.csr_array(sp.diags_array(row) @ a)
         raking = Raking(
-            rows,
+            a if (row == 1).all() else a.scaled(torch.tensor(row, device=a.device)),
             row * system.target,
             start,
             anchor=config.anchor,

@@ -19,13 +19,15 @@ Source: Bertsimas, Pauphilet & Van Parys (2020), Sparse regression: scalable alg
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse as sp
+import torch
+from torch import Tensor
 
-from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.support.anchors import Ridge
+from l0engine.arrays.linear_map import LinearMap
+from l0engine.calibration.support.anchors import Limits, Ridge
 from l0engine.calibration.support.dual import Dual, DualProblem
 
 #: Alternations at most, and Newton steps in each; they end when other shares would lower the objective by less than this share of it.
@@ -86,20 +88,23 @@ class Relaxed:
         return self.apart <= APART
 
 
-def shares(weights: np.ndarray, k: int) -> np.ndarray:
+class Bound(NamedTuple):
+    """What a dual solution proves of k households; h_j of every household, shape (n_households,); sum and least of the k largest."""
+
+    value: float
+    h: Tensor
+    best: float
+    least: float
+
+
+def shares(weights: Tensor, k: int) -> Tensor:
     """``min(1, w / c)`` with the c for which they sum to k; 1 for every positive weight where there are no more than k."""
-    if np.count_nonzero(weights) <= k:
-        return (weights > 0).astype(float)
-    w = np.sort(weights)[::-1]
-    rest = np.cumsum(w[::-1])[::-1]  # rest[i]: sum of all but the i largest
-    full = np.arange(k)
-    c = rest[:k] / (k - full)
-    return np.asarray(np.minimum(1.0, weights / c[np.flatnonzero(w[:k] <= c)[0]]))
-
-
-def _largest(h: np.ndarray, k: int) -> float:
-    """The sum of the k largest."""
-    return float((np.partition(h, len(h) - k)[len(h) - k :] if k < len(h) else h).sum())
+    if int((weights > 0).sum()) <= k:
+        return (weights > 0).to(weights.dtype)
+    w = weights.sort(descending=True).values
+    rest = w.flip(0).cumsum(0).flip(0)  # rest[i]: sum of all but the i largest
+    c = rest[:k] / (k - torch.arange(k, device=w.device))
+    return (weights / c[(w[:k] <= c).nonzero()[0]]).clamp(max=1.0)
 
 
 class Relaxation:
@@ -107,7 +112,8 @@ class Relaxation:
 
     Parameters
     ----------
-    a : csc_array of float64, shape (n_targets, n_households)
+    a : LinearMap of float64, shape (n_targets, n_households)
+        It is solved where this is.
     b : ndarray of float64, shape (n_targets,)
     hardness : ndarray of float64, shape (n_targets,)
         What each squared residual is divided by: 1, or far less for what must hold exactly.
@@ -115,18 +121,21 @@ class Relaxation:
         Largest weights u.
     """
 
-    def __init__(self, a: sp.csc_array, b: np.ndarray, hardness: np.ndarray, upper: Any = np.inf) -> None:
-        self.a, self._at, self._b, self._hardness = a, sp.csr_array(a.T), b, hardness
-        self._upper = np.broadcast_to(upper, a.shape[1])
-        self._norm = np.sqrt(np.asarray(a.power(2).sum(axis=0)).ravel())
+    def __init__(self, a: LinearMap, b: np.ndarray, hardness: np.ndarray, upper: Any = np.inf) -> None:
+        self._here = partial(torch.tensor, device=a.device)
+        self._a, self._b, self._hardness = a, self._here(b), self._here(hardness)
+        self._n, self._nothing = a.shape[1], float(b @ b) / 2
+        self._upper = self._here(np.broadcast_to(np.asarray(upper, np.float64), self._n))
+        self._norm = a.squared().rmatvec(torch.ones_like(self._b)).sqrt()
 
-    def bound(self, theta: np.ndarray, k: int, price: float) -> tuple[float, np.ndarray]:
-        """The bound that a dual solution gives for k households, and h_j of every household, shape (n_households,)."""
-        pull = self._at @ theta
-        w = Bounds(0.0, self._upper).clip(pull / price, pull).value
-        h = np.maximum(pull * w - price / 2 * w * w, 0.0)
-        value = float(self._b @ theta - (self._hardness * theta) @ theta / 2) - _largest(h, k)
-        return value, h
+    def bound(self, theta: Tensor, k: int, price: float) -> Bound:
+        """The bound that a dual solution gives for k households."""
+        pull = self._a.rmatvec(theta)
+        w = torch.minimum((pull / price).clamp(min=0.0), self._upper)
+        h = (pull * w - price / 2 * w * w).clamp(min=0.0)
+        largest = torch.topk(h, k, sorted=False).values if k < self._n else h
+        best = float(largest.sum())
+        return Bound(float(self._b @ theta - (self._hardness * theta) @ theta / 2) - best, h, best, float(largest.min()))
 
     def solve(self, k: int, price: float, pool: np.ndarray, start: np.ndarray, after: Dual | None = None) -> Relaxed:
         """The solution for all households, from weights of those in a pool.
@@ -140,59 +149,62 @@ class Relaxation:
         after : Dual, optional
             Solution for a like k and price to start from.
         """
-        k, nothing, price_asked = min(k, self.a.shape[1]), float(self._b @ self._b) / 2, price
-        problem, z, best = self._restricted(pool, after), shares(start, k), -np.inf
+        k, price_asked, best, among = min(k, self._n), price, -np.inf, self._here(pool)
+        problem, z = self._restricted(among, after), shares(self._here(start), k)
         for step in range(ALTERNATIONS):
             price = price_asked * (SOFT ** max(1 - step / COLD, 0.0) if after is None else 1.0)
-            h, bound = self._alternated(problem, z, pool, k, price)
+            found = self._alternated(problem, z, among, k, price)
             if price == price_asked:
-                best = max(best, bound)
-                if _largest(h, k) - float(z @ h[pool]) <= STILL * bound:
+                best = max(best, found.value)
+                if found.best - float(z @ found.h[among]) <= STILL * found.value:
                     break
-            weights = z * np.sqrt(2 * h[pool] / price)
-            z = self._carrying(shares(weights, k), weights, pool)
-            if step < PRICING and len(enter := self._entering(h, k, pool[z > 0])):
-                everyone = np.zeros(self.a.shape[1])
-                everyone[pool], everyone[enter] = z, ENTRY
-                pool = np.union1d(pool[z > 0], enter)
-                z = np.minimum(everyone[pool] * k / everyone.sum(), 1.0)
-                problem = self._restricted(pool, problem.dual)
+            weights = z * (2 * found.h[among] / price).sqrt()
+            z = self._carrying(shares(weights, k), weights, among)
+            if step < PRICING and len(enter := self._entering(found, among[z > 0])):
+                everyone = torch.zeros_like(found.h)
+                everyone[among] = z
+                everyone[enter] = ENTRY
+                among = (everyone > 0).nonzero().flatten()
+                z = (everyone[among] * (k / everyone.sum())).clamp(max=1.0)
+                problem = self._restricted(among, problem.dual)
         for _ in range(SHARPER):
-            weights = z * np.sqrt(2 * h[pool] / price)
-            z = self._carrying(shares(weights**2, k), weights, pool)
-            h, bound = self._alternated(problem, z, pool, k, price)
-            best = max(best, bound)
-        w = Ridge(z, price, Bounds(0.0, self._upper[pool])).weights(problem.at @ problem.theta).value
-        residual, some = problem.a @ w - self._b, z > 0
+            weights = z * (2 * found.h[among] / price).sqrt()
+            z = self._carrying(shares(weights**2, k), weights, among)
+            found = self._alternated(problem, z, among, k, price)
+            best = max(best, found.value)
+        w = Ridge(z, price, self._limits(among)).weights(problem.a.rmatvec(problem.theta)).value
+        residual, some = problem.a.matvec(w) - self._b, z > 0
         value = float((residual**2 / self._hardness).sum() + price * (w[some] ** 2 / z[some]).sum()) / 2
-        kept = (z > NONE) | (self._norm[pool] * w > CARRIES)
-        return Relaxed(k, price, pool, w, z, kept, (value - best) / nothing, best, problem.dual)
-
-    def _alternated(self, problem: DualProblem, z: np.ndarray, pool: np.ndarray, k: int, price: float) -> tuple[np.ndarray, float]:
-        """For given shares the dual is solved; h_j of every household, shape (n_households,), and the bound."""
-        problem.solve(Ridge(z, price, Bounds(0.0, self._upper[pool])), self._hardness, ENOUGH * float(self._b @ self._b) / 2, NEWTON)
-        bound, h = self.bound(problem.theta, k, price)
-        return h, bound
-
-    def _carrying(self, z: np.ndarray, weights: np.ndarray, pool: np.ndarray) -> np.ndarray:
-        """Shares without those that are next to none, of households that carry next to nothing."""
-        return np.where((z < NONE / 100) & (self._norm[pool] * weights < CARRIES), 0.0, z)
+        kept = (z > NONE) | (self._norm[among] * w > CARRIES)
+        at, weight, share, stay = (t.cpu().numpy() for t in (among, w, z, kept))
+        return Relaxed(k, price, at, weight, share, stay, (value - best) / self._nothing, best, problem.dual)
 
     def even(self, kept: np.ndarray, price: float, least: float, after: Dual) -> np.ndarray:
         """The weights of some households alone, each with a share of 1 and no less than `least`; shape (n_kept,)."""
-        problem, one, enough = self._restricted(kept, after, CLOSE), np.ones(len(kept)), FINE * float(self._b @ self._b) / 2
-        bounds = Bounds(np.minimum(least, self._upper[kept]), self._upper[kept])
-        return problem.solve(Ridge(one, price, bounds), self._hardness, enough)
+        among = self._here(kept)
+        problem, high = self._restricted(among, after, CLOSE), self._upper[among]
+        ridge = Ridge(torch.ones_like(high), price, Limits(high.clamp(max=least), high))
+        return np.asarray(problem.solve(ridge, self._hardness, FINE * self._nothing).cpu().numpy())
 
-    def _entering(self, h: np.ndarray, k: int, pool: np.ndarray) -> np.ndarray:
+    def _alternated(self, problem: DualProblem, z: Tensor, pool: Tensor, k: int, price: float) -> Bound:
+        """For given shares the dual is solved; what its solution proves."""
+        problem.solve(Ridge(z, price, self._limits(pool)), self._hardness, ENOUGH * self._nothing, NEWTON)
+        return self.bound(problem.theta, k, price)
+
+    def _limits(self, pool: Tensor) -> Limits:
+        return Limits(torch.zeros_like(self._upper[:1]), self._upper[pool])
+
+    def _carrying(self, z: Tensor, weights: Tensor, pool: Tensor) -> Tensor:
+        """Shares without those that are next to none, of households that carry next to nothing."""
+        return torch.where((z < NONE / 100) & (self._norm[pool] * weights < CARRIES), 0.0, z)
+
+    def _entering(self, found: Bound, pool: Tensor) -> Tensor:
         """Households outside the pool that would be among the k best, the best of them where they are many."""
-        least = np.partition(h, len(h) - k)[len(h) - k] if k < len(h) else 0.0
-        h = h.copy()
+        h = found.h.clone()
         h[pool] = 0.0
-        enter = np.flatnonzero((h >= least) & (h > 0))  # the k-th best may be one of them
+        enter = ((h >= found.least) & (h > 0)).nonzero().flatten()  # the k-th best may be one of them
         most = max(FEW, int(GROWTH * len(pool)))
-        return np.asarray(enter if len(enter) <= most else enter[np.argpartition(-h[enter], most)[:most]])
+        return enter if len(enter) <= most else enter[torch.topk(h[enter], most, sorted=False).indices]
 
-    def _restricted(self, pool: np.ndarray, after: Dual | None, rough: float = ROUGH) -> DualProblem:
-        part = self.a if len(pool) == self.a.shape[1] else self.a[:, pool]
-        return DualProblem(sp.csr_array(part), self._b, after, rough)
+    def _restricted(self, pool: Tensor, after: Dual | None, rough: float = ROUGH) -> DualProblem:
+        return DualProblem(self._a if len(pool) == self._n else self._a.columns(pool), self._b, after, rough)

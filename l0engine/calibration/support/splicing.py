@@ -7,9 +7,12 @@ A polynomial algorithm for best-subset selection problem (abess); Hazimeh & Mazu
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import sparse as sp
+from functools import partial
 
+import numpy as np
+import torch
+
+from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.support.least_squares import least_squares
 
 #: The first block is as large as the set; as many leave in so many rounds; an exchange counts where it lowers the loss by this share,
@@ -19,12 +22,12 @@ ROUNDS, GAIN, SLOW = 30, 1e-4, 2e-3
 STEPS, LONG = 600, 40
 
 
-def spliced(a: sp.csc_array, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, *, exchanges: int) -> tuple[np.ndarray, np.ndarray]:
+def spliced(a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, *, exchanges: int) -> tuple[np.ndarray, np.ndarray]:
     """As many households with a loss ``||A w - b||^2`` that is no larger.
 
     Parameters
     ----------
-    a : csc_array of float64, shape (n_targets, n_households)
+    a : LinearMap of float64, shape (n_targets, n_households)
     b : ndarray of float64, shape (n_targets,)
     kept : ndarray of int, shape (n_kept,)
         Ascending columns to begin with.
@@ -38,11 +41,12 @@ def spliced(a: sp.csc_array, b: np.ndarray, kept: np.ndarray, weights: np.ndarra
     kept : ndarray of int, shape (n_kept,)
     weights : ndarray of float64, shape (n_kept,)
     """
-    at, norm = sp.csr_array(a.T), np.asarray(a.power(2).sum(axis=0)).ravel()
+    here = partial(torch.tensor, device=a.device)
+    norm = a.squared().rmatvec(here(np.ones(len(b)))).cpu().numpy()
     usable, block, size = norm > 0, len(kept), len(kept)
-    residual = b - a[:, kept] @ weights
+    residual = b - _estimates(a, kept, weights)
     for _ in range(exchanges):
-        pull = np.maximum(at @ residual, 0.0)
+        pull = np.maximum(a.rmatvec(here(residual)).cpu().numpy(), 0.0)
         gain = np.divide(pull**2, norm, out=np.zeros_like(norm), where=usable)
         gain[kept] = 0.0
         block = min(block, int((gain > 0).sum()))
@@ -53,7 +57,7 @@ def spliced(a: sp.csc_array, b: np.ndarray, kept: np.ndarray, weights: np.ndarra
         order = np.argsort(tried)
         start = np.concatenate([weights, pull[enter] / norm[enter]])[order]
         tried, better = _shrunk(a, b, norm, tried[order], start, size)
-        after = b - a[:, tried] @ better
+        after = b - _estimates(a, tried, better)
         gained = 1 - float(after @ after) / max(float(residual @ residual), np.finfo(float).tiny)
         if gained > GAIN:
             kept, weights, residual = tried, better, after
@@ -63,14 +67,22 @@ def spliced(a: sp.csc_array, b: np.ndarray, kept: np.ndarray, weights: np.ndarra
 
 
 def _shrunk(
-    a: sp.csc_array, b: np.ndarray, norm: np.ndarray, kept: np.ndarray, weights: np.ndarray, size: int
+    a: LinearMap, b: np.ndarray, norm: np.ndarray, kept: np.ndarray, weights: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `size` households that carry most, and their weights."""
     sizes = np.unique(np.linspace(size, len(kept), ROUNDS, endpoint=False).astype(int))[::-1]
     steps = min(LONG, STEPS // len(sizes))
-    weights = least_squares(a[:, kept], b, weights, steps)
+    weights = least_squares(_columns(a, kept), b, weights, steps)
     for left in sizes:
         stay = np.sort(np.argpartition(-(weights**2) * norm[kept], left - 1)[:left])
         kept = kept[stay]
-        weights = least_squares(a[:, kept], b, weights[stay], steps)
+        weights = least_squares(_columns(a, kept), b, weights[stay], steps)
     return kept, weights
+
+
+def _columns(a: LinearMap, kept: np.ndarray) -> LinearMap:
+    return a.columns(torch.tensor(kept, device=a.device))
+
+
+def _estimates(a: LinearMap, kept: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return np.asarray(_columns(a, kept).matvec(torch.tensor(weights, device=a.device)).cpu().numpy())

@@ -108,4 +108,4 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
 
 def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:
     """Whether the gates shut before the weights could take over: nothing is left, or it is far off and choosing anew is quick."""
-    return not (weights > 0).any() or (system.matrix.nnz <= QUICK and system.value(weights) > FAR_OFF * system.nothing)
+    return not (weights > 0).any() or (system.source.nnz <= QUICK and system.value(weights) > FAR_OFF * system.nothing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,28 +19,15 @@ from l0engine.calibration.support.choosing import relaxes
 from l0engine.calibration.support.goals import falls_short
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.conclusion import conclude
+from l0engine.calibration.training.devices import CPU, choose_device, gave_out, solver_device
 from l0engine.calibration.training.trainer import STRETCH, Trained, Trainer
 from l0engine.draining import drain
 from l0engine.errors import ConfigError
 
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
 FALL, FALLS = 4.0, 6
-
-
-def resolve_device(name: str) -> torch.device:
-    """The torch device for a `Config.device`.
-
-    Raises
-    ------
-    ConfigError
-        This machine has no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available[name]:
-        raise ConfigError(f"device is '{name}', which this machine or this build of torch does not have: choose 'auto' or 'cpu'.")
-    return torch.device(name)
+#: A state that a lost device cannot take along is copied to the host this often.
+COPY_SECONDS = 5.0
 
 
 def iterate(
@@ -47,7 +35,7 @@ def iterate(
     config: Config,
     *,
     should_stop: Callable[[], bool] = lambda: False,
-    save: Callable[[TrainingState], None] | None = None,
+    save: Callable[[Callable[[], TrainingState]], None] | None = None,
     resume: TrainingState | None = None,
     stretch: tuple[float, float] = STRETCH,
 ) -> Generator[Snapshot, None, Result]:
@@ -60,7 +48,8 @@ def iterate(
     should_stop : callable
         Polled every step; once True the training ends and the refit follows.
     save : callable, optional
-        Gets the state just before each snapshot is yielded.
+        Called just before each snapshot is yielded, with a function that copies the state from the device. The function may be called
+        then, or whenever `should_stop` is polled or the run is over: it gives the state of that moment.
     resume : TrainingState, optional
         Go on from here; the steps that follow are those of an uninterrupted run.
     stretch : tuple of float
@@ -82,24 +71,25 @@ def iterate(
         Problem and config do not go together, before the first step.
     """
     watch = _Watch(should_stop, save, time.perf_counter(), [])
-    system, device = ScaledSystem.build(problem, config), resolve_device(config.device)
+    device, why = choose_device(problem, config)
+    system = ScaledSystem.build(problem, config, solver_device(device))
     if config.budget is not None and config.budget > problem.n_households:
         raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
     attempt, resume = _attempt(config, resume)
     while True:
         lower, first = falling(config, system, attempt), attempt * (config.epochs + 1)
         trained = yield from _train(system, lower, device, resume, stretch, watch, first)
+        system = system.on(solver_device(trained.device))
         ended = attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
         last = ended or not config.has_goal or relaxes(system, config)
         if last or np.count_nonzero(trained.gated > 0) >= (config.budget or 1):
-            seconds = time.perf_counter() - watch.started
-            result = conclude(problem, config, lower, system, trained, tuple(watch.history), seconds)
+            result = _concluded(problem, config, lower, system, trained, watch)
             short = falls_short(config, result.final) if result.final is not None else ""
             if last or not short:
                 break
         attempt, resume, device = attempt + 1, None, trained.device
     missed = f"The goal is out of reach: {short}." if short else ""
-    return replace(result, message=" ".join(filter(None, [result.message, missed])))
+    return replace(result, message=" ".join(filter(None, [result.message, missed, why])))
 
 
 def fit(problem: Problem, config: Config | None = None) -> Result:
@@ -111,7 +101,7 @@ class _Watch(NamedTuple):
     """Who looks on: they may end it, and keep its states; snapshots and the clock go on over all attempts."""
 
     should_stop: Callable[[], bool]
-    save: Callable[[TrainingState], None] | None
+    save: Callable[[Callable[[], TrainingState]], None] | None
     started: float
     history: list[Snapshot]
 
@@ -127,12 +117,16 @@ def _train(
 ) -> Generator[Snapshot, None, Trained]:
     """One training; its snapshots join the history, their steps counted from `first`."""
     notes: list[str] = []
-    last = resume
+    last, copied = resume, time.perf_counter()
 
     def look(training: Trainer) -> Snapshot:
         snapshot = training.snapshot(time.perf_counter() - watch.started)
         watch.history.append(replace(snapshot, step=snapshot.step + first, epochs=snapshot.epochs + first))
         return watch.history[-1]
+
+    def state(training: Trainer) -> TrainingState:
+        found = training.state()
+        return replace(found, step=found.step + first)
 
     while True:
         training = None
@@ -142,20 +136,37 @@ def _train(
                 training.advance()
                 if training.at_snapshot():
                     snapshot = look(training)
-                    last = training.state()
+                    if device.type != "cpu" and time.perf_counter() - copied > COPY_SECONDS:
+                        last, copied = training.state(), time.perf_counter()
                     if watch.save is not None:
-                        watch.save(replace(last, step=last.step + first))
+                        watch.save(partial(state, training))
                     yield snapshot
             break
-        except torch.OutOfMemoryError:
-            if device.type == "cpu":
+        except RuntimeError as error:
+            if not (what := gave_out(error, device)):
                 raise
+            if training is not None and isinstance(error, torch.OutOfMemoryError):
+                last = training.state()
             step = int(last.step) if last is not None else 0
-            notes.append(f"The {device.type} device ran out of memory; the run went on from step {step} on the CPU.")
-            device = torch.device("cpu")
+            notes.append(f"The {device.type} device {what}; the run went on from step {step} on the CPU.")
+            system, device = system.on(CPU), CPU
+            del watch.history[sum(s.step - first <= step for s in watch.history) :]
     if not watch.history or watch.history[-1].step != training.step + first:
         yield look(training)
     return Trained(training.weights(), reason, notes, device)
+
+
+def _concluded(problem: Problem, config: Config, lower: Config, system: ScaledSystem, trained: Trained, watch: _Watch) -> Result:
+    """The end of a fit, on the CPU where the device gives out."""
+    seconds, history = time.perf_counter() - watch.started, tuple(watch.history)
+    try:
+        return conclude(problem, config, lower, system, trained, history, seconds)
+    except RuntimeError as error:
+        if not (what := gave_out(error, system.device)):
+            raise
+        note = f"The {system.device.type} device {what}; the weights were refitted on the CPU."
+        trained = trained._replace(notes=[*trained.notes, note])
+        return conclude(problem, config, lower, system.on(CPU), trained, history, seconds)
 
 
 def falling(config: Config, system: ScaledSystem, attempt: int) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -18,14 +19,6 @@ from l0engine.hard_concrete import HardConcreteDistribution, Moments
 LARGEST_TARGET = 1e6
 
 
-class Terms(NamedTuple):
-    """The objective is the sum of the three."""
-
-    data: float
-    l0: float
-    l2: float
-
-
 class Forward(NamedTuple):
     """What a gradient went through: squared weights, gates, residuals, keep probabilities."""
 
@@ -40,14 +33,15 @@ class Objective:
 
     ``l_j = lambda_l2 + lambda_ratio / base_j^2``. With a squared loss ``E phi(r_i)`` is ``phi`` at the mean gates plus
     ``sum_j a_i A_ij^2 w_j^2 var(z_j)``. Parameters are the stacked log weights and log_alpha, a tensor of shape (2, n_alive);
-    all tensors are float32 on one device. Values and gradients are divided by `unit`, which Adam does not see; `terms`
-    multiplies it back.
+    all tensors are float32 on one device. Values and gradients are divided by `unit`, which Adam does not see.
     """
 
     def __init__(self, system: ScaledSystem, config: Config, alive: np.ndarray, device: torch.device) -> None:
         self.unit = max(1.0, float(np.abs(system.target).max()) / LARGEST_TARGET) ** 2
         self._config, self._loss, self._estimator = config, system.loss, ESTIMATORS[config.estimator]
-        self._map = linear_map(system.columns(alive), device, system.rows if len(alive) == system.rows.shape[1] else None)
+        here = system.map if device.type == system.device.type else linear_map(system.matrix, device)
+        here = here if len(alive) == system.shape[1] else here.columns(torch.tensor(alive, device=device))
+        self._map = here.to(torch.float32)
         self._target = _float32(system.target, device)
         self._importance = _float32(system.importance / self.unit, device)
         self._relative = _float32(system.relative, device)
@@ -57,6 +51,13 @@ class Objective:
         lambda_l2 = np.where(system.squares[alive] > 0, lambda_l2, 0.0)  # a household in no target has no reason to change its weight
         self._lambda_l2 = _float32(lambda_l2 / self.unit, device)
         self._spread = self._square + self._lambda_l2  # what a unit of gate variance costs, for each squared weight
+
+    def columns(self, chosen: Tensor) -> Objective:
+        """That of some of the households, given by ascending indices, shape (n_chosen,)."""
+        part = copy(self)
+        part._map = self._map.columns(chosen)
+        part._square, part._lambda_l2, part._spread = (t[chosen] for t in (self._square, self._lambda_l2, self._spread))
+        return part
 
     def gradient(self, parameters: Tensor, dist: HardConcreteDistribution, step: int, out: Tensor) -> Forward:
         """Write the gradient with respect to `parameters` into `out`, both of shape (2, n_alive); what it went through."""
@@ -74,12 +75,12 @@ class Objective:
         by_gate.addcmul_(pi, 1 - pi, value=self._lambda_l0)
         return Forward(square, gates, residual, pi)
 
-    def terms(self, forward: Forward) -> Terms:
-        """The three loss terms of a forward pass."""
+    def terms(self, forward: Forward) -> Tensor:
+        """Data, L0 and L2 term of the objective at a forward pass, divided by `unit`, shape (3,)."""
         square, gates, residual, pi = forward
         data = (self._importance * self._loss.value(residual)).sum() + (self._square * square * gates.variance).sum()
         l2 = (self._lambda_l2 * square * (gates.mean * gates.mean + gates.variance)).sum()
-        return Terms(*(self.unit * float(t) for t in (data, self._lambda_l0 * pi.sum(), l2)))
+        return torch.stack([data, self._lambda_l0 * pi.sum(), l2])
 
     def gate(self, parameters: Tensor, dist: HardConcreteDistribution) -> Tensor:
         """Test-time gates, shape (n_alive,)."""
@@ -91,4 +92,4 @@ class Objective:
 
 
 def _float32(a: np.ndarray, device: torch.device) -> Tensor:
-    return torch.from_numpy(np.asarray(a, np.float32).copy()).to(device)
+    return torch.tensor(a, dtype=torch.float32, device=device)

@@ -11,11 +11,10 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.metrics import effective_sample_size
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot, Status
 from l0engine.calibration.training.checkpoint import TrainingState
-from l0engine.calibration.training.objective import Forward, Objective, Terms
+from l0engine.calibration.training.objective import Forward, Objective
 from l0engine.errors import ProblemError
 from l0engine.gates.counts import gate_counts
 from l0engine.gates.estimators import ESTIMATORS
@@ -32,6 +31,8 @@ SNAPSHOTS = 100
 SETTLED_STEPS, SETTLED_LOSS = 50, 1e-4
 #: `TrainingState.settled` of a fit that has not been looked at yet.
 UNSETTLED = np.full(3, np.inf)
+#: Whether steps on CUDA that are all alike are captured as a graph: one launch in place of some fifty.
+GRAPHS = True
 #: Gamma and zeta of the gates, unless asked otherwise.
 STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
 
@@ -58,28 +59,32 @@ class Trained(NamedTuple):
 class Trainer:
     """The mutable part of a fit: parameters, optimiser and the households still alive, on one device."""
 
+    _forward: Forward | None
+    _graph: torch.cuda.CUDAGraph | None
+
     def __init__(
         self, system: ScaledSystem, config: Config, device: torch.device, resume: TrainingState | None, stretch: tuple[float, float]
     ) -> None:
-        self._system, self._config, self._device, self._stretch = system, config, device, stretch
+        self._n, self._config, self._device, self._stretch = system.shape[1], config, device, stretch
         self._every = -(-config.epochs // SNAPSHOTS)  # rounded up
         self._gated = ESTIMATORS[config.estimator].gated
-        n = system.matrix.shape[1]
         if resume is None:
             log_alpha = float(self._dist(0).log_alpha_for(config.init_keep_prob))
-            start = np.stack([np.log(system.base_weights), np.full(n, log_alpha)])
+            start = np.stack([np.log(system.base_weights), np.full(self._n, log_alpha)])
             if config.jitter:
                 start += config.jitter * np.random.default_rng(config.seed).standard_normal(start.shape)
-            zeros = np.zeros((2, n), np.float32)
-            resume = TrainingState(np.asarray(0), np.arange(n), UNSETTLED, start.astype(np.float32), zeros, zeros)
-        elif len(resume.alive) and resume.alive.max() >= n:
+            zeros = np.zeros((2, self._n), np.float32)
+            resume = TrainingState(np.asarray(0), np.arange(self._n), UNSETTLED, start.astype(np.float32), zeros, zeros)
+        elif len(resume.alive) and resume.alive.max() >= self._n:
             raise ProblemError("The checkpoint belongs to another problem: start the run anew.")
-        self.step = int(resume.step)
+        self.step, alive = int(resume.step), np.asarray(resume.alive)
         tensors = (torch.from_numpy(np.array(a, np.float32)).to(device) for a in (resume.parameters, resume.exp_avg, resume.exp_avg_sq))
-        self._load(np.asarray(resume.alive), *tensors)
+        bounds = (torch.from_numpy(np.log(b).astype(np.float32)).to(device) for b in system.bounds(alive, config))
+        objective = Objective(system, config, alive, device)
+        self._load(objective, torch.tensor(alive, device=device), tuple(tensors), tuple(bounds))
         self._finite, self._settled = True, np.asarray(resume.settled)
+        self._terms: Tensor | None = None
         self._may_settle = config.stop_when_settled and config.final_temperature is None
-        self._terms: Terms | None = None
         self._stands_still = False
 
     def ended(self, should_stop: Callable[[], bool]) -> Ended | None:
@@ -97,56 +102,62 @@ class Trainer:
 
     def advance(self) -> None:
         """One step of Adam; now and then, drop the dead."""
-        forward = self._pass()
-        if self._due(self.step + 1):
-            self._terms = self._objective.terms(forward)
-        self._adam()
-        if self._config.bounded:
-            self._parameters[0].clamp_(*self._bounds)
+        if self._graph is None and self._forward is not None and self._may_capture():
+            self._graph = _captured(self._advanced)
+        if self._graph is None:
+            self._advanced()
+        else:
+            self._graph.replay()
         self.step += 1
+        self._terms = self._objective.terms(self._forward) if self._forward is not None and self.at_snapshot() else None
         if self._gated and self.step % COMPACT_EVERY == 0:
             self._compact()
 
     def at_snapshot(self) -> bool:
-        return self._due(self.step)
+        return self.step % self._every == 0 or self.step == self._config.epochs
 
     def snapshot(self, seconds: float) -> Snapshot:
-        """The present state as numbers; the loss terms are those the last step started from."""
+        """The present state as numbers; the loss terms are those the last step started from. All come from the device in two copies."""
         dist = self._dist(self.step)
-        terms = self._terms or self._objective.terms(self._pass())
+        terms = self._objective.terms(self._forward or self._pass()) if self._terms is None else self._terms
         gate = self._objective.gate(self._parameters, dist)
         weights = gate * torch.exp(self._parameters[0])
         errors = self._objective.relative_errors(weights).abs()
-        self._finite = all(map(np.isfinite, terms)) and bool(torch.isfinite(errors).all())
-        n, kept = self._system.matrix.shape[1], int((weights > 0).sum())
-        _, opened, counts = gate_counts(gate)
-        self._settle(kept, sum(terms))
+        w = weights / weights.max().clamp_(min=torch.finfo(weights.dtype).tiny)
+        levels = torch.tensor(ERROR_QUANTILES, dtype=errors.dtype, device=errors.device)
+        figures = torch.cat([terms, torch.quantile(errors, levels), torch.stack([errors.max(), w.sum() ** 2, w @ w])])
+        counts = torch.cat([(weights > 0).sum()[None], gate_counts(gate)])
+        data, l0, l2, *quantiles, largest, whole, parts = figures.tolist()
+        kept, _, *between, opened = counts.tolist()
+        data, l0, l2 = (self._objective.unit * t for t in (data, l0, l2))
+        self._finite = all(map(np.isfinite, (data, l0, l2, largest)))
+        self._settle(kept, data + l0 + l2)
         return Snapshot(
             step=self.step,
             epochs=self._config.epochs,
             seconds=seconds,
-            data_loss=terms.data,
-            l0_loss=terms.l0,
-            l2_loss=terms.l2,
+            data_loss=data,
+            l0_loss=l0,
+            l2_loss=l2,
             temperature=dist.beta,
             kept=kept,
-            gate_zero=1 - kept / n,
-            gate_one=opened / n,
-            gate_counts=counts,
-            error_quantiles=tuple(float(q) for q in np.quantile(errors.cpu().numpy(), ERROR_QUANTILES)),
-            ess=effective_sample_size(weights.cpu().numpy()),
+            gate_zero=1 - kept / self._n,
+            gate_one=opened / self._n,
+            gate_counts=tuple(between),
+            error_quantiles=tuple(quantiles),
+            ess=whole / parts if parts > 0 else 0.0,
         )
 
     def state(self) -> TrainingState:
         """Parameters and optimiser state, copied to plain arrays."""
-        tensors = (t.detach().cpu().numpy().copy() for t in self._tensors())
-        return TrainingState(np.asarray(self.step), self._alive, self._settled, *tensors)
+        alive, *tensors = (t.detach().cpu().numpy().copy() for t in (self._alive, *self._tensors()))
+        return TrainingState(np.asarray(self.step), alive, self._settled, *tensors)
 
     def weights(self) -> np.ndarray:
         """Gated weights of all households in float64, 0 where dropped; NaN-free only if the training stayed finite."""
         gate = self._objective.gate(self._parameters, self._dist(self.step))
-        out = np.zeros(self._system.matrix.shape[1])
-        out[self._alive] = (gate * torch.exp(self._parameters[0])).cpu().numpy()
+        out = np.zeros(self._n)
+        out[self._alive.cpu().numpy()] = (gate * torch.exp(self._parameters[0])).cpu().numpy()
         return out
 
     def _settle(self, kept: int, loss: float) -> None:
@@ -157,12 +168,20 @@ class Trainer:
             self._settled = np.array([self.step, kept, loss])
         self._stands_still = not moved and self.step - since >= SETTLED_STEPS
 
-    def _due(self, step: int) -> bool:
-        return step % self._every == 0 or step == self._config.epochs
-
     def _pass(self) -> Forward:
         """Forward and backward pass at the present parameters."""
         return self._objective.gradient(self._parameters, self._dist(self.step), self.step, self._gradient)
+
+    def _advanced(self) -> None:
+        """A pass, and a step of Adam within the bounds."""
+        self._forward = self._pass()
+        self._adam()
+        if self._config.bounded:
+            self._parameters[0].clamp_(*self._bounds)
+
+    def _may_capture(self) -> bool:
+        """Whether the steps to come are all alike, and on a device that can replay them."""
+        return GRAPHS and self._device.type == "cuda" and self._config.final_temperature is None and self._config.estimator != "sampled"
 
     def _dist(self, step: int) -> HardConcreteDistribution:
         c = self._config
@@ -176,27 +195,31 @@ class Trainer:
         adam(
             [self._parameters], [self._gradient], [self._exp_avg], [self._exp_avg_sq], [], [self._adam_step],
             fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self._config.learning_rate, weight_decay=0.0,
-            eps=1e-8 / self._objective.unit, maximize=False, foreach=False, capturable=False, differentiable=False,
+            eps=1e-8 / self._objective.unit, maximize=False, foreach=False, capturable=self._device.type == "cuda", differentiable=False,
             grad_scale=None, found_inf=None, has_complex=False,
         )  # fmt: skip
 
-    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _tensors(self) -> tuple[Tensor, ...]:
         return self._parameters, self._exp_avg, self._exp_avg_sq
 
-    def _load(self, alive: np.ndarray, parameters: Tensor, exp_avg: Tensor, exp_avg_sq: Tensor) -> None:
-        """Make these households and tensors the ones in training."""
-        self._alive, self._parameters = alive, parameters.contiguous()
-        self._objective = Objective(self._system, self._config, alive, self._device)
-        self._gradient = torch.zeros_like(self._parameters)
-        self._exp_avg, self._exp_avg_sq = exp_avg.contiguous(), exp_avg_sq.contiguous()
+    def _load(self, objective: Objective, alive: Tensor, tensors: tuple[Tensor, ...], bounds: tuple[Tensor, ...]) -> None:
+        """Make these households the ones in training, with tensors and bounds of theirs."""
+        self._parameters, self._exp_avg, self._exp_avg_sq = tensors
+        self._objective, self._alive, self._bounds, self._gradient = objective, alive, bounds, torch.zeros_like(self._parameters)
         self._adam_step = torch.tensor(float(self.step), device=self._device)
-        bounds = self._system.bounds(alive, self._config)
-        self._bounds = tuple(torch.from_numpy(np.log(b).astype(np.float32)).to(self._device) for b in bounds)
+        self._forward = self._graph = None
 
     def _compact(self) -> None:
         """Drop the columns of dead households where enough would go to pay for it."""
-        live = self._dist(self.step).p_active(self._parameters[1]) >= dead_below(self._config.init_keep_prob)
-        if int(live.sum()) <= (1 - COMPACT_SHARE) * len(self._alive) and bool(live.any()):
-            tensors = [t[:, live] for t in self._tensors()]
-            del self._objective  # its memory serves the smaller one
-            self._load(self._alive[live.cpu().numpy()], *tensors)
+        live = (self._dist(self.step).p_active(self._parameters[1]) >= dead_below(self._config.init_keep_prob)).nonzero().flatten()
+        if 0 < len(live) <= (1 - COMPACT_SHARE) * len(self._alive):
+            tensors, bounds = (tuple(t.index_select(-1, live) for t in of) for of in (self._tensors(), self._bounds))
+            self._load(self._objective.columns(live), self._alive[live], tensors, bounds)
+
+
+def _captured(act: Callable[[], None]) -> torch.cuda.CUDAGraph:
+    """The kernels of an act, ready to be replayed on the same tensors in one launch."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        act()
+    return graph

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import oracles
 import pytest
-from scipy import sparse as sp
 from scipy.optimize import minimize
+from solving import rake
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.path import CURVE, curve, frontier
@@ -15,7 +15,6 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Status
 from l0engine.calibration.support import choosing
-from l0engine.calibration.support.raking import rake
 from l0engine.calibration.training.iteration import fit
 from l0engine.errors import ConfigError
 
@@ -99,7 +98,7 @@ def test_a_choice_beats_random_sets_of_the_same_size(points):
     for _ in range(20):
         kept = np.sort(rng.choice(300, 12, replace=False))
         w = np.zeros(300)
-        w[kept] = rake(sp.csr_array(system.matrix[:, kept]), system.target, PROBLEM.base_weights[kept] * 25, 3e-4)
+        w[kept] = rake(system.matrix[:, kept], system.target, PROBLEM.base_weights[kept] * 25, 3e-4)
         random.append(by_hand(PROBLEM, w)[0].mean())
     assert smallest_.measures.mean_abs_rel_error < np.quantile(random, 0.1)
 
@@ -246,7 +245,7 @@ def test_raking_with_a_price_matches_a_general_solver():
     tau = 1e-2 * ((A**2) @ g).mean()
     price[0] = 1e-12  # a price of nothing is no price
     for upper in (None, 1.4 * g):
-        ours = rake(sp.csr_array(A), b, g, 1e-2, price=price, upper=upper)
+        ours = rake(A, b, g, 1e-2, price=price, upper=upper)
         np.testing.assert_allclose(ours, oracles.relaxed_raking(A, b, g, tau, upper, price), rtol=2e-5)
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import minimize_scalar
+from solving import limits
 
 from l0engine.calibration.config import ANCHORS as NAMES
-from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.support.anchors import ANCHORS, LARGEST_EXPONENT, Entropy, Ridge
+from l0engine.calibration.support.anchors import ANCHORS, LARGEST_EXPONENT, Ridge
 
 START, PRICE = np.array([0.01, 0.5, 1.0, 3.0, 40.0]), np.array([1e-3, 0.2, 1.0, 7.0, 0.05])
 COSTS = {
@@ -15,7 +16,13 @@ COSTS = {
 }
 PULLS = np.array([-4.0, -1.0, -0.3, 0.0, 0.4, 1.7, 3.0])
 PRICED = [None, PRICE]
-BOUNDS = [Bounds(), Bounds(0.2 * START, 1.5 * START), Bounds(0.3, 2.0)]
+BOUNDS = [(0.0, np.inf), (0.2 * START, 1.5 * START), (0.3, 2.0)]
+
+
+def anchored(name, price, bounds=(0.0, np.inf)):
+    """Weights and slopes for a pull that all feel, and the anchor."""
+    anchor = ANCHORS[name](torch.tensor(START), None if price is None else torch.tensor(price), limits(*bounds))
+    return lambda pull: tuple(a.numpy() for a in anchor.weights(torch.full((5,), pull, dtype=torch.float64))), anchor
 
 
 def best(cost, low, high):
@@ -32,10 +39,10 @@ def test_every_name_has_its_anchor():
 @pytest.mark.parametrize("price", PRICED, ids=["no price", "price"])
 @pytest.mark.parametrize("name", ANCHORS)
 def test_weights_are_the_best_between_the_bounds(name, price, bounds):
-    anchor = ANCHORS[name](START, price, bounds)
+    weights, _ = anchored(name, price, bounds)
     low, high = (np.broadcast_to(b, START.shape) for b in bounds)
     for pull in PULLS:
-        w = anchor.weights(np.full(5, pull)).value
+        w, _ = weights(pull)
         for j, g in enumerate(START):
             c = 0.0 if price is None else price[j]
 
@@ -51,45 +58,52 @@ def test_weights_are_the_best_between_the_bounds(name, price, bounds):
 @pytest.mark.parametrize("price", PRICED, ids=["no price", "price"])
 @pytest.mark.parametrize("name", ANCHORS)
 def test_slopes_are_those_of_finite_differences(name, price, bounds):
-    anchor, step = ANCHORS[name](START, price, bounds), 1e-5
+    (weights, _), step = anchored(name, price, bounds), 1e-5
     for pull in PULLS + 0.0123:  # not where a bound begins to bind
-        ahead, behind = (anchor.weights(np.full(5, pull + s)).value for s in (step, -step))
-        np.testing.assert_allclose(anchor.weights(np.full(5, pull)).slope, (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-9)
+        ahead, behind = (weights(pull + s)[0] for s in (step, -step))
+        np.testing.assert_allclose(weights(pull)[1], (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("price", PRICED, ids=["no price", "price"])
 @pytest.mark.parametrize("name", ANCHORS)
 def test_a_pull_is_found_again_from_its_weights(name, price):
-    anchor = ANCHORS[name](START, price, Bounds())
+    weights, anchor = anchored(name, price)
     for pull in (-0.8, 0.0, 0.7, 3.0):
-        np.testing.assert_allclose(anchor.pull_for(anchor.weights(np.full(5, pull)).value), pull, atol=1e-9)
-    np.testing.assert_allclose(anchor.weights(anchor.pull_for(2 * START)).value, 2 * START, rtol=1e-9)
+        np.testing.assert_allclose(anchor.pull_for(torch.tensor(weights(pull)[0])), pull, atol=1e-9)
+    np.testing.assert_allclose(anchor.weights(anchor.pull_for(2 * torch.tensor(START))).value, 2 * START, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ANCHORS)
 def test_without_a_pull_the_weights_are_the_start(name):
-    np.testing.assert_allclose(ANCHORS[name](START, None, Bounds()).weights(np.zeros(5)).value, START, rtol=1e-14)
+    weights, _ = anchored(name, None)
+    np.testing.assert_allclose(weights(0.0)[0], START, rtol=1e-14)
 
 
 def test_a_wild_pull_stays_finite_and_flat():
-    anchor = Entropy(START, None, Bounds())
-    w, slope = anchor.weights(np.full(5, 1e9))
+    weights, _ = anchored("entropy", None)
+    w, slope = weights(1e9)
     np.testing.assert_allclose(w, START * np.exp(LARGEST_EXPONENT))
     assert (slope == 0).all()
-    priced = Entropy(START, PRICE, Bounds()).weights(np.full(5, 1e9)).value
+    weights, _ = anchored("entropy", PRICE)
+    priced, _ = weights(1e9)
     np.testing.assert_allclose(priced, 1e9 / PRICE, rtol=1e-6)
 
 
 @pytest.mark.parametrize("high", [np.inf, 0.8, np.array([0.1, 0.5, 1.0, 2.0, 9.0])], ids=["free", "alike", "by household"])
 def test_ridge_is_the_perspective_of_a_squared_weight(high):
     share, price, step = np.array([1e-3, 0.1, 0.5, 0.9, 1.0]), 1.7, 1e-6
-    anchor, top = Ridge(share, price, Bounds(0.0, high)), np.minimum(np.broadcast_to(high, 5), 50.0)
+    top = np.minimum(np.broadcast_to(high, 5), 50.0)
+
+    def weights(pull, share=share, low=0.0):
+        ridge = Ridge(torch.tensor(share), price, limits(low, high))
+        return tuple(a.numpy() for a in ridge.weights(torch.full((5,), pull, dtype=torch.float64)))
+
     for pull in PULLS + 0.0123:
-        w, slope = anchor.weights(np.full(5, pull))
+        w, slope = weights(pull)
         expected = [best(lambda x, z=z, e=pull: price * x * x / (2 * z) - e * x, 0.0, z * u) for z, u in zip(share, top, strict=True)]
         np.testing.assert_allclose(w, expected, rtol=2e-6, atol=1e-9)
-        ahead, behind = (anchor.weights(np.full(5, pull + s)).value for s in (step, -step))
+        ahead, behind = (weights(pull + s)[0] for s in (step, -step))
         np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-9)
-    assert (Ridge(np.zeros(5), price, Bounds(0.0, high)).weights(np.full(5, 3.0)).value == 0).all()
-    held = Ridge(np.ones(5), price, Bounds(0.05, high)).weights(np.full(5, -1.0))
-    assert (held.value == 0.05).all() and (held.slope == 0).all()
+    assert (weights(3.0, share=np.zeros(5))[0] == 0).all()
+    w, slope = weights(-1.0, share=np.ones(5), low=0.05)
+    assert (w == 0.05).all() and (slope == 0).all()

@@ -4,15 +4,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy import sparse as sp
+import torch
 from scipy.optimize import LinearConstraint, lsq_linear, minimize
+from solving import dual_problem, limits, raking
 
 from l0engine.calibration.metrics import effective_sample_size
 from l0engine.calibration.problem.bounds import Bounds
 from l0engine.calibration.support import dual as module
 from l0engine.calibration.support.anchors import ANCHORS, Ridge
-from l0engine.calibration.support.dual import Dual, DualProblem
-from l0engine.calibration.support.raking import NOTHING, Raking, Softness, worth
+from l0engine.calibration.support.dual import Dual
+from l0engine.calibration.support.raking import NOTHING, Softness, worth
 
 SLOPES = {"entropy": lambda w, g: np.log(w / g), "chi-square": lambda w, g: w / g - 1}
 
@@ -47,7 +48,7 @@ def test_raking_satisfies_the_conditions_of_its_optimum(name, case, mu):
     for seed in range(4):
         A, b, g, price = tiny(seed)
         bounds, price = parts(case, g, price)
-        w = Raking(sp.csr_array(A), b, g, anchor=name, bounds=bounds, price=price).weights(mu)
+        w = raking(A, b, g, anchor=name, bounds=bounds, price=price).weights(mu)
         tau = mu * ((A**2) @ g).mean()
         low = np.broadcast_to(bounds.low, g.shape)
         slope = primal_slope(name, A, b, g, np.maximum(w, 1e-300), tau, None if price is None else price / tau)
@@ -66,10 +67,10 @@ def test_chi_square_is_a_bounded_least_squares_problem(case):
         A, b, g, price = tiny(10 + seed)
         bounds, price = parts(case, g, price)
         tau = 1e-3 * ((A**2) @ g).mean()
-        w = Raking(sp.csr_array(A), b, g, anchor="chi-square", bounds=bounds, price=price).weights(1e-3)
+        w = raking(A, b, g, anchor="chi-square", bounds=bounds, price=price).weights(1e-3)
         rows = [A / np.sqrt(tau), np.diag(1 / np.sqrt(g)), np.diag(np.sqrt(np.zeros(16) if price is None else price / tau))]
-        limits = tuple(np.broadcast_to(x, g.shape) for x in bounds)
-        exact = lsq_linear(np.vstack(rows), np.concatenate([b / np.sqrt(tau), np.sqrt(g), np.zeros(16)]), limits, method="bvls", tol=1e-14)
+        between = tuple(np.broadcast_to(x, g.shape) for x in bounds)
+        exact = lsq_linear(np.vstack(rows), np.concatenate([b / np.sqrt(tau), np.sqrt(g), np.zeros(16)]), between, method="bvls", tol=1e-14)
         np.testing.assert_allclose(w, exact.x, rtol=1e-5, atol=1e-7)
 
 
@@ -81,7 +82,7 @@ def test_a_sum_that_must_hold_holds_and_the_rest_is_best(name, case):
     bounds, price = parts(case, g, price)
     rows, target = np.vstack([A, np.ones((1, 16)) / g.sum()]), np.append(b, 1.1)
     hardness, mu = np.append(np.ones(5), 1e-8), 1e-2
-    w = Raking(sp.csr_array(rows), target, g, anchor=name, bounds=bounds, price=price, hardness=hardness).weights(mu)
+    w = raking(rows, target, g, anchor=name, bounds=bounds, price=price, hardness=hardness).weights(mu)
     assert w.sum() == pytest.approx(1.1 * g.sum(), rel=1e-6)  # where Newton stops
     tau = mu * ((A**2) @ g).mean()  # a row that must hold has no say in how soft the others are
     extra = 0.0 if price is None else price / tau
@@ -112,11 +113,12 @@ def test_the_matrix_free_way_ends_where_the_factored_one_does(monkeypatch, name,
     bounds, price = parts(case, g, price)
 
     def weights():
-        return Raking(sp.csr_array(A), b, g, anchor=name, bounds=bounds, price=price).weights(1e-3)
+        return raking(A, b, g, anchor=name, bounds=bounds, price=price).weights(1e-3)
 
     factored = weights()
     monkeypatch.setattr(module, "DENSE_TARGETS", 0)
-    monkeypatch.delattr(module, "torch")  # nothing is factored
+    monkeypatch.setattr(module, "SMALL_WORK", 0)
+    monkeypatch.setattr(module._System, "_scaled", None)  # nothing is factored
     np.testing.assert_allclose(weights(), factored, rtol=1e-4, atol=1e-6)
 
 
@@ -128,13 +130,13 @@ def test_ridge_is_non_negative_least_squares_with_a_price(monkeypatch, dense):
     for high in (np.inf, 0.9):
         A, b, _, _ = tiny(40)
         share, price = rng.uniform(0.1, 1.0, 16), 0.3
-        problem, hardness = DualProblem(sp.csr_array(A), b), np.array([1.0, 1.0, 1.0, 1e-2, 1.0])
-        w = problem.solve(Ridge(share, price, Bounds(0.0, high)), hardness, 1e-14)
+        problem, hardness = dual_problem(A, b), np.array([1.0, 1.0, 1.0, 1e-2, 1.0])
+        w = problem.solve(Ridge(torch.tensor(share), price, limits(0.0, high)), torch.tensor(hardness), 1e-14).numpy()
         rows = np.vstack([A / np.sqrt(hardness)[:, None], np.diag(np.sqrt(price / share))])
         exact = lsq_linear(rows, np.append(b / np.sqrt(hardness), np.zeros(16)), (np.zeros(16), high * share), method="bvls", tol=1e-15)
         np.testing.assert_allclose(w, exact.x, rtol=1e-5, atol=1e-6)
         value = ((A @ w - b) ** 2 / hardness).sum() / 2 + (price * w**2 / share).sum() / 2
-        theta = problem.dual.theta  # strong duality, with the conjugates written out
+        theta = problem.dual.theta.numpy()  # strong duality, with the conjugates written out
         u = np.clip(A.T @ theta / price, 0, high)
         below = b @ theta - (hardness * theta**2).sum() / 2 - (share * ((A.T @ theta) * u - price * u**2 / 2)).sum()
         assert below == pytest.approx(value, rel=1e-6)
@@ -142,11 +144,11 @@ def test_ridge_is_non_negative_least_squares_with_a_price(monkeypatch, dense):
 
 def test_a_solution_starts_from_a_like_one_and_ends_at_its_own():
     A, b, g, _ = tiny(50)
-    first = Raking(sp.csr_array(A), b, g)
+    first = raking(A, b, g)
     first.weights(1e-2)
-    alone = Raking(sp.csr_array(A), 1.05 * b, g).weights(1e-3)
+    alone = raking(A, 1.05 * b, g).weights(1e-3)
     for start in ({"after": first.dual}, {"near": 1.3 * alone}, {"after": Dual(first.dual.theta, None)}):
-        np.testing.assert_allclose(Raking(sp.csr_array(A), 1.05 * b, g, **start).weights(1e-3), alone, rtol=1e-5)
+        np.testing.assert_allclose(raking(A, 1.05 * b, g, **start).weights(1e-3), alone, rtol=1e-5)
 
 
 def test_settling_takes_the_last_step_that_was_worth_it():
@@ -156,7 +158,7 @@ def test_settling_takes_the_last_step_that_was_worth_it():
         def errors(w, A=A, b=b):
             return np.abs(A @ w / b - 1)
 
-        found, tried = Raking(sp.csr_array(A), b, g).settle(errors)
+        found, tried = raking(A, b, g).settle(errors)
         assert found in tried
         assert [t.mu for t in tried] == sorted((t.mu for t in tried), reverse=True)
         steps = list(pairwise(tried))
@@ -181,6 +183,7 @@ def test_what_a_step_is_worth():
 def test_beyond_what_rounding_allows_it_ends_where_it_is():
     for seed in range(40, 60):
         A, b, _, _ = tiny(seed)
-        problem, ridge = DualProblem(sp.csr_array(A), b), Ridge(np.ones(16), 0.3, Bounds())
-        w = problem.solve(ridge, np.ones(5), 1e-14)
-        np.testing.assert_allclose(problem.solve(ridge, np.ones(5), -1.0), w, rtol=1e-6, atol=1e-6)
+        problem, ridge = dual_problem(A, b), Ridge(torch.ones(16, dtype=torch.float64), 0.3, limits())
+        one = torch.ones(5, dtype=torch.float64)
+        w = problem.solve(ridge, one, 1e-14)
+        np.testing.assert_allclose(problem.solve(ridge, one, -1.0), w, rtol=1e-6, atol=1e-6)

@@ -134,7 +134,7 @@ def drain(run, seen=None):
 
 def test_a_goal_resumed_in_a_later_attempt_ends_in_the_same_bits():
     states = []
-    whole = drain(iterate(PROBLEM, GATES, save=states.append))
+    whole = drain(iterate(PROBLEM, GATES, save=lambda copied: states.append(copied())))
     later = next(s for s in states if s.step > 150)
     again = drain(iterate(PROBLEM, GATES, resume=later))
     assert whole.weights.tobytes() == again.weights.tobytes()

@@ -15,6 +15,7 @@ from l0engine.calibration.results import ERROR_QUANTILES, Status
 from l0engine.calibration.training import iteration as module
 from l0engine.calibration.training import trainer
 from l0engine.calibration.training.checkpoint import TrainingState
+from l0engine.calibration.training.devices import Choice
 from l0engine.calibration.training.iteration import fit, iterate
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import _moment_table
@@ -35,7 +36,7 @@ def drain(run):
 
 def saved_states(config, problem=PROBLEM):
     states = []
-    result, _ = drain(iterate(problem, config, save=states.append))
+    result, _ = drain(iterate(problem, config, save=lambda copied: states.append(copied())))
     return result, states
 
 
@@ -269,10 +270,10 @@ def on_a_small_device(monkeypatch, fails_at):
             super().advance()
 
     monkeypatch.setattr(module, "Trainer", Small)
-    monkeypatch.setattr(module, "resolve_device", lambda name: torch.device("meta"))
+    monkeypatch.setattr(module, "choose_device", lambda *_: Choice(torch.device("meta")))
 
 
-@pytest.mark.parametrize(("fails_at", "from_step"), [(None, 0), (0, 0), (37, 36), (151, 150)])
+@pytest.mark.parametrize(("fails_at", "from_step"), [(None, 0), (0, 0), (37, 37), (151, 151)])
 def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, fails_at, from_step):
     whole = fit(PROBLEM, CONFIG)
     on_a_small_device(monkeypatch, fails_at)

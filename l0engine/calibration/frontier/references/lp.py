@@ -22,7 +22,7 @@ def choose(case: Case) -> Choice | None:
     """The vertex of least absolute residuals; the columns are in units of the base weights."""
     system, note = case.system, "The size of an LP vertex is its own: at most one household a target."
     columns = np.arange(len(system.base_weights))
-    if system.matrix.nnz > LP_ENTRIES:
+    if system.source.nnz > LP_ENTRIES:
         columns = np.flatnonzero(case.gated > 0)
         note += f" The problem is large, so it was chosen among the {len(columns):,} households that the fit kept."
     base = system.base_weights[columns]
