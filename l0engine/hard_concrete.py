@@ -107,7 +107,7 @@ class HardConcreteDistribution:
 
     def moments(self, log_alpha: Tensor) -> Moments:
         """Mean and variance with their derivatives, not tracked by autograd; one table look-up for all four."""
-        table, per_unit = _moment_table(self).to(log_alpha), _CELLS / (2 * LOG_ALPHA_BOUND)
+        table, per_unit = _table_on(self, log_alpha.device, log_alpha.dtype), _CELLS / (2 * LOG_ALPHA_BOUND)
         position = _bounded(log_alpha.detach()).add_(LOG_ALPHA_BOUND).mul_(per_unit)
         nearest = position.round()
         offset = position.sub_(nearest).div_(per_unit)
@@ -174,6 +174,12 @@ def _moment_table(dist: HardConcreteDistribution) -> Tensor:
     mean, mean_1, variance, variance_1 = moments_by_quadrature(dist, grid)
     mean_2, variance_2 = np.gradient(mean_1, grid), np.gradient(variance_1, grid)
     return torch.from_numpy(np.stack([mean, mean_1, mean_2, variance, variance_1, variance_2]))
+
+
+@lru_cache(maxsize=64)
+def _table_on(dist: HardConcreteDistribution, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The moment table where it is used: a step captured as a graph may not copy it from the host."""
+    return _moment_table(dist).to(device, dtype)
 
 
 class HardConcrete(nn.Module):
