@@ -260,7 +260,14 @@ def has_mkl() -> bool:
     return bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
 
 
-def linear_map(matrix: Any, device: torch.device, dtype: torch.dtype = torch.float32, *, rows: sp.csr_array | None = None) -> LinearMap:
+def linear_map(
+    matrix: Any,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    *,
+    rows: sp.csr_array | None = None,
+    chosen: np.ndarray | None = None,
+) -> LinearMap:
     """The fastest products for a matrix on a device.
 
     Parameters
@@ -271,14 +278,19 @@ def linear_map(matrix: Any, device: torch.device, dtype: torch.dtype = torch.flo
     dtype : torch.dtype
     rows : csr_array, optional
         The same matrix by rows, where a csc_array is given and it is at hand.
+    chosen : ndarray of int, optional
+        Rows of a csr_array that are wanted; all by default.
     """
+    everything = chosen is None or len(chosen) == matrix.shape[0]
     if matrix.nnz > DENSE_FROM * matrix.shape[0] * matrix.shape[1]:
+        matrix = matrix if everything else matrix[chosen]
         return DenseMap(torch.from_numpy(matrix.toarray(order="C")).to(device, dtype))
     long, short = _kinds(device)
     if matrix.format == "csc":
         half = _uploaded(short, sp.csr_array(matrix.T), device, dtype)
         return SparseMap(_transposed(half, long) if rows is None else _uploaded(long, rows, device, dtype), half)
     half = _uploaded(long, matrix, device, dtype)
+    half = half if everything else half.rows(torch.tensor(chosen, device=device))
     return SparseMap(half, _transposed(half, short))
 
 

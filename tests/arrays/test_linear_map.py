@@ -58,6 +58,8 @@ def test_what_is_made_of_a_map_matches_dense_algebra(kind, monkeypatch):
     products_match(map_.to(torch.float32), dense, 1e-4)
     products_match(map_.scaled(torch.from_numpy(factors)), dense * factors[:, None], 1e-12)
     products_match(map_.dense(), dense, 1e-12)
+    rows = np.array([1, 2, 6])
+    products_match(mapped(m.tocsr(), kind, monkeypatch, torch.float64, chosen=rows), dense[rows], 1e-12)
     np.testing.assert_array_equal(map_.host().toarray(), dense)
     np.testing.assert_array_equal(map_.columns(torch.from_numpy(chosen)).host().toarray(), dense[:, chosen])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,7 +76,7 @@ def preflight(problem: Problem) -> tuple[Finding, ...]:
         "zero": ok & (p.values == 0),
         "below_floor": ok & (p.values != 0) & (np.abs(p.values) < p.floors),
         "thin": ok & (p.support < THIN),
-        "duplicate": ok & _repeats(problem),
+        "duplicate": ok & p.repeats,
         "negative": ok & (p.values < 0),
     }
     found = [Finding(k, *_TEXTS[k], np.flatnonzero(mask)) for k, mask in masks.items() if mask.any()]
@@ -112,13 +111,3 @@ def _wanted(problem: Problem, findings: Iterable[Finding], config: Config) -> np
         if finding.kind in config.exclude:
             use[finding.targets] = False
     return use
-
-
-def _repeats(problem: Problem) -> np.ndarray:
-    m, seen, out = problem.matrix, set(), np.zeros(problem.n_targets, bool)
-    for i, (a, b) in enumerate(zip(m.indptr[:-1], m.indptr[1:], strict=True)):
-        if b > a:
-            key = hashlib.sha256(m.indices[a:b].tobytes() + m.data[a:b].tobytes()).digest()
-            out[i] = key in seen
-            seen.add(key)
-    return out

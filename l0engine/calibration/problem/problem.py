@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -14,6 +14,8 @@ from scipy import sparse as sp
 
 from l0engine.errors import ConfigError, ProblemError
 
+#: Entries that are worked on at a time, where a copy of all would be large.
+BLOCK = 2**24
 #: Base weights further than this factor from the size of the targets are in other units, or in none.
 OTHER_UNITS = 10.0
 
@@ -89,7 +91,7 @@ class Problem:
         m = checked_matrix(matrix)
         q, n = m.shape
         y = _vector("target values", values, q, "targets (rows of the matrix)")
-        names_ = _labels("target name", names, q, "target {}", unique=True)
+        names_ = _labels("target name", names, q, "target ", unique=True)
         groups_ = _labels("target group", groups, q, "all", unique=False)
         importance = np.ones(q) if target_weights is None else _vector("target weights", target_weights, q, "targets")
         if (importance < 0).any():
@@ -100,7 +102,7 @@ class Problem:
             notes_ += (f"No base weights were given: every household starts at {base[0]:,.4g}.",)
         else:
             base = _vector("base weights", base_weights, n, "households (columns of the matrix)")
-        ids = _labels("household id", household_ids, n, "{}", unique=True)
+        ids = _labels("household id", household_ids, n, "", unique=True)
         if (base <= 0).any():
             i = int(np.argmax(base <= 0))
             raise ProblemError(
@@ -127,7 +129,7 @@ class Problem:
     @cached_property
     def support(self) -> np.ndarray:
         """Households with a non-zero entry in each target, shape (n_targets,)."""
-        return np.bincount(self._entry_rows[self.matrix.data != 0], minlength=self.n_targets)
+        return np.diff(self.matrix.indptr).astype(np.int64)
 
     @cached_property
     def base_factor(self) -> float:
@@ -146,8 +148,12 @@ class Problem:
     @cached_property
     def floors(self) -> np.ndarray:
         """The largest contribution one household makes to each target at its starting weight, shape (n_targets,)."""
-        out = np.zeros(self.n_targets)
-        np.maximum.at(out, self._entry_rows, np.abs(self.matrix.data) * self.start_weights[self.matrix.indices])
+        m, weights, out = self.matrix, self.start_weights, np.zeros(self.n_targets)
+        for first, last in _blocks(m.indptr):
+            a, b = m.indptr[first], m.indptr[last]
+            part = np.abs(m.data[a:b]) * weights[m.indices[a:b]]
+            filled, starts = _filled(m.indptr[first : last + 1])
+            out[first:last][filled] = np.maximum.reduceat(part, starts) if len(starts) else 0.0
         return out
 
     @cached_property
@@ -167,14 +173,27 @@ class Problem:
     @cached_property
     def reachable(self) -> np.ndarray:
         """True where some non-negative weights can move the estimate towards the target, shape (n_targets,)."""
+        (filled, starts), data = _filled(self.matrix.indptr), self.matrix.data
         has_positive, has_negative = np.zeros((2, self.n_targets), bool)
-        has_positive[self._entry_rows[self.matrix.data > 0]] = True
-        has_negative[self._entry_rows[self.matrix.data < 0]] = True
+        if len(starts):
+            has_positive[filled] = np.maximum.reduceat(data, starts) > 0
+            has_negative[filled] = np.minimum.reduceat(data, starts) < 0
         return np.where(self.values > 0, has_positive, np.where(self.values < 0, has_negative, self.support > 0))
 
     @cached_property
-    def _entry_rows(self) -> np.ndarray:
-        return np.repeat(np.arange(self.n_targets), np.diff(self.matrix.indptr))
+    def repeats(self) -> np.ndarray:
+        """True where the entries of a target are those of an earlier one, shape (n_targets,)."""
+        m, seen, out = self.matrix, set(), np.zeros(self.n_targets, bool)
+        filled, starts = _filled(m.indptr)
+        ends = m.indptr[1:][filled] - 1
+        glance = (ends - starts, m.indices[starts], m.data[starts], m.indices[ends], m.data[ends])
+        alike = pd.DataFrame(dict(enumerate(glance))).duplicated(keep=False).to_numpy()
+        for i in np.flatnonzero(filled)[alike]:  # only rows that look alike are compared
+            a, b = m.indptr[i], m.indptr[i + 1]
+            key = hashlib.sha256(m.indices[a:b].tobytes() + m.data[a:b].tobytes()).digest()
+            out[i] = key in seen
+            seen.add(key)
+        return out
 
     def estimates(self, weights: np.ndarray) -> np.ndarray:
         """``matrix @ weights`` in float64, shape (n_targets,)."""
@@ -222,6 +241,8 @@ def checked_matrix(matrix: Any) -> sp.csr_array:
     if matrix.dtype.kind not in "fiub":
         raise ProblemError(f"The matrix holds {matrix.dtype} entries: give real numbers only.")
     m = sp.csr_array(matrix, copy=True)
+    if m.indices.dtype != np.int32 and max(m.nnz, *m.shape) < 2**31:
+        m.indices, m.indptr = m.indices.astype(np.int32), m.indptr.astype(np.int32)
     if m.data.dtype != np.float32:
         m.data = m.data.astype(np.float64)
     m.sum_duplicates()
@@ -252,16 +273,34 @@ def _vector(what: str, values: Any, length: int, of: str) -> np.ndarray:
 
 
 def _labels(what: str, labels: Iterable[str] | None, length: int, default: str, *, unique: bool) -> np.ndarray:
-    texts = [default.format(i + 1) for i in range(length)] if labels is None else [str(t) for t in labels]
+    if labels is None:
+        texts = [default + str(i) for i in range(1, length + 1)] if unique else [default] * length
+    else:
+        texts = [str(t) for t in labels]
     out = np.array(texts, dtype=object)
     if out.shape != (length,):
         raise ProblemError(f"There are {len(out):,} {what}s for {length:,} places: give one each.")
-    if unique:
+    if unique and labels is not None:
         again = pd.Series(out).duplicated().to_numpy()
         if again.any():
             i = int(np.argmax(again))
             raise ProblemError(f"The {what} '{out[i]}' stands more than once (again at position {i + 1}): make it unique.")
     return out
+
+
+def _filled(pointers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have entries, shape (n_rows,), and where theirs begin, counted from the first of all."""
+    filled = np.diff(pointers) > 0
+    return filled, pointers[:-1][filled] - pointers[0]
+
+
+def _blocks(pointers: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First and last rows, the last excluded, of blocks of about `BLOCK` entries."""
+    first, n = 0, len(pointers) - 1
+    while first < n:
+        last = max(int(np.searchsorted(pointers, pointers[first] + BLOCK, side="right")) - 1, first + 1)
+        yield first, last
+        first = last
 
 
 def _usual_ratio(values: np.ndarray, estimates: np.ndarray) -> float:

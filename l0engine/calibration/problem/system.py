@@ -39,8 +39,10 @@ class ScaledSystem:
         Where solvers work, in double precision.
     use : ndarray of bool, shape (n_targets,)
         The targets of the problem that stand here as rows.
-    source : csr_array, shape (n_use, n_households)
-        Rows of the problem's matrix.
+    source : csr_array, shape (n_targets, n_households)
+        The problem's matrix.
+    chosen : ndarray of int, shape (n_use,)
+        Its rows in use.
     scales : ndarray of float64, shape (n_use,)
         What the loss divides each row by.
     target : ndarray of float64, shape (n_use,)
@@ -60,6 +62,7 @@ class ScaledSystem:
     device: torch.device
     use: np.ndarray
     source: sp.csr_array
+    chosen: np.ndarray
     scales: np.ndarray
     target: np.ndarray
     importance: np.ndarray
@@ -81,14 +84,15 @@ class ScaledSystem:
             raise ProblemError("No target can be used: all are unreachable, left out or of weight 0; check the preflight.")
         loss = LOSSES[config.loss]
         scales, weight = loss.scales(problem)[use], importance(problem, config, use)[use]
-        source = problem.matrix if use.all() else problem.matrix[use]
+        source, chosen = problem.matrix, np.flatnonzero(use)
         target, relative, hardness = problem.values[use] / scales, scales / problem.magnitudes[use], np.ones(len(weight))
         if config.total != "free":
             one: Any = sp.csr_array(np.ones((1, source.shape[1]), source.dtype))
-            source, scales = sp.csr_array(sp.vstack([source, one])), np.append(scales, problem.start_weights.sum())
+            source, chosen = sp.csr_array(sp.vstack([source, one])), np.append(chosen, source.shape[0])
+            scales = np.append(scales, problem.start_weights.sum())
             target, relative, weight = np.append(target, 1.0), np.append(relative, 1.0), np.append(weight, weight.mean())
             hardness = np.append(hardness, EXACT if config.total == "exact" else 1.0)
-        return cls(loss, device, use, source, scales, target, weight, relative, hardness, problem.start_weights)
+        return cls(loss, device, use, source, chosen, scales, target, weight, relative, hardness, problem.start_weights)
 
     def on(self, device: torch.device) -> Self:
         """The same system for another device."""
@@ -97,14 +101,14 @@ class ScaledSystem:
     @property
     def shape(self) -> tuple[int, int]:
         """Targets in use, and households."""
-        return self.source.shape[0], self.source.shape[1]
+        return len(self.chosen), self.source.shape[1]
 
     @cached_property
     def map(self) -> LinearMap:
         """The scaled matrix on the device, as precise as the problem's."""
         if self.device.type == "cpu":
             return linear_map(self.matrix, self.device, self._dtype, rows=self._rows)
-        return linear_map(self.source, self.device, self._dtype).scaled(self._here(1 / self.scales, self._dtype))
+        return linear_map(self.source, self.device, self._dtype, chosen=self.chosen).scaled(self._here(1 / self.scales, self._dtype))
 
     @cached_property
     def matrix(self) -> sp.csc_array:
@@ -114,7 +118,7 @@ class ScaledSystem:
     @cached_property
     def _rows(self) -> sp.csr_array:
         """The same by rows."""
-        rows = self.source
+        rows = self.source if len(self.chosen) == self.source.shape[0] else self.source[self.chosen]
         data = np.repeat(self.scales.astype(rows.dtype), np.diff(rows.indptr))
         np.divide(rows.data, data, out=data)
         return sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
