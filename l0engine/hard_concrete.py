@@ -74,21 +74,21 @@ class HardConcreteDistribution:
 
     def sample(self, log_alpha: Tensor, noise: Tensor) -> Tensor:
         """Gates for uniform `noise` on (0, 1), of the shape of `log_alpha`; equation 11 of the paper."""
-        noise = noise.clamp(NOISE_MARGIN, 1 - NOISE_MARGIN)
-        return self._stretch(torch.sigmoid((torch.logit(noise) + _bounded(log_alpha)) / self.beta))
+        logistic = noise.clamp(NOISE_MARGIN, 1 - NOISE_MARGIN).logit_()
+        return self._stretch(logistic.add_(_bounded(log_alpha)).div_(self.beta).sigmoid_())
 
     def gate(self, log_alpha: Tensor) -> Tensor:
         """The gate at test time, with the temperature; it is the median of `sample` (noise of 1/2), not the mean."""
-        return self._stretch(torch.sigmoid(_bounded(log_alpha) / self.beta))
+        return self._stretch(_bounded(log_alpha).div_(self.beta).sigmoid_())
 
     def gate_slope(self, gate: Tensor) -> Tensor:
         """Derivative of a gate, sampled or not, with respect to log_alpha, from the gate alone; 0 where it is clipped."""
-        slope = (gate - self.gamma) * (self.zeta - gate) / (self.beta * (self.zeta - self.gamma))
-        return slope * ((gate > 0) & (gate < 1))
+        inside = gate.frac().ceil_()  # 0 at both ends, 1 in between
+        return (gate - self.gamma).mul_(self.zeta - gate).mul_(inside).div_(self.beta * (self.zeta - self.gamma))
 
     def p_active(self, log_alpha: Tensor) -> Tensor:
         """Probability that the gate is not 0; equation 12 of the paper. Its sum is the expected L0 norm."""
-        return torch.sigmoid(_bounded(log_alpha) + self.shift)
+        return _bounded(log_alpha).add_(self.shift).sigmoid_()
 
     def log_alpha_for(self, p: float | Tensor) -> Tensor:
         """Inverse of `p_active`, for probabilities in the open interval (0, 1)."""
@@ -107,21 +107,19 @@ class HardConcreteDistribution:
 
     def moments(self, log_alpha: Tensor) -> Moments:
         """Mean and variance with their derivatives, not tracked by autograd; one table look-up for all four."""
-        table, per_unit = _table_on(self, log_alpha.device, log_alpha.dtype), _CELLS / (2 * LOG_ALPHA_BOUND)
-        position = _bounded(log_alpha.detach()).add_(LOG_ALPHA_BOUND).mul_(per_unit)
-        nearest = position.round()
-        offset = position.sub_(nearest).div_(per_unit)
+        table, middle = _moment_table(self, log_alpha.dtype, log_alpha.device)
+        cell = 2 * LOG_ALPHA_BOUND / _CELLS
+        offset = torch.add(middle, log_alpha.detach(), alpha=1 / cell).clamp_(0, _CELLS)
+        nearest = offset.round()
+        offset.sub_(nearest)  # in cells
         node = nearest.int().clamp_(0, _CELLS).flatten()  # NaN turns into any integer
-        mean, mean_1, mean_2, var, var_1, var_2 = (column.index_select(0, node).view_as(offset) for column in table)
-        return Moments(
-            torch.addcmul(mean, offset, torch.addcmul(mean_1, offset, mean_2, value=0.5)),
-            torch.addcmul(mean_1, offset, mean_2),
-            torch.addcmul(var, offset, torch.addcmul(var_1, offset, var_2, value=0.5)).clamp_(min=0),
-            torch.addcmul(var_1, offset, var_2),
-        )
+        value, first, second = table.index_select(1, node).view(3, 2, *log_alpha.shape)
+        mean_slope, variance_slope = slope = torch.addcmul(first, offset, second, value=cell)
+        mean, variance = value.addcmul_(offset, first.add_(slope), value=cell / 2)
+        return Moments(mean, mean_slope, variance.clamp_(min=0), variance_slope)
 
     def _stretch(self, s: Tensor) -> Tensor:
-        return (s * (self.zeta - self.gamma) + self.gamma).clamp(0, 1)
+        return (s * (self.zeta - self.gamma)).add_(self.gamma).clamp_(0, 1)
 
 
 def _bounded(log_alpha: Tensor) -> Tensor:
@@ -168,18 +166,15 @@ def moments_by_quadrature(dist: HardConcreteDistribution, log_alpha: np.ndarray)
 
 
 @lru_cache(maxsize=64)
-def _moment_table(dist: HardConcreteDistribution) -> Tensor:
-    """Mean, variance and their first two derivatives at evenly spaced nodes, shape (6, nodes): a parabola around each node."""
+def _moment_table(dist: HardConcreteDistribution, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and variance at evenly spaced nodes, their first and their second derivatives, shape (6, nodes): a parabola around each node.
+
+    And the number of the middle node, as a scalar on the device.
+    """
     grid = np.linspace(-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND, _CELLS + 1)
     mean, mean_1, variance, variance_1 = moments_by_quadrature(dist, grid)
-    mean_2, variance_2 = np.gradient(mean_1, grid), np.gradient(variance_1, grid)
-    return torch.from_numpy(np.stack([mean, mean_1, mean_2, variance, variance_1, variance_2]))
-
-
-@lru_cache(maxsize=64)
-def _table_on(dist: HardConcreteDistribution, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The moment table where it is used: a step captured as a graph may not copy it from the host."""
-    return _moment_table(dist).to(device, dtype)
+    rows = [mean, variance, mean_1, variance_1, np.gradient(mean_1, grid), np.gradient(variance_1, grid)]
+    return torch.from_numpy(np.stack(rows)).to(device, dtype), torch.tensor(_CELLS / 2, dtype=dtype, device=device)
 
 
 class HardConcrete(nn.Module):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
@@ -257,17 +258,10 @@ class SparseCalibrationWeights(nn.Module):
         if self._steps == 0:
             parameters[0] += self._jitter.normal(0.0, self.log_weight_jitter_sd, self.n_features)
         whole = np.stack([parameters, *moments])
-        dropped = np.zeros(self.n_features, bool)
-
-        def save(copied: Callable[[], TrainingState]) -> None:
-            state = copied()
-            whole[:, :, state.alive] = (state.parameters, state.exp_avg, state.exp_avg_sq)
-            dropped[:] = True
-            dropped[state.alive] = False
-
         start = TrainingState(np.asarray(steps), np.arange(self.n_features), UNSETTLED, *whole.copy())
         config = replace(config, epochs=steps + config.epochs)
-        run = iterate(problem, config, save=save, resume=start, stretch=(self.gamma, self.zeta))
+        end: deque[Callable[[], TrainingState]] = deque([lambda: start], maxlen=1)  # only the last state is asked for
+        run = iterate(problem, config, save=end.append, resume=start, stretch=(self.gamma, self.zeta))
         logged = 0
 
         def log(s: Snapshot) -> None:
@@ -282,9 +276,9 @@ class SparseCalibrationWeights(nn.Module):
             raise ProblemError(result.message)
         if last.kept == 0:
             logger.warning(result.message)
-        # what a household dropped since the last save had sunk to
-        dead = float(self.distribution.log_alpha_for(dead_below(self._least_keep_prob)))
-        whole[0, 1, dropped] = np.minimum(whole[0, 1, dropped], dead)
+        state, dead = end[0](), float(self.distribution.log_alpha_for(dead_below(self._least_keep_prob)))
+        whole[0, 1] = np.minimum(whole[0, 1], dead)  # a household that was dropped keeps the weight it came with, and a shut gate
+        whole[:, :, state.alive] = (state.parameters, state.exp_avg, state.exp_avg_sq)
         with torch.no_grad():
             self.log_weight.copy_(torch.from_numpy(whole[0, 0]))
             self.log_alpha.copy_(torch.from_numpy(whole[0, 1]))

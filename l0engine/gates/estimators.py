@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:  # the settings name the estimators, and are read without torch
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from l0engine.hard_concrete import HardConcreteDistribution, Moments
 
@@ -66,9 +66,17 @@ class Sampled:
 
         state = int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
         generator = torch.Generator(log_alpha.device).manual_seed(state)
-        z = dist.sample(log_alpha, torch.rand(log_alpha.shape, generator=generator, device=log_alpha.device, dtype=log_alpha.dtype))
+        z = dist.sample(log_alpha, _uniform(log_alpha, generator))
         zero = log_alpha.new_zeros(())
         return Moments(z, dist.gate_slope(z), zero, zero)
+
+
+def _uniform(like: Tensor, generator: Generator) -> Tensor:
+    """Uniform numbers on [0, 1] from 32 random bits each: two from a draw of 64, which takes a third of the time of `torch.rand`."""
+    import torch
+
+    bits = torch.empty((like.numel() + 1) // 2, dtype=torch.int64, device=like.device).random_(-(2**63), None, generator=generator)
+    return bits.view(torch.int32)[: like.numel()].float().mul_(2.0**-32).add_(0.5).to(like.dtype).view(like.shape)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from scipy import sparse as sp
 
 from l0engine.calibration import SparseCalibrationWeights
 from l0engine.calibration import weights as module
-from l0engine.calibration.training import trainer
 from l0engine.calibration.training.iteration import iterate
 from l0engine.calibration.training.trainer import dead_below
 from l0engine.errors import ConfigError, L0Error, ProblemError
@@ -42,7 +41,7 @@ class TestParity:
         return l0.SparseCalibrationWeights(80, seed=3, **START, **how), weights(**how)
 
     def test_the_same_calls_run_and_come_out_close(self):
-        M, predictions = PROBLEM.matrix, []
+        M = PROBLEM.matrix
         for model in self.both(log_weight_jitter_sd=0.01):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the established package builds its tensors with warnings
@@ -58,10 +57,19 @@ class TestParity:
                 assert model.get_l0_penalty().ndim == model.get_l2_penalty().ndim == 0
                 assert model(M).requires_grad
                 assert not model.predict(M).requires_grad
-                predictions.append(model.predict(M).numpy())
-        for p in predictions:
-            assert np.abs(p / Y - 1).max() < 0.35
-        assert np.abs(predictions[1] / Y - 1).mean() < 1.5 * np.abs(predictions[0] / Y - 1).mean() + 0.02
+                assert model.predict(M).shape == (6,)
+
+    def test_it_comes_as_close(self):
+        errors = []
+        for seed in range(8):  # of one fit much is luck
+            pair = l0.SparseCalibrationWeights(80, **START), weights(seed=seed)
+            with warnings.catch_warnings(), torch.random.fork_rng():
+                warnings.simplefilter("ignore")
+                torch.manual_seed(seed)  # the established package draws its gates from the global generator
+                errors.append([np.abs(m.fit(PROBLEM.matrix, Y, **FIT).predict(PROBLEM.matrix).numpy() / Y - 1).mean() for m in pair])
+        theirs, ours = np.mean(errors, 0)
+        assert ours < 1.1 * theirs
+        assert ours < 0.15
 
     def test_predictions_agree_for_equal_parameters(self):
         theirs, ours = self.both()
@@ -400,18 +408,23 @@ def test_the_training_has_the_stretch_and_temperature_of_the_module(stretch, cap
     assert f"{model.get_active_weights()['count']} of 80 kept" in caplog.text
 
 
-def test_households_dropped_between_two_saves_are_left_as_shut_as_they_were(monkeypatch):
-    alive = []
+def test_dropped_households_keep_the_weight_they_came_with_and_a_shut_gate_however_often_states_are_saved(monkeypatch):
+    how, models, alive = {**FIT, "lambda_l0": 0.5, "lr": 0.2, "epochs": 400}, [], []
+    for share in (1, 50, 400):
 
-    def watched(problem, config, save, **how):
-        return iterate(problem, config, save=lambda copied: (alive.append(copied().alive), save(copied)), **how)
+        def sparing(problem, config, save, share=share, **how):
+            return iterate(
+                problem, config, save=lambda copied: (alive.append(copied().alive), copied().step % share or save(copied)), **how
+            )
 
-    monkeypatch.setattr(module, "iterate", watched)
-    monkeypatch.setattr(trainer, "COMPACT_EVERY", 25)
-    model = weights(beta=0.4).fit(DENSE, Y, **{**FIT, "lambda_l0": 0.5, "lr": 0.2, "epochs": 2000})  # saves every 20 steps
-    dropped = np.setdiff1d(alive[0], alive[1])
+        monkeypatch.setattr(module, "iterate", sparing)
+        models.append(weights(beta=0.4).fit(DENSE, Y, **how))
+    assert len({parameters(m).tobytes() for m in models}) == 1
+    dropped = np.setdiff1d(np.arange(80), alive[-1])
     assert len(dropped) > 10
-    assert model.distribution.p_active(model.log_alpha.detach())[dropped].max() <= dead_below(0.5) * (1 + 1e-5)
+    assert (parameters(models[0])[0] == parameters(weights())[0])[dropped].all()
+    assert models[0].distribution.p_active(models[0].log_alpha.detach())[dropped].max() <= dead_below(0.5) * (1 + 1e-5)
+    assert (models[0].get_weights(deterministic=True)[dropped] == 0).all()
 
 
 def test_progress_is_logged_and_not_printed(caplog, capsys):

@@ -20,9 +20,9 @@ LARGEST_TARGET = 1e6
 
 
 class Forward(NamedTuple):
-    """What a gradient went through: squared weights, gates, residuals, keep probabilities."""
+    """What a gradient went through: weights without gates, gates, residuals, keep probabilities."""
 
-    square: Tensor
+    weights: Tensor
     gates: Moments
     residual: Tensor
     p_active: Tensor
@@ -62,22 +62,28 @@ class Objective:
     def gradient(self, parameters: Tensor, dist: HardConcreteDistribution, step: int, out: Tensor) -> Forward:
         """Write the gradient with respect to `parameters` into `out`, both of shape (2, n_alive); what it went through."""
         log_weight, log_alpha = parameters
+        by_weight, by_gate = out
         w = torch.exp(log_weight)
         gates = self._estimator.gates(log_alpha, dist, self._config.seed, step)
-        residual = self._map.matvec(w * gates.mean) - self._target
-        pull = self._map.rmatvec(self._importance * self._loss.derivative(residual)).mul_(w)
-        square, pi = w * w, dist.p_active(log_alpha)
-        spread = square * self._spread
-        pull.addcmul_(square * self._lambda_l2, gates.mean, value=2)
-        by_weight, by_gate = out
-        torch.mul(pull, gates.mean, out=by_weight).addcmul_(spread, gates.variance, value=2)
-        torch.mul(pull, gates.mean_slope, out=by_gate).addcmul_(spread, gates.variance_slope)
-        by_gate.addcmul_(pi, 1 - pi, value=self._lambda_l0)
-        return Forward(square, gates, residual, pi)
+        gated, pi = w * gates.mean, w.new_zeros(())
+        residual = self._map.matvec(gated) - self._target
+        pull = self._map.rmatvec(self._importance * self._loss.derivative(residual))
+        pull.addcmul_(self._lambda_l2, gated, value=2).mul_(w)
+        torch.mul(pull, gates.mean, out=by_weight)
+        torch.mul(pull, gates.mean_slope, out=by_gate)
+        if gates.variance.dim():  # gates that are drawn have none
+            spread = (w * w).mul_(self._spread)
+            by_weight.addcmul_(spread, gates.variance, value=2)
+            by_gate.addcmul_(spread, gates.variance_slope)
+        if self._lambda_l0 > 0:
+            pi = dist.p_active(log_alpha)
+            by_gate.addcmul_(pi, 1 - pi, value=self._lambda_l0)
+        return Forward(w, gates, residual, pi)
 
     def terms(self, forward: Forward) -> Tensor:
         """Data, L0 and L2 term of the objective at a forward pass, divided by `unit`, shape (3,)."""
-        square, gates, residual, pi = forward
+        w, gates, residual, pi = forward
+        square = w * w
         data = (self._importance * self._loss.value(residual)).sum() + (self._square * square * gates.variance).sum()
         l2 = (self._lambda_l2 * square * (gates.mean * gates.mean + gates.variance)).sum()
         return torch.stack([data, self._lambda_l0 * pi.sum(), l2])
