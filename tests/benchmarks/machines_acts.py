@@ -23,15 +23,18 @@ EPOCHS = {"us": 500, "readme": 2000}
 
 def machine() -> dict[str, Any]:
     """Names and versions that the figures belong to."""
+    from importlib.metadata import PackageNotFoundError, version
+    from importlib.util import find_spec
+
     import numpy as np
     import torch
 
     import l0engine
 
-    try:
-        import l0
-    except ImportError:
-        l0 = None
+    try:  # its own __version__ is that of an older one
+        theirs = version("l0-python")
+    except PackageNotFoundError:
+        theirs = "of unknown version" if find_spec("l0") else None
     return {
         "card": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "cuda": torch.version.cuda,
@@ -39,7 +42,7 @@ def machine() -> dict[str, Any]:
         "mkl": torch.backends.mkl.is_available(),
         "numpy": np.__version__,
         "l0engine": l0engine.__version__,
-        "l0_python": getattr(l0, "__version__", None),
+        "l0_python": theirs,
     }
 
 

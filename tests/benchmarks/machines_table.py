@@ -61,7 +61,7 @@ def _behaviour(results: dict[str, Any], here: dict[str, Any]) -> list[str]:
         if "device" in auto:
             cpu, cuda = _time(results, "us-all" if name == "us" else "readme-cpu"), _time(results, f"{name}-cuda")
             both = ", ".join(f"{d} {t:.2g} s" for d, t in (("cpu", cpu), ("cuda", cuda)) if t)
-            lines.append(f"`device='auto'` takes {auto['device']} for the {label}: {auto['seconds']:.2g} s ({both}).")
+            lines.append(f"`device='auto'` takes {auto['device']} for the {label}: {auto['seconds']:.2g} s{f' ({both})' if both else ''}.")
     return lines
 
 
