@@ -25,6 +25,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         alone = item.path.parent.name == "browser" or item.path.name == "test_runs.py" or "processes" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("processes" if alone else str(item.path)))
+    _skip_without_cuda([item for item in items if item.get_closest_marker("cuda")])
+
+
+def _skip_without_cuda(items: list[pytest.Item]) -> None:
+    if items:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in items:
+                item.add_marker(pytest.mark.skip("needs a GPU"))
 
 
 def pytest_collection_finish() -> None:
@@ -39,3 +49,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = tmp_path_factory.getbasetemp() / f"home-{next(_HOMES)}"
     monkeypatch.setenv("L0ENGINE_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def device() -> str:
+    """Of tests marked `cuda`: they hold this device to the CPU."""
+    return "cuda"
