@@ -86,7 +86,7 @@ def _memory(r: dict[str, Any]) -> str:
     if "peak_mb" not in r:
         return ""
     gpu = f", GPU {r['gpu_mb'] / 1e3:.1f} GB" if "gpu_mb" in r else ""
-    held = f" (the problem {r['problem_mb'] / 1e3:.1f})" if "problem_mb" in r else ""
+    held = f" (the matrix {r['matrix_mb'] / 1e3:.1f})" if "matrix_mb" in r else ""
     return f"{r['peak_mb'] / 1e3:.1f} GB{held}{gpu}"
 
 
