@@ -18,13 +18,24 @@ _HOMES = itertools.count()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run in one process, which makes its fixtures once.
+    """A file's tests run in one process, which makes its fixtures once; those of a GPU share none, and run by functions.
 
     All tests that start processes run one after the other: theirs give way to all others, and would starve beside a browser.
     """
+    on_gpu = {item for item in items if item.get_closest_marker("cuda")}
     for item in items:
         alone = item.path.parent.name == "browser" or item.path.name == "test_runs.py" or "processes" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("processes" if alone else str(item.path)))
+        group = item.nodeid.split("[")[0] if item in on_gpu else str(item.path)
+        item.add_marker(pytest.mark.xdist_group("processes" if alone else group))
+    if on_gpu and not _has_gpu():
+        for item in on_gpu:
+            item.add_marker(pytest.mark.skip("needs a GPU"))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def pytest_collection_finish() -> None:
@@ -39,3 +50,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = tmp_path_factory.getbasetemp() / f"home-{next(_HOMES)}"
     monkeypatch.setenv("L0ENGINE_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def device() -> str:
+    """Of tests marked `cuda`: they hold this device to the CPU."""
+    return "cuda"

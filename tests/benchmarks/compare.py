@@ -21,8 +21,6 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse as sp
 
-from l0engine.jobs.supervisor import worker_environment
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -94,6 +92,8 @@ def child(name: str, method: str, epochs: int) -> None:
 
 
 def main() -> None:
+    from l0engine.jobs.supervisor import worker_environment
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problem", choices=PROBLEMS)
     parser.add_argument("--epochs", type=int)

@@ -21,8 +21,6 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse as sp
 
-from l0engine.jobs.supervisor import worker_environment
-
 HOUSEHOLDS = 337_704
 #: Areas, variables in each, and the share of households with a value: nation, states, districts.
 LEVELS = ((1, 1_225, 0.0435), (51, 120, 0.266), (436, 58, 0.30))
@@ -59,7 +57,7 @@ def problem(size: float, seed: int = 0):
     return m, values, base
 
 
-def ours(size: float, epochs: int) -> dict[str, float]:
+def ours(size: float, epochs: int, device: str = "auto") -> dict[str, float]:
     from l0engine.calibration.config import Config
     from l0engine.calibration.frontier.path import frontier
     from l0engine.calibration.problem.problem import Problem
@@ -72,7 +70,7 @@ def ours(size: float, epochs: int) -> dict[str, float]:
     del m
     out["problem"] = time.perf_counter() - started
     started = time.perf_counter()
-    result = fit(p, Config(lambda_l0=1e-3, epochs=epochs, stop_when_settled=False))
+    result = fit(p, Config(lambda_l0=1e-3, epochs=epochs, stop_when_settled=False, device=device))
     out |= {"fit": result.fit_seconds, "refit": result.refit_seconds, "epoch": result.fit_seconds / epochs}
     out |= {"kept": result.final.kept, "median": result.final.median_abs_rel_error, "ess": result.final.ess}
     points = list(frontier(p, result, [max(2, round(b * result.gated.kept * 5)) for b in BUDGETS]))
@@ -102,6 +100,8 @@ def child(method: str, size: float, epochs: int) -> None:
 
 
 def run(method: str, size: float, epochs: int) -> dict[str, float]:
+    from l0engine.jobs.supervisor import worker_environment
+
     command = [sys.executable, __file__, "--child", method, "--sizes", str(size), "--epochs", str(epochs)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | worker_environment(slots=1))
     return json.loads(done.stdout.splitlines()[-1])

@@ -24,7 +24,7 @@ from l0engine.jobs.store import Store
 from l0engine.jobs.sweeps import grid, sweep
 
 PROBLEM = oracles.random_problem(1, targets=10, households=120, groups=["a"] * 7 + ["b"] * 3)
-CONFIG = Config(lambda_l0=3e-4, epochs=120, hold_out="b")
+CONFIG = Config(lambda_l0=3e-4, epochs=120, hold_out="b", device="cpu")
 PLAN = Plan((40, 20, 10), compare=(20,), references=("random", "gated"))
 
 

@@ -26,11 +26,11 @@ from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
 from l0engine.jobs.worker import main
 
-SHORT = Config(epochs=200, lambda_l0=1e-4)
+SHORT = Config(epochs=200, lambda_l0=1e-4, device="cpu")
 #: Far more steps than any test waits for.
-ENDLESS = Config(epochs=300_000, lambda_l0=1e-4, stop_when_settled=False)
+ENDLESS = Config(epochs=300_000, lambda_l0=1e-4, stop_when_settled=False, device="cpu")
 #: Long enough to be paused on the way, short enough to be run twice.
-MEDIUM = Config(epochs=2_000, lambda_l0=1e-4, stop_when_settled=False)
+MEDIUM = Config(epochs=2_000, lambda_l0=1e-4, stop_when_settled=False, device="cpu")
 
 
 @pytest.fixture(scope="module")

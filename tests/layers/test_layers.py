@@ -305,6 +305,8 @@ class TestTools:
         assert not torch.equal(first, second)
         first.square().sum().backward()
         assert all(p.grad is not None and p.grad.any() for p in net.parameters())
+        if torch.cuda.is_available():  # its parameters have to be where it takes the inputs to
+            net, x = net.cuda(), x.cuda()
         assert torch.equal(nn.DataParallel(net.eval())(x), net(x))
 
     def test_distributed_data_parallel(self, tmp_path):

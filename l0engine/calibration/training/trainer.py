@@ -222,7 +222,7 @@ def _captured(act: Callable[[], None]) -> torch.cuda.CUDAGraph:
 
     As `torch.cuda.graph`, without its collection of garbage and emptying of caches, which take longer than many steps.
     """
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         graph.capture_begin()

@@ -17,7 +17,7 @@ from l0engine.calibration.training.iteration import fit, iterate
 from l0engine.errors import ConfigError
 
 PROBLEM = oracles.random_problem(1, targets=10, households=300)
-CONFIG = Config(lambda_l0=1e-3, epochs=200)
+CONFIG = Config(lambda_l0=1e-3, epochs=200, device="cpu")
 
 
 def by_hand(weights):
