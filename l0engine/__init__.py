@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from l0engine.errors import ConfigError, L0Error, ProblemError
 from l0engine.lazy import importer
+from l0engine.machine import calm_threads
 
 if TYPE_CHECKING:
     from l0engine.calibration.config import Config
@@ -36,6 +37,8 @@ __version__ = version("l0engine")
 # Calibration: what goes in, the fit, what comes out
 __all__ = ["Config", "Problem", "SparseCalibrationWeights", "fit", "iterate", "preflight"]
 __all__ += ["Measures", "Result", "Snapshot", "Status"]
+# Before all else, on a shared or large machine
+__all__ += ["calm_threads"]
 # Gates
 __all__ += ["FeatureGate", "HardConcrete", "HardConcreteDistribution", "HybridGate", "L0Gate", "SampleGate"]
 # Models with gates

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from l0engine.machine import at_most, calm_threads, suitable
+
+if __name__ == "__main__":
+    calm_threads()  # before NumPy and torch are loaded
+
 import argparse
 import dataclasses
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
@@ -147,7 +151,8 @@ def _fit(parsed: argparse.Namespace) -> int:
     """Fit, write, and say what came out; 1 where it left no weights. Interrupt once to stop training and keep what is found."""
     config, out = _config(parsed), parsed.out
     problem = load_problem(parsed.problem)
-    result = _with_progress(problem, config)
+    with _threads(problem):
+        result = _with_progress(problem, config)
     use = targets_in_use(problem, config)
     out.mkdir(parents=True, exist_ok=True)
     write_run(out, problem, result, use)
@@ -170,21 +175,27 @@ def _frontier(parsed: argparse.Namespace) -> int:
     points: dict[tuple[str, int], FrontierPoint] = {}
     problem = load_problem(parsed.problem)
     budgets, others = checked_budgets(parsed.budgets, problem.n_households), checked_methods(parsed.references)
-    result = _with_progress(problem, dataclasses.replace(config, refit=False))
-    if not result.status.has_result:
-        print(f"{result.status.sentence} {result.message}".strip())
-        return 1
-    with _interruptible() as stopping:
-        found = [frontier(problem, result, budgets, should_stop=stopping)]
-        for i, k in enumerate(budgets):  # two have a size of their own: once is enough
-            found.append(compare(problem, result, k, [m for m in others if i == 0 or m not in ("dense", "lp")], should_stop=stopping))
-        for point in chain(*found):
-            points.pop((point.method, point.budget), None)  # an improved point takes the place of an earlier one
-            points[point.method, point.budget] = point
-            write_frontier(out, problem, list(points.values()))
-            print(f"{point.method:>9}: {_words(point.measures)}", flush=True)
+    with _threads(problem):
+        result = _with_progress(problem, dataclasses.replace(config, refit=False))
+        if not result.status.has_result:
+            print(f"{result.status.sentence} {result.message}".strip())
+            return 1
+        with _interruptible() as stopping:
+            found = [frontier(problem, result, budgets, should_stop=stopping)]
+            for i, k in enumerate(budgets):  # two have a size of their own: once is enough
+                found.append(compare(problem, result, k, [m for m in others if i == 0 or m not in ("dense", "lp")], should_stop=stopping))
+            for point in chain(*found):
+                points.pop((point.method, point.budget), None)  # an improved point takes the place of an earlier one
+                points[point.method, point.budget] = point
+                write_frontier(out, problem, list(points.values()))
+                print(f"{point.method:>9}: {_words(point.measures)}", flush=True)
     print(f"Written to {out}: frontier.csv, and weights_K.csv for each budget.")
     return 0 if points else 1
+
+
+def _threads(problem: Problem) -> AbstractContextManager[None]:
+    """Inside, as many threads as the problem is worth."""
+    return at_most(suitable(problem.matrix.nnz, problem.n_households))
 
 
 @contextmanager
@@ -227,5 +238,4 @@ def _words(m: Measures) -> str:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported: threads that spin slow a busy machine tenfold
     sys.exit(main())

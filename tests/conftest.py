@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from l0engine.machine import environment
+
 #: Before numpy is imported, here and in the processes that tests start: threads that wait for each other while tests run side by side make
 #: small steps of linear algebra twenty times slower.
-os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
+os.environ.update(environment(1))
 
 
 _HOMES = itertools.count()

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 #: from its own room and from lower levels.
 ROOMS = """
 l0engine.errors l0engine.lazy l0engine.draining l0engine.plain
+l0engine.machine
 l0engine
 l0engine.hard_concrete l0engine.schedules
 l0engine.distributions

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import streamlit as st
+
 from dashboard.calibration.figures import error_fan, kept, loss
 from dashboard.kit import gates, layout, wording
 from dashboard.kit.chart import side_by_side
@@ -24,7 +26,9 @@ def show(record: RunRecord, n_households: int) -> None:
 
 
 def pictures(snapshots: Sequence[Snapshot], n_households: int, run_id: str) -> None:
-    """The four pictures of a fit, live or finished."""
+    """Where a fit runs, in words, and its four pictures; live or finished."""
+    if snapshots and snapshots[-1].where:
+        st.caption(snapshots[-1].where)
     drawn = (
         (loss.plot, loss.info(snapshots), f"loss_{run_id}", "Loss terms by step"),
         (kept.plot, kept.info(snapshots, n_households), f"kept_{run_id}", "Households kept by step"),

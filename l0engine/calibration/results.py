@@ -83,6 +83,8 @@ class Snapshot(Plain):
         Absolute relative error over the targets in use, at `ERROR_QUANTILES`, with test-time gates.
     ess : float
         Kish's effective sample size of the gated weights.
+    where : str
+        Where it runs, with what memory, and why that is another place than it began at.
     """
 
     step: int
@@ -98,6 +100,7 @@ class Snapshot(Plain):
     gate_counts: tuple[int, ...]
     error_quantiles: tuple[float, ...]
     ess: float
+    where: str = ""
 
     @property
     def loss(self) -> float:
@@ -185,6 +188,8 @@ class Result:
         Measures of `weights` over the targets held out; None where there are none.
     certificate : Certificate or None
         What is proven of `weights`, where a goal asked for a number of households.
+    threads : int or None
+        Threads that torch used on the CPU; the same number gives the same bits. None in what an earlier version wrote.
     """
 
     status: Status
@@ -200,6 +205,7 @@ class Result:
     refit_seconds: float
     held_out: Measures | None = None
     certificate: Certificate | None = None
+    threads: int | None = None
 
     @property
     def final(self) -> Measures | None:

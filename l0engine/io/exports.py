@@ -76,9 +76,10 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
 
     Notes
     -----
-    input_sha256 is `Problem.fingerprint`; seconds is fit_seconds + refit_seconds; gated, refitted and held_out hold the fields
-    of `Measures`, or None; certificate those of `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target
-    names of each `Limit`; taken says what was taken by rule.
+    input_sha256 is `Problem.fingerprint`; threads are those of torch on the CPU, None where an earlier version made the fit; seconds is
+    fit_seconds + refit_seconds; gated, refitted and held_out hold the fields of `Measures`, or None; certificate those of
+    `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target names of each `Limit`; taken says what
+    was taken by rule.
     """
     held = problem.in_groups("hold_out", result.config.hold_out)
     return {
@@ -88,6 +89,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
         "input_sha256": problem.fingerprint,
         "seed": result.config.seed,
         "device": result.device,
+        "threads": result.threads,
         "seconds": result.fit_seconds + result.refit_seconds,
         "fit_seconds": result.fit_seconds,
         "refit_seconds": result.refit_seconds,

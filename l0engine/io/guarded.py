@@ -13,18 +13,13 @@ from pathlib import Path
 from l0engine.errors import ProblemError
 from l0engine.io.limits import shown
 from l0engine.io.saving import partial_folder
+from l0engine.machine import environment
 
 #: Exit codes of `l0engine.io.guard`.
 REFUSED, OUT_OF_MEMORY = 3, 4
 _SMALLER = {"problem": "a smaller problem, or the matrix as sparse NPZ", "table": "fewer rows or columns", "images": "fewer images"}
 #: One thread each: thread pools reserve address space, which the limit counts.
-_ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "MALLOC_ARENA_MAX": "2",
-}
+_ONE_THREAD = {**environment(1), "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
 
 
 def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:

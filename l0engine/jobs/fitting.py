@@ -20,13 +20,19 @@ from l0engine.io import write_run
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.records import Outcome, Plan
 from l0engine.jobs.task import Ending
+from l0engine.machine import at_most, suitable
 
 log = logging.getLogger(__name__)
 
 
 def run(job: Execution) -> Generator[Snapshot, None, Ending[Outcome]]:
-    """Fit, refit, write the results, then compute the frontier."""
+    """Fit, refit, write the results, then compute the frontier; with as many threads as the problem is worth."""
     problem = job.store.problem(job.task.problem)
+    with at_most(suitable(problem.matrix.nnz, problem.n_households)):
+        return (yield from _calibrate(job, problem))
+
+
+def _calibrate(job: Execution, problem: Problem) -> Generator[Snapshot, None, Ending[Outcome]]:
     plan = job.task.plan
     result = _of_another(job, plan.source) if plan and plan.source else (yield from _train(job, problem))
     if not result.status.has_result:

@@ -19,6 +19,7 @@ from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
 from l0engine.jobs.problems import ProblemShelf
 from l0engine.jobs.records import RunRecord
 from l0engine.jobs.task import KINDS, Step, Stored, Task, task_class, task_of
+from l0engine.machine import on_gpu
 
 _FIELDS = frozenset({"started", "ended", "pid", "request"})
 _LIVE = (Status.RUNNING, Status.PAUSED)
@@ -154,7 +155,8 @@ class JobShelf(ProblemShelf):
         """Take the oldest queued job that fits to running; atomic over all processes.
 
         There are three places for each slot, and one over, so that one of the small jobs, which take one place, can run beside the
-        fits, which take three. A job that waits is passed only by those that fit into what its like can never fill.
+        fits, which take three. A job that waits is passed only by those that fit into what its like can never fill. A job on the GPU
+        (`machine.on_gpu`) takes no place, and one runs at a time.
         """
         with self._database.write() as db:
             while (job_id := _next(db, 3 * slots + 1 if slots else 0)) is not None:
@@ -216,17 +218,18 @@ def _update(db: sqlite3.Connection, job_id: str, **values: Any) -> None:
 
 
 def _next(db: sqlite3.Connection, places: int) -> str | None:
-    """The oldest queued job that fits into what those that run leave of so many places."""
-    query = "SELECT id, kind, status FROM jobs WHERE status IN (?, ?) ORDER BY created, id"
+    """The oldest queued job that fits into what those that run leave of so many places, or of the GPU."""
+    query = "SELECT id, kind, status, json_extract(task, '$.config.device') AS device FROM jobs WHERE status IN (?, ?) ORDER BY created, id"
     rows = [row for row in db.execute(query, (Status.QUEUED, Status.RUNNING)) if row["kind"] in KINDS]
-    running = [KINDS[row["kind"]].places for row in rows if row["status"] == Status.RUNNING]
-    free = places - sum(running)
+    running = [row for row in rows if row["status"] == Status.RUNNING]
+    sizes = [KINDS[row["kind"]].places for row in running if not on_gpu(row["device"])]
+    free, gpu_free = places - sum(sizes), places > 0 and len(sizes) == len(running)
     for row in rows:
         size = KINDS[row["kind"]].places
-        if row["status"] == Status.QUEUED and size <= free:
+        if row["status"] == Status.QUEUED and (gpu_free if (gpu := on_gpu(row["device"])) else size <= free):
             return str(row["id"])
-        if row["status"] == Status.QUEUED:
-            free = min(free, places % size - sum(other for other in running if other < size))
+        if row["status"] == Status.QUEUED and not gpu:
+            free = min(free, places % size - sum(other for other in sizes if other < size))
     return None
 
 

@@ -41,6 +41,7 @@ class Outcome(Plain):
     refit_seconds: float
     held_out: Measures | None = None
     certificate: Certificate | None = None
+    threads: int | None = None
 
     @property
     def final(self) -> Measures | None:

@@ -17,6 +17,7 @@ import psutil
 from l0engine.calibration.results import Status
 from l0engine.jobs.job import JobRecord, LiveJob, remedy
 from l0engine.jobs.store import Store
+from l0engine.machine import MOST, cores, environment
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ class Supervisor:
     ----------
     store : Store
     slots : int
-        Fits at a time. Every worker gets cores // slots threads, at least 1, whether or not others run beside it, so
-        that a job gives the same bits in company as alone.
+        Fits on the CPU at a time. Every worker may use cores // slots threads, 1 to `machine.MOST`, whether or not others run beside
+        it, so that a job gives the same bits in company as alone; a small problem takes fewer.
     poll : float
         Seconds between two looks at the store; `wake` makes it look at once.
     """
@@ -121,25 +122,13 @@ class Supervisor:
         self._store.spawned(job.id, child.pid)
 
 
-#: Threads that wait must sleep: spinning ones take the cores from the pages, and from each other when runs share them.
 #: Memory once got is kept, up to 4 GB: a fit allocates the same large arrays over and over.
-_CALM = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "MALLOC_TRIM_THRESHOLD_": "4000000000",
-    "MALLOC_MMAP_THRESHOLD_": "4000000000",
-}
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "4000000000"}
 
 
 def worker_environment(slots: int) -> dict[str, str]:
-    """What a worker process gets on top of the server's environment: its threads, the same for every job, and how they wait."""
-    count = str(max(1, cores() // slots))
-    return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, **_CALM}
+    """What a worker process gets on top of the server's environment: its threads, as many as every other job, and how it keeps memory."""
+    return {**environment(max(1, min(MOST, cores() // slots))), **_MEMORY}
 
 
 def is_worker(job: LiveJob) -> bool:

@@ -17,7 +17,8 @@ from l0engine.calibration.config import Config, settings
 from l0engine.errors import ConfigError, L0Error
 from l0engine.jobs.records import RunRecord
 from l0engine.jobs.store import Store
-from l0engine.jobs.supervisor import cores, worker_environment
+from l0engine.jobs.supervisor import worker_environment
+from l0engine.machine import cores, on_gpu
 
 #: Runs of one sweep, at most.
 LARGEST = 1000
@@ -64,8 +65,8 @@ def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor 
         Fingerprint of a problem in the store.
     configs : sequence of Config
     executor : Executor, optional
-        Anything with the `submit` of `concurrent.futures`; by default processes of this machine, one for each core, which
-        end with the last run.
+        Anything with the `submit` of `concurrent.futures`; by default processes of this machine, which end with the last run:
+        one for each core, or a single one where a run goes to the GPU.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor 
         its status in the store.
     """
     runs = queue_sweep(store, sha, configs)
-    own = _local(len(runs)) if executor is None else None
+    own = _local(1 if any(on_gpu(c.device) for c in configs) else len(runs)) if executor is None else None
     try:
         return [(executor or own).submit(_carry_out, str(store.root), run.id) for run in runs]  # type: ignore[union-attr]
     finally:
@@ -82,8 +83,8 @@ def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor 
             own.shutdown(wait=False)
 
 
-def _local(runs: int) -> ProcessPoolExecutor:
-    workers = max(1, min(runs, cores()))
+def _local(most: int) -> ProcessPoolExecutor:
+    workers = max(1, min(most, cores()))
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _calm, (worker_environment(workers),))
 
 

@@ -5,6 +5,11 @@ python tests/benchmarks/hot_step.py us|readme|national
 
 from __future__ import annotations
 
+from l0engine.machine import calm_threads
+
+if __name__ == "__main__":
+    calm_threads()  # before NumPy and torch are loaded
+
 import sys
 import time
 from collections.abc import Callable

@@ -8,6 +8,11 @@ printed are the median, the least, and their ratios to nn.Linear's.
 
 from __future__ import annotations
 
+from l0engine.machine import calm_threads
+
+if __name__ == "__main__":
+    calm_threads()  # before NumPy and torch are loaded
+
 import argparse
 import time
 from collections.abc import Callable

@@ -9,6 +9,11 @@ least 3 times fewer multiply-adds, faster at a batch of 256, outputs equal.
 
 from __future__ import annotations
 
+from l0engine.machine import calm_threads
+
+if __name__ == "__main__":
+    calm_threads()  # before NumPy and torch are loaded
+
 import statistics
 import sys
 import tempfile

@@ -10,6 +10,11 @@ Errors are plain abs(estimate / value - 1), recomputed here from the weights.
 
 from __future__ import annotations
 
+from l0engine.machine import calm_threads
+
+if __name__ == "__main__":
+    calm_threads()  # before NumPy and torch are loaded
+
 import sys
 import time
 from collections.abc import Callable

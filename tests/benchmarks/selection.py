@@ -18,6 +18,11 @@ million: selections and steps with a million items.
 
 from __future__ import annotations
 
+from l0engine.machine import calm_threads
+
+if __name__ == "__main__":
+    calm_threads()  # before NumPy and torch are loaded
+
 import copy
 import sys
 import time

@@ -37,7 +37,7 @@ def problem() -> Problem:
 @pytest.fixture
 def result() -> Result:
     config = Config(seed=7, exclude=("duplicate",), group_multipliers={"g": 2.0})
-    return Result(Status.CONVERGED, "Done.", config, WEIGHTS, WEIGHTS, MEASURES, None, (), "cpu", 1.5, 0.25)
+    return Result(Status.CONVERGED, "Done.", config, WEIGHTS, WEIGHTS, MEASURES, None, (), "cpu", 1.5, 0.25, threads=3)
 
 
 USE = np.array([True, True, False, False])
@@ -86,7 +86,7 @@ def test_run_summary(problem, result):
     assert (s["status"], s["message"], s["sentence"]) == ("converged", "Done.", Status.CONVERGED.sentence)
     assert s["unreachable"] == ["gone"] and s["left_out"] == ["out"]
     assert s["input_sha256"] == problem.fingerprint and len(s["input_sha256"]) == 64
-    assert (s["seed"], s["device"], s["seconds"]) == (7, "cpu", 1.75)
+    assert (s["seed"], s["device"], s["threads"], s["seconds"]) == (7, "cpu", 3, 1.75)
     assert Config.from_dict(s["config"]) == result.config
     assert s["versions"]["numpy"] == np.__version__ and s["versions"]["torch"] == metadata.version("torch")
     assert {"l0engine", "scipy", "python"} <= set(s["versions"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import json
 import os
 import signal
 import subprocess
@@ -100,7 +101,9 @@ def paused_with_checkpoint(store: Store, run_id: str) -> RunRecord:
     return run
 
 
-def test_a_run_goes_from_queue_to_weights(store, problem, supervise):
+def test_a_run_goes_from_queue_to_weights(store, problem, supervise, monkeypatch):
+    monkeypatch.setenv("OMP_DISPLAY_ENV", "true")  # OpenMP itself says in the log how its threads wait
+    monkeypatch.delenv("OMP_WAIT_POLICY")
     run_id = queue(store, problem, SHORT)
     assert store.run(run_id).status is Status.QUEUED
     supervise(store)
@@ -120,6 +123,8 @@ def test_a_run_goes_from_queue_to_weights(store, problem, supervise):
     for name in ("config.json", "weights.csv", "targets.csv", "run.json", "result.npz", "worker.log"):
         assert (store.folder(run_id) / name).stat().st_size > 0
     assert not list(store.folder(run_id).glob(".*")), "temporary files are left"
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in (store.folder(run_id) / "worker.log").read_text()
+    assert json.loads((store.folder(run_id) / "run.json").read_text())["threads"] == 1
 
 
 def test_stop_keeps_the_weights_found_so_far(store, problem, supervise):

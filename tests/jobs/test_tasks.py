@@ -124,7 +124,11 @@ def claims(store, *, slots):
 
 
 def fit(store):
-    return store.queue(Calibration("0" * 64, Config())).id
+    return store.queue(Calibration("0" * 64, Config(device="cpu"))).id
+
+
+def fit_on_gpu(store):
+    return store.queue(Calibration("0" * 64, Config(device="cuda"))).id
 
 
 def toy(store):
@@ -153,8 +157,17 @@ def test_small_jobs_do_not_keep_a_fit_waiting_for_ever(store):
     assert claims(store, slots=1) == ["counting"] and store.job(later).status is Status.RUNNING
 
 
+def test_jobs_on_the_gpu_take_no_place_and_run_one_at_a_time(store):
+    first, second = fit_on_gpu(store), fit_on_gpu(store)
+    fit(store), toy(store)
+    assert claims(store, slots=1) == ["calibration", "calibration", "counting"]  # one on the GPU, and all that the CPU has places for
+    assert [store.job(name).status for name in (first, second)] == [Status.RUNNING, Status.QUEUED]
+    store.set_status(first, Status.STOPPED)
+    assert claims(store, slots=1) == ["calibration"] and store.job(second).status is Status.RUNNING
+
+
 def test_no_slots_start_nothing(store):
-    toy(store), fit(store)
+    toy(store), fit(store), fit_on_gpu(store)
     assert claims(store, slots=0) == []
 
 

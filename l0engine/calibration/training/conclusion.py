@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import measure
@@ -80,6 +81,7 @@ def conclude(
         fit_seconds=fit_seconds,
         refit_seconds=time.perf_counter() - started,
         certificate=answer.certificate,
+        threads=torch.get_num_threads(),
     )
 
 

@@ -23,6 +23,7 @@ from l0engine.calibration.training.devices import CPU, choose_device, gave_out, 
 from l0engine.calibration.training.trainer import STRETCH, Trained, Trainer
 from l0engine.draining import drain
 from l0engine.errors import ConfigError
+from l0engine.machine import running_on
 
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
 FALL, FALLS = 4.0, 6
@@ -121,7 +122,8 @@ def _train(
 
     def look(training: Trainer) -> Snapshot:
         snapshot = training.snapshot(time.perf_counter() - watch.started)
-        watch.history.append(replace(snapshot, step=snapshot.step + first, epochs=snapshot.epochs + first))
+        where = " ".join([running_on(device), *notes])
+        watch.history.append(replace(snapshot, step=snapshot.step + first, epochs=snapshot.epochs + first, where=where))
         return watch.history[-1]
 
     def state(training: Trainer) -> TrainingState:

@@ -44,7 +44,7 @@ def saved_states(config, problem=PROBLEM):
 def same(a, b):
     assert a.gated_weights.tobytes() == b.gated_weights.tobytes()
     assert a.weights.tobytes() == b.weights.tobytes()
-    assert [replace(s, seconds=0.0) for s in a.history] == [replace(s, seconds=0.0) for s in b.history]
+    assert [replace(s, seconds=0.0, where="") for s in a.history] == [replace(s, seconds=0.0, where="") for s in b.history]
 
 
 @pytest.mark.parametrize("estimator", [*GATED, "ungated"])
@@ -282,6 +282,8 @@ def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, fails_at, fro
     same(whole, result)
     assert result.device == "cpu"
     assert result.message == f"The meta device ran out of memory; the run went on from step {from_step} on the CPU."
+    assert whole.history[-1].where == result.history[-1].where.removesuffix(f" {result.message}") == "On the CPU, with 1 thread."
+    assert {s.where for s in result.history if s.step <= from_step} <= {"On meta."}  # told with the first snapshot after it
 
 
 def test_the_cpu_out_of_memory_is_an_error(monkeypatch):
