@@ -70,7 +70,7 @@ def little_memory(megabytes=20):
 
 def saved_states(config):
     states = []
-    return drain(iterate(PROBLEM, config, save=states.append)), states
+    return drain(iterate(PROBLEM, config, save=lambda copied: states.append(copied()))), states
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, DENSE], ids=["sparse", "dense"])

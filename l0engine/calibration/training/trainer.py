@@ -225,7 +225,7 @@ def _captured(act: Callable[[], None]) -> torch.cuda.CUDAGraph:
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        graph.capture_begin()
+        graph.capture_begin(capture_error_mode="thread_local")  # other threads may fit as well
         act()
         graph.capture_end()
     torch.cuda.current_stream().wait_stream(stream)
