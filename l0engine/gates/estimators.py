@@ -72,10 +72,15 @@ class Sampled:
 
 
 def _uniform(like: Tensor, generator: Generator) -> Tensor:
-    """Uniform numbers on [0, 1] from 32 random bits each: two from a draw of 64, which takes a third of the time of `torch.rand`."""
+    """Uniform numbers on [0, 1], shaped like another tensor.
+
+    On the CPU, from 32 random bits each: a draw of 64 bits serves two, which takes half the time of `torch.rand`.
+    """
     import torch
 
-    bits = torch.empty((like.numel() + 1) // 2, dtype=torch.int64, device=like.device).random_(-(2**63), None, generator=generator)
+    if like.device.type != "cpu":
+        return torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+    bits = torch.empty((like.numel() + 1) // 2, dtype=torch.int64).random_(-(2**63), None, generator=generator)
     return bits.view(torch.int32)[: like.numel()].float().mul_(2.0**-32).add_(0.5).to(like.dtype).view(like.shape)
 
 

@@ -65,7 +65,7 @@ class Objective:
         by_weight, by_gate = out
         w = torch.exp(log_weight)
         gates = self._estimator.gates(log_alpha, dist, self._config.seed, step)
-        gated, pi = w * gates.mean, w.new_zeros(())
+        gated, pi = w * gates.mean, dist.p_active(log_alpha) if self._lambda_l0 > 0 else w.new_zeros(())
         residual = self._map.matvec(gated) - self._target
         pull = self._map.rmatvec(self._importance * self._loss.derivative(residual))
         pull.addcmul_(self._lambda_l2, gated, value=2).mul_(w)
@@ -75,8 +75,7 @@ class Objective:
             spread = (w * w).mul_(self._spread)
             by_weight.addcmul_(spread, gates.variance, value=2)
             by_gate.addcmul_(spread, gates.variance_slope)
-        if self._lambda_l0 > 0:
-            pi = dist.p_active(log_alpha)
+        if pi.dim():
             by_gate.addcmul_(pi, 1 - pi, value=self._lambda_l0)
         return Forward(w, gates, residual, pi)
 
