@@ -137,6 +137,15 @@ class ByRows(ABC):
         at += torch.repeat_interleave(self.pointers.index_select(0, chosen) - pointers[:-1], counts, output_size=total)
         return replace(self, pointers=pointers, indices=self.indices.index_select(0, at), data=self.data.index_select(0, at))
 
+    def weighted(self, rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Self:
+        """Entries times the factors of their rows and columns."""
+        data = self.data * rows.index_select(0, self.numbered()) * columns.index_select(0, self.indices)
+        return replace(self, data=data.to(dtype))
+
+    def times(self, other: ByRows) -> Tensor:
+        """The product with another sparse matrix, dense; on the CPU."""
+        return torch.from_numpy((self.array() @ other.array()).toarray())
+
     def numbered(self) -> Tensor:
         """The row of each entry, shape (n_entries,)."""
         rows = torch.arange(self.height, dtype=self.indices.dtype, device=self.indices.device)
@@ -160,6 +169,11 @@ class TorchRows(ByRows):
 
     def product(self, vector: Tensor) -> Tensor:
         return self._tensor @ vector
+
+    def times(self, other: ByRows) -> Tensor:
+        assert isinstance(other, TorchRows)
+        out = torch.zeros(self.height, other.width, dtype=self.data.dtype)
+        return torch.addmm(out, self._tensor, other._tensor, beta=0)
 
 
 class ScipyRows(ByRows):
@@ -229,17 +243,18 @@ class SparseMap:
         if rows.is_cuda:
             return self.gram_by_blocks(rows, columns, dtype)
         moving = columns.nonzero().flatten()
-        part = self.by_columns if len(moving) == len(columns) else self.by_columns.rows(moving)
-        left = replace(part, data=_weighted(part, rows, columns[moving]).to(dtype)).array().tocsc()
-        return torch.from_numpy((left.T @ left).toarray())
+        part, roots = self if len(moving) == len(columns) else self.columns(moving), columns[moving].sqrt()
+        left, right = part.by_rows.weighted(rows, roots, dtype), part.by_columns.weighted(roots, rows, dtype)
+        return left.times(right)
 
     def gram_by_blocks(self, rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
         """The same from dense blocks of households, for a device that multiplies dense matrices far faster than sparse ones."""
         out, step = torch.zeros(2 * (len(rows),), dtype=dtype, device=rows.device), max(BLOCK // len(rows), 1)
         for first in range(0, len(columns), step):
             part = self.by_columns.rows(torch.arange(first, min(first + step, len(columns)), device=rows.device))
+            part = part.weighted(columns[first : first + step].sqrt(), rows, dtype)
             block = torch.zeros(part.height, len(rows), dtype=dtype, device=rows.device)
-            block[part.numbered().long(), part.indices.long()] = _weighted(part, rows, columns[first : first + step]).to(dtype)
+            block[part.numbered().long(), part.indices.long()] = part.data
             out.addmm_(block.T, block)
         return out
 
@@ -248,11 +263,6 @@ class SparseMap:
 
     def _with(self, by_rows: Tensor, by_columns: Tensor) -> SparseMap:
         return SparseMap(replace(self.by_rows, data=by_rows), replace(self.by_columns, data=by_columns))
-
-
-def _weighted(by_columns: ByRows, rows: Tensor, columns: Tensor) -> Tensor:
-    """Entries times the factors of their rows and the roots of the factors of their columns, see `LinearMap.gram`."""
-    return by_columns.data * columns.sqrt().index_select(0, by_columns.numbered()) * rows.index_select(0, by_columns.indices)
 
 
 def has_mkl() -> bool:

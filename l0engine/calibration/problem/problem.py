@@ -220,7 +220,7 @@ class Problem:
         h = hashlib.sha256(repr(m.shape).encode())
         whole, real = (m.indptr, m.indices), (m.data, self.values, self.target_weights, self.base_weights)
         for a in (*(a.astype("<i8") for a in whole), *(a.astype("<f8") for a in real)):
-            h.update(np.ascontiguousarray(a).tobytes())
+            h.update(np.ascontiguousarray(a).data)
         for texts in (self.names, self.groups, self.household_ids):
             h.update(np.array([len(t) for t in texts], "<i8").tobytes())
             h.update("".join(texts).encode())
