@@ -20,7 +20,6 @@ from compare import PROBLEMS
 from scaling import problem as national
 from scipy import sparse as sp
 
-from l0engine.arrays.linear_map import linear_map
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
@@ -46,7 +45,7 @@ def measure(name: str) -> tuple[sp.csc_array, float, dict[str, float]]:
     system = ScaledSystem.build(Problem.create(m, values, base_weights=base), Config())
     n, dist, device = len(base), HardConcreteDistribution(0.35), torch.device("cpu")
     objective, sampled = (Objective(system, Config(estimator=e), np.arange(n), device) for e in ("expected", "sampled"))
-    product = linear_map(system.matrix, device)
+    product = system.map.to(torch.float32)
     parameters = torch.stack([torch.log(torch.tensor(base)).float(), torch.zeros(n)])
     gradient, w, r = torch.zeros_like(parameters), torch.rand(n), torch.rand(len(system.target))
     dense = system.matrix.nnz > 0.5 * np.prod(system.matrix.shape)

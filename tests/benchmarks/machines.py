@@ -24,21 +24,13 @@ from typing import Any, NamedTuple
 
 from machines_table import table
 
+from l0engine.machine import cores, environment
+
 HERE = Path(__file__).parent
 #: Seconds for everything.
 LIMIT = 290.0
-#: A process that waits for others sleeps, and keeps the memory it once got.
-CALM = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "MALLOC_TRIM_THRESHOLD_": "4000000000",
-    "MALLOC_MMAP_THRESHOLD_": "4000000000",
-}
-
-
-def environment(threads: int) -> dict[str, str]:
-    """What makes a process use so many threads."""
-    return {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), **CALM}
+#: As workers have it: memory once got is kept.
+MEMORY = {"MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "4000000000"}
 
 
 class Work(NamedTuple):
@@ -57,41 +49,41 @@ class Work(NamedTuple):
 
 def works(machine: dict[str, Any], repeat: int) -> dict[str, Work | str]:
     """All measurements by name, the dearest to know first; or why one is not made."""
-    cores, cuda, theirs = machine["cores"], machine["card"] is not None, machine["l0_python"] is not None
+    every, cuda, theirs = machine["cores"], machine["card"] is not None, machine["l0_python"] is not None
     out: dict[str, Work | str] = {}
 
-    def fit(name: str, problem: str, device: str, threads: int | None = cores, repeat: int = repeat, busy: bool | None = None) -> None:
+    def fit(name: str, problem: str, device: str, threads: int | None = every, repeat: int = repeat, busy: bool | None = None) -> None:
         out[name] = Work("fits", {"problem": problem, "device": device, "repeat": repeat}, threads, busy=busy)
 
     def other(name: str, problem: str, device: str, epochs: int) -> None:
-        out[name] = Work("l0_python", {"problem": problem, "device": device, "epochs": epochs}, cores)
+        out[name] = Work("l0_python", {"problem": problem, "device": device, "epochs": epochs}, every)
 
     fit("us-cuda", "us", "cuda")
     other("us-cuda-l0", "us", "cuda", 500)
     fit("readme-cuda", "readme", "cuda")
     other("readme-cuda-l0", "readme", "cuda", 500)
-    out["national-cuda"] = Work("national", {"epochs": 500, "device": "cuda"}, cores, timeout=90)
-    out["huge-cuda"] = Work("huge", {"epochs": 200, "device": "cuda"}, cores, timeout=120)
+    out["national-cuda"] = Work("national", {"epochs": 500, "device": "cuda"}, every, timeout=90)
+    out["huge-cuda"] = Work("huge", {"epochs": 200, "device": "cuda"}, every, timeout=120)
     fit("us-2", "us", "cpu", threads=2)
     fit("us-all", "us", "cpu")
     fit("us-quiet", "us", "cpu", threads=2, busy=False)
     fit("us-busy", "us", "cpu", threads=2, busy=True)
     fit("us-plain", "us", "cpu", threads=None, repeat=0)
     other("us-cpu-l0", "us", "cpu", 8)
-    out["step"] = Work("step", {"problem": "us"}, cores)
+    out["step"] = Work("step", {"problem": "us"}, every)
     for device in ("cpu", "cuda"):
-        out[f"weights-{device}"] = Work("weights", {"problem": "us", "device": device}, cores)
+        out[f"weights-{device}"] = Work("weights", {"problem": "us", "device": device}, every)
     fit("readme-cpu", "readme", "cpu")
     other("readme-cpu-l0", "readme", "cpu", 50)
     fit("us-auto", "us", "auto")
     fit("readme-auto", "readme", "auto")
-    out["national-cuda-l0"] = Work("national_l0", {"epochs": 10, "device": "cuda"}, cores, timeout=90)
+    out["national-cuda-l0"] = Work("national_l0", {"epochs": 10, "device": "cuda"}, every, timeout=90)
     for name in out:
         if "cuda" in name and not cuda:
             out[name] = "needs a GPU"
         elif name.endswith("-l0") and not theirs:
             out[name] = "l0-python is not installed"
-        elif name in ("us-quiet", "us-busy") and not (hasattr(os, "sched_setaffinity") and cores > 1):
+        elif name in ("us-quiet", "us-busy") and not (hasattr(os, "sched_setaffinity") and every > 1):
             out[name] = "needs two cores that a process can be bound to"
     return out
 
@@ -120,7 +112,7 @@ def run(work: Work, left: float) -> dict[str, Any]:
     names = ("OMP_", "MKL_", "OPENBLAS_", "MALLOC_", "GOMP_", "KMP_")
     plain = {k: v for k, v in os.environ.items() if not k.startswith(names)}
     plain["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH")]))
-    environ = plain if work.threads is None else plain | environment(work.threads)
+    environ = plain if work.threads is None else plain | environment(work.threads) | MEMORY
     command, limit = [sys.executable, str(HERE / "machines_acts.py"), work.act, json.dumps(work.about)], min(work.timeout, left)
     started = time.perf_counter()
     try:
@@ -136,14 +128,13 @@ def run(work: Work, left: float) -> dict[str, Any]:
 
 def this_machine() -> dict[str, Any]:
     """Names and versions that the figures belong to."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    found = run(Work("machine", {}, cores), 60)
+    found = run(Work("machine", {}, cores()), 60)
     if "error" in found:
         raise SystemExit(f"Nothing can be measured here: {found['error']}")
     processor, cpuinfo = platform.processor(), Path("/proc/cpuinfo")
     if cpuinfo.exists():
         processor = next((line.split(":")[1].strip() for line in cpuinfo.open() if line.startswith("model name")), processor)
-    return {**found, "processor": processor, "cores": cores, "load": os.getloadavg()[0]}
+    return {**found, "processor": processor, "cores": cores(), "load": os.getloadavg()[0]}
 
 
 def main() -> None:

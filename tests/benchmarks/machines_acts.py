@@ -6,7 +6,6 @@ python tests/benchmarks/machines_acts.py ACT SETTINGS_AS_JSON
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
@@ -164,6 +163,8 @@ def huge_problem(targets: int, households: int, each: int) -> tuple[Any, Any, An
     import numpy as np
     from scipy import sparse as sp
 
+    from l0engine.machine import cores
+
     stretch, blocks = households // each, 16 * -(-targets // 1600)
     base = np.random.default_rng(0).lognormal(6.0, 0.5, households).astype(np.float32)
     truth = base * np.random.default_rng(1).lognormal(0.0, 0.5, households).astype(np.float32)
@@ -177,7 +178,7 @@ def huge_problem(targets: int, households: int, each: int) -> tuple[Any, Any, An
             data[i] = 1.0 if i % 2 else rng.standard_exponential(each, np.float32) + np.float32(0.01)
             values[i] = data[i] @ truth[columns[i]] * rng.normal(1.0, 0.01)
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(fill, np.array_split(np.arange(targets), min(blocks, targets))))
     pointers = np.arange(0, targets * each + 1, each, dtype=np.int32)
     return sp.csr_array((data.ravel(), columns.ravel(), pointers), shape=(targets, households)), values, base
