@@ -44,8 +44,9 @@ VERTEX_CELLS = 5_000_000
 #: The relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
 #: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine. So many candidates
-#: get them, those that miss least, after so many steps of least squares.
+#: get them, those that miss least, after so many steps of least squares. There are fewer where a set has many entries: so many in all.
 EXCHANGES, SPLICED, BRIEF = 60, 2, 60
+EXCHANGED_ENTRIES = 1_300_000
 #: So few households on a small problem are exchanged one by one as well, see `polish`.
 FEWEST = 8
 #: Losses of different sizes are equal within this share.
@@ -163,8 +164,11 @@ class Chooser:
             found.append(Elimination(s, self._vertex).down_to(k))
         if few and s.loss.squared and not self._config.bounded:
             best = sorted(map(self._fitted, found), key=itemgetter(0))[:SPLICED]
-            anew = [self._fitted(self._splice(support)) for _, support in best]
-            found = [min(pair, key=itemgetter(0))[1] for pair in zip(anew, best, strict=True)]
+            exchanges = min(EXCHANGES, EXCHANGED_ENTRIES // max(k * s.source.nnz // s.shape[1], 1))
+            if exchanges:
+                anew = [self._fitted(self._splice(support, exchanges)) for _, support in best]
+                best = [min(pair, key=itemgetter(0)) for pair in zip(anew, best, strict=True)]
+            found = [support for _, support in best]
             if self._small and k <= FEWEST and self._config.total == "free":
                 found.append(exchanged(s, found[0]))
         if self._medium and 0 < np.count_nonzero(self._vertex) <= k:
@@ -271,9 +275,9 @@ class Chooser:
         residual = row * (s.estimates(found) - s.target)
         return float(residual @ residual), support
 
-    def _splice(self, support: Support) -> Support:
+    def _splice(self, support: Support, exchanges: int) -> Support:
         b = self._root * self._system.target
-        kept, better = spliced(self._weighted, b, support.kept, np.exp(support.log_weights), exchanges=EXCHANGES)
+        kept, better = spliced(self._weighted, b, support.kept, np.exp(support.log_weights), exchanges=exchanges)
         start = np.zeros(self._system.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)
