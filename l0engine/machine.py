@@ -60,10 +60,11 @@ def suitable(entries: int, households: int) -> int:
     Notes
     -----
     One below a million entries and 100,000 households, two up to ten times as many, `MOST` above; for a step takes time for both.
-    Measured with one and two threads that sleep while they wait, as processor time of the thread that leads: with two it is 1.27 times
-    that of one at 30,000 entries, as much at 200,000, 0.79 times at 800,000, 0.68 times on the US problem (2.7 million), 0.61 times at 6.5
-    million; both together take 1.4, 1.2, 1.2, 1.1 and 1.04 times. More than two were only seen spinning: 16 took three times as long as
-    two on the US problem, so more are left to problems where every part of a step is long.
+    Measured with one and two threads that sleep while they wait, as processor time a step of the thread that leads (its waiting is not in
+    it), on random problems with 10 to 13 entries a household: with two it is 1.27 times that of one at 30,000 entries, 0.99 at 200,000,
+    0.79 at 800,000, 0.68 at 2.6 million (the size of the US problem), 0.61 at 6.5 million; both together take 1.43, 1.19, 1.16, 1.11 and
+    1.04 times. More than two were not measured so. While they spin, 16 took 2.5 to 5 times as long as two on the US problem; so more are
+    left to problems where every part of a step is long.
     """
     size = max(entries / 1_000_000, households / 100_000)
     return 1 if size < 1 else 2 if size < 10 else MOST
