@@ -60,10 +60,10 @@ def suitable(entries: int, households: int) -> int:
     Notes
     -----
     One below a million entries and 100,000 households, two up to ten times as many, `MOST` above; for a step takes time for both.
-    Measured with one and two threads that sleep while they wait, as processor time of the thread that leads: with two it is 1.27 times
-    that of one at 30,000 entries, as much at 200,000, 0.79 times at 800,000, 0.68 times on the US problem (2.7 million), 0.61 times at 6.5
-    million; both together take 1.4, 1.2, 1.2, 1.1 and 1.04 times. More than two were only seen spinning: 16 took three times as long as
-    two on the US problem, so more are left to problems where every part of a step is long.
+    Measured on two idle cores with threads that sleep while they wait, least milliseconds of a step with one and with two: 0.40 and 0.52 at
+    30,000 entries, 1.4 and 1.6 at 200,000, 2.8 and 3.4 at 400,000, 5.4 and 4.6 at 800,000, 13.8 and 10.4 at 2.6 million (200,000
+    households), 34 and 23 at 6.5 million. More than two were not measured so; while they spin, 16 took 2.5 to 5 times as long as two on the
+    US problem. So more are left to problems where every part of a step is long.
     """
     size = max(entries / 1_000_000, households / 100_000)
     return 1 if size < 1 else 2 if size < 10 else MOST

@@ -155,8 +155,8 @@ class JobShelf(ProblemShelf):
         """Take the oldest queued job that fits to running; atomic over all processes.
 
         There are three places for each slot, and one over, so that one of the small jobs, which take one place, can run beside the
-        fits, which take three. A job that waits is passed only by those that fit into what its like can never fill. A job on the GPU
-        (`machine.on_gpu`) takes no place, and one runs at a time.
+        fits, which take three. A job that waits is passed only by those that fit into what its like can never fill. A fit on the GPU
+        (`machine.on_gpu`) takes no place where no frontier follows, and one runs at a time.
         """
         with self._database.write() as db:
             while (job_id := _next(db, 3 * slots + 1 if slots else 0)) is not None:
@@ -218,19 +218,26 @@ def _update(db: sqlite3.Connection, job_id: str, **values: Any) -> None:
 
 
 def _next(db: sqlite3.Connection, places: int) -> str | None:
-    """The oldest queued job that fits into what those that run leave of so many places, or of the GPU."""
-    query = "SELECT id, kind, status, json_extract(task, '$.config.device') AS device FROM jobs WHERE status IN (?, ?) ORDER BY created, id"
-    rows = [row for row in db.execute(query, (Status.QUEUED, Status.RUNNING)) if row["kind"] in KINDS]
-    running = [row for row in rows if row["status"] == Status.RUNNING]
-    sizes = [KINDS[row["kind"]].places for row in running if not on_gpu(row["device"])]
-    free, gpu_free = places - sum(sizes), places > 0 and len(sizes) == len(running)
-    for row in rows:
-        size = KINDS[row["kind"]].places
-        if row["status"] == Status.QUEUED and (gpu_free if (gpu := on_gpu(row["device"])) else size <= free):
+    """The oldest queued job that fits into what those that run leave of so many places, and of the GPU."""
+    paths = {"device": "config.device", "plan": "plan", "source": "plan.source"}
+    task = ", ".join(f"json_extract(task, '$.{path}') AS {name}" for name, path in paths.items())
+    query = f"SELECT id, kind, status, {task} FROM jobs WHERE status IN (?, ?) ORDER BY created, id"
+    rows = [(row, *_needs(row)) for row in db.execute(query, (Status.QUEUED, Status.RUNNING)) if row["kind"] in KINDS]
+    running = [(size, gpu) for row, size, gpu in rows if row["status"] == Status.RUNNING]
+    free, gpu_free = max(0, places - sum(size for size, _ in running)), places > 0 and not any(gpu for _, gpu in running)
+    for row, size, gpu in rows:
+        if row["status"] == Status.RUNNING or (gpu and not gpu_free):
+            continue
+        if size <= free:
             return str(row["id"])
-        if row["status"] == Status.QUEUED and not gpu:
-            free = min(free, places % size - sum(other for other in sizes if other < size))
+        free = max(0, min(free, places % size - sum(other for other, _ in running if other < size)))
     return None
+
+
+def _needs(row: sqlite3.Row) -> tuple[int, bool]:
+    """How many places a job takes, and whether the GPU: for a fit, not for a frontier, which takes places."""
+    gpu = row["source"] is None and on_gpu(row["device"])
+    return (0 if gpu and row["plan"] is None else KINDS[row["kind"]].places), gpu
 
 
 def _forget(db: sqlite3.Connection, job_id: str, step: int) -> None:

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     execution = Execution(store, job)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, execution.terminate)
-    log.info("Job %s begins in process %d, %s threads", job.id, os.getpid(), os.environ.get("OMP_NUM_THREADS", "default"))
+    log.info("Job %s begins in process %d, at most %s threads", job.id, os.getpid(), os.environ.get("OMP_NUM_THREADS", "default"))
     return 0 if execution.carry_out().has_result else 1
 
 

@@ -19,7 +19,7 @@ from l0engine.errors import L0Error
 from l0engine.jobs import task as task_module
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.job import Request
-from l0engine.jobs.records import Calibration
+from l0engine.jobs.records import Calibration, Plan
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
 from l0engine.jobs.task import task_of
@@ -127,8 +127,8 @@ def fit(store):
     return store.queue(Calibration("0" * 64, Config(device="cpu"))).id
 
 
-def fit_on_gpu(store):
-    return store.queue(Calibration("0" * 64, Config(device="cuda"))).id
+def fit_on_gpu(store, plan=None):
+    return store.queue(Calibration("0" * 64, Config(device="cuda"), plan)).id
 
 
 def toy(store):
@@ -164,6 +164,20 @@ def test_jobs_on_the_gpu_take_no_place_and_run_one_at_a_time(store):
     assert [store.job(name).status for name in (first, second)] == [Status.RUNNING, Status.QUEUED]
     store.set_status(first, Status.STOPPED)
     assert claims(store, slots=1) == ["calibration"] and store.job(second).status is Status.RUNNING
+
+
+def test_a_frontier_takes_places_also_where_its_fit_is_on_the_gpu(store):
+    waiting, both = fit(store), fit_on_gpu(store, Plan((5,)))
+    of_another, later = fit_on_gpu(store, Plan((5,), source="20261122-164000-ab12")), fit_on_gpu(store)
+    assert claims(store, slots=1) == ["calibration"] * 2  # the first has the places, the last the GPU
+    assert [store.job(name).status.value for name in (waiting, both, of_another, later)] == ["running", "queued", "queued", "running"]
+    store.set_status(waiting, Status.STOPPED)
+    assert claims(store, slots=1) == ["calibration"] and store.job(of_another).status is Status.RUNNING, "it has no fit to make"
+    for name in (of_another, later):
+        store.set_status(name, Status.STOPPED)
+    third, small = fit_on_gpu(store), toy(store)
+    assert claims(store, slots=1) == ["calibration", "counting"] and store.job(both).status is Status.RUNNING
+    assert [store.job(name).status.value for name in (third, small)] == ["queued", "running"]
 
 
 def test_no_slots_start_nothing(store):
