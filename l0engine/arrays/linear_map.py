@@ -55,8 +55,14 @@ class LinearMap(Protocol):
     def squared(self) -> LinearMap:
         """The squares of the entries."""
 
-    def gram(self, rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
-        """``D_r A D_c A' D_r`` of the matrix A with factors of rows, and factors of columns that are 0 or more; (n_targets, n_targets)."""
+    def weighted(self, rows: Tensor, columns: Tensor) -> LinearMap:
+        """The same matrix with each row and each column multiplied by a factor."""
+
+    def outer(self) -> Tensor:
+        """``matrix @ matrix.T``, shape (n_targets, n_targets)."""
+
+    def inner(self) -> Tensor:
+        """``matrix.T @ matrix``, shape (n_households, n_households)."""
 
     def host(self) -> sp.csc_array:
         """The matrix as SciPy has it, on the host."""
@@ -90,9 +96,14 @@ class DenseMap:
     def squared(self) -> DenseMap:
         return DenseMap(self._matrix * self._matrix)
 
-    def gram(self, rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
-        out = (self._matrix * columns) @ self._transpose
-        return (out.mul_(rows).mul_(rows[:, None])).to(dtype)
+    def weighted(self, rows: Tensor, columns: Tensor) -> DenseMap:
+        return DenseMap(self._matrix * rows[:, None] * columns)
+
+    def outer(self) -> Tensor:
+        return self._matrix @ self._transpose
+
+    def inner(self) -> Tensor:
+        return self._transpose @ self._matrix
 
     def host(self) -> sp.csc_array:
         return sp.csc_array(self._matrix.cpu().numpy())
@@ -137,10 +148,9 @@ class ByRows(ABC):
         at += torch.repeat_interleave(self.pointers.index_select(0, chosen) - pointers[:-1], counts, output_size=total)
         return replace(self, pointers=pointers, indices=self.indices.index_select(0, at), data=self.data.index_select(0, at))
 
-    def weighted(self, rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Self:
+    def weighted(self, rows: Tensor, columns: Tensor) -> Self:
         """Entries times the factors of their rows and columns."""
-        data = self.data * rows.index_select(0, self.numbered()) * columns.index_select(0, self.indices)
-        return replace(self, data=data.to(dtype))
+        return replace(self, data=self.data * rows.index_select(0, self.numbered()) * columns.index_select(0, self.indices))
 
     def times(self, other: ByRows) -> Tensor:
         """The product with another sparse matrix, dense; on the CPU."""
@@ -239,30 +249,31 @@ class SparseMap:
     def squared(self) -> SparseMap:
         return self._with(self.by_rows.data**2, self.by_columns.data**2)
 
-    def gram(self, rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
-        if rows.is_cuda:
-            return self.gram_by_blocks(rows, columns, dtype)
-        moving = columns.nonzero().flatten()
-        part, roots = self if len(moving) == len(columns) else self.columns(moving), columns[moving].sqrt()
-        left, right = part.by_rows.weighted(rows, roots, dtype), part.by_columns.weighted(roots, rows, dtype)
-        return left.times(right)
+    def weighted(self, rows: Tensor, columns: Tensor) -> SparseMap:
+        return SparseMap(self.by_rows.weighted(rows, columns), self.by_columns.weighted(columns, rows))
 
-    def gram_by_blocks(self, rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
-        """The same from dense blocks of households, for a device that multiplies dense matrices far faster than sparse ones."""
-        out, step = torch.zeros(2 * (len(rows),), dtype=dtype, device=rows.device), max(BLOCK // len(rows), 1)
-        for first in range(0, len(columns), step):
-            part = self.by_columns.rows(torch.arange(first, min(first + step, len(columns)), device=rows.device))
-            part = part.weighted(columns[first : first + step].sqrt(), rows, dtype)
-            block = torch.zeros(part.height, len(rows), dtype=dtype, device=rows.device)
-            block[part.numbered().long(), part.indices.long()] = part.data
-            out.addmm_(block.T, block)
-        return out
+    def outer(self) -> Tensor:
+        return squared_by_blocks(self.by_columns) if self.device.type == "cuda" else self.by_rows.times(self.by_columns)
+
+    def inner(self) -> Tensor:
+        return squared_by_blocks(self.by_rows) if self.device.type == "cuda" else self.by_columns.times(self.by_rows)
 
     def host(self) -> sp.csc_array:
         return sp.csc_array(self.by_columns.array().T)
 
     def _with(self, by_rows: Tensor, by_columns: Tensor) -> SparseMap:
         return SparseMap(replace(self.by_rows, data=by_rows), replace(self.by_columns, data=by_columns))
+
+
+def squared_by_blocks(half: ByRows) -> Tensor:
+    """``matrix.T @ matrix`` from dense blocks of rows, for a device that multiplies dense matrices far faster than sparse ones."""
+    out, step = torch.zeros(2 * (half.width,), dtype=half.data.dtype, device=half.data.device), max(BLOCK // half.width, 1)
+    for first in range(0, half.height, step):
+        part = half.rows(torch.arange(first, min(first + step, half.height), device=out.device))
+        block = torch.zeros(part.height, half.width, dtype=out.dtype, device=out.device)
+        block[part.numbered().long(), part.indices.long()] = part.data
+        out.addmm_(block.T, block)
+    return out
 
 
 def has_mkl() -> bool:

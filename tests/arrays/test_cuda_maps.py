@@ -47,7 +47,7 @@ def test_products_are_scipy_s(device, kind, shape, density):
 
 
 @pytest.mark.parametrize("density", [0.2, 0.9])
-def test_what_is_made_of_a_map_is_scipy_s(device, kind, density):
+def test_what_is_made_of_a_map_is_scipy_s(device, kind, density, monkeypatch):
     m, rng = matrix((40, 300), density, dtype=np.float64), np.random.default_rng(2)
     map_, exact = lm.linear_map(m, torch.device(device), torch.float64), m.tocsr()
     chosen, rows, factors = np.flatnonzero(rng.random(300) < 0.3), np.array([1, 2, 17, 39]), rng.uniform(0.5, 2.0, 40)
@@ -65,9 +65,10 @@ def test_what_is_made_of_a_map_is_scipy_s(device, kind, density):
         np.testing.assert_allclose(found.host().toarray(), wanted.toarray(), rtol=1e-15)
     products_match(map_.to(torch.float32), exact, device)
     columns = rng.uniform(0.0, 3.0, 300) * (rng.random(300) < 0.7)
-    gram = map_.gram(factors_there, torch.tensor(columns, device=device), torch.float64)
-    dense = m.toarray()
-    np.testing.assert_allclose(gram.cpu(), factors[:, None] * (dense * columns) @ dense.T * factors, rtol=1e-12, atol=1e-12)
+    monkeypatch.setattr(lm, "BLOCK", 40 * 64)  # in blocks of 64 households
+    weighted, dense = map_.weighted(factors_there, torch.tensor(columns, device=device)), factors[:, None] * m.toarray() * columns
+    np.testing.assert_allclose(weighted.outer().cpu(), dense @ dense.T, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(weighted.inner().cpu(), dense.T @ dense, rtol=1e-12, atol=1e-12)
 
 
 def test_a_large_product_repeats_bit_for_bit(device):

@@ -64,18 +64,18 @@ def test_what_is_made_of_a_map_matches_dense_algebra(kind, monkeypatch):
     np.testing.assert_array_equal(map_.columns(torch.from_numpy(chosen)).host().toarray(), dense[:, chosen])
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_gram_matrix_matches_dense_algebra(kind, dtype, monkeypatch):
+def test_what_is_weighted_and_squared_matches_dense_algebra(kind, monkeypatch):
     m, rng = matrix(dtype=np.float64), np.random.default_rng(2)
     rows, columns = rng.uniform(0.5, 2.0, 7), rng.uniform(0.0, 3.0, 30) * (rng.random(30) < 0.7)
-    expected = rows[:, None] * (m.toarray() * columns) @ m.toarray().T * rows
-    map_ = mapped(m, kind, monkeypatch, torch.float64)
-    found = map_.gram(torch.from_numpy(rows), torch.from_numpy(columns), dtype)
-    assert found.dtype == dtype
-    np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype == torch.float32 else 1e-12, atol=1e-12)
+    expected = rows[:, None] * m.toarray() * columns
+    map_ = mapped(m, kind, monkeypatch, torch.float64).weighted(torch.from_numpy(rows), torch.from_numpy(columns))
+    products_match(map_, expected, 1e-12)
+    np.testing.assert_allclose(map_.outer(), expected @ expected.T, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(map_.inner(), expected.T @ expected, rtol=1e-12, atol=1e-12)
     if kind is not None:
         monkeypatch.setattr(lm, "BLOCK", 7 * 11)  # blocks of 11 households
-        np.testing.assert_allclose(map_.gram_by_blocks(torch.from_numpy(rows), torch.from_numpy(columns), torch.float64), expected)
+        np.testing.assert_allclose(lm.squared_by_blocks(map_.by_columns), expected @ expected.T, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(lm.squared_by_blocks(map_.by_rows), expected.T @ expected, rtol=1e-12, atol=1e-12)
 
 
 def test_a_transpose_by_sorting_is_that_of_scipy(monkeypatch):

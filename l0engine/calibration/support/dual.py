@@ -9,8 +9,9 @@ has a smooth convex dual, ``minimise f(theta) = sum_j D_j*((A' theta)_j) - b' th
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,23 +22,54 @@ from torch import Tensor
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.support.anchors import Anchor
 
-#: Up to this many targets the Newton system is factored; beyond, nothing is as large as its square.
-DENSE_TARGETS = 4000
+#: A Newton system is factored up to this many targets, or weights that move if those are fewer; beyond, nothing is as large as its square.
+DENSE_TARGETS, DENSE_ON_GPU = 4000, 24_000
 NEWTON_STEPS = 100
-#: A Newton system of up to so many multiplications, and any on a GPU, is made and factored anew in each step: faster there than to improve
-#: on an older factor.
-SMALL_WORK = 1e7
+#: A system of up to so many multiplications is made and factored anew in each step: faster there than to improve on an older factor.
+SMALL_WORK, SMALL_ON_GPU = 1e7, 1e12
 #: Iterations of conjugate gradients that a factor of an earlier curvature gets before a new one is made.
 PATIENCE = 30
 #: They end when the residual has shrunk to this share.
 ROUGH = 0.4
 
 
-class Factor(NamedTuple):
-    """Cholesky factor of a Newton system whose diagonal was scaled to 1, lower, shape (n_targets, n_targets), and the scale; on the CPU."""
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """Cholesky factor of a Newton system whose diagonal was scaled to 1, ``B B' + T``; where B has fewer columns than rows, of the smaller
+    ``I + B' T^-1 B`` that stands for it.
 
-    lower: np.ndarray
-    scale: np.ndarray
+    Attributes
+    ----------
+    lower : Tensor, shape (n_targets, n_targets) or (n_moving, n_moving)
+    scale : Tensor of float64, shape (n_targets,)
+    thin : tuple of LinearMap and Tensor, or None
+        B, shape (n_targets, n_moving), and the diagonal of T, where the smaller one was factored.
+    """
+
+    lower: Tensor
+    scale: Tensor
+    thin: tuple[LinearMap, Tensor] | None = None
+
+    def solve(self, v: Tensor) -> Tensor:
+        """What the inverse of the system makes of a vector, shape (n_targets,). Source of the thin case: Woodbury (1950)."""
+        scaled = self.scale * v
+        if self.thin is None:
+            return self.scale * self._by_lower(scaled)
+        b, rest = self.thin
+        return self.scale * (scaled - b.matvec(self._by_lower(b.rmatvec(scaled / rest)))) / rest
+
+    def _by_lower(self, v: Tensor) -> Tensor:
+        if v.is_cuda or not len(v):
+            return torch.cholesky_solve(v[:, None].to(self.lower.dtype), self.lower)[:, 0].to(v.dtype)
+        lower = self._by_columns
+        solve = blas.strsv if lower.dtype == np.float32 else blas.dtrsv  # for one right-hand side several times faster than torch or LAPACK
+        half = solve(lower, v.numpy().astype(lower.dtype), lower=1)
+        return torch.from_numpy(np.asarray(solve(lower, half, lower=1, trans=1), np.float64))
+
+    @cached_property
+    def _by_columns(self) -> np.ndarray:
+        """The lower factor as BLAS wants it."""
+        return np.asfortranarray(self.lower.numpy())
 
 
 class Dual(NamedTuple):
@@ -62,9 +94,10 @@ class DualProblem:
 
     def __init__(self, a: LinearMap, b: Tensor, after: Dual | None = None, rough: float = ROUGH) -> None:
         n_targets, n_kept = a.shape
-        small = n_targets**2 * n_kept <= SMALL_WORK
-        self._rough, self._direct = rough, small or (b.is_cuda and n_targets <= DENSE_TARGETS)
-        self.a, self.b = a.dense() if small and not b.is_cuda else a, b
+        work = min(n_targets, n_kept) * n_targets * n_kept
+        self._rough, self._direct = rough, work <= (SMALL_ON_GPU if b.is_cuda else SMALL_WORK)
+        self._largest = DENSE_ON_GPU if b.is_cuda else DENSE_TARGETS
+        self.a, self.b = a.dense() if self._direct and not b.is_cuda else a, b
         self.squares = self.a.squared()
         self.theta = torch.zeros_like(b) if after is None else after.theta
         self._factor = None if after is None else after.factor
@@ -115,28 +148,20 @@ class DualProblem:
     def _inverse(self, slope: Tensor, tau: Tensor, gradient: Tensor) -> Tensor:
         """``(A diag(slope) A' + diag(tau))^-1 gradient``: directly where that is little work, else by rough conjugate gradients.
 
-        Up to `DENSE_TARGETS` targets their preconditioner is a Cholesky factor, of an earlier slope as long as that helps, in single
-        precision where that is enough; beyond, it is the diagonal.
+        Up to a size their preconditioner is a Cholesky factor, of an earlier slope as long as that helps, in single precision where that is
+        enough; beyond, it is the diagonal.
         """
         system = _System(self, slope, tau)
         if self._direct and (solution := system.direct(gradient)) is not None:
             return solution
-        if len(gradient) > DENSE_TARGETS or gradient.is_cuda:
-            return system.by_diagonal(gradient)
-        for dtype in (None, torch.float32, torch.float64):
+        for dtype in (None, torch.float32, torch.float64) if system.size <= self._largest else ():
             if dtype is not None:
                 self._factor = system.factored(dtype)
             if self._factor is not None:
-                solution, met = system.conjugate(gradient, self._by_factor, rtol=self._rough, most=PATIENCE)
+                solution, met = system.conjugate(gradient, self._factor.solve, rtol=self._rough, most=PATIENCE)
                 if met:
                     return solution
-        return system.by_diagonal(gradient)  # numerically not definite: get as far as rounding lets us
-
-    def _by_factor(self, v: Tensor) -> Tensor:
-        lower, scale = cast(Factor, self._factor)
-        solve = blas.strsv if lower.dtype == np.float32 else blas.dtrsv  # for one right-hand side several times faster than torch or LAPACK
-        scaled = (v.numpy() * scale).astype(lower.dtype)
-        return torch.from_numpy(np.asarray(solve(lower, solve(lower, scaled, lower=1), lower=1, trans=1) * scale))
+        return system.by_diagonal(gradient)  # too large, or numerically not definite: get as far as rounding lets us
 
 
 class _System:
@@ -146,25 +171,28 @@ class _System:
         self._a, self._slope, self._tau = of.a, slope, tau
         self._diagonal = of.squares.matvec(slope) + tau
         self._scale = 1 / self._diagonal.sqrt()
+        self._moving = slope.nonzero().flatten()
+        self.size = min(len(tau), len(self._moving))
 
     def direct(self, gradient: Tensor) -> Tensor | None:
         """The solution by a factor of its own; None where the system is numerically not definite."""
-        lower, failed = torch.linalg.cholesky_ex(self._scaled(torch.float64))
-        if bool(failed):
-            return None
-        solution = self._scale * torch.cholesky_solve((self._scale * gradient)[:, None], lower)[:, 0]
-        return solution if bool(torch.isfinite(solution).all()) else None
+        factor = self.factored(torch.float64)
+        solution = None if factor is None else factor.solve(gradient)
+        return solution if solution is not None and bool(torch.isfinite(solution).all()) else None
 
     def factored(self, dtype: torch.dtype) -> Factor | None:
         """Factor of the system with its diagonal scaled to 1; None where it is not definite in this precision."""
-        lower, failed = torch.linalg.cholesky_ex(self._scaled(dtype))
-        return None if bool(failed) else Factor(np.asfortranarray(lower.numpy()), self._scale.numpy())
-
-    def _scaled(self, dtype: torch.dtype) -> Tensor:
-        """The system with its diagonal scaled to 1, so that no row hides what is left of another."""
-        h = self._a.gram(self._scale, self._slope, dtype)
-        h.diagonal().add_((self._tau * self._scale**2).to(dtype))
-        return h
+        everyone, roots = len(self._moving) == len(self._slope), self._slope[self._moving].sqrt()
+        b = (self._a if everyone else self._a.columns(self._moving)).weighted(self._scale, roots)
+        rest, thin = self._tau * self._scale**2, len(self._moving) < len(self._tau)
+        if thin:
+            h = b.weighted(1 / rest.sqrt(), torch.ones_like(roots)).inner()
+            h.diagonal().add_(1.0)
+        else:
+            h = b.to(dtype).outer()
+            h.diagonal().add_(rest.to(dtype))
+        lower, failed = torch.linalg.cholesky_ex(h)
+        return None if bool(failed) else Factor(lower, self._scale, (b, rest) if thin else None)
 
     def by_diagonal(self, gradient: Tensor) -> Tensor:
         return self.conjugate(gradient, lambda v: v / self._diagonal, rtol=1e-3, most=200)[0]

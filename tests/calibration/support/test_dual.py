@@ -118,7 +118,7 @@ def test_the_matrix_free_way_ends_where_the_factored_one_does(monkeypatch, name,
     factored = weights()
     monkeypatch.setattr(module, "DENSE_TARGETS", 0)
     monkeypatch.setattr(module, "SMALL_WORK", 0)
-    monkeypatch.setattr(module._System, "_scaled", None)  # nothing is factored
+    monkeypatch.setattr(module._System, "factored", None)  # nothing is factored
     np.testing.assert_allclose(weights(), factored, rtol=1e-4, atol=1e-6)
 
 

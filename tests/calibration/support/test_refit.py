@@ -68,7 +68,7 @@ def test_direct_steps_a_factor_of_an_earlier_one_and_conjugate_gradients_agree(m
     monkeypatch.setattr(module, "SMALL_WORK", 0)
     np.testing.assert_allclose(rake(A, b, g, 1e-3, upper=upper), dense, rtol=1e-3)
     monkeypatch.setattr(module, "DENSE_TARGETS", 0)
-    monkeypatch.setattr(module._System, "_scaled", None)  # nothing is factored
+    monkeypatch.setattr(module._System, "factored", None)  # nothing is factored
     np.testing.assert_allclose(rake(A, b, g, 1e-3, upper=upper), dense, rtol=1e-3)
 
 
