@@ -54,7 +54,8 @@ def close(ours, theirs, share=1e-5):
 def same(a, b):
     assert a.gated_weights.tobytes() == b.gated_weights.tobytes()
     assert a.weights.tobytes() == b.weights.tobytes()
-    assert [replace(s, seconds=0.0) for s in a.history] == [replace(s, seconds=0.0) for s in b.history]
+    bare = [[replace(s, seconds=0.0, where="") for s in r.history] for r in (a, b)]  # where: the most memory that was taken
+    assert bare[0] == bare[1]
 
 
 @contextmanager
@@ -83,11 +84,12 @@ def test_a_fit_is_that_of_the_cpu(device, problem, changes):
     assert there.device == device
     assert there.status is here.status is Status.STEP_LIMIT
     close(there.gated_weights, here.gated_weights)
-    close(there.weights, here.weights)
+    close(there.weights, here.weights, 1e-4)  # a softness that is sought is solved to about four digits, see `raking.SETTLED`
     nothing = ScaledSystem.build(problem, config).nothing
     for a, b in zip(there.history, here.history, strict=True):
         assert (a.step, a.kept, a.temperature) == (b.step, b.kept, b.temperature)
-        assert a.loss == pytest.approx(b.loss, rel=1e-5, abs=3e-8 * nothing)
+        # residuals are differences of numbers near 1, each right to about 1e-6; the loss is the sum of their squares
+        assert a.loss == pytest.approx(b.loss, rel=1e-5, abs=2e-6 * np.sqrt(b.loss * nothing) + 3e-8 * nothing)
         assert a.ess == pytest.approx(b.ess, rel=1e-5)
 
 
