@@ -156,7 +156,7 @@ class JobShelf(ProblemShelf):
 
         There are three places for each slot, and one over, so that one of the small jobs, which take one place, can run beside the
         fits, which take three. A job that waits is passed only by those that fit into what its like can never fill. A fit on the GPU
-        (`machine.on_gpu`) takes no place where no frontier follows, and one runs at a time.
+        (`machine.on_gpu`) takes no place where no frontier follows, and one job at a time is there.
         """
         with self._database.write() as db:
             while (job_id := _next(db, 3 * slots + 1 if slots else 0)) is not None:
@@ -219,7 +219,7 @@ def _update(db: sqlite3.Connection, job_id: str, **values: Any) -> None:
 
 def _next(db: sqlite3.Connection, places: int) -> str | None:
     """The oldest queued job that fits into what those that run leave of so many places, and of the GPU."""
-    paths = {"device": "config.device", "plan": "plan", "source": "plan.source"}
+    paths = {"device": "config.device", "plan": "plan"}
     task = ", ".join(f"json_extract(task, '$.{path}') AS {name}" for name, path in paths.items())
     query = f"SELECT id, kind, status, {task} FROM jobs WHERE status IN (?, ?) ORDER BY created, id"
     rows = [(row, *_needs(row)) for row in db.execute(query, (Status.QUEUED, Status.RUNNING)) if row["kind"] in KINDS]
@@ -235,8 +235,8 @@ def _next(db: sqlite3.Connection, places: int) -> str | None:
 
 
 def _needs(row: sqlite3.Row) -> tuple[int, bool]:
-    """How many places a job takes, and whether the GPU: for a fit, not for a frontier, which takes places."""
-    gpu = row["source"] is None and on_gpu(row["device"])
+    """How many places a job takes, and whether the GPU; a frontier on the GPU keeps a core busy too, and takes places."""
+    gpu = on_gpu(row["device"])
     return (0 if gpu and row["plan"] is None else KINDS[row["kind"]].places), gpu
 
 
