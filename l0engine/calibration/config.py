@@ -157,7 +157,7 @@ class Config:
         None, "Refit softness (mu)", "Lower meets targets more closely; higher keeps weights more even. Empty: as low as pays, a "
         "tenfold lower error for at most a fifth of the effective sample size.", low=1e-12, high=1e3, log=True, optional=True,
     )  # fmt: skip
-    device: str = _setting("auto", "Device", "auto takes CUDA where there is one, else the CPU.", choices=DEVICES)
+    device: str = _setting("auto", "Device", "auto takes CUDA where there is one and it will be faster, else the CPU.", choices=DEVICES)
     seed: int = _setting(
         0, "Seed", "Start of the random numbers of sampled gates and of the jitter; the same seed gives the same bits.",
         low=0, high=2**53 - 1, whole=True,  # what a float and a form can tell apart
