@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import sparse as sp
 
+from l0engine.arrays import by_rows
 from l0engine.arrays import linear_map as lm
 from l0engine.arrays.indexing import scale, take
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.cuda
 
 SHAPES = {"wide": (7, 3000), "tall": (3000, 7), "one": (1, 1), "square": (400, 500)}
 #: How rows are multiplied; None is what the device is given by itself, a dense map included.
-KINDS = [None, lm.TorchRows, lm.SegmentRows, lm.GatherRows]
+KINDS = [None, by_rows.TorchRows, by_rows.SegmentRows, by_rows.GatherRows]
 
 
 def matrix(shape, density=0.2, seed=0, dtype=np.float32):
@@ -22,7 +23,7 @@ def matrix(shape, density=0.2, seed=0, dtype=np.float32):
 @pytest.fixture(params=KINDS)
 def kind(request, monkeypatch):
     if request.param is not None:
-        monkeypatch.setattr(lm, "_kinds", lambda _: (request.param, request.param))
+        monkeypatch.setattr(lm, "kinds", lambda _: (request.param, request.param))
     return request.param
 
 
@@ -65,7 +66,7 @@ def test_what_is_made_of_a_map_is_scipy_s(device, kind, density, monkeypatch):
         np.testing.assert_allclose(found.host().toarray(), wanted.toarray(), rtol=1e-15)
     products_match(map_.to(torch.float32), exact, device)
     columns = rng.uniform(0.0, 3.0, 300) * (rng.random(300) < 0.7)
-    monkeypatch.setattr(lm, "BLOCK", 40 * 64)  # in blocks of 64 households
+    monkeypatch.setattr(by_rows, "BLOCK", 40 * 64)  # in blocks of 64 households
     weighted, dense = map_.weighted(factors_there, torch.tensor(columns, device=device)), factors[:, None] * m.toarray() * columns
     np.testing.assert_allclose(weighted.outer().cpu(), dense @ dense.T, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(weighted.inner().cpu(), dense.T @ dense, rtol=1e-12, atol=1e-12)

@@ -3,16 +3,17 @@ import pytest
 import torch
 from scipy import sparse as sp
 
+from l0engine.arrays import by_rows
 from l0engine.arrays import linear_map as lm
 
 CPU = torch.device("cpu")
 #: How rows are multiplied; None is the dense map.
-KINDS = [None, lm.TorchRows, lm.ScipyRows, lm.SegmentRows, lm.GatherRows]
+KINDS = [None, by_rows.TorchRows, by_rows.ScipyRows, by_rows.SegmentRows, by_rows.GatherRows]
 
 
 @pytest.fixture(params=KINDS)
 def kind(request):
-    if request.param is lm.TorchRows and not lm.has_mkl():
+    if request.param is by_rows.TorchRows and not by_rows.has_mkl():
         pytest.skip("this torch multiplies no CSR tensors")
     return request.param
 
@@ -24,7 +25,7 @@ def matrix(shape=(7, 30), density=0.3, seed=0, dtype=np.float32):
 
 def mapped(m, kind, monkeypatch, dtype=torch.float32, **how):
     monkeypatch.setattr(lm, "DENSE_FROM", -1.0 if kind is None else 1.0)
-    monkeypatch.setattr(lm, "_kinds", lambda _: (kind, kind))
+    monkeypatch.setattr(lm, "kinds", lambda _: (kind, kind))
     map_ = lm.linear_map(m, CPU, dtype, **how)
     assert isinstance(map_, lm.SparseMap if kind else lm.DenseMap)
     return map_
@@ -73,14 +74,14 @@ def test_what_is_weighted_and_squared_matches_dense_algebra(kind, monkeypatch):
     np.testing.assert_allclose(map_.outer(), expected @ expected.T, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(map_.inner(), expected.T @ expected, rtol=1e-12, atol=1e-12)
     if kind is not None:
-        monkeypatch.setattr(lm, "BLOCK", 7 * 11)  # blocks of 11 households
-        np.testing.assert_allclose(lm.squared_by_blocks(map_.by_columns), expected @ expected.T, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(lm.squared_by_blocks(map_.by_rows), expected.T @ expected, rtol=1e-12, atol=1e-12)
+        monkeypatch.setattr(by_rows, "BLOCK", 7 * 11)  # blocks of 11 households
+        np.testing.assert_allclose(by_rows.squared_by_blocks(map_.by_columns), expected @ expected.T, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(by_rows.squared_by_blocks(map_.by_rows), expected.T @ expected, rtol=1e-12, atol=1e-12)
 
 
 def test_a_transpose_by_sorting_is_that_of_scipy(monkeypatch):
     half = lm.linear_map(matrix().tocsr(), CPU).by_rows
-    expected, found = half.array().tocsc(), lm._sorted_by_columns(half, lm.ScipyRows)
+    expected, found = half.array().tocsc(), by_rows.sorted_by_columns(half, by_rows.ScipyRows)
     for a, b in zip((expected.indptr, expected.indices, expected.data), (found.pointers, found.indices, found.data), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -105,13 +106,13 @@ def test_empty_rows_and_columns(kind, monkeypatch):
 
 
 def test_the_fastest_products_are_taken(monkeypatch):
-    monkeypatch.setattr(lm, "has_mkl", lambda: True)
-    assert isinstance(lm.linear_map(matrix(density=0.1), CPU).by_rows, lm.TorchRows)
-    monkeypatch.setattr(lm, "has_mkl", lambda: False)
-    assert isinstance(lm.linear_map(matrix(density=0.1), CPU).by_rows, lm.ScipyRows)
+    monkeypatch.setattr(by_rows, "has_mkl", lambda: True)
+    assert isinstance(lm.linear_map(matrix(density=0.1), CPU).by_rows, by_rows.TorchRows)
+    monkeypatch.setattr(by_rows, "has_mkl", lambda: False)
+    assert isinstance(lm.linear_map(matrix(density=0.1), CPU).by_rows, by_rows.ScipyRows)
     assert isinstance(lm.linear_map(matrix(density=0.9), CPU), lm.DenseMap)
-    assert lm._kinds(torch.device("meta")) == (lm.GatherRows, lm.GatherRows)
-    assert lm._kinds(torch.device("cuda")) == (lm.SegmentRows, lm.TorchRows)
+    assert by_rows.kinds(torch.device("meta")) == (by_rows.GatherRows, by_rows.GatherRows)
+    assert by_rows.kinds(torch.device("cuda")) == (by_rows.SegmentRows, by_rows.TorchRows)
 
 
 def test_two_matrices_of_one_shape_do_not_mix():

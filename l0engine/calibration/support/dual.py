@@ -186,7 +186,7 @@ class _System:
         b = (self._a if everyone else self._a.columns(self._moving)).weighted(self._scale, roots)
         rest, thin = self._tau * self._scale**2, len(self._moving) < len(self._tau)
         if thin:
-            h = b.weighted(1 / rest.sqrt(), torch.ones_like(roots)).inner()
+            h = b.scaled(1 / rest.sqrt()).inner()
             h.diagonal().add_(1.0)
         else:
             h = b.to(dtype).outer()

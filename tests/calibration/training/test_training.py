@@ -255,35 +255,65 @@ def test_a_device_this_machine_lacks_is_named():
             fit(PROBLEM, replace(CONFIG, device="cuda"))
 
 
-def on_a_small_device(monkeypatch, fails_at):
-    """Pretend to run on a device other than the CPU that runs out of memory at a step."""
+def on_another_device(monkeypatch, fails_at, error):
+    """Pretend to run on a device other than the CPU that gives out at a step."""
 
     class Small(trainer.Trainer):
         def __init__(self, system, config, device, *rest):
             self._small = device.type != "cpu"
             if self._small and fails_at is None:
-                raise torch.OutOfMemoryError("no room")
+                raise error
             super().__init__(system, config, torch.device("cpu"), *rest)
 
         def advance(self):
             if self._small and self.step == fails_at:
-                raise torch.OutOfMemoryError("no room")
+                raise error
             super().advance()
 
     monkeypatch.setattr(module, "Trainer", Small)
     monkeypatch.setattr(module, "choose_device", lambda *_: Choice(torch.device("meta")))
 
 
-@pytest.mark.parametrize(("fails_at", "from_step"), [(None, 0), (0, 0), (37, 37), (151, 151)])
-def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, fails_at, from_step):
+@pytest.mark.parametrize("fails_at", [None, 0, 37, 151])
+def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, fails_at):
     whole = fit(PROBLEM, CONFIG)
-    on_a_small_device(monkeypatch, fails_at)
+    on_another_device(monkeypatch, fails_at, torch.OutOfMemoryError("no room"))
     result = fit(PROBLEM, CONFIG)
     same(whole, result)
     assert result.device == "cpu"
-    assert result.message == f"The meta device ran out of memory; the run went on from step {from_step} on the CPU."
-    assert whole.history[-1].where == result.history[-1].where.removesuffix(f" {result.message}") == "On the CPU, with 1 thread."
-    assert {s.where for s in result.history if s.step <= from_step} <= {"On meta."}  # told with the first snapshot after it
+    assert result.message == f"The meta device ran out of memory; the run went on from step {fails_at or 0} on the CPU."
+
+
+@pytest.mark.parametrize(("every", "from_step"), [(0.0, 150), (1e9, 0)])
+def test_a_device_that_is_lost_hands_over_from_the_last_state_that_was_copied(monkeypatch, every, from_step):
+    whole = fit(PROBLEM, CONFIG)
+    monkeypatch.setattr(module, "COPY_SECONDS", every)
+    on_another_device(monkeypatch, 151, RuntimeError("CUDA error: unspecified launch failure"))
+    result = fit(PROBLEM, CONFIG)
+    same(whole, result)
+    assert result.message == f"The meta device was lost; the run went on from step {from_step} on the CPU."
+
+
+def test_an_error_of_the_program_is_not_blamed_on_the_device(monkeypatch):
+    on_another_device(monkeypatch, 5, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        fit(PROBLEM, CONFIG)
+
+
+def test_a_device_that_gives_out_in_the_refit_leaves_it_to_the_cpu(monkeypatch):
+    whole, conclude, concluded = fit(PROBLEM, CONFIG), module.conclude, module._concluded
+
+    def full(problem, config, lower, system, *rest):
+        if system.device.type == "cuda":
+            raise torch.OutOfMemoryError("no room")
+        return conclude(problem, config, lower, system, *rest)
+
+    monkeypatch.setattr(module, "conclude", full)
+    elsewhere = torch.device("cuda")
+    monkeypatch.setattr(module, "_concluded", lambda p, c, lower, system, *rest: concluded(p, c, lower, system.on(elsewhere), *rest))
+    result = fit(PROBLEM, CONFIG)
+    same(whole, result)
+    assert result.message == "The cuda device ran out of memory; the weights were refitted on the CPU."
 
 
 def test_the_cpu_out_of_memory_is_an_error(monkeypatch):
