@@ -27,8 +27,9 @@ def show(record: RunRecord, n_households: int) -> None:
 
 def pictures(snapshots: Sequence[Snapshot], n_households: int, run_id: str) -> None:
     """Where a fit runs, in words, and its four pictures; live or finished."""
-    if snapshots and snapshots[-1].where:
-        st.caption(snapshots[-1].where)
+    where = snapshots[-1].where if snapshots else "Where it runs is said from the first step on."  # its line keeps the pictures in place
+    if where:
+        st.caption(where)
     drawn = (
         (loss.plot, loss.info(snapshots), f"loss_{run_id}", "Loss terms by step"),
         (kept.plot, kept.info(snapshots, n_households), f"kept_{run_id}", "Households kept by step"),
