@@ -92,13 +92,13 @@ def on_gpu(device: str | None) -> bool:
 
 
 def running_on(device: torch.device) -> str:
-    """Where work runs, in a sentence: the threads of a CPU, the name of a GPU and the most memory that was taken there."""
+    """Where work runs, in words: the threads of a CPU, the name of a GPU and the most memory that was taken there."""
     import torch
 
     if device.type == "cuda":
         gpu, taken = torch.cuda.get_device_properties(device), torch.cuda.max_memory_allocated(device)
-        return f"On {gpu.name}, with up to {taken / 1e9:.1f} of its {gpu.total_memory / 1e9:.0f} GB."
+        return f"Device: {gpu.name}, with up to {taken / 1e9:.1f} of its {gpu.total_memory / 1e9:.0f} GB taken."
     if device.type == "cpu":
         count = torch.get_num_threads()
-        return f"On the CPU, with {count} thread{'s' * (count > 1)}."
-    return f"On {device.type}."
+        return f"Device: CPU, {count} thread{'s' * (count > 1)}."
+    return f"Device: {device.type}."

@@ -90,7 +90,7 @@ def test_the_same_seed_and_number_of_threads_give_the_same_bits_and_a_fit_leaves
     first, second = fit(problem, config), fit(problem, config)
     assert first.weights.tobytes() == second.weights.tobytes() and first.gated_weights.tobytes() == second.gated_weights.tobytes()
     assert first.threads == second.threads == torch.get_num_threads() == 2
-    assert first.history[-1].where == "On the CPU, with 2 threads."
+    assert first.history[-1].where == "Device: CPU, 2 threads."
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -116,4 +116,4 @@ def test_a_gpu_is_named_with_its_memory(monkeypatch):
         torch.cuda, "get_device_properties", lambda device: SimpleNamespace(name="NVIDIA H100", total_memory=85_000_000_000)
     )
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 4_700_000_000)
-    assert machine.running_on(torch.device("cuda")) == "On NVIDIA H100, with up to 4.7 of its 85 GB."
+    assert machine.running_on(torch.device("cuda")) == "Device: NVIDIA H100, with up to 4.7 of its 85 GB taken."

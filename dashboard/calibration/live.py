@@ -27,7 +27,7 @@ def show(record: RunRecord, n_households: int) -> None:
 
 def pictures(snapshots: Sequence[Snapshot], n_households: int, run_id: str) -> None:
     """Where a fit runs, in words, and its four pictures; live or finished."""
-    where = snapshots[-1].where if snapshots else "Where it runs is said from the first step on."  # its line keeps the pictures in place
+    where = snapshots[-1].where if snapshots else "Device: said with the first step."  # its line keeps the pictures in place
     if where:
         st.caption(where)
     drawn = (

@@ -130,7 +130,7 @@ def test_stop_keeps_the_weights_found_so_far(visit, working):
     page = endless(visit("calibrate"))
     assert set(page.metrics) == {"Households kept", "Median error", "Effective sample size", "Steps a second", "Time left"}
     step = state.store().snapshots(page.run_id)[-1]
-    assert "On the CPU, with 1 thread." in page.rerun().said("caption")
+    assert "Device: CPU, 1 thread." in page.rerun().said("caption")
     assert any(f"of {ENDLESS['epochs']:,}" in p.proto.text for p in page.rerun().at.get("progress"))
     page.press("Stop").until_ended()
     assert page.record.status is Status.STOPPED and page.record.request is Request.STOP
@@ -140,7 +140,7 @@ def test_stop_keeps_the_weights_found_so_far(visit, working):
     told = pd.read_csv(io.BytesIO(downloads.contents(page.record, "targets.csv")))
     np.testing.assert_allclose(estimates_of(weights, plain), told["estimate"], rtol=1e-9)
     assert any(text.startswith("### Kept") for text in page.said("markdown"))
-    assert "On the CPU, with 1 thread." in page.said("caption")
+    assert "Device: CPU, 1 thread." in page.said("caption")
     assert any("stopped" in text for text in page.said("markdown"))
     assert page.to("results").metrics["Households kept"] == f"{len(weights):,}"
 

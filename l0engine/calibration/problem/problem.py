@@ -233,7 +233,7 @@ def checked_matrix(matrix: Any) -> sp.csr_array:
         try:
             matrix = np.asarray(matrix)
             ready = matrix.dtype.kind in "fiubc" and matrix.dtype != np.float16  # complex entries are refused below
-            matrix = matrix if ready else matrix.astype(np.float64)
+            matrix = matrix.astype(matrix.dtype.newbyteorder("="), copy=False) if ready else matrix.astype(np.float64)
         except (TypeError, ValueError):
             raise ProblemError("The matrix holds something that is not a number: give real numbers only.") from None
     if matrix.ndim != 2 or 0 in matrix.shape:

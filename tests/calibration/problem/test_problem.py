@@ -30,7 +30,7 @@ def test_every_sparse_kind_is_the_same_problem(kind, flavour):
     assert isinstance(made.matrix, sp.csr_array)
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int8, np.int64, np.uint8, bool])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int8, np.int64, np.uint8, bool, ">f8", ">i4"])
 def test_every_number_type_is_taken(dtype):
     dense = np.array([[1, 0, 1], [0, 1, 1]], dtype=dtype)
     p = Problem.create(dense, Y)
