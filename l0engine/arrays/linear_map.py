@@ -196,6 +196,11 @@ def linear_map(
     return SparseMap(half, transposed(half, short))
 
 
+def applied(map_: LinearMap, weights: np.ndarray) -> np.ndarray:
+    """``matrix @ weights`` of NumPy arrays, wherever the matrix is."""
+    return np.asarray(map_.matvec(torch.tensor(weights, device=map_.device)).cpu().numpy())
+
+
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weights: Tensor, map_: LinearMap) -> Tensor:

@@ -22,7 +22,8 @@ from l0engine.arrays.inputs import group_name, numbers, plain
 from l0engine.arrays.linear_map import linear_map, product
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import sparsity
-from l0engine.calibration.problem.problem import Problem, checked_matrix
+from l0engine.calibration.problem.inputs import checked_matrix
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Snapshot
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.iteration import iterate

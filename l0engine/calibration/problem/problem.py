@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse as sp
 
+from l0engine.calibration.problem.inputs import checked_matrix, labels, vector
 from l0engine.errors import ConfigError, ProblemError
 
 #: Entries that are worked on at a time, where a copy of all would be large.
@@ -90,10 +91,10 @@ class Problem:
         """
         m = checked_matrix(matrix)
         q, n = m.shape
-        y = _vector("target values", values, q, "targets (rows of the matrix)")
-        names_ = _labels("target name", names, q, "target ", unique=True)
-        groups_ = _labels("target group", groups, q, "all", unique=False)
-        importance = np.ones(q) if target_weights is None else _vector("target weights", target_weights, q, "targets")
+        y = vector("target values", values, q, "targets (rows of the matrix)")
+        names_ = labels("target name", names, q, "target ", unique=True)
+        groups_ = labels("target group", groups, q, "all", unique=False)
+        importance = np.ones(q) if target_weights is None else vector("target weights", target_weights, q, "targets")
         if (importance < 0).any():
             raise ProblemError(f"The weight of target '{names_[importance < 0][0]}' is negative: set it to 0 or more.")
         notes_ = tuple(notes)
@@ -101,8 +102,8 @@ class Problem:
             base = np.full(n, _usual_ratio(y, np.asarray(m.sum(axis=1), np.float64).ravel()))
             notes_ += (f"No base weights were given: every household starts at {base[0]:,.4g}.",)
         else:
-            base = _vector("base weights", base_weights, n, "households (columns of the matrix)")
-        ids = _labels("household id", household_ids, n, "", unique=True)
+            base = vector("base weights", base_weights, n, "households (columns of the matrix)")
+        ids = labels("household id", household_ids, n, "", unique=True)
         if (base <= 0).any():
             i = int(np.argmax(base <= 0))
             raise ProblemError(
@@ -225,67 +226,6 @@ class Problem:
             h.update(np.array([len(t) for t in texts], "<i8").tobytes())
             h.update("".join(texts).encode())
         return h.hexdigest()
-
-
-def checked_matrix(matrix: Any) -> sp.csr_array:
-    """A copy as sorted CSR of finite float32 or float64 without duplicates or stored zeros, or a ProblemError."""
-    if not sp.issparse(matrix):
-        try:
-            matrix = np.asarray(matrix)
-            ready = matrix.dtype.kind in "fiubc" and matrix.dtype != np.float16  # complex entries are refused below
-            matrix = matrix.astype(matrix.dtype.newbyteorder("="), copy=False) if ready else matrix.astype(np.float64)
-        except (TypeError, ValueError):
-            raise ProblemError("The matrix holds something that is not a number: give real numbers only.") from None
-    if matrix.ndim != 2 or 0 in matrix.shape:
-        raise ProblemError(f"The matrix has shape {matrix.shape}: it needs at least one target (row) and one household (column).")
-    if matrix.dtype.kind not in "fiub":
-        raise ProblemError(f"The matrix holds {matrix.dtype} entries: give real numbers only.")
-    m = sp.csr_array(matrix, copy=True)
-    if m.indices.dtype != np.int32 and max(m.nnz, *m.shape) < 2**31:
-        m.indices, m.indptr = m.indices.astype(np.int32), m.indptr.astype(np.int32)
-    if m.data.dtype != np.float32:
-        m.data = m.data.astype(np.float64)
-    m.sum_duplicates()
-    m.eliminate_zeros()
-    bad = np.flatnonzero(~np.isfinite(m.data))
-    if len(bad):
-        row = int(np.searchsorted(m.indptr, bad[0], side="right")) - 1
-        raise ProblemError(
-            f"The matrix entry of target {row + 1} and household {m.indices[bad[0]] + 1} is {m.data[bad[0]]}: "
-            f"replace it by a finite number ({len(bad):,} such)."
-        )
-    return m
-
-
-def _vector(what: str, values: Any, length: int, of: str) -> np.ndarray:
-    try:
-        if np.iscomplexobj(given := np.asarray(values)):
-            raise TypeError
-        v = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ProblemError(f"The {what} hold something that is not a number: give real numbers only.") from None
-    if v.shape != (length,):
-        raise ProblemError(f"The {what} have shape {v.shape} but there are {length:,} {of}: give one number each.")
-    if not np.isfinite(v).all():
-        i = int(np.argmin(np.isfinite(v)))
-        raise ProblemError(f"The {what} hold {v[i]} at position {i + 1}: replace it by a finite number, or remove the row.")
-    return v
-
-
-def _labels(what: str, labels: Iterable[str] | None, length: int, default: str, *, unique: bool) -> np.ndarray:
-    if labels is None:
-        texts = [default + str(i) for i in range(1, length + 1)] if unique else [default] * length
-    else:
-        texts = [str(t) for t in labels]
-    out = np.array(texts, dtype=object)
-    if out.shape != (length,):
-        raise ProblemError(f"There are {len(out):,} {what}s for {length:,} places: give one each.")
-    if unique and labels is not None:
-        again = pd.Series(out).duplicated().to_numpy()
-        if again.any():
-            i = int(np.argmax(again))
-            raise ProblemError(f"The {what} '{out[i]}' stands more than once (again at position {i + 1}): make it unique.")
-    return out
 
 
 def _filled(pointers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

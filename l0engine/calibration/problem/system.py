@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import sparse as sp
 
-from l0engine.arrays.linear_map import LinearMap, linear_map
+from l0engine.arrays.linear_map import LinearMap, applied, linear_map
 from l0engine.calibration.config import Config
 from l0engine.calibration.losses import LOSSES, Loss
 from l0engine.calibration.problem.bounds import Bounds
@@ -170,7 +170,7 @@ class ScaledSystem:
         if self.device.type == "cpu":
             return np.asarray(self.matrix @ weights)
         kept = np.flatnonzero(weights)
-        return self.part(kept).matvec(self._here(weights[kept])).cpu().numpy()
+        return applied(self.part(kept), weights[kept])
 
     def errors(self, residual: np.ndarray) -> np.ndarray:
         """Absolute relative errors of the rows for residuals in units of the loss, shape (n_use,)."""

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse as sp
 from scipy.optimize import nnls
 
-from l0engine.arrays.linear_map import LinearMap
+from l0engine.arrays.linear_map import LinearMap, applied
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
@@ -94,6 +94,7 @@ class Chooser:
         self._medium = math.prod(system.shape) <= VERTEX_CELLS
         self._hardness = np.maximum(system.hardness, HARD)
         self._root = np.sqrt(system.importance)
+        self._aim = self._root * system.target
         self.relaxes = relaxes(system, config)
 
     def at(self, k: int) -> Calibrated:
@@ -190,7 +191,7 @@ class Chooser:
         s = self._system
         if self._relaxation is None:
             upper = s.bounds(np.arange(s.shape[1]), self._config).high
-            self._relaxation = Relaxation(self._weighted, self._root * s.target, self._hardness, upper)
+            self._relaxation = Relaxation(self._weighted, self._aim, self._hardness, upper)
         if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
@@ -269,15 +270,12 @@ class Chooser:
         if self._medium and (least := self._least(support.kept)) is not None:
             weights = np.maximum(least[0], LEAST_FITTED * max(least[0].max(), np.finfo(float).tiny))
             return least[1], Support.at(support.kept, weights)
-        s, row = self._system, self._root
-        found = np.zeros(s.shape[1])
-        found[support.kept] = least_squares(s.part(support.kept, row), row * s.target, np.exp(support.log_weights), BRIEF)
-        residual = row * (s.estimates(found) - s.target)
+        part = self._system.part(support.kept, self._root)
+        residual = applied(part, least_squares(part, self._aim, np.exp(support.log_weights), BRIEF)) - self._aim
         return float(residual @ residual), support
 
     def _splice(self, support: Support, exchanges: int) -> Support:
-        b = self._root * self._system.target
-        kept, better = spliced(self._weighted, b, support.kept, np.exp(support.log_weights), exchanges=exchanges)
+        kept, better = spliced(self._weighted, self._aim, support.kept, np.exp(support.log_weights), exchanges=exchanges)
         start = np.zeros(self._system.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from l0engine.arrays.linear_map import applied
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.system import NEGLIGIBLE, ScaledSystem
 from l0engine.calibration.support.dual import Dual
@@ -71,7 +72,7 @@ def recalibrate(
     bounds, price = system.bounds(kept, config), config.lambda_ratio / system.base_weights[kept] ** 2
 
     def residual(w: np.ndarray) -> np.ndarray:
-        return np.asarray(a.matvec(torch.from_numpy(w).to(a.device)).cpu().numpy() - system.target)
+        return np.asarray(applied(a, w) - system.target)
 
     def errors(w: np.ndarray) -> np.ndarray:
         return system.errors(residual(w))

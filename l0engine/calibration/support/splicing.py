@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from l0engine.arrays.linear_map import LinearMap
+from l0engine.arrays.linear_map import LinearMap, applied
 from l0engine.calibration.support.least_squares import least_squares
 
 #: The first block is as large as the set; as many leave in so many rounds; an exchange counts where it lowers the loss by this share,
@@ -44,7 +44,7 @@ def spliced(a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, 
     here = partial(torch.tensor, device=a.device)
     norm = a.squared().rmatvec(here(np.ones(len(b)))).cpu().numpy()
     usable, block, size = norm > 0, len(kept), len(kept)
-    residual = b - _estimates(a, kept, weights)
+    residual = b - applied(_columns(a, kept), weights)
     for _ in range(exchanges):
         pull = np.maximum(a.rmatvec(here(residual)).cpu().numpy(), 0.0)
         gain = np.divide(pull**2, norm, out=np.zeros_like(norm), where=usable)
@@ -57,7 +57,7 @@ def spliced(a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, 
         order = np.argsort(tried)
         start = np.concatenate([weights, pull[enter] / norm[enter]])[order]
         tried, better = _shrunk(a, b, norm, tried[order], start, size)
-        after = b - _estimates(a, tried, better)
+        after = b - applied(_columns(a, tried), better)
         gained = 1 - float(after @ after) / max(float(residual @ residual), np.finfo(float).tiny)
         if gained > GAIN:
             kept, weights, residual = tried, better, after
@@ -82,7 +82,3 @@ def _shrunk(
 
 def _columns(a: LinearMap, kept: np.ndarray) -> LinearMap:
     return a.columns(torch.tensor(kept, device=a.device))
-
-
-def _estimates(a: LinearMap, kept: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return np.asarray(_columns(a, kept).matvec(torch.tensor(weights, device=a.device)).cpu().numpy())

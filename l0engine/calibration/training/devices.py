@@ -9,9 +9,9 @@ import torch
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.cost import estimated_seconds
 from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.problem.system import CPU
 from l0engine.errors import ConfigError
 
-CPU = torch.device("cpu")
 #: A GPU takes about so many seconds to begin: what the CPU does in less is not worth it.
 GPU_STARTS = 2.0
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.system import CPU
 from l0engine.calibration.training import devices
 from l0engine.calibration.training.devices import choose_device, gave_out, solver_device
 from l0engine.errors import ConfigError
@@ -23,7 +24,7 @@ def gpu(monkeypatch):
 
 def test_without_a_gpu_there_is_no_choice_and_no_word_of_it(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device(PROBLEM, CONFIG) == (devices.CPU, "")
+    assert choose_device(PROBLEM, CONFIG) == (CPU, "")
 
 
 @pytest.mark.parametrize(("seconds", "device", "said"), [(0.5, "cpu", "so small that Card 9"), (60.0, "cuda", "It ran on Card 9")])
@@ -52,4 +53,4 @@ def test_what_a_device_did_in_words():
     assert gave_out(torch.OutOfMemoryError("no room"), CUDA) == "ran out of memory"
     assert gave_out(RuntimeError("CUDA error: unspecified launch failure"), CUDA) == "was lost"
     assert gave_out(RuntimeError("shapes do not match"), CUDA) == ""
-    assert gave_out(torch.OutOfMemoryError("no room"), devices.CPU) == ""
+    assert gave_out(torch.OutOfMemoryError("no room"), CPU) == ""
