@@ -16,8 +16,9 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures, Result, Snapshot
 from l0engine.calibration.support.calibrated import TOLERANCE, Calibrated
-from l0engine.calibration.support.choosing import SAME, Chooser, relaxes
+from l0engine.calibration.support.choosing import SAME, Chooser
 from l0engine.calibration.support.refit import recalibrate
+from l0engine.calibration.support.relaxing import relaxes
 from l0engine.calibration.support.support import Support
 from l0engine.calibration.training.devices import choose_device, solver_device
 from l0engine.calibration.training.iteration import FALLS, falling, iterate

@@ -126,6 +126,34 @@ class Ridge:
         return Weights(self.share * w.value, self.share * w.slope)
 
 
+@dataclass(frozen=True, eq=False)
+class Proximal:
+    """A cost near some weights: ``slope w`` up to a knee and ``price w^2 / 2`` beyond, and ``(w - near)^2 / (2 step)`` to that.
+
+    Parameters
+    ----------
+    near, slope, knee : Tensor of float64, shape (n_kept,)
+        A slope is no less than ``price knee``, so that the cost is convex up to the knee; beyond it the larger of the two counts.
+    step, price : float
+    limits : Limits
+    """
+
+    near: Tensor
+    step: float
+    price: float
+    slope: Tensor
+    knee: Tensor
+    limits: Limits
+
+    def weights(self, pull: Tensor) -> Weights:
+        moved, shrink = self.near + self.step * pull, 1 + self.step * self.price
+        straight = moved - self.step * self.slope
+        curved = straight > self.knee
+        value = torch.where(curved, torch.maximum(moved / shrink, self.knee), straight)
+        growth = torch.full_like(value, self.step)
+        return self.limits.clip(value, torch.where(curved, (value > self.knee) * growth / shrink, growth))
+
+
 def _wright_omega(z: Tensor) -> Tensor:
     """Of SciPy, which has it on the host alone."""
     return torch.from_numpy(np.asarray(wrightomega(z.cpu().numpy()))).to(z.device)

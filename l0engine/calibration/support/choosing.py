@@ -23,26 +23,15 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate
 from l0engine.calibration.support.calibrated import MET, Calibrated, better, calibrated, exchanged
-from l0engine.calibration.support.dual import DENSE_TARGETS
 from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.least_squares import least_squares
 from l0engine.calibration.support.raking import HARDEST, Softness
-from l0engine.calibration.support.relaxation import Relaxation, Relaxed
+from l0engine.calibration.support.relaxing import Relaxing, filled, is_small, relaxes
 from l0engine.calibration.support.splicing import spliced
 from l0engine.calibration.support.support import Support
 
-#: What the relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
-EVENNESS = 1e-4
-#: A start of raking has no weight below this share of the mean.
-LEAST_EVEN = 1e-4
-#: A sum of weights that must hold is as hard as this in the relaxation, which only chooses.
-HARD = 1e-3
-#: Up to so many entries, and targets times households, a problem is small: every candidate is tried.
-FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 #: Non-negative least squares takes seconds up to so many.
 VERTEX_CELLS = 5_000_000
-#: The relaxation works on at most so many entries.
-RELAXED_ENTRIES = 10_000_000
 #: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine. So many candidates
 #: get them, those that miss least, after so many steps of least squares. There are fewer where a set has many entries: so many in all.
 EXCHANGES, SPLICED, BRIEF = 60, 2, 60
@@ -51,25 +40,10 @@ EXCHANGED_ENTRIES = 1_300_000
 FEWEST = 8
 #: Losses of different sizes are equal within this share.
 SAME = 1e-3
-#: What least squares leaves at 0 gets this share of the largest weight: raking starts from positive ones.
-LEAST_FITTED = 1e-9
 #: The least share of their weights that households get which only fill up.
 PAD = 1e-9
-
-
-def relaxes(system: ScaledSystem, config: Config) -> bool:
-    """Whether the relaxation is asked for, and the problem of a kind and size for it.
-
-    With bounds on the weights it is for small problems: on 200,000 households and 2,281 targets with a cap of 10 its Newton steps did not
-    get there, and elimination from the gates did better.
-    """
-    fits = system.source.nnz <= RELAXED_ENTRIES and len(system.target) <= DENSE_TARGETS and (not config.bounded or is_small(system))
-    return config.relax and system.loss.squared and fits
-
-
-def is_small(system: ScaledSystem) -> bool:
-    """Whether every candidate is cheap."""
-    return bool(system.source.nnz <= FEW_ENTRIES and math.prod(system.shape) <= FEW_CELLS)
+#: What least squares leaves at 0 gets this share of the largest weight: raking starts from positive ones.
+LEAST_FITTED = 1e-9
 
 
 class Chooser:
@@ -87,12 +61,8 @@ class Chooser:
         self._gated = gated if (gated > 0).any() else system.base_weights
         self._elimination: Elimination | None = None
         self._support: Support | None = None
-        self._relaxation: Relaxation | None = None
-        self._relaxed: Relaxed | None = None
-        self._bounds: dict[int, tuple[float, float]] = {}
         self._small = is_small(system)
         self._medium = math.prod(system.shape) <= VERTEX_CELLS
-        self._hardness = np.maximum(system.hardness, HARD)
         self._root = np.sqrt(system.importance)
         self._aim = self._root * system.target
         self.relaxes = relaxes(system, config)
@@ -109,12 +79,7 @@ class Chooser:
 
     def certificate(self, weights: np.ndarray, k: int) -> Certificate | None:
         """What is proven of weights of all households, shape (n_households,), as an answer with k; None where k was not relaxed."""
-        if k not in self._bounds:
-            return None
-        price, bound = self._bounds[k]
-        residual = self._root * (self._system.estimates(weights) - self._system.target)
-        value = float((residual**2 / self._hardness).sum()) / 2 + price / 2 * float(weights @ weights)
-        return Certificate(k=k, price=price, value=value, bound=max(bound, 0.0))
+        return self._relaxing.certificate(weights, k) if self.relaxes else None
 
     def as_good(self, larger: Calibrated, smaller: Calibrated) -> Calibrated:
         """An answer of the larger size with a loss no larger than the smaller one's: its households and the best of the others.
@@ -155,9 +120,8 @@ class Chooser:
 
     def _candidates(self, k: int) -> list[Support]:
         s, few = self._system, k < len(self._system.target)
-        found = [self._rounded(self._relax(k), k)] if self.relaxes else []
-        settled = self._relaxed is not None and self._relaxed.settled
-        if not settled or self._small or few:
+        found = [self._relaxing.support(k)] if self.relaxes else []
+        if not found or not self._relaxing.settled or self._small or few:
             found.append(self._from_gates(k))
         if self._small or (few and self._medium):
             found += [self._strongest(k), Support.random(s.base_weights, k, self._config.seed)]
@@ -173,9 +137,10 @@ class Chooser:
             if self._small and k <= FEWEST and self._config.total == "free":
                 found.append(exchanged(s, found[0]))
         if self._medium and 0 < np.count_nonzero(self._vertex) <= k:
-            found.append(Support.of(self._filled(self._vertex, k)))
+            found.append(Support.of(filled(s, self._config, self._vertex, k)))
         if self.relaxes and k > len(s.target):  # fewer have no weight to give away
-            found = (found if self._medium else []) + [self._evened(support) for support in found]
+            even = self._relaxing.evened(found)
+            found = found + even if self._medium or not even else even
         return found
 
     def _from_gates(self, k: int) -> Support:
@@ -186,48 +151,6 @@ class Chooser:
             self._support = self._elimination.full
         self._support = self._elimination.down_to(k, self._support)
         return self._support
-
-    def _relax(self, k: int) -> Relaxed:
-        s = self._system
-        if self._relaxation is None:
-            upper = s.bounds(np.arange(s.shape[1]), self._config).high
-            self._relaxation = Relaxation(self._weighted, self._aim, self._hardness, upper)
-        if self._relaxed is None or not self._relaxed.settled:
-            pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
-        else:
-            stay = self._relaxed.shares > 0
-            pool, start, after = self._relaxed.pool[stay], self._relaxed.weights[stay], self._relaxed.dual
-        price = EVENNESS * s.nothing * k / float(s.base_weights.sum()) ** 2
-        self._relaxed = self._relaxation.solve(k, price, pool, start, after)
-        self._bounds[k] = price, self._relaxed.bound
-        return self._relaxed
-
-    def _rounded(self, relaxed: Relaxed, k: int) -> Support:
-        """Elimination from the relaxed weights; households of no share fill up where there are fewer than k."""
-        some = relaxed.kept
-        if some.sum() < k:
-            some = np.zeros(len(relaxed.pool), bool)
-            some[np.argsort(-relaxed.weights, kind="stable")[:k]] = True
-        start = np.zeros(self._system.shape[1])
-        least = 1e-3 * self._system.base_weights[relaxed.pool[some]]
-        start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
-        if np.count_nonzero(start) < k:
-            start = self._filled(start, k)
-        return Elimination(self._system, start).down_to(k)
-
-    def _evened(self, support: Support) -> Support:
-        """The same households, started from the weights that the relaxation has for them alone: as even as its price asks."""
-        relaxed = self._relaxed
-        assert self._relaxation is not None and relaxed is not None
-        least = LEAST_EVEN * float(support.start.mean())
-        return replace(support, start=self._relaxation.even(support.kept, relaxed.price, least, relaxed.dual))
-
-    def _filled(self, weights: np.ndarray, k: int) -> np.ndarray:
-        """Weights with further households at a small share of their base weight, in an order drawn from the seed, until there are k."""
-        out, base = weights.copy(), self._system.base_weights
-        rest = np.random.default_rng(self._config.seed).permutation(np.flatnonzero(out == 0))[: k - np.count_nonzero(out)]
-        out[rest] = 1e-3 * base[rest]
-        return out
 
     def _strongest(self, k: int) -> Support:
         """The households that would each do most alone."""
@@ -246,6 +169,10 @@ class Chooser:
     def _weighted(self) -> LinearMap:
         """The same A on the device."""
         return self._system.part(np.arange(self._system.shape[1]), self._root)
+
+    @cached_property
+    def _relaxing(self) -> Relaxing:
+        return Relaxing(self._system, self._config, self._gated, self._weighted, self._aim)
 
     @cached_property
     def _vertex(self) -> np.ndarray:

@@ -15,8 +15,8 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import CPU, ScaledSystem
 from l0engine.calibration.results import Result, Snapshot, Status
-from l0engine.calibration.support.choosing import relaxes
 from l0engine.calibration.support.goals import falls_short
+from l0engine.calibration.support.relaxing import relaxes
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.conclusion import conclude
 from l0engine.calibration.training.devices import choose_device, gave_out, solver_device

@@ -14,7 +14,7 @@ from l0engine.calibration.metrics import inclusion, overlap
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Status
-from l0engine.calibration.support import choosing
+from l0engine.calibration.support import relaxing
 from l0engine.calibration.training.iteration import fit
 from l0engine.errors import ConfigError
 
@@ -70,7 +70,7 @@ def test_measures_are_those_of_the_weights(points):
 
 
 def test_sets_of_gates_alone_are_nested_and_start_from_the_scaled_gated_weights(of_gates, monkeypatch):
-    monkeypatch.setattr(choosing, "FEW_CELLS", 0)  # a small problem has further candidates
+    monkeypatch.setattr(relaxing, "FEW_CELLS", 0)  # a small problem has further candidates
     points = list(frontier(PROBLEM, of_gates, [12, 60, 30, 20]))
     for larger, smaller in itertools.pairwise(points):
         assert set(smaller.households) < set(larger.households)
@@ -221,7 +221,7 @@ def test_jitter_comes_from_the_seed():
 
 
 def test_a_price_on_ratios_brings_weights_together_at_the_same_size(of_gates, monkeypatch):
-    monkeypatch.setattr(choosing, "FEW_CELLS", 0)  # the same households at every price
+    monkeypatch.setattr(relaxing, "FEW_CELLS", 0)  # the same households at every price
     ratios, errors = [], []
     for price in (0.0, 1e-5, 1e-4, 1e-3):
         (p,) = frontier(PROBLEM, replace(of_gates, config=replace(GATES, lambda_ratio=price)), [40])

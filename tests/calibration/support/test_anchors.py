@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from solving import limits
 
 from l0engine.calibration.config import ANCHORS as NAMES
-from l0engine.calibration.support.anchors import ANCHORS, LARGEST_EXPONENT, Ridge
+from l0engine.calibration.support.anchors import ANCHORS, LARGEST_EXPONENT, Proximal, Ridge
 
 START, PRICE = np.array([0.01, 0.5, 1.0, 3.0, 40.0]), np.array([1e-3, 0.2, 1.0, 7.0, 0.05])
 COSTS = {
@@ -107,3 +107,26 @@ def test_ridge_is_the_perspective_of_a_squared_weight(high):
     assert (weights(3.0, share=np.zeros(5))[0] == 0).all()
     w, slope = weights(-1.0, share=np.ones(5), low=0.05)
     assert (w == 0.05).all() and (slope == 0).all()
+
+
+@pytest.mark.parametrize("high", [np.inf, 3.0], ids=["free", "capped"])
+@pytest.mark.parametrize("knee", [0.0, 1.5, 4.0], ids=["none", "low", "beyond the cap"])
+def test_a_proximal_weight_is_the_best_for_its_cost(knee, high):
+    near, price, step, low = np.array([0.0, 0.5, 1.4, 2.5, 6.0]), 0.7, 0.9, 0.05
+    knee = min(knee, high)
+    slope = price * knee if high == np.inf else 1.2 * price * knee
+
+    def cost(w, at, pull):
+        return (slope * w if w <= knee else slope * knee + price * (w * w - knee * knee) / 2) + (w - at) ** 2 / (2 * step) - pull * w
+
+    def weights(pull):
+        full = [torch.full((5,), x, dtype=torch.float64) for x in (pull, slope, knee)]
+        return [a.numpy() for a in Proximal(torch.tensor(near), step, price, *full[1:], limits(low, high)).weights(full[0])]
+
+    for pull in PULLS + 0.0123:
+        w, rate = weights(pull)
+        np.testing.assert_allclose(
+            w, [best(lambda x, a=a, e=pull: cost(x, a, e), low, min(high, 50.0)) for a in near], rtol=2e-6, atol=1e-7
+        )
+        ahead, behind = (weights(pull + s)[0] for s in (1e-6, -1e-6))
+        np.testing.assert_allclose(rate, (ahead - behind) / 2e-6, rtol=1e-6, atol=1e-8)

@@ -14,8 +14,10 @@ from l0engine.calibration.frontier.path import frontier
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate
 from l0engine.calibration.support import choosing as module
-from l0engine.calibration.support.choosing import EVENNESS, HARD, Chooser, is_small, relaxes
+from l0engine.calibration.support import relaxing
+from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.raking import Softness
+from l0engine.calibration.support.relaxing import EVENNESS, HARD, is_small, relaxes
 from l0engine.calibration.training.iteration import fit
 
 PROBLEM = oracles.random_problem(1, targets=10, households=300)
@@ -155,8 +157,8 @@ def test_who_relaxes_and_what_is_small(monkeypatch):
     assert not relaxes(system, replace(CONFIG, relax=False))
     capped = replace(CONFIG, loss="capped", estimator="sampled")
     assert not relaxes(ScaledSystem.build(PROBLEM, capped), capped)
-    monkeypatch.setattr(module, "RELAXED_ENTRIES", 100)
-    monkeypatch.setattr(module, "FEW_ENTRIES", 100)
+    monkeypatch.setattr(relaxing, "RELAXED_ENTRIES", 100)
+    monkeypatch.setattr(relaxing, "FEW_ENTRIES", 100)
     assert not relaxes(system, CONFIG) and not is_small(system)
 
 

@@ -1,0 +1,142 @@
+"""Which relaxation a problem gets, its way to a number of households, and what it proves of an answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from l0engine.arrays.linear_map import LinearMap
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.calibration.results import Certificate
+from l0engine.calibration.support.capping import Capping
+from l0engine.calibration.support.dual import DENSE_TARGETS
+from l0engine.calibration.support.elimination import Elimination
+from l0engine.calibration.support.relaxation import Relaxation, Relaxed
+from l0engine.calibration.support.support import Support
+
+#: What a relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
+EVENNESS = 1e-4
+#: A start of raking has no weight below this share of the mean.
+LEAST_EVEN = 1e-4
+#: A sum of weights that must hold is as hard as this in a relaxation, which only chooses.
+HARD = 1e-3
+#: Up to so many entries, and targets times households, a problem is small: every candidate is tried.
+FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
+#: A relaxation works on at most so many entries.
+RELAXED_ENTRIES = 10_000_000
+
+
+def is_small(system: ScaledSystem) -> bool:
+    """Whether every candidate is cheap."""
+    return bool(system.source.nnz <= FEW_ENTRIES and math.prod(system.shape) <= FEW_CELLS)
+
+
+def caps(system: ScaledSystem, config: Config) -> bool:
+    """Whether the relaxation is `Capping`: on a problem that is not small, where every household has a largest weight."""
+    return (config.max_ratio is not None or config.max_weight is not None) and not is_small(system)
+
+
+def relaxes(system: ScaledSystem, config: Config) -> bool:
+    """Whether a relaxation is asked for, and the problem of a kind and size for one; smallest weights alone are for small problems."""
+    fits = system.source.nnz <= RELAXED_ENTRIES and len(system.target) <= DENSE_TARGETS
+    return config.relax and system.loss.squared and fits and (not config.bounded or is_small(system) or caps(system, config))
+
+
+def filled(system: ScaledSystem, config: Config, weights: np.ndarray, k: int) -> np.ndarray:
+    """Weights with further households at a small share of their base weight, in an order drawn from the seed, until there are k."""
+    out, base = weights.copy(), system.base_weights
+    rest = np.random.default_rng(config.seed).permutation(np.flatnonzero(out == 0))[: k - np.count_nonzero(out)]
+    out[rest] = 1e-3 * base[rest]
+    return out
+
+
+class Relaxing:
+    """The relaxation of one problem, for one number of households after the other, best from the largest down.
+
+    Parameters
+    ----------
+    system, config
+    gated : ndarray of float64, shape (n_households,)
+        Weights to begin with.
+    a : LinearMap of float64, shape (n_targets, n_households)
+    b : ndarray of float64, shape (n_targets,)
+        The squared loss of all households is ``||a w - b||^2``.
+    """
+
+    def __init__(self, system: ScaledSystem, config: Config, gated: np.ndarray, a: LinearMap, b: np.ndarray) -> None:
+        self._system, self._config, self._gated, self._a, self._b = system, config, gated, a, b
+        self._hardness, self._capped = np.maximum(system.hardness, HARD), caps(system, config)
+        self._relaxed: Relaxed | None = None
+        self._bounds: dict[int, tuple[float, float]] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last solution says who matters."""
+        return self._capped or (self._relaxed is not None and self._relaxed.settled)
+
+    def support(self, k: int) -> Support:
+        """k households, and weights to start from."""
+        price = EVENNESS * self._system.nothing * k / float(self._system.base_weights.sum()) ** 2
+        if self._capped:
+            support, theta = self._capping.down_to(k, price)
+            self._bounds[k] = price, self._relaxation.bound(theta, k, price).value
+            return support
+        if self._relaxed is None or not self._relaxed.settled:
+            pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
+        else:
+            stay = self._relaxed.shares > 0
+            pool, start, after = self._relaxed.pool[stay], self._relaxed.weights[stay], self._relaxed.dual
+        self._relaxed = self._relaxation.solve(k, price, pool, start, after)
+        self._bounds[k] = price, self._relaxed.bound
+        return self._rounded(self._relaxed, k)
+
+    def evened(self, supports: list[Support]) -> list[Support]:
+        """The same households, started from the weights that the relaxation has for them alone: as even as its price asks.
+
+        None under caps, where weights are even from the start.
+        """
+        relaxed = self._relaxed
+        if relaxed is None:
+            return []
+        least = [LEAST_EVEN * float(support.start.mean()) for support in supports]
+        even = [self._relaxation.even(s.kept, relaxed.price, low, relaxed.dual) for s, low in zip(supports, least, strict=True)]
+        return [replace(support, start=start) for support, start in zip(supports, even, strict=True)]
+
+    def certificate(self, weights: np.ndarray, k: int) -> Certificate | None:
+        """What is proven of weights of all households, shape (n_households,), as an answer with k; None where k was not relaxed."""
+        if k not in self._bounds:
+            return None
+        price, bound = self._bounds[k]
+        residual = np.sqrt(self._system.importance) * (self._system.estimates(weights) - self._system.target)
+        value = float((residual**2 / self._hardness).sum()) / 2 + price / 2 * float(weights @ weights)
+        return Certificate(k=k, price=price, value=value, bound=max(bound, 0.0))
+
+    def _rounded(self, relaxed: Relaxed, k: int) -> Support:
+        """Elimination from the relaxed weights; households of no share fill up where there are fewer than k."""
+        some = relaxed.kept
+        if some.sum() < k:
+            some = np.zeros(len(relaxed.pool), bool)
+            some[np.argsort(-relaxed.weights, kind="stable")[:k]] = True
+        start = np.zeros(self._system.shape[1])
+        least = 1e-3 * self._system.base_weights[relaxed.pool[some]]
+        start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
+        if np.count_nonzero(start) < k:
+            start = filled(self._system, self._config, start, k)
+        return Elimination(self._system, start).down_to(k)
+
+    @cached_property
+    def _upper(self) -> np.ndarray:
+        """Largest weights allowed, shape (n_households,)."""
+        return np.asarray(self._system.bounds(np.arange(self._system.shape[1]), self._config).high)
+
+    @cached_property
+    def _relaxation(self) -> Relaxation:
+        return Relaxation(self._a, self._b, self._hardness, self._upper)
+
+    @cached_property
+    def _capping(self) -> Capping:
+        return Capping(self._a, self._b, self._hardness, self._system.base_weights, self._upper, self._gated)
