@@ -15,7 +15,7 @@ from l0engine.calibration.results import Certificate
 from l0engine.calibration.support.capping import Capping
 from l0engine.calibration.support.dual import DENSE_TARGETS
 from l0engine.calibration.support.elimination import Elimination
-from l0engine.calibration.support.relaxation import Relaxation, Relaxed
+from l0engine.calibration.support.relaxation import APART, Relaxation, Relaxed
 from l0engine.calibration.support.support import Support
 
 #: What a relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
@@ -71,12 +71,14 @@ class Relaxing:
         self._system, self._config, self._gated, self._a, self._b = system, config, gated, a, b
         self._hardness, self._capped = np.maximum(system.hardness, HARD), caps(system, config)
         self._relaxed: Relaxed | None = None
+        self._apart = np.inf
+        self._nothing = float(b @ b) / 2
         self._bounds: dict[int, tuple[float, float]] = {}
 
     @property
     def settled(self) -> bool:
-        """Whether the last solution says who matters."""
-        return self._capped or (self._relaxed is not None and self._relaxed.settled)
+        """Whether the last solution is near what is proven: only then does it say who matters."""
+        return self._apart <= APART
 
     def support(self, k: int) -> Support:
         """k households, and weights to start from."""
@@ -84,6 +86,10 @@ class Relaxing:
         if self._capped:
             support, theta = self._capping.down_to(k, price)
             self._bounds[k] = price, self._relaxation.bound(theta, k, price).value
+            weights = np.zeros(self._system.shape[1])
+            weights[support.kept] = support.start
+            value, bound = self._proven(weights, k)
+            self._apart = (value - bound) / self._nothing
             return support
         if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
@@ -91,7 +97,7 @@ class Relaxing:
             stay = self._relaxed.shares > 0
             pool, start, after = self._relaxed.pool[stay], self._relaxed.weights[stay], self._relaxed.dual
         self._relaxed = self._relaxation.solve(k, price, pool, start, after)
-        self._bounds[k] = price, self._relaxed.bound
+        self._bounds[k], self._apart = (price, self._relaxed.bound), self._relaxed.apart
         return self._rounded(self._relaxed, k)
 
     def evened(self, supports: list[Support]) -> list[Support]:
@@ -110,10 +116,14 @@ class Relaxing:
         """What is proven of weights of all households, shape (n_households,), as an answer with k; None where k was not relaxed."""
         if k not in self._bounds:
             return None
+        value, bound = self._proven(weights, k)
+        return Certificate(k=k, price=self._bounds[k][0], value=value, bound=max(bound, 0.0))
+
+    def _proven(self, weights: np.ndarray, k: int) -> tuple[float, float]:
+        """The objective of weights of all households, and what k of them cannot fall below."""
         price, bound = self._bounds[k]
         residual = np.sqrt(self._system.importance) * (self._system.estimates(weights) - self._system.target)
-        value = float((residual**2 / self._hardness).sum()) / 2 + price / 2 * float(weights @ weights)
-        return Certificate(k=k, price=price, value=value, bound=max(bound, 0.0))
+        return float((residual**2 / self._hardness).sum()) / 2 + price / 2 * float(weights @ weights), bound
 
     def _rounded(self, relaxed: Relaxed, k: int) -> Support:
         """Elimination from the relaxed weights; households of no share fill up where there are fewer than k."""
