@@ -110,6 +110,7 @@ def check_that_a_zoom_stays(page) -> None:
     once(page, f"{zoom}.range[1] > {end}")
 
 
+@pytest.mark.slow  # without a browser: tests/jobs/test_runs.py, tests/dashboard/test_run_pages.py
 def test_a_run_outlives_zooms_reloads_tabs_and_the_server(server, open_tab):
     store = Store(server.home)
     run = store.create_run(the_problem(store), Config(epochs=LONG, stop_when_settled=False)).id

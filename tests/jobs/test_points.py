@@ -196,6 +196,7 @@ def test_a_sweep_is_runs_of_the_store(store, sha, executor):
     assert store.runs(sha, sweep="another") == []
 
 
+@pytest.mark.slow  # a run in a process of its own: test_runs.py
 def test_a_sweep_runs_in_processes_of_its_own_by_default(store, sha):
     futures = sweep(store, sha, grid(CONFIG, {"lambda_l0": [1e-4]}))
     runs = [store.run(f.result(timeout=120)) for f in futures]

@@ -68,15 +68,19 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
 def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:
     """The number of households at which loss + price * households is least; None where keeping none is cheaper.
 
-    Sizes fall by halves from two households a target, or from what the gates kept if that is more, until it rises twice.
+    From two households a target sizes double, then halve; each way until the sum rises twice, or cannot fall any more: larger sizes cost
+    their price at least, smaller ones miss as much as the last one.
     """
-    chooser, best, least, rises = Chooser(problem, system, config, gated), None, system.nothing, 0
-    size = min(problem.n_households, max(2 * len(system.target), int((gated > 0).sum())))
-    while size >= 1 and rises < 2:
-        found = chooser.at(size)
-        if found.loss + price * size < least:
-            best, least, rises = found, found.loss + price * size, 0
-        else:
-            rises += 1
-        size //= 2
+    chooser, best, least = Chooser(problem, system, config, gated), None, system.nothing
+    first = min(problem.n_households, 2 * len(system.target))
+    for factor in (2.0, 0.5):
+        size, rises, missed = first if factor > 1 else first // 2, 0, 0.0
+        while 1 <= size <= problem.n_households and rises < 2 and (price * size if factor > 1 else missed) < least:
+            found = chooser.at(size)
+            missed = found.loss
+            if missed + price * size < least:
+                best, least, rises = found, missed + price * size, 0
+            else:
+                rises += 1
+            size = int(factor * size)
     return best
