@@ -20,15 +20,7 @@ _HOMES = itertools.count()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run in one process, which makes its fixtures once; those of a GPU share none, and run by functions.
-
-    All tests that start processes run one after the other: theirs give way to all others, and would starve beside a browser.
-    """
-    on_gpu = {item for item in items if item.get_closest_marker("cuda")}
-    for item in items:
-        alone = item.path.parent.name == "browser" or item.path.name == "test_runs.py" or "processes" in getattr(item, "fixturenames", ())
-        group = item.nodeid.split("[")[0] if item in on_gpu else str(item.path)
-        item.add_marker(pytest.mark.xdist_group("processes" if alone else group))
+    on_gpu = [item for item in items if item.get_closest_marker("cuda")]
     if on_gpu and not _has_gpu():
         for item in on_gpu:
             item.add_marker(pytest.mark.skip("needs a GPU"))

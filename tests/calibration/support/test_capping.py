@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import oracles
 import pytest
+from further import further
 from scipy.optimize import lsq_linear
 from solving import double
 
@@ -33,7 +34,7 @@ def missed(A, upper, kept):
     return 2 * found.cost, found.x
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [0, 1, 2, *further(*range(3, 20))])
 def test_tiny_problems_against_all_supports_and_random_ones(seed):
     (A, base, upper), k = case(seed), 4
     b, price = np.ones(4), 1e-4 * 2 * k / base.sum() ** 2
