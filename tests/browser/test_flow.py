@@ -152,6 +152,7 @@ COLOURS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_page_and_figures_follow_the_theme(server, open_tab, scheme):
     wanted, other = COLOURS[scheme], COLOURS["dark" if scheme == "light" else "light"]

@@ -41,6 +41,7 @@ def the_problem(store):
     return store.add_problem(Problem.create(matrix, targets["value"], base_weights=households["base_weight"], **parts), "Small").sha
 
 
+@pytest.mark.slow  # without a browser: tests/dashboard/test_frontier_page.py
 def test_from_budgets_to_the_weights_of_a_clicked_point(server, open_tab, store):
     sha = the_problem(store)
     n = store.problem_record(sha).n_households

@@ -106,6 +106,7 @@ def test_a_bundled_data_set_from_start_to_files(visit):
     assert heading(again) == heading(page)
 
 
+@pytest.mark.slow  # the scores: tests/studies/test_feature_study.py
 def test_a_classification_shows_accuracy_and_log_loss(visit):
     page = visit("features").choose("Data", "wine").choose(WANTED, 2)
     record = finish(page)
@@ -190,6 +191,7 @@ def test_a_file_that_is_no_table_gets_a_sentence(visit):
     assert page.widget("Data").value == "diabetes"
 
 
+@pytest.mark.slow  # the same buttons: test_pruning_page.py
 def test_a_running_study_is_drawn_paused_and_stopped(visit):
     page = visit("features").choose("Data", "digits").choose(WANTED, 12).press(START)
     name = current(page).id

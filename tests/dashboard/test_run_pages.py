@@ -183,6 +183,7 @@ def test_a_run_that_fails_says_why(visit, working, monkeypatch):
     assert "Resume from the last checkpoint" not in page.buttons()
 
 
+@pytest.mark.slow  # the resume itself: tests/jobs/test_runs.py
 def test_an_interrupted_run_can_be_resumed_from_the_page(visit, processes):
     page = visit("calibrate").choose("Advanced settings", True)
     for name, value in {**ENDLESS, "epochs": 4000}.items():  # long enough to be paused on the way

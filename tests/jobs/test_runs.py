@@ -188,6 +188,7 @@ def test_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(store, problem,
     assert seconds == sorted(seconds), "training time goes backwards where the run was taken up"
 
 
+@pytest.mark.slow  # a kill is the harder end
 def test_terminated_run_leaves_a_checkpoint(store, problem, supervise):
     run_id = queue(store, problem, ENDLESS)
     supervise(store)

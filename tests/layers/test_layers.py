@@ -269,6 +269,7 @@ class TestEveryLayer:
 
 
 class TestTools:
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # both of dynamo's own doing
     @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
     @pytest.mark.parametrize("backend", ["aot_eager", *further("eager")])

@@ -166,6 +166,7 @@ def test_a_stop_prunes_what_there_is(tmp_path):
     assert late.epochs == 10 and "small" not in late.right and len(snapshots) == 12
 
 
+@pytest.mark.slow  # on the page: tests/dashboard/test_pruning_page.py
 def test_uploaded_images_of_any_scale_and_colour(tmp_path):
     rng = np.random.default_rng(0)
     labels = np.repeat([7, -3], 60)

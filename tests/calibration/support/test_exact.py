@@ -69,6 +69,7 @@ def test_the_penalised_objective_is_that_of_the_best_of_all_supports(seeds):
     assert sizes >= 0.5 * seeds, counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, *further(10)])
 def test_few_more_households_than_a_mixed_integer_programme_at_equal_tolerance(seeds):
     tolerance, gaps, unpolished = 0.05, [], []
