@@ -93,6 +93,7 @@ def test_a_second_visitor_sees_it_by_its_address(working, visit):
     assert heading(other) == heading(page) and other.metrics == page.metrics
 
 
+@pytest.mark.slow
 def test_the_convolutional_network_has_settings_of_its_own(working, visit):
     page = visit("pruning").choose("Epochs", 7).choose("Network", "Convolutional")
     assert page.widget("Channels").value == 32 and page.widget("Epochs").value == 120 and page.widget("Batch size").value == "64"

@@ -255,6 +255,7 @@ def test_a_run_that_cannot_be_carried_out_says_why(store, problem):
     assert run.status is Status.FAILED and run.message and "Traceback" not in run.message
 
 
+@pytest.mark.slow
 def test_the_worker_alone_carries_out_a_run_once(store, problem, monkeypatch, capsys):
     run_id = queue(store, problem, SHORT)
     arguments = [run_id, "--home", str(store.root)]

@@ -91,6 +91,7 @@ def test_a_pause_holds_any_task_and_frees_its_place(store, supervisor):
     under_way(store, name, after=held)
 
 
+@pytest.mark.slow  # a killed fit: test_runs.py
 def test_a_killed_job_is_interrupted_keeps_its_snapshots_and_starts_again(store, supervisor):
     name = store.queue(Counting(steps=300, pause=0.01)).id
     under_way(store, name)

@@ -301,6 +301,7 @@ def test_the_same_seed_gives_the_same_result(diabetes):
     assert replace(again, seconds={}) == replace(diabetes[0], seconds={})
 
 
+@pytest.mark.slow
 def test_counts_are_thinned():
     result, _ = carry_out(FeatureStudy("planted", 40, folds=2, epochs=5, rows=120, features=45))
     counts = result.counts

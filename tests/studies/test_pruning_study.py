@@ -156,6 +156,7 @@ def test_a_seed_repeats_itself_and_leaves_the_global_generator_alone(tmp_path):
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+@pytest.mark.slow  # on the page: tests/dashboard/test_pruning_page.py
 def test_a_stop_prunes_what_there_is(tmp_path):
     result, snapshots = carried_out(QUICK["mlp"], tmp_path, stop_after=10)
     assert len(snapshots) == 10 == result.epochs and set(result.right) == {"dense", "gated", "compact", "magnitude"}

@@ -34,7 +34,7 @@ def missed(A, upper, kept):
     return 2 * found.cost, found.x
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, *further(*range(3, 20))])
+@pytest.mark.parametrize("seed", [0, 1, *further(*range(2, 20))])
 def test_tiny_problems_against_all_supports_and_random_ones(seed):
     (A, base, upper), k = case(seed, households=9), 3
     b, price = np.ones(4), 1e-4 * 2 * k / base.sum() ** 2
