@@ -12,7 +12,7 @@ from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate
-from l0engine.calibration.support.capping import Capping
+from l0engine.calibration.support.capping import LEAST, LEAST_EVEN, Capping
 from l0engine.calibration.support.dual import DENSE_TARGETS
 from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.relaxation import APART, Relaxation, Relaxed
@@ -20,8 +20,6 @@ from l0engine.calibration.support.support import Support
 
 #: What a relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
 EVENNESS = 1e-4
-#: A start of raking has no weight below this share of the mean.
-LEAST_EVEN = 1e-4
 #: A sum of weights that must hold is as hard as this in a relaxation, which only chooses.
 HARD = 1e-3
 #: Up to so many entries, and targets times households, a problem is small: every candidate is tried.
@@ -50,7 +48,7 @@ def filled(system: ScaledSystem, config: Config, weights: np.ndarray, k: int) ->
     """Weights with further households at a small share of their base weight, in an order drawn from the seed, until there are k."""
     out, base = weights.copy(), system.base_weights
     rest = np.random.default_rng(config.seed).permutation(np.flatnonzero(out == 0))[: k - np.count_nonzero(out)]
-    out[rest] = 1e-3 * base[rest]
+    out[rest] = LEAST * base[rest]
     return out
 
 
@@ -72,7 +70,6 @@ class Relaxing:
         self._hardness, self._capped = np.maximum(system.hardness, HARD), caps(system, config)
         self._relaxed: Relaxed | None = None
         self._apart = np.inf
-        self._nothing = float(b @ b) / 2
         self._bounds: dict[int, tuple[float, float]] = {}
 
     @property
@@ -89,7 +86,7 @@ class Relaxing:
             weights = np.zeros(self._system.shape[1])
             weights[support.kept] = support.start
             value, bound = self._proven(weights, k)
-            self._apart = (value - bound) / self._nothing
+            self._apart = 2 * (value - bound) / self._system.nothing
             return support
         if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
@@ -132,7 +129,7 @@ class Relaxing:
             some = np.zeros(len(relaxed.pool), bool)
             some[np.argsort(-relaxed.weights, kind="stable")[:k]] = True
         start = np.zeros(self._system.shape[1])
-        least = 1e-3 * self._system.base_weights[relaxed.pool[some]]
+        least = LEAST * self._system.base_weights[relaxed.pool[some]]
         start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
         if np.count_nonzero(start) < k:
             start = filled(self._system, self._config, start, k)
