@@ -33,7 +33,8 @@ from l0engine.calibration.support.support import Support
 #: Non-negative least squares takes seconds up to so many.
 VERTEX_CELLS = 5_000_000
 #: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine. So many candidates
-#: get them, those that miss least, after so many steps of least squares. There are fewer where a set has many entries: so many in all.
+#: get them, those that miss least, after so many steps of least squares; one on a large problem. There are fewer where a set has many
+#: entries: so many in all.
 EXCHANGES, SPLICED, BRIEF = 60, 2, 60
 EXCHANGED_ENTRIES = 1_300_000
 #: So few households on a small problem are exchanged one by one as well, see `polish`.
@@ -128,7 +129,7 @@ class Chooser:
         if few and self._medium and np.count_nonzero(self._vertex) > k:
             found.append(Elimination(s, self._vertex).down_to(k))
         if few and s.loss.squared and not self._config.bounded:
-            best = sorted(map(self._fitted, found), key=itemgetter(0))[:SPLICED]
+            best = sorted(map(self._fitted, found), key=itemgetter(0))[: SPLICED if self._medium else 1]
             exchanges = min(EXCHANGES, EXCHANGED_ENTRIES // max(k * s.source.nnz // s.shape[1], 1))
             if exchanges:
                 anew = [self._fitted(self._splice(support, exchanges)) for _, support in best]

@@ -19,7 +19,7 @@ from l0engine.calibration.support.least_squares import least_squares
 #: and the block stays as it is where it does so by the second.
 ROUNDS, GAIN, SLOW = 30, 1e-4, 2e-3
 #: Steps of least squares in all rounds together; the most of one round.
-STEPS, LONG = 600, 40
+STEPS, LONG = 300, 40
 
 
 def spliced(a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, *, exchanges: int) -> tuple[np.ndarray, np.ndarray]:
