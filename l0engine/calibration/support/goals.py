@@ -11,6 +11,7 @@ from l0engine.calibration.results import Measures
 from l0engine.calibration.support.calibrated import Calibrated
 from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.elimination import LEAVE
+from l0engine.calibration.support.relaxing import is_small
 
 #: A goal for the median allows no error beyond this many times as much, other than those of the largest set.
 GROSS = 10.0
@@ -69,18 +70,30 @@ def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     """The number of households at which loss + price * households is least; None where keeping none is cheaper.
 
     From two households a target sizes double, then halve; each way until the sum rises twice, or cannot fall any more: larger sizes cost
-    their price at least, smaller ones miss as much as the last one.
+    their price at least, smaller ones miss as much as the last one. On a small problem the best size is then looked for between those.
     """
     chooser, best, least = Chooser(problem, system, config, gated), None, system.nothing
+
+    def tried(size: int) -> float:
+        """The loss at a size; the best answer is kept."""
+        nonlocal best, least
+        found = chooser.at(size)
+        if found.loss + price * size < least:
+            best, least = found, found.loss + price * size
+        return found.loss
+
     first = min(problem.n_households, 2 * len(system.target))
     for factor in (2.0, 0.5):
         size, rises, missed = first if factor > 1 else first // 2, 0, 0.0
         while 1 <= size <= problem.n_households and rises < 2 and (price * size if factor > 1 else missed) < least:
-            found = chooser.at(size)
-            missed = found.loss
-            if missed + price * size < least:
-                best, least, rises = found, missed + price * size, 0
-            else:
-                rises += 1
+            before, missed = least, tried(size)
+            rises = 0 if least < before else rises + 1
             size = int(factor * size)
+    step = len(best.support.kept) // 2 if best is not None and is_small(system) else 0
+    while best is not None and step:
+        middle = len(best.support.kept)
+        for size in (middle + step, middle - step):
+            if 1 <= size <= problem.n_households:
+                tried(size)
+        step //= 2
     return best
