@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.calibration.figures import error_fan, kept, loss
-from dashboard.kit import gates, layout, wording
+from dashboard.kit import layout, wording
 from dashboard.kit.chart import side_by_side
+from dashboard.kit.figures import gates
 from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from l0engine.calibration.results import Snapshot

@@ -14,7 +14,8 @@ import numpy as np
 import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
 
-from dashboard.kit import axes, theme
+from dashboard.kit import theme
+from dashboard.kit.figures import axes
 
 HERE = Path(__file__).parent
 OUT = HERE.parents[1] / "dashboard" / "screenshots"

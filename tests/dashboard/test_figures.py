@@ -11,8 +11,9 @@ import pytest
 
 from dashboard.calibration.figures import composition, error_fan, estimates, kept, loss, refit_effect, weight_change, weight_concentration
 from dashboard.data.figures import base_errors
-from dashboard.kit import axes, gates, shares, theme
-from dashboard.kit.bins import Bins
+from dashboard.kit import theme
+from dashboard.kit.figures import axes, gates, shares
+from dashboard.kit.figures.bins import Bins
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Snapshot
 

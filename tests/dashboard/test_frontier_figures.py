@@ -15,7 +15,8 @@ import pytest
 from dashboard.frontier.figures import frontier, method_bars, overlap, setting_names, sweep, trade_off
 from dashboard.frontier.figures import point as frontier_point
 from dashboard.frontier.figures.answer import _goal, answer, bend, cap_words, held_out_words
-from dashboard.kit import axes, theme
+from dashboard.kit import theme
+from dashboard.kit.figures import axes
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Certificate, Measures, Status
 from l0engine.jobs.job import Request

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import shares, theme, wording
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import shares
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.problem import Problem
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import terms, theme, wording
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import terms
 from l0engine.calibration.results import Snapshot
 
 

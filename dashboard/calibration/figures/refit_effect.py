@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import ALONE, add_dots
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import ALONE, add_dots
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.problem import Problem
 

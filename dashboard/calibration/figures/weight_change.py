@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.bins import Bins
-from dashboard.kit.traces import add_dots
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.bins import Bins
+from dashboard.kit.figures.traces import add_dots
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.problem import Problem
 

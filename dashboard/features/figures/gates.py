@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import add_dots
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import add_dots
 from l0engine.studies.features.result import FeatureProgress
 
 #: Steps and named lines drawn, at most; with 200 gates that is 10,000 points.

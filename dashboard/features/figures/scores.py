@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
 from l0engine.studies.features.result import FeatureScores
 
 #: Names of the methods, in the order of legends.

@@ -9,8 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.features.figures.scores import LOOKS, OURS, TITLES
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import add_line
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import add_line
 from l0engine.studies.features.result import FeatureResult, Recovery
 
 _GAP = 0.14  # between the panels, as a share of the width

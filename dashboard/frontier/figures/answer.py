@@ -9,7 +9,8 @@ import numpy as np
 
 from dashboard.frontier.figures.frontier import Other, cap_title, info
 from dashboard.frontier.figures.point import OURS, error, held_out, title
-from dashboard.kit import axes, theme, wording
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
 from l0engine.calibration.config import Config
 from l0engine.jobs.records import PointRecord
 

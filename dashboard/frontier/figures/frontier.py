@@ -11,8 +11,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.frontier.figures.point import OURS, TITLES, error, held_out, hover, look, title
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import SECOND
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import SECOND
 from l0engine.calibration.config import Config
 from l0engine.calibration.limits import share
 from l0engine.jobs.records import PointRecord

@@ -10,8 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.frontier.figures import point as frontier_point
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import SECOND, add_bars
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import SECOND, add_bars
 from l0engine.jobs.records import PointRecord
 
 _HEAD, _ROW = 122, 50  # pixels

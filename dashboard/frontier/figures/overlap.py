@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import ALONE, add_bars
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import ALONE, add_bars
 from l0engine.calibration import metrics
 
 #: Up to so many runs, each cell of the map has its number written in it.

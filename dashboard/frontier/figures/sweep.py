@@ -10,8 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.frontier.figures import setting_names
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import SECOND, add_dots
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import SECOND, add_dots
 from l0engine.jobs.records import RunRecord
 
 _NONE = "No run of the sweep has finished yet"

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import add_line
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import add_line
 from l0engine.studies.pruning.result import PruningSnapshot
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import terms, theme
+from dashboard.kit import theme
+from dashboard.kit.figures import terms
 from dashboard.pruning.figures.accuracy import epochs_shown
 from l0engine.studies.pruning.result import PruningSnapshot
 

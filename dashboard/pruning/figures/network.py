@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
-from dashboard.kit.traces import add_dots
+from dashboard.kit.figures.traces import add_dots
 
 #: In a column of more units than this only those that a drawn connection joins are drawn.
 MOST_DOTS = 1500

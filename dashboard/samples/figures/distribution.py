@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.kit import shares, theme, wording
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import shares
 
 
 class DistributionInfo(NamedTuple):

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import add_dots
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import add_dots
 from l0engine.studies.samples.result import SampleResult
 
 TITLES = {"l0": "Gates", "hybrid": "Hybrid", "cube": "Cube", "random": "Random", "stratified": "Stratified"}

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import ALONE
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import ALONE
 
 _GRID = """
 AK .. .. .. .. .. .. .. .. .. ME

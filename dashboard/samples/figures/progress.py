@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme
-from dashboard.kit.traces import add_dots, add_line
+from dashboard.kit import theme
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import add_dots, add_line
 from dashboard.samples.figures.figures import deviations
 from l0engine.selection.selected import SampleSnapshot
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import add_bars, add_dots
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import add_bars, add_dots
 
 #: Categories shown; the rest are 'other'. Numbers with no more distinct values than this are categories too.
 MAX_CATEGORIES = 25

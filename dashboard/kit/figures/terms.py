@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme
-from dashboard.kit.traces import add_line
+from dashboard.kit import theme
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import add_line
 
 
 def plot(

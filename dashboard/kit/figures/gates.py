@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.kit import axes, theme, wording
-from dashboard.kit.traces import add_bars
+from dashboard.kit import theme, wording
+from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import add_bars
 from l0engine.calibration.results import Snapshot
 from l0engine.gates.bins import GATE_BINS
 

@@ -1,0 +1,1 @@
+"""Figures and parts of figures that every trade draws with, without Streamlit."""
