@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io.build import from_coo
+from l0engine.io.parts import from_coo
 from l0engine.io.limits import check_shape, check_unpacked, clipped, readable, shown
 
 _LAYOUTS = {"coordinate": 3, "array": 2}

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io.build import from_compressed, from_coo, refuse_non_finite
+from l0engine.io.parts import from_compressed, from_coo, refuse_non_finite
 from l0engine.io.limits import check_shape, check_unpacked, clipped, listed, readable, shown
 
 _MAX_MEMBERS = 32
