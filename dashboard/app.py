@@ -14,6 +14,7 @@ page = st.navigation(
     {
         "Calibration": [
             st.Page("app_pages/data.py", title="Data", icon=":material/table_view:", default=True),
+            st.Page("app_pages/build.py", title="From tables", icon=":material/construction:"),
             st.Page("app_pages/calibrate.py", title="Calibrate", icon=":material/tune:"),
             st.Page("app_pages/frontier.py", title="Frontier", icon=":material/show_chart:"),
             st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),

@@ -43,6 +43,7 @@ dashboard
 dashboard.state
 dashboard.kit
 dashboard.data dashboard.samples dashboard.features dashboard.pruning
+dashboard.build
 dashboard.calibration
 dashboard.frontier
 dashboard.app_pages

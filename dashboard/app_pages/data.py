@@ -23,7 +23,12 @@ for column, sample in zip(cards, state.samples(), strict=True):
             state.open_sample(sample.key)
             st.rerun()
 
-with st.expander("Or upload your own", icon=":material/upload_file:", expanded=state.held("uploaded") is not None):
+st.page_link(
+    "app_pages/build.py",
+    label="Or make one from your own tables of households and totals",
+    icon=":material/construction:",
+)
+with st.expander("Or upload a matrix that is ready", icon=":material/upload_file:", expanded=state.held("uploaded") is not None):
     st.markdown(
         "**matrix** (.npz, .mtx, .parquet, .csv), **targets** with columns `target, value` and, if you have it, **households** with "
         "`household_id, base_weight`; or one .zip of them. Files stay on this machine."

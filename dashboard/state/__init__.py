@@ -8,6 +8,7 @@ from dashboard.state.problems import (
     SAMPLES,
     Sample,
     findings,
+    open_built,
     open_problem,
     open_sample,
     open_upload,
@@ -24,7 +25,7 @@ from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 __all__ = ["follow_url", "tick_seconds"]
 __all__ += ["draft", "fitted_draft", "form_version", "set_draft"]
 __all__ += ["limits_of", "open_point", "point", "point_weights"]
-__all__ += ["DEFAULT_SAMPLE", "SAMPLES", "Sample", "findings", "open_problem", "open_sample", "open_upload", "problem"]
+__all__ += ["DEFAULT_SAMPLE", "SAMPLES", "Sample", "findings", "open_built", "open_problem", "open_sample", "open_upload", "problem"]
 __all__ += ["problem_record", "problem_sha", "sample_source", "samples"]
 __all__ += ["store", "supervisor"]
 __all__ += ["in_use", "kept_sets", "open_run", "other_caps", "result", "run", "start_run", "start_sweep", "sweeps", "taken"]

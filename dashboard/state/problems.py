@@ -101,6 +101,11 @@ def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
     return tuple(f"'{r.name}' was read as the {r.role}." for r in recognised)
 
 
+def open_built(built: Problem, recipe: str, title: str) -> None:
+    """Keep a problem made of tables, with the recipe it was made by, and make it the current one."""
+    choose_problem(store().add_problem(built, title, source="tables", recipe=recipe).sha)
+
+
 def problem_sha() -> str:
     """Identity of the current problem; the default sample where none was chosen."""
     if "problem" not in st.session_state:

@@ -16,6 +16,8 @@ from l0engine.io.whole import flush_folder
 from l0engine.jobs.database import Database
 from l0engine.jobs.records import ProblemRecord
 
+#: In a problem's folder, where it was made of tables.
+RECIPE = "recipe.toml"
 _SHA = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,13 +36,15 @@ class ProblemShelf:
             (self.root / name).mkdir(exist_ok=True)
         self._database = Database(self.root / "store.sqlite")
 
-    def add_problem(self, problem: Problem, title: str, source: str = "") -> ProblemRecord:
-        """Keep a problem; one that is there already keeps its first title."""
+    def add_problem(self, problem: Problem, title: str, source: str = "", recipe: str = "") -> ProblemRecord:
+        """Keep a problem, and the recipe it was made by, if any; one that is there already keeps its first title."""
         folder = self._problem_folder(problem.fingerprint)
         if not folder.exists():
             staged = self._staging()
             try:
                 save_problem(problem, staged)
+                if recipe:
+                    (staged / RECIPE).write_text(recipe, encoding="utf-8")
                 _move_in(staged, folder)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
@@ -75,6 +79,11 @@ class ProblemShelf:
         """The problem itself."""
         self.problem_record(sha)
         return load_problem(self._problem_folder(sha))
+
+    def recipe(self, sha: str) -> str:
+        """The recipe by which a problem was made of tables, as TOML; empty where it was not."""
+        path = self._problem_folder(sha) / RECIPE
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def _problem_folder(self, sha: str) -> Path:
         return self.root / "problems" / _checked_sha(sha)

@@ -32,7 +32,7 @@ def press(page: Page, name: str) -> None:
 
 
 def upload(page: Page, files: Mapping[str, bytes]) -> None:
-    page.get_by_text("Or upload your own").click()
+    page.get_by_text("Or upload a matrix that is ready").click()
     payload = [{"name": name, "mimeType": mime(name), "buffer": content} for name, content in files.items()]
     page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(payload)  # type: ignore[arg-type]
     press(page, "Read these files")

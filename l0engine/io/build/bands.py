@@ -10,7 +10,9 @@ from l0engine.io.build.recipe import Band
 from l0engine.io.limits import clipped
 
 _FROM_TO = re.compile(r"(\d+(?:\.\d+)?)\s*(?:-|–|—|to|bis|à)\s*(?:under\s*)?(\d+(?:\.\d+)?)")
-_OPEN = re.compile(r"(\d+(?:\.\d+)?)\s*(?:\+|and (?:over|older|above|more)|or (?:over|older|above|more)|plus|years? and (?:over|older|above))")
+_OPEN = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(?:\+|and (?:over|older|above|more)|or (?:over|older|above|more)|plus|years? and (?:over|older|above))"
+)
 _BELOW = re.compile(r"(?:under|below|less than|<)\s*(\d+(?:\.\d+)?)")
 _ONE = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:years?|persons?|people|person household))?")
 
@@ -28,7 +30,9 @@ def labels_of(band: Band) -> tuple[str, ...]:
         raise ProblemError(f"The edges of the band '{clipped(band.name)}' must rise: give at least one, smallest first.")
     if band.labels:
         if len(band.labels) not in (len(edges), len(edges) - 1):
-            raise ProblemError(f"The band '{clipped(band.name)}' has {len(edges)} edges and {len(band.labels)} labels: give one for each edge.")
+            raise ProblemError(
+                f"The band '{clipped(band.name)}' has {len(edges)} edges and {len(band.labels)} labels: give one for each edge."
+            )
         return band.labels
     whole = all(float(e).is_integer() for e in edges)
     pairs = zip(edges, edges[1:], strict=False)

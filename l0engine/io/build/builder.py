@@ -79,7 +79,9 @@ def build(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> Built:
         raise ProblemError(f"No total meets a category: {parts[0].cells.match.sentence}")
     values, notes = _scaled(recipe, parts)
     differ = disagreements(parts, values)
-    problem = _problem(recipe, units[HOUSEHOLDS], parts, values, [p.cells.match.sentence for p in parts] + notes + [d.sentence for d in differ])
+    problem = _problem(
+        recipe, units[HOUSEHOLDS], parts, values, [p.cells.match.sentence for p in parts] + notes + [d.sentence for d in differ]
+    )
     definition = np.repeat(np.arange(len(parts)), [len(v) for v in values])
     return Built(recipe, problem, definition, np.concatenate(values), tuple(p.cells.match for p in parts), differ)
 
@@ -103,7 +105,9 @@ def _scaled(recipe: Recipe, parts: Sequence[Rows]) -> tuple[list[np.ndarray], li
 def _problem(recipe: Recipe, households: Units, parts: Sequence[Rows], values: Sequence[np.ndarray], notes: Sequence[str]) -> Problem:
     base = amount(recipe.base_weight, households) if recipe.base_weight else None
     if base is not None and np.isnan(base).any():
-        raise ProblemError(f"{households.file}, row {int(np.argmax(np.isnan(base))) + 1:,}: the base weight is empty: give each household one.")
+        raise ProblemError(
+            f"{households.file}, row {int(np.argmax(np.isnan(base))) + 1:,}: the base weight is empty: give each household one."
+        )
     ids = None
     if recipe.household_id:
         codes, labels = households.codes(recipe.household_id)

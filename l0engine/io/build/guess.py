@@ -19,7 +19,20 @@ from l0engine.io.limits import clipped
 #: Names that columns of ids and of base weights go by, best first.
 ID_NAMES = ("household_id", "householdid", "hh_id", "hhid", "hhnum", "household", "serialno", "serial", "hid", "case_id", "caseid", "id")
 WEIGHT_NAMES = (
-    *("base_weight", "weight", "wgt", "wt", "weights", "design_weight", "household_weight", "hh_weight", "hhwgt", "hhwt", "wgtp", "pweight"),
+    *(
+        "base_weight",
+        "weight",
+        "wgt",
+        "wt",
+        "weights",
+        "design_weight",
+        "household_weight",
+        "hh_weight",
+        "hhwgt",
+        "hhwt",
+        "wgtp",
+        "pweight",
+    ),
     *("pw", "dweight", "finalwgt", "w"),
 )
 #: More categories than this are rather ids or amounts.
@@ -85,7 +98,11 @@ def _households(tables: Mapping[str, pd.DataFrame]) -> str:
     """The largest table with unique ids, or the largest that has no value column."""
     if not tables:
         return ""
-    named = {n: t for n, t in tables.items() if _id(t)} or {n: t for n, t in tables.items() if not _named(t, ("value",), numeric=True)} or tables
+    named = (
+        {n: t for n, t in tables.items() if _id(t)}
+        or {n: t for n, t in tables.items() if not _named(t, ("value",), numeric=True)}
+        or tables
+    )
     return max(named, key=lambda n: len(named[n]))
 
 

@@ -148,9 +148,7 @@ def match_cells(target: Target, published: Published, units: Units, use: np.ndar
     found = pd.Index(key).get_indexer(pd.Index(of_unit)) if len(key) else np.full(len(units), -1)
     found = np.where(unit_ok, found, -1)
     missing, n_missing = _missing(units, by, of_unit, unit_ok & (found < 0))
-    match = Match(
-        target.name, len(key), n, tuple(unmatched), int((is_sum & ~ok).sum()), int((ok & ~given_value).sum()), missing, n_missing
-    )
+    match = Match(target.name, len(key), n, tuple(unmatched), int((is_sum & ~ok).sum()), int((ok & ~given_value).sum()), missing, n_missing)
     return Cells(taken, known.only(is_sum & ~ok & given_value), found, match)
 
 

@@ -86,7 +86,9 @@ def _long_form(
     totals = target.totals
     value = _column(frame, totals.columns, "value")
     if value is None:
-        raise ProblemError(f"{totals.table}: which column holds the totals? There is no 'value'; there are {listed(map(str, frame.columns), 12)}.")
+        raise ProblemError(
+            f"{totals.table}: which column holds the totals? There is no 'value'; there are {listed(map(str, frame.columns), 12)}."
+        )
     labels = pd.DataFrame(index=frame.index)
     for category in target.by:
         column = _column(frame, totals.columns, category)
@@ -103,7 +105,9 @@ def _cross_table(
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     totals = target.totals
     if totals.across not in target.by:
-        raise ProblemError(f"The targets '{clipped(target.name)}' are not by '{clipped(totals.across)}', which their columns are of: add it.")
+        raise ProblemError(
+            f"The targets '{clipped(target.name)}' are not by '{clipped(totals.across)}', which their columns are of: add it."
+        )
     sides = {c: _column(frame, totals.columns, c) for c in target.by if c != totals.across}
     missing = next((c for c, column in sides.items() if column is None), None)
     if missing is not None:

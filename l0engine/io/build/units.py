@@ -93,7 +93,9 @@ class Units:
 
     def _require(self, column: str) -> None:
         if column not in self.frame.columns and column not in self.bands:
-            raise ProblemError(f"{self.file}: there is no column '{clipped(column)}'; there are {listed(map(str, self.frame.columns), 12)}.")
+            raise ProblemError(
+                f"{self.file}: there is no column '{clipped(column)}'; there are {listed(map(str, self.frame.columns), 12)}."
+            )
 
 
 def read_units(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> dict[str, Units]:
@@ -150,7 +152,9 @@ def as_numbers(column: pd.Series, place: str) -> np.ndarray:
         bad = np.flatnonzero((texts != "").to_numpy() & (texts.str.lower() != "nan").to_numpy())
         if len(bad):
             row = unread[bad[0]]
-            raise ProblemError(f"{place}, row {row + 1:,}: '{clipped(str(column.iloc[row]))}' is not a number: correct it, or leave it empty.")
+            raise ProblemError(
+                f"{place}, row {row + 1:,}: '{clipped(str(column.iloc[row]))}' is not a number: correct it, or leave it empty."
+            )
     return out
 
 

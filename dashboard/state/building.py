@@ -1,0 +1,119 @@
+"""The problem that is being made of tables: its tables and its recipe, kept in the store, so that a reload loses nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.state import uploads
+from l0engine.errors import L0Error
+from l0engine.io.build import Built, Recipe, build
+from l0engine.io.whole import write_whole
+from l0engine.jobs.problems import default_root
+from l0engine.plain import Plain
+
+
+@dataclass(frozen=True)
+class Building(Plain):
+    """What is being built.
+
+    Attributes
+    ----------
+    tables : mapping of str
+        Paths of the tables in the store, by the names they came with.
+    recipe : Recipe or None
+        None before there are tables that fit together.
+    """
+
+    tables: Mapping[str, str] = field(default_factory=dict)
+    recipe: Recipe | None = None
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The tables themselves; not to be changed."""
+        return {name: uploads.table(path) for name, path in self.tables.items()}
+
+    def built(self) -> Built:
+        """The problem as it stands.
+
+        Raises
+        ------
+        L0Error
+            The recipe does not fit the tables, with the remedy.
+        """
+        if self.recipe is None:
+            raise L0Error("There is no recipe yet: add a table of households and one of totals.")
+        missing = [name for name in self.recipe.tables if name not in self.tables]
+        if missing:
+            raise L0Error(f"The recipe needs the table '{missing[0]}': add it, or choose another one.")
+        return _built(self.recipe.to_toml(), tuple((name, self.tables[name]) for name in self.recipe.tables))
+
+
+def building() -> Building:
+    """What is being built now."""
+    return st.session_state.get("building_held") or Building()
+
+
+def set_recipe(recipe: Recipe | None) -> None:
+    """Replace the recipe, by what the widgets of the page say."""
+    _keep(replace(building(), recipe=recipe))
+
+
+def rewrite(recipe: Recipe | None) -> None:
+    """Replace the recipe, and have every widget of the page read it anew."""
+    set_recipe(recipe)
+    st.session_state.building_version = version() + 1
+
+
+def add_tables(tables: Mapping[str, str]) -> None:
+    """Take further tables, paths by name; one that is there under the same name is replaced."""
+    now = building()
+    _keep(replace(now, tables={**now.tables, **tables}))
+
+
+def drop_table(name: str) -> None:
+    """Leave out a table."""
+    now = building()
+    _keep(replace(now, tables={other: path for other, path in now.tables.items() if other != name}))
+
+
+def version() -> int:
+    """Part of the page's widget keys: a new one makes new widgets."""
+    return int(st.session_state.get("building_version", 0))
+
+
+def arrive(query: Mapping[str, str]) -> None:
+    """Take up again what an address names."""
+    if "build" not in query:
+        return
+    key = query["build"]
+    path = _path(key)
+    if not re.fullmatch(r"[0-9a-f]{16}", key) or not path.exists():
+        raise L0Error("What was being built here is not in this store: add the tables again.")
+    st.session_state.building, st.session_state.building_held = key, Building.from_dict(json.loads(path.read_text()))
+
+
+def _keep(changed: Building) -> None:
+    if changed == building():
+        return
+    key = st.session_state.setdefault("building", secrets.token_hex(8))
+    st.session_state.building_held = changed
+    path, content = _path(key), json.dumps(changed.to_dict(), ensure_ascii=False).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda file: file.write(content))
+
+
+def _path(key: str) -> Path:
+    return default_root() / "buildings" / f"{key}.json"
+
+
+@st.cache_resource(max_entries=3, show_spinner="Making the problem …")
+def _built(recipe: str, tables: tuple[tuple[str, str], ...]) -> Built:
+    return build(Recipe.from_toml(recipe), {name: uploads.table(path) for name, path in tables})
