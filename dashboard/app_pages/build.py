@@ -16,7 +16,8 @@ if not now.tables:
     st.info("Drop both tables above. What the totals count, and of whom, is proposed from their columns.", icon=":material/table:")
     st.stop()
 files.show(now)
-if said := state.held("build_guess"):
+said = state.held("build_guess")
+if said and not (now.recipe is not None and now.recipe.targets):
     st.error(said, icon=":material/error:")
 if now.recipe is None or now.recipe.households not in now.tables:
     st.info("Add the other table: a recipe needs households and totals.", icon=":material/hourglass_empty:")

@@ -140,12 +140,16 @@ def _form(number: int, target: Target, known: Columns, totals: dict[str, pd.Data
 
 def _totals(number: int, target: Target, tables: dict[str, pd.DataFrame]) -> Totals:
     """Where the totals stand: a table, and which of its columns hold what."""
-    old, names = target.totals, [*tables, ""]
+    old = target.totals
+    names = list(dict.fromkeys([*tables, old.table, ""]))
     where, value = layout.columns(2, key=f"where_{number}", narrowest=200)
-    at = names.index(old.table) if old.table in names else 0
-    table = where.selectbox("Totals in", names, at, format_func=lambda name: name or "one number", key=_key(number, "table"))
+    table = where.selectbox(
+        "Totals in", names, names.index(old.table), format_func=lambda name: name or "one number", key=_key(number, "table")
+    )
     if not table:
         return replace(old, table="", value=value.number_input("The total", value=float(old.value), key=_key(number, "value")))
+    if table not in tables:  # it was left out
+        return old
     frame = tables[table]
     heads = [str(c) for c in frame.columns]
     across_options = ["", *target.by]
@@ -157,7 +161,7 @@ def _totals(number: int, target: Target, tables: dict[str, pd.DataFrame]) -> Tot
         key=_key(number, "across"),
         help="A cross-table has the categories of one column as its heads.",
     )
-    meant = {} if across else {"value": "Total"}
+    meant = {} if across else {"value": "The total"}
     meant |= {c: c for c in target.by if c != across}
     columns = {}
     if meant:
@@ -165,7 +169,7 @@ def _totals(number: int, target: Target, tables: dict[str, pd.DataFrame]) -> Tot
         for place, (role, label) in zip(places, meant.items(), strict=True):
             now = old.columns.get(role, role if role in heads else None)
             at = heads.index(now) if now in heads else None
-            found = place.selectbox(f"Column of {label}", heads, at, key=_key(number, f"column_{role}"), placeholder="choose")
+            found = place.selectbox(f"{label} stands in", heads, at, key=_key(number, f"column_{role}"), placeholder="choose")
             columns |= {role: found} if found and found != role else {}
     further = {role: column for role, column in old.columns.items() if role not in ("value", *target.by) and column in heads}
     return replace(old, table=table, across=across, columns={**further, **columns})

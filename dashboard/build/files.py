@@ -47,15 +47,18 @@ def take() -> None:
 
 def show(now: Building) -> None:
     """A card a table: its size, its first rows, and the way to leave it out."""
-    roles = _roles(now)
+    roles, unused = _roles(now), set(now.tables) - set(now.recipe.tables if now.recipe is not None else now.tables)
     for place, (name, frame) in zip(layout.columns(len(now.tables), key="tables", narrowest=260), now.frames.items(), strict=True):
         with place, st.container(border=True, height="stretch"):
             st.markdown(f"**{name}**  \n{roles[name]} · {wording.plural(len(frame), 'row')}, {wording.plural(frame.shape[1], 'column')}")
-            with st.expander("First rows"):
-                st.dataframe(frame.head(8), hide_index=True)
-            if st.button("Leave out", key=f"leave_{name}", icon=":material/close:", type="tertiary"):
-                building.drop_table(name)
-                st.rerun()
+            if name in unused:
+                st.caption(":material/warning: Not used yet: add targets below, or leave it out.")
+            with st.container(horizontal=True):
+                with st.popover("First rows", icon=":material/table_rows:", type="tertiary"):
+                    st.dataframe(frame.head(8), hide_index=True)
+                if st.button("Leave out", key=f"leave_{name}", icon=":material/close:", type="tertiary"):
+                    building.drop_table(name)
+                    st.rerun()
 
 
 def _roles(now: Building) -> dict[str, str]:
@@ -75,6 +78,8 @@ def _recipe(text: str) -> None:
         state.hold("build_guess", "")
     except L0Error as error:
         state.hold("build_guess", str(error))
+        if now.recipe is None:  # to be defined by hand
+            building.rewrite(Recipe(max(now.tables, key=lambda name: len(now.frames[name]))))
 
 
 def _guessed(recipe: Recipe | None, frames: dict[str, pd.DataFrame]) -> Recipe:

@@ -18,6 +18,7 @@ _EQUAL = "none: all start alike"
 
 def show(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Recipe:
     """The recipe with what the widgets say of the survey."""
+    recipe = _tables(recipe, list(frames))
     columns, numeric = list(frames[recipe.households].columns), numbers(frames[recipe.households])
     ids, weights = layout.columns(2, key="survey", narrowest=220)
     household_id = _choice(
@@ -33,6 +34,23 @@ def show(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Recipe:
         changed = _limits(changed, columns, numeric)
         changed = _classes(changed, frames)
     return changed
+
+
+def _tables(recipe: Recipe, names: list[str]) -> Recipe:
+    """Which table is that of the households, and of the persons; another one has other columns, so that all is drawn anew."""
+    whom, each = layout.columns(2, key="survey_tables", narrowest=220)
+    households = _choice(whom, "Table of households", names, recipe.households, "", "A row for each household.")
+    none, about = "none", "A row for each person, with the id of its household: what is counted of persons is summed up."
+    persons = _choice(each, "Table of persons", [n for n in names if n != households], recipe.persons, none, about)
+    if (households, persons) != (recipe.households, recipe.persons):
+        of = "" if households != recipe.households else recipe.household_id
+        weight = "" if households != recipe.households else recipe.base_weight
+        changed = replace(
+            recipe, households=households, persons="" if persons == households else persons, household_id=of, base_weight=weight
+        )
+        building.rewrite(replace(changed, persons_household_id=""))
+        st.rerun()
+    return recipe
 
 
 def numbers(frame: pd.DataFrame) -> list[str]:

@@ -1,0 +1,157 @@
+"""From tables: two tables in, a problem out that plain pandas makes as well; labels, margins, recipes, reloads, bad files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard import state
+from l0engine.io.build import Recipe
+
+USE = "Use this problem"
+
+
+def survey(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "household_id": [f"h{i}" for i in range(n)],
+            "weight": rng.uniform(50, 150, n).round(1),
+            "region": rng.choice(["North", "South", "East"], n),
+            "tenure": rng.choice(["owner", "tenant"], n),
+            "age": rng.integers(18, 90, n),
+        }
+    )
+
+
+SURVEY = survey()
+REGIONS = pd.DataFrame({"region": ["North", "South", "East"], "households": [15_000, 12_000, 14_000]})
+TENURES = pd.DataFrame({"tenure": ["owner", "tenant"], "households": [20_000, 21_500]})  # 500 more than the regions
+
+
+def csv(frame):
+    return frame.to_csv(index=False).encode()
+
+
+def drop(page, **tables):
+    """Drop tables, by name without '.csv'."""
+    files = [(f"{name}.csv", content if isinstance(content, bytes) else csv(content), "text/csv") for name, content in tables.items()]
+    page.at.file_uploader[0].set_value(files).run()
+    return page.check()
+
+
+@pytest.fixture
+def page(visit):
+    return visit("build")
+
+
+def problem(page):
+    page.press(USE)
+    assert page.title == "Calibrate"
+    return state.store().problem(page.at.session_state["problem"])
+
+
+def test_an_empty_page_says_what_to_do(page):
+    assert page.title == "From tables" and any("Drop both tables" in text for text in page.said("info"))
+    drop(page, survey=SURVEY)
+    assert any("Add the other table" in text for text in page.said("info")) and not page.said("error")
+
+
+def test_two_tables_become_the_problem_that_pandas_makes(page):
+    drop(page, survey=SURVEY, regions=REGIONS)
+    assert page.metrics["Targets"] == "3" and page.metrics["Households"] == "400"
+    base = SURVEY.groupby("region")["weight"].sum()[REGIONS["region"]].to_numpy()
+    assert page.metrics["Median error"] == f"{np.median(np.abs(base / REGIONS['households'] - 1)):.1%}".replace("%", " %")
+    made = problem(page)
+    np.testing.assert_array_equal(made.values, REGIONS["households"])
+    np.testing.assert_array_equal(made.matrix.toarray(), [SURVEY["region"] == r for r in REGIONS["region"]])
+    np.testing.assert_array_equal(made.base_weights, SURVEY["weight"])
+    assert list(made.household_ids) == list(SURVEY["household_id"])
+    assert set(made.attributes) == {"region", "tenure", "age"}
+
+
+def test_a_label_that_is_spelt_otherwise_can_be_taken(page):
+    drop(page, survey=SURVEY, regions=REGIONS.replace("North", "Nroth"))
+    assert page.metrics["Targets"] == "2" and any("'Nroth' is no region" in text for text in page.said("markdown"))
+    page.choose("It is", "North")
+    assert page.metrics["Targets"] == "3" and not any("Nroth" in text for text in page.said("markdown"))
+    np.testing.assert_array_equal(problem(page).values, REGIONS["households"])
+
+
+def test_margins_that_disagree_are_said_and_scaled_by_a_click(page):
+    drop(page, survey=SURVEY, regions=REGIONS, tenures=TENURES)
+    said = [text for text in page.said("markdown") if "sums to" in text]
+    assert len(said) == 1 and "41,500" in said[0] and "41,000" in said[0]
+    scale = [label for label in page.buttons() if label.startswith("Scale ")]
+    page.press(next(label for label in scale if "tenure" in label.split(" to ")[0]))
+    assert not any("sums to" in text for text in page.said("markdown"))
+    np.testing.assert_allclose(problem(page).values, [15_000, 12_000, 14_000, *(TENURES["households"] * 41_000 / 41_500)])
+
+
+def test_the_form_changes_what_is_counted(page):
+    drop(page, survey=SURVEY, regions=REGIONS)
+    page.choose("Counted or summed", ("households", "age")).choose("Only where", "tenure == 'owner'")
+    made = problem(page)
+    owners = SURVEY["age"] * (SURVEY["tenure"] == "owner")
+    np.testing.assert_array_equal(made.matrix.toarray(), [owners * (SURVEY["region"] == r) for r in REGIONS["region"]])
+
+
+def test_a_filter_that_cannot_be_read_is_said_and_nothing_is_lost(page):
+    drop(page, survey=SURVEY, regions=REGIONS).choose("Only where", "region ==")
+    assert len(page.said("error")) == 1 and page.button(USE).disabled
+    page.choose("Only where", "")
+    assert page.metrics["Targets"] == "3" and not page.said("error")
+
+
+def test_what_is_not_guessed_is_defined_by_hand(page):
+    ages = pd.DataFrame({"how old": ["18-39", "40-64", "65+"], "n": [14_000, 15_000, 12_000]})
+    drop(page, survey=SURVEY.rename(columns={"age": "years"}), ages=ages)
+    assert len(page.said("error")) == 2 and page.button(USE).disabled  # what was not found, and that there are no targets
+    page.choose("Household id", "household_id").choose("Base weight", "weight")
+    page.choose("Cut a column of numbers", "years").choose("at these lower edges", "18, 40, 65").press("Add")
+    page.press("Add targets").choose("By", ["years class"])
+    page.choose("The total stands in", "n").choose("years class stands in", "how old")
+    assert page.metrics["Targets"] == "3"
+    bounds = pd.cut(SURVEY["age"], [17, 39, 64, 200], labels=ages["how old"])
+    np.testing.assert_array_equal(problem(page).matrix.toarray(), [bounds == c for c in ages["how old"]])
+
+
+def test_a_reload_finds_everything_again(page, visit):
+    drop(page, survey=SURVEY, regions=REGIONS).choose("Only where", "tenure == 'owner'")
+    again = visit("build", build=dict(page.at.query_params)["build"])
+    assert again.widget("Only where").value == "tenure == 'owner'" and again.metrics["Targets"] == "3"
+
+
+def test_a_recipe_is_kept_with_the_problem_and_makes_it_again(page, visit):
+    drop(page, survey=SURVEY, regions=REGIONS).choose("Only where", "tenure == 'owner'")
+    sha = problem(page).fingerprint
+    text = state.store().recipe(sha)
+    assert Recipe.from_toml(text).targets[0].where == "tenure == 'owner'"
+    other = drop(visit("build"), survey=SURVEY, regions=REGIONS)
+    files = [("survey.csv", csv(SURVEY), "text/csv"), ("regions.csv", csv(REGIONS), "text/csv"), ("r.toml", text.encode(), "text/plain")]
+    other.at.file_uploader[0].set_value(files).run()
+    assert problem(other.check()).fingerprint == sha
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "words"),
+    [(b"", "error", "totals.csv"), (b"region\nNorth\n", "caption", "Not used yet")],
+    ids=["empty", "no totals"],
+)
+def test_a_bad_table_is_one_sentence_and_the_others_stay(page, content, kind, words):
+    drop(page, survey=SURVEY, regions=REGIONS)
+    targets = page.metrics["Targets"]
+    files = [("survey.csv", csv(SURVEY), "text/csv"), ("regions.csv", csv(REGIONS), "text/csv"), ("totals.csv", content, "text/csv")]
+    page.at.file_uploader[0].set_value(files).run()
+    page.check()
+    assert sum(words in text for text in page.said(kind)) == 1 and page.metrics["Targets"] == targets
+
+
+def test_a_table_left_out_is_gone_and_can_come_back(page):
+    drop(page, survey=SURVEY, regions=REGIONS, tenures=TENURES)
+    page.at.button(key="leave_tenures.csv").click().run()
+    assert any("tenures.csv" in text for text in page.check().said("error")) and page.button(USE).disabled
+    files = [("tenures.csv", csv(TENURES), "text/csv")]
+    page.at.file_uploader[0].set_value(files).run()
+    assert page.check().metrics["Targets"] == "5" and not page.said("error")
