@@ -11,12 +11,13 @@ from l0engine.calibration.results import Measures
 from l0engine.calibration.support.calibrated import Calibrated
 from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.elimination import LEAVE
-from l0engine.calibration.support.relaxing import is_small
 
 #: A goal for the median allows no error beyond this many times as much, other than those of the largest set.
 GROSS = 10.0
 #: The search ends when the number of households is known to this share.
 FINE = 0.01
+#: With no more households than this every size is quick, and the best one for a price is looked for between doubled ones.
+TINY = 100
 
 
 def falls_short(config: Config, m: Measures) -> str:
@@ -70,7 +71,7 @@ def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     """The number of households at which loss + price * households is least; None where keeping none is cheaper.
 
     From two households a target sizes double, then halve; each way until the sum rises twice, or cannot fall any more: larger sizes cost
-    their price at least, smaller ones miss as much as the last one. On a small problem the best size is then looked for between those.
+    their price at least, smaller ones miss as much as the last one. On a tiny problem the best size is then looked for between those.
     """
     chooser, best, least = Chooser(problem, system, config, gated), None, system.nothing
 
@@ -89,7 +90,7 @@ def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
             before, missed = least, tried(size)
             rises = 0 if least < before else rises + 1
             size = int(factor * size)
-    step = len(best.support.kept) // 2 if best is not None and is_small(system) else 0
+    step = len(best.support.kept) // 2 if best is not None and problem.n_households <= TINY else 0
     while best is not None and step:
         middle = len(best.support.kept)
         for size in (middle + step, middle - step):
