@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         for field in fields(Config):
             if command is fit or field.name not in _GOALS:
                 _add_setting(group, field.name, field.default)
+    build = commands.add_parser("build", help="make a problem of tables of households and totals, by a recipe")
+    build.set_defaults(command=_build)
+    build.add_argument("recipe", type=Path, help="recipe (.toml), or control file of PopulationSim (.csv)")
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets the problem, and the recipe")
+    build.add_argument("--tables", type=Path, metavar="DIR", help="where the tables are; beside the recipe by default")
     for command in (check, fit, frontier):
         command.add_argument("problem", type=Path, help="folder with matrix, targets and, if any, households")
     return parser
@@ -134,6 +139,18 @@ def _check(parsed: argparse.Namespace) -> int:
     if not usable:
         raise ProblemError("No target can be used: all are unreachable or of weight 0; check the matrix rows.")
     print(f"Usable: {usable:,} targets.")
+    return 0
+
+
+def _build(parsed: argparse.Namespace) -> int:
+    """Make a problem, and say what met and what did not."""
+    from l0engine.io.build import build, read_recipe, save_built
+
+    built = build(*read_recipe(parsed.recipe, parsed.tables))
+    save_built(built, parsed.out)
+    print("\n".join(built.notes))
+    problem = built.problem
+    print(f"Written to {parsed.out}: {problem.n_targets:,} targets x {problem.n_households:,} households, and recipe.toml.")
     return 0
 
 
