@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from l0engine.errors import ProblemError
 from l0engine.io.build.recipe import Band
 from l0engine.io.limits import clipped
 
 _FROM_TO = re.compile(r"(\d+(?:\.\d+)?)\s*(?:-|–|—|to|bis|à)\s*(?:under\s*)?(\d+(?:\.\d+)?)")
-_OPEN = re.compile(r"(\d+(?:\.\d+)?)\s*(?:\+|and (?:over|older|above|more)|or (?:over|older|above|more)|plus|years? and (?:over|older|above))")
+_OPEN = re.compile(r"(\d+(?:\.\d+)?)\s*(?:\+|plus|(?:years? )?(?:and|or) (?:over|older|above|more))")
 _BELOW = re.compile(r"(?:under|below|less than|<)\s*(\d+(?:\.\d+)?)")
 _ONE = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:years?|persons?|people|person household))?")
 
@@ -24,14 +25,14 @@ def labels_of(band: Band) -> tuple[str, ...]:
         The edges do not rise, or there are too few or too many labels.
     """
     edges = band.edges
-    if not edges or any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+    if not edges or any(b <= a for a, b in pairwise(edges)):
         raise ProblemError(f"The edges of the band '{clipped(band.name)}' must rise: give at least one, smallest first.")
     if band.labels:
         if len(band.labels) not in (len(edges), len(edges) - 1):
-            raise ProblemError(f"The band '{clipped(band.name)}' has {len(edges)} edges and {len(band.labels)} labels: give one for each edge.")
+            raise ProblemError(f"The band '{clipped(band.name)}' has {len(edges)} edges, {len(band.labels)} labels: give one an edge.")
         return band.labels
     whole = all(float(e).is_integer() for e in edges)
-    pairs = zip(edges, edges[1:], strict=False)
+    pairs = pairwise(edges)
     if whole:
         inner = [f"{a:.0f}" if b - a == 1 else f"{a:.0f}-{b - 1:.0f}" for a, b in pairs]
     else:
@@ -45,7 +46,7 @@ def band_of(name: str, column: str, labels: Iterable[str]) -> Band | None:
     if len(classes) < 2 or len(classes) < len(set(labels)):
         return None
     edges = [low for (low, _), _ in classes]
-    for (_, high), (after, _) in zip((c[0] for c in classes), (c[0] for c in classes[1:]), strict=False):
+    for ((_, high), _), ((after, _), _) in pairwise(classes):
         if high not in (after, after - 1):
             return None
     last = classes[-1][0][1]

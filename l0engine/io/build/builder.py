@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +18,7 @@ from l0engine.io.build.recipe import HOUSEHOLDS, Recipe
 from l0engine.io.build.rows import Rows, make_rows
 from l0engine.io.build.units import Units, read_units
 from l0engine.io.limits import clipped
+from l0engine.io.optional import RULES
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +78,8 @@ def build(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> Built:
         raise ProblemError(f"No total meets a category: {parts[0].cells.match.sentence}")
     values, notes = _scaled(recipe, parts)
     differ = disagreements(parts, values)
-    problem = _problem(recipe, units[HOUSEHOLDS], parts, values, [p.cells.match.sentence for p in parts] + notes + [d.sentence for d in differ])
+    told = [*(p.cells.match.sentence for p in parts), *notes, *(d.sentence for d in differ)]
+    problem = _problem(recipe, units[HOUSEHOLDS], parts, values, told)
     definition = np.repeat(np.arange(len(parts)), [len(v) for v in values])
     return Built(recipe, problem, definition, np.concatenate(values), tuple(p.cells.match for p in parts), differ)
 
@@ -101,9 +101,12 @@ def _scaled(recipe: Recipe, parts: Sequence[Rows]) -> tuple[list[np.ndarray], li
 
 
 def _problem(recipe: Recipe, households: Units, parts: Sequence[Rows], values: Sequence[np.ndarray], notes: Sequence[str]) -> Problem:
-    base = amount(recipe.base_weight, households) if recipe.base_weight else None
-    if base is not None and np.isnan(base).any():
-        raise ProblemError(f"{households.file}, row {int(np.argmax(np.isnan(base))) + 1:,}: the base weight is empty: give each household one.")
+    base = None
+    if recipe.base_weight:
+        base = amount(recipe.base_weight, households)
+        if np.isnan(base).any():
+            row = int(np.argmax(np.isnan(base))) + 1
+            raise ProblemError(f"{households.file}, row {row:,}: the base weight is empty: give each household one.")
     ids = None
     if recipe.household_id:
         codes, labels = households.codes(recipe.household_id)
@@ -111,20 +114,22 @@ def _problem(recipe: Recipe, households: Units, parts: Sequence[Rows], values: S
     ratio = np.concatenate([np.full(len(v), p.below is not None) for p, v in zip(parts, values, strict=True)])
     matrix = stacked([_row(p, v) for p, v in zip(parts, values, strict=True)])
     goals = np.where(ratio, 0.0, np.concatenate(values))
-    more: dict[str, Any] = {
-        "names": [n for p in parts for n in p.names],
-        "groups": np.concatenate([_text(p, "group", p.target.group or p.target.name) for p in parts]),
-        "target_weights": np.concatenate([_number(p, "weight", p.target.weight) for p in parts]),
-        "base_weights": base,
-        "household_ids": ids,
-        "attributes": _attributes(recipe, households),
-        "notes": notes,
-    }
-    if ratio.any():
-        more["scales"] = _ratio_scales(matrix, goals, ratio, parts, values, base)
-    more |= _bounds(recipe, households) | _details(parts)
-    known = inspect.signature(Problem.create).parameters
-    return Problem.create(matrix, goals, **{k: v for k, v in more.items() if k in known})
+    sizes = _sizes(matrix, goals, ratio, parts, base)
+    scales = np.abs(sizes * np.concatenate(values))
+    return Problem.create(
+        matrix,
+        goals,
+        names=[n for p in parts for n in p.names],
+        groups=np.concatenate([_text(p, "group", p.target.group or p.target.name) for p in parts]),
+        target_weights=np.concatenate([_number(p, "weight", p.target.weight) for p in parts]),
+        base_weights=base,
+        household_ids=ids,
+        attributes=_attributes(recipe, households),
+        scales=np.where(ratio & (scales > 0), scales, np.nan) if ratio.any() else None,
+        target_details=_details(parts, np.where(ratio, sizes, 1.0)),
+        notes=notes,
+        **_rules(recipe, households, base),
+    )
 
 
 def _row(part: Rows, values: np.ndarray) -> sp.csr_array:
@@ -132,44 +137,44 @@ def _row(part: Rows, values: np.ndarray) -> sp.csr_array:
     return part.above if part.below is None else sp.csr_array(part.above - sp.diags_array(values) @ part.below)
 
 
-def _ratio_scales(
-    matrix: sp.csr_array, goals: np.ndarray, ratio: np.ndarray, parts: Sequence[Rows], values: Sequence[np.ndarray], base: np.ndarray | None
-) -> np.ndarray:
-    """What errors of means and shares are relative to, r times their denominator at the weights a fit starts from; NaN for totals."""
-    kept = np.flatnonzero(~ratio)
-    n = matrix.shape[1]
-    start = base if base is not None else np.ones(n)
-    if len(kept):
-        start = Problem.create(matrix[kept], goals[kept], base_weights=base).start_weights
-    per_part = [np.full(len(v), np.nan) if p.below is None else np.abs(v * (p.below @ start)) for p, v in zip(parts, values, strict=True)]
-    scales = np.concatenate(per_part)
-    return np.where(scales > 0, scales, np.nan)
+def _sizes(matrix: sp.csr_array, goals: np.ndarray, ratio: np.ndarray, parts: Sequence[Rows], base: np.ndarray | None) -> np.ndarray:
+    """The denominator of each mean and share at the weights a fit starts from, shape (n_targets,); 1 for totals.
+
+    The row of a mean r of a / b is a - r b: its error relative to r b is the relative error of the mean itself.
+    """
+    if not ratio.any():
+        return np.ones(len(goals))
+    totals = np.flatnonzero(~ratio)
+    if len(totals):
+        start = Problem.create(matrix[totals], goals[totals], base_weights=base).start_weights
+    else:
+        start = np.ones(matrix.shape[1]) if base is None else base
+    return np.concatenate([np.ones(len(p.published)) if p.below is None else np.asarray(p.below @ start) for p in parts])
 
 
-def _bounds(recipe: Recipe, households: Units) -> dict[str, Any]:
-    """Households that stay, and the least and largest weights, NaN where there is none."""
-    out: dict[str, Any] = {}
-    for name, text in (("protected", recipe.protected), ("frozen", recipe.frozen)):
-        if text:
-            out[name] = condition(text, households)
-    for name, text in (("smallest", recipe.min_weight), ("largest", recipe.max_weight)):
-        if text:
-            out[name] = amount(text, households)
-    return out
+def _rules(recipe: Recipe, households: Units, base: np.ndarray | None) -> dict[str, np.ndarray | None]:
+    """Households that stay, and the smallest and largest weights; a frozen one stays, and both are its base weight."""
+    protected = condition(recipe.protected, households) if recipe.protected else None
+    smallest, largest = (amount(t, households) if t else None for t in (recipe.min_weight, recipe.max_weight))
+    if recipe.frozen:
+        frozen = condition(recipe.frozen, households)
+        if base is None:
+            raise ProblemError("The recipe freezes weights, but has no base weights: name their column.")
+        protected = frozen if protected is None else protected | frozen
+        smallest, largest = (np.where(frozen, base, np.nan if limit is None else limit) for limit in (smallest, largest))
+    return {"protected": protected, "smallest": smallest, "largest": largest}
 
 
-def _details(parts: Sequence[Rows]) -> dict[str, Any]:
-    """What the totals say of themselves, for the targets."""
-    frame = pd.DataFrame(
+def _details(parts: Sequence[Rows], sizes: np.ndarray) -> pd.DataFrame:
+    """What the totals say of themselves, for the targets; a standard error in the units of the row."""
+    return pd.DataFrame(
         {
+            "tolerance": np.concatenate([_number(p, "tolerance", p.target.tolerance or np.nan) for p in parts]),
+            "standard_error": sizes * np.concatenate([_number(p, "standard_error", p.target.standard_error or np.nan) for p in parts]),
             "source": np.concatenate([_text(p, "source", p.target.source) for p in parts]),
             "year": np.concatenate([_text(p, "year", p.target.year) for p in parts]),
-            "tolerance": np.concatenate([_number(p, "tolerance", p.target.tolerance or np.nan) for p in parts]),
-            "standard_error": np.concatenate([_number(p, "standard_error", p.target.standard_error or np.nan) for p in parts]),
         }
     )
-    used = [c for c in frame if not (frame[c].isna() | (frame[c] == "")).all()]
-    return {"target_details": frame[used]} if used else {}
 
 
 def _text(part: Rows, detail: str, default: str) -> np.ndarray:
@@ -183,5 +188,6 @@ def _number(part: Rows, detail: str, default: float) -> np.ndarray:
 
 
 def _attributes(recipe: Recipe, households: Units) -> pd.DataFrame:
-    taken = {recipe.household_id, recipe.base_weight, "household_id", "base_weight"}
+    """Further columns; those of our own names are in the problem already."""
+    taken = {recipe.household_id, recipe.base_weight, "household_id", "base_weight", *RULES}
     return households.frame[[c for c in households.frame.columns if str(c) not in taken]]

@@ -2,21 +2,21 @@
 
 A row of `controls.csv` is a definition: target, geography, seed_table, importance, control_field, expression [1].
 
-[1] Paul, B. M., Doyle, J., Stabler, B., Freedman, J., & Bettinardi, A. (2018). Multi-level population synthesis using entropy maximization-based
-simultaneous list balancing. TRB 97th Annual Meeting. https://activitysim.github.io/populationsim
+[1] Paul, B. M., Doyle, J., Stabler, B., Freedman, J., & Bettinardi, A. (2018). Multi-level population synthesis using entropy
+maximization-based simultaneous list balancing. TRB 97th Annual Meeting. https://activitysim.github.io/populationsim
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from statistics import median
 
+import numpy as np
 import pandas as pd
 
 from l0engine.errors import ProblemError
 from l0engine.io.build.expressions import is_condition
-from l0engine.io.build.guess import first_recipe
 from l0engine.io.build.recipe import HOUSEHOLDS, PERSONS, Recipe, Target, Totals
+from l0engine.io.build.roles import first_recipe
 from l0engine.io.build.units import as_numbers
 from l0engine.io.limits import clipped, listed
 
@@ -53,15 +53,17 @@ def from_controls(controls: pd.DataFrame, tables: Mapping[str, pd.DataFrame], ho
     if not is_controls(controls):
         raise ProblemError(f"A control file has the columns {listed(_NEEDED)}; this one has {listed(map(str, controls.columns))}.")
     recipe = first_recipe(tables, households or _seed(tables, "household"), persons or _seed(tables, "person"))
-    importance = as_numbers(controls["importance"], "controls, column 'importance'") if "importance" in controls.columns else [1.0] * len(controls)
-    usual = median(importance) or 1.0
+    importance = np.ones(len(controls))
+    if "importance" in controls.columns:
+        importance = as_numbers(controls["importance"], "The control file, column 'importance'")
+        importance = importance / np.median(importance)
     targets = []
     for row, weight in zip(controls.to_dict("records"), importance, strict=True):
         name, expression = str(row["target"]), " ".join(str(row["expression"]).split())
         of = PERSONS if "person" in str(row["seed_table"]) else HOUSEHOLDS
         totals, by = _totals(name, str(row["geography"]), str(row.get("control_field", name)), tables, recipe)
         what = {"where": expression} if is_condition(expression) else {"sum": expression}
-        targets.append(Target(name, totals, of=of, by=by, weight=float(weight) / usual, **what))
+        targets.append(Target(name, totals, of=of, by=by, weight=float(weight), **what))
     return Recipe(**{**recipe.__dict__, "targets": tuple(targets)})
 
 
@@ -77,7 +79,7 @@ def _totals(name: str, geography: str, field: str, tables: Mapping[str, pd.DataF
     seeds = (recipe.households, recipe.persons)
     file = next((n for n, t in tables.items() if n not in seeds and {geography, field} <= {str(c) for c in t.columns}), None)
     if file is None:
-        raise ProblemError(f"The control '{clipped(name)}' needs a table with the columns '{clipped(geography)}' and '{clipped(field)}': add it.")
+        raise ProblemError(f"The control '{clipped(name)}' needs a table with '{clipped(geography)}' and '{clipped(field)}': add it.")
     columns = {"value": field}
     if geography in places:
         return Totals(file, columns=columns), (geography,)
@@ -86,8 +88,8 @@ def _totals(name: str, geography: str, field: str, tables: Mapping[str, pd.DataF
             coarser = next((str(c) for c in table.columns if c in places and table.groupby(geography)[c].nunique().max() == 1), None)
             if coarser is not None:
                 return Totals(file, columns=columns, through=crosswalk), (coarser,)
-    if tables[file][geography].nunique() == 1:
+    if len(tables[file][geography].unique()) == 1:
         return Totals(file, columns=columns, add_up=True), ()
     raise ProblemError(
-        f"The control '{clipped(name)}' is by '{clipped(geography)}', which {recipe.households} does not have and no crosswalk leads to: add it."
+        f"The control '{clipped(name)}' is by '{clipped(geography)}', which {recipe.households} has not, nor leads a crosswalk to: add it."
     )

@@ -11,7 +11,21 @@ import numpy as np
 
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-_TOTALS = {"total", "totals", "all", "sum", "overall", "grand total", "gesamt", "insgesamt", "summe", "ensemble", "tous", "totale", "everyone"}
+_TOTALS = {
+    "total",
+    "totals",
+    "all",
+    "sum",
+    "overall",
+    "grand total",
+    "gesamt",
+    "insgesamt",
+    "summe",
+    "ensemble",
+    "tous",
+    "totale",
+    "everyone",
+}
 
 
 def key(label: str) -> str:

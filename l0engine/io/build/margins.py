@@ -49,8 +49,10 @@ class Disagreement:
         more = f", and in {self.places - 1:,} more places" if self.places > 1 else ""
         where = "" if self.place == "all" else f" for {clipped(self.place)}"
         if self.first == self.second:
-            return f"{self.first}: the table's total{where} is {self.first_sum:,.10g}, but its rows sum to {self.second_sum:,.10g} ({off:+.3%}){more}."
-        return f"'{self.second}' sums to {self.second_sum:,.10g}{where}, '{self.first}' to {self.first_sum:,.10g} ({off:+.3%}){more}."
+            what = f"{self.first}: the table's total{where} is {self.first_sum:,.10g}, but its rows sum to {self.second_sum:,.10g}"
+        else:
+            what = f"'{self.second}' sums to {self.second_sum:,.10g}{where}, '{self.first}' to {self.first_sum:,.10g}"
+        return f"{what} ({off:+.3%}){more}."
 
 
 def disagreements(parts: Sequence[Rows], values: Sequence[np.ndarray]) -> tuple[Disagreement, ...]:

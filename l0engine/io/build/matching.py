@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,8 @@ class Match:
         Totals that became targets.
     totals : int
         Rows or cells read from the table, rows that are sums of others included.
+    added : int
+        Rows that were added to another row of the same category.
     unmatched : tuple of Unmatched
     sums : int
         Rows called total, all, ...: they repeat others and became no targets.
@@ -63,6 +65,7 @@ class Match:
     name: str
     targets: int
     totals: int
+    added: int = 0
     unmatched: tuple[Unmatched, ...] = ()
     sums: int = 0
     suppressed: int = 0
@@ -72,7 +75,10 @@ class Match:
     @property
     def sentence(self) -> str:
         """What was matched and what was not, in words."""
-        parts = [f"{self.targets:,} of {self.totals:,} totals became targets"]
+        if self.added:
+            parts = [f"{self.targets + self.added:,} of {self.totals:,} totals were added up to {self.targets:,} targets"]
+        else:
+            parts = [f"{self.targets:,} of {self.totals:,} totals became targets"]
         if self.sums:
             parts.append(f"{self.sums:,} are sums of others")
         if self.suppressed:
@@ -91,45 +97,51 @@ class Match:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Totals that met a category, and which of them each household or person belongs to.
+    """Totals that met a category.
 
     Attributes
     ----------
     published : Published
-        One row a target.
+        One row a target, labels as the households or persons have them.
     sums : Published
         The rows that are sums over a category, whose label is empty.
-    of_unit : ndarray of int, shape (n_units,)
-        Row number of the target; -1 for none.
     match : Match
     """
 
     published: Published
     sums: Published
-    of_unit: np.ndarray
     match: Match
 
 
-def match_cells(target: Target, published: Published, units: Units, use: np.ndarray, same: Mapping[str, Mapping[str, str]]) -> Cells:
+def match_cells(
+    target: Target, published: Published, units: Units, counted: np.ndarray, same: Mapping[str, Mapping[str, str]]
+) -> tuple[Cells, np.ndarray]:
     """Meet totals and categories.
 
     Parameters
     ----------
-    use : ndarray of bool, shape (n_units,)
-        The households or persons that are counted.
+    counted : ndarray of int
+        Row numbers of the households or persons that are counted.
+
+    Returns
+    -------
+    cells : Cells
+    cell : ndarray of int, shape of counted
+        Row number of the target that each belongs to; -1 for none.
 
     Raises
     ------
     ProblemError
         Two rows of the table are of one category.
     """
-    n, by = len(published.values), list(target.by)
+    n = len(published.values)
     key, is_sum, ok = np.zeros(n, np.int64), np.zeros(n, bool), np.ones(n, bool)
-    of_unit, unit_ok = np.zeros(len(units), np.int64), use.copy()
+    own_key, own_ok = np.zeros(len(counted), np.int64), np.ones(len(counted), bool)
     unmatched: list[Unmatched] = []
     labels = published.labels.copy()
-    for category in by:
+    for category in target.by:
         codes, own = units.codes(category)
+        codes = codes[counted]
         given, texts = pd.factorize(published.labels[category])
         at = matched([str(t) for t in texts], own, same.get(category, {}))
         total = np.array([a < 0 and (not t or is_total(str(t))) for a, t in zip(at, texts, strict=True)], bool)
@@ -139,20 +151,20 @@ def match_cells(target: Target, published: Published, units: Units, use: np.ndar
         is_sum |= total[given]
         ok &= at[given] >= 0
         labels[category] = np.array([*own, ""], dtype=object)[at[given]]
-        key, of_unit = _joined(key, np.maximum(at[given], 0), of_unit, np.maximum(codes, 0), len(own))
-        unit_ok &= codes >= 0
-    given_value = np.isfinite(published.values)
+        key, own_key = _joined(key, np.maximum(at[given], 0), own_key, np.maximum(codes, 0), len(own))
+        own_ok &= codes >= 0
     known = Published(labels, published.values, published.details)
-    taken = known.only(ok & given_value)
-    taken, key = _without_repeats(target, taken, key[ok & given_value])
-    row = np.full(max(int(of_unit.max(initial=0)), int(key.max(initial=0))) + 1, -1)
+    has_value, is_sum = np.isfinite(published.values), is_sum & ~ok
+    taken, key = _without_repeats(target, known.only(ok & has_value), key[ok & has_value])
+    row = np.full(max(int(own_key.max(initial=0)), int(key.max(initial=0))) + 1, -1)
     row[key] = np.arange(len(key))
-    found = np.where(unit_ok, row[of_unit], -1)
-    missing, n_missing = _missing(units, by, of_unit, unit_ok & (found < 0))
+    cell = np.where(own_ok, row[own_key], -1)
+    missing, n_missing = _missing(units, target.by, counted, own_key, own_ok & (cell < 0))
     match = Match(
-        target.name, len(key), n, tuple(unmatched), int((is_sum & ~ok).sum()), int((ok & ~given_value).sum()), missing, n_missing
-    )
-    return Cells(taken, known.only(is_sum & ~ok & given_value), found, match)
+        name=target.name, targets=len(key), totals=n, added=int((ok & has_value).sum()) - len(key), unmatched=tuple(unmatched),
+        sums=int(is_sum.sum()), suppressed=int((ok & ~has_value).sum()), missing=missing, n_missing=n_missing,
+    )  # fmt: skip
+    return Cells(taken, known.only(is_sum & has_value), match), cell
 
 
 def _joined(a: np.ndarray, a_code: np.ndarray, b: np.ndarray, b_code: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -181,13 +193,15 @@ def _without_repeats(target: Target, published: Published, key: np.ndarray) -> t
     return Published(out.labels, np.bincount(codes, published.values), details), key[at]
 
 
-def _missing(units: Units, by: list[str], key: np.ndarray, mask: np.ndarray) -> tuple[tuple[tuple[str, int], ...], int]:
+def _missing(
+    units: Units, by: Sequence[str], counted: np.ndarray, key: np.ndarray, without: np.ndarray
+) -> tuple[tuple[tuple[str, int], ...], int]:
     """The cells that have units but no total, most frequent first, and how many they are."""
-    if not mask.any():
+    if not without.any():
         return (), 0
-    keys, first, counts = np.unique(key[mask], return_index=True, return_counts=True)
+    keys, first, counts = np.unique(key[without], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_MOST]
-    rows = np.flatnonzero(mask)[first[order]]
+    rows = counted[without][first[order]]
     columns = [(codes, labels) for codes, labels in (units.codes(c) for c in by)]
     names = [", ".join(labels[codes[r]] for codes, labels in columns) or "all" for r in rows]
-    return tuple(zip(names, (int(c) for c in counts[order]), strict=True)), len(keys)
+    return tuple(zip(names, counts[order].tolist(), strict=True)), len(keys)

@@ -61,8 +61,8 @@ class Totals(Plain):
     value : float
         The total, where it stands in no table.
     columns : mapping of str
-        Columns of the table by what they hold: 'value', a category column of `by`, or one of `DETAILS`. What is not named here is looked for
-        under its own name.
+        Columns of the table by what they hold: 'value', a category column of `by`, or one of `DETAILS`. What is not named is looked
+        for under its own name.
     across : str
         The category column whose categories are the heads of columns: the table is a cross-table. Empty: a row a total.
     where : str

@@ -62,14 +62,17 @@ def make_rows(target: Target, recipe: Recipe, units: Mapping[str, Units], tables
     """
     who = _units(target, units)
     _check(target, who)
-    use = condition(target.where, who)
-    own = {c: who.codes(c)[1] for c in target.by}
-    cells = match_cells(target, read_published(target, recipe, tables, own), who, use, recipe.same)
-    q, n = len(cells.published.values), len(who.households)
-    above = _added(cells.of_unit, _measured(target, who, cells.of_unit), who.position, (q, n))
+    counted = who.chosen(condition(target.where, who))
+    published = read_published(target, recipe, tables, {c: who.codes(c)[1] for c in target.by})
+    cells, cell = match_cells(target, published, who, counted, recipe.same)
+    unit, cell = counted[cell >= 0], cell[cell >= 0]
+    shape = len(cells.published.values), len(who.households)
+    above = _added(cell, _measured(target, who, unit), who.position[unit], shape)
     if target.statistic is Statistic.TOTAL:
         return Rows(target, cells, above, None)
-    return Rows(target, cells, above, _whole(target, who, cells, n))
+    if target.statistic is Statistic.MEAN:
+        return Rows(target, cells, above, _added(cell, np.ones(len(unit)), who.position[unit], shape))
+    return Rows(target, cells, above, _wholes(target, who, cells))
 
 
 def _units(target: Target, units: Mapping[str, Units]) -> Units:
@@ -91,43 +94,37 @@ def _check(target: Target, who: Units) -> None:
         raise ProblemError(f"The targets '{clipped(target.name)}' are shares within '{clipped(strange[0])}' but not by it: add it to by.")
 
 
-def _measured(target: Target, who: Units, cell: np.ndarray) -> np.ndarray:
-    """What each household or person adds, shape (n_units,)."""
+def _measured(target: Target, who: Units, unit: np.ndarray) -> np.ndarray:
+    """What each of these households or persons adds, shape of unit."""
     if not target.sum:
-        return np.ones(len(who))
-    amounts = amount(target.sum, who)
-    bad = (cell >= 0) & ~np.isfinite(amounts)
+        return np.ones(len(unit))
+    amounts = amount(target.sum, who)[unit]
+    bad = ~np.isfinite(amounts)
     if bad.any():
         raise ProblemError(
-            f"{who.file}: '{clipped(target.sum)}' has no number in row {int(np.argmax(bad)) + 1:,} ({int(bad.sum()):,} such): fill it in, "
-            f"or leave such rows out of '{clipped(target.name)}' by a condition."
+            f"{who.file}: '{clipped(target.sum)}' has no number in row {int(unit[bad].min()) + 1:,} ({int(bad.sum()):,} such): "
+            f"fill it in, or leave such rows out of '{clipped(target.name)}' by a condition."
         )
     return amounts
 
 
-def _whole(target: Target, who: Units, cells: Cells, n: int) -> sp.csr_array:
-    """What means and shares are divided by: those that a mean is of; the larger cell that a share is of."""
+def _wholes(target: Target, who: Units, cells: Cells) -> sp.csr_array:
+    """What the shares are of: for each target the larger cell that it lies in, shape (n_targets, n_households)."""
+    unit = who.chosen(condition(target.among, who))
+    keys = {c: who.codes(c)[0][unit] for c in target.within}
+    known = np.all([codes >= 0 for codes in keys.values()], axis=0) if keys else np.ones(len(unit), bool)
+    positions = ({label: i for i, label in enumerate(who.codes(c)[1])} for c in target.within)
+    theirs = [cells.published.labels[c].map(p).to_numpy(np.int64) for c, p in zip(target.within, positions, strict=True)]
     q = len(cells.published.values)
-    if target.statistic is Statistic.MEAN:
-        return _added(cells.of_unit, np.ones(len(who)), who.position, (q, n))
-    use = condition(target.among, who)
-    of_unit, of_target = np.zeros(len(who), np.int64), np.zeros(q, np.int64)
-    for column in target.within:
-        codes, own = who.codes(column)
-        position = {label: i for i, label in enumerate(own)}
-        theirs = np.array([position[label] for label in cells.published.labels[column]], np.int64)
-        both, _ = pd.factorize(np.concatenate([of_unit * (len(own) + 1) + np.maximum(codes, 0), of_target * (len(own) + 1) + theirs]))
-        of_unit, of_target = both[: len(who)], both[len(who) :]
-        use = use & (codes >= 0)
-    group = np.where(use, of_unit, -1)
-    n_groups = int(max(of_unit.max(initial=0), of_target.max(initial=0))) + 1
-    wanted = np.isin(group, of_target)
-    whole = _added(np.where(wanted, group, -1), _measured(target, who, np.where(wanted, group, -1)), who.position, (n_groups, n))
-    return sp.csr_array(whole[of_target])
+    pairs = zip(keys.items(), theirs, strict=True)
+    both = pd.DataFrame({c: np.concatenate([mine, t]) for (c, mine), t in pairs}, index=range(len(unit) + q))
+    group = both.groupby(list(both.columns), sort=False).ngroup().to_numpy() if keys else np.zeros(len(both), np.int64)
+    wanted = known & np.isin(group[: len(unit)], group[len(unit) :])
+    unit, cell = unit[wanted], group[: len(group) - q][wanted]
+    shape = int(group.max(initial=0)) + 1, len(who.households)
+    return sp.csr_array(_added(cell, _measured(target, who, unit), who.position[unit], shape)[group[len(group) - q :]])
 
 
 def _added(cell: np.ndarray, amounts: np.ndarray, position: np.ndarray, shape: tuple[int, int]) -> sp.csr_array:
     """A row a cell and a column a household, of what its units add."""
-    unit = np.flatnonzero((cell >= 0) & (amounts != 0))
-    # Keys in the order of the rows, as SciPy's conversion sorts columns within rows slowly.
-    return sp.csr_array(sp.coo_array((amounts[unit], (cell[unit], position[unit])), shape=shape))
+    return sp.csr_array(sp.coo_array((amounts, (cell, position)), shape=shape))

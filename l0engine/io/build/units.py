@@ -47,6 +47,14 @@ class Units:
         bands = [b.name for b in self.bands.values() if b.column in own]
         return tuple(dict.fromkeys([*own, *bands, *(() if self.households is self else self.households.columns)]))
 
+    def chosen(self, mask: np.ndarray) -> np.ndarray:
+        """Row numbers where the mask holds, those of a household together: their matrix needs no sorting."""
+        return self._order[mask[self._order]]
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.position, kind="stable")
+
     def has(self, column: str) -> bool:
         where, name = self._home(column)
         return name in where.frame.columns or (name in where.bands and where.has(where.bands[name].column))
@@ -97,7 +105,7 @@ class Units:
 
     def _require(self, column: str) -> None:
         if column not in self.frame.columns and column not in self.bands:
-            raise ProblemError(f"{self.file}: there is no column '{clipped(column)}'; there are {listed(map(str, self.frame.columns), 12)}.")
+            raise ProblemError(f"{self.file}: there is no column '{clipped(column)}'; there are {listed(map(str, self.frame))}.")
 
 
 def read_units(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> dict[str, Units]:
@@ -159,7 +167,7 @@ def as_numbers(column: pd.Series, place: str) -> np.ndarray:
         bad = np.flatnonzero((texts != "").to_numpy() & (texts.str.lower() != "nan").to_numpy())
         if len(bad):
             row = unread[bad[0]]
-            raise ProblemError(f"{place}, row {row + 1:,}: '{clipped(str(column.iloc[row]))}' is not a number: correct it, or leave it empty.")
+            raise ProblemError(f"{place}, row {row + 1:,}: '{clipped(str(column.iloc[row]))}' is not a number: correct it.")
     return out
 
 
