@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         for field in fields(Config):
             if command is fit or field.name not in _GOALS:
                 _add_setting(group, field.name, field.default)
+    build = commands.add_parser("build", help="make a problem of tables of households and totals, by a recipe")
+    build.set_defaults(command=_build)
+    build.add_argument("recipe", type=Path, help="recipe (.toml), or control file of PopulationSim (.csv)")
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets the problem, and the recipe")
+    build.add_argument("--tables", type=Path, metavar="DIR", help="where the tables are; beside the recipe by default")
     for command in (check, fit, frontier):
         command.add_argument("problem", type=Path, help="folder with matrix, targets and, if any, households")
     return parser
@@ -137,6 +142,18 @@ def _check(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _build(parsed: argparse.Namespace) -> int:
+    """Make a problem, and say what met and what did not."""
+    from l0engine.io.build import build, read_recipe, save_built
+
+    built = build(*read_recipe(parsed.recipe, parsed.tables))
+    save_built(built, parsed.out)
+    print("\n".join(built.notes))
+    problem = built.problem
+    print(f"Written to {parsed.out}: {problem.n_targets:,} targets x {problem.n_households:,} households, and recipe.toml.")
+    return 0
+
+
 def _print_finding(problem: Problem, finding: Finding) -> None:
     mark = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.INFO: "-"}[finding.severity]
     exclude = "" if finding.kind == "unreachable" else f" [--exclude {finding.kind}]"
@@ -174,7 +191,7 @@ def _frontier(parsed: argparse.Namespace) -> int:
     config, out = _config(parsed), parsed.out
     points: dict[tuple[str, int], FrontierPoint] = {}
     problem = load_problem(parsed.problem)
-    budgets, others = checked_budgets(parsed.budgets, problem.n_households), checked_methods(parsed.references)
+    budgets, others = checked_budgets(parsed.budgets, problem.n_households, problem.n_protected), checked_methods(parsed.references)
     with _threads(problem):
         result = _with_progress(problem, dataclasses.replace(config, refit=False))
         if not result.status.has_result:

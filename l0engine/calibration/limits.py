@@ -65,11 +65,6 @@ class _Answer:
     def few(self) -> bool:
         return len(self.kept) < int(self.use.sum())
 
-    @property
-    def below_floor(self) -> np.ndarray:
-        """Targets smaller than what one household adds, whose error counts relative to that."""
-        return np.asarray((self.problem.values != 0) & (np.abs(self.problem.values) < self.problem.floors))
-
     def missed(self, by: float) -> np.ndarray:
         """Targets in use with a larger error, worst first."""
         rows = np.flatnonzero(self.errors > by)
@@ -97,10 +92,11 @@ def limits(problem: Problem, config: Config, weights: np.ndarray) -> tuple[Limit
 
 
 def _at_bound(problem: Problem, config: Config, kept: np.ndarray, weights: np.ndarray) -> int:
-    """Kept households whose weight a setting holds."""
-    low, high = Bounds.of(config, problem.start_weights[kept])
+    """Kept households whose weight a setting or a rule holds."""
+    rules = problem.rules.at(kept)
+    low, high = Bounds.of(config, problem.start_weights[kept], rules)
     at = weights >= high * (1 - AT_BOUND)
-    if config.min_weight:
+    if config.min_weight or rules.smallest.any():
         at |= weights <= low * (1 + AT_BOUND)
     return int(at.sum())
 
@@ -113,7 +109,8 @@ def _cap(a: _Answer) -> Iterator[Limit]:
             "max_weight": f"at most {a.config.max_weight or 0:,.6g}",
             "min_weight": f"at least {a.config.min_weight or 0:,.6g}",
         }
-        what = ", ".join(words for name, words in caps.items() if getattr(a.config, name) is not None)
+        allowed = [words for name, words in caps.items() if getattr(a.config, name) is not None]
+        what = ", ".join([*allowed, *(["limits of their own"] if a.problem.rules.given else [])])
         yield Limit(
             "cap",
             f"{a.at_bound:,} of {len(a.kept):,} households stand at the weight allowed ({what}), and {_targets(len(rows))} missed by more "
@@ -135,7 +132,7 @@ def _few(a: _Answer) -> Iterator[Limit]:
 
 def _contradiction(a: _Answer) -> Iterator[Limit]:
     rows = a.missed(GROSS)
-    rows = rows[~a.below_floor[rows]]
+    rows = rows[~a.problem.below_floor[rows]]
     if a.few or a.at_bound or not len(rows):
         return
     yield Limit(
@@ -198,17 +195,20 @@ def _concentration(a: _Answer) -> Iterator[Limit]:
 
 def _floor(a: _Answer) -> Iterator[Limit]:
     rows = a.missed(FLOOR)
-    rows = rows[a.below_floor[rows]]
+    rows = rows[a.problem.below_floor[rows]]
     if len(rows):
         few = f"{_targets(len(rows))} smaller than what one household adds, and missed by more than {share(FLOOR)}"
         yield Limit("floor", f"{few}: {a.named(rows)}. Leave such targets out, or accept their errors.", rows)
 
 
 def taken(problem: Problem, config: Config) -> tuple[str, ...]:
-    """What was taken by rule or setting: the price of a household, and the size of the base weights; a sentence each."""
+    """What was taken by rule or setting: the price of a household, the size of the base weights, targets without a standard error where
+    those count; a sentence each.
+    """
     from l0engine.calibration.problem.system import ScaledSystem  # needs torch, which a server that only shows answers does without
 
-    each = ScaledSystem.build(problem, config).lambda_l0(config)
+    system = ScaledSystem.build(problem, config)
+    each = system.lambda_l0(config)
     if config.share is not None:
         price = f"Price of a household: {config.share:g} for all of them, that is λ L0 = {each:.2g} each, as set"
     elif config.lambda_l0 is not None:
@@ -219,7 +219,12 @@ def taken(problem: Problem, config: Config) -> tuple[str, ...]:
     goal = "; the goal decides how many are kept" if config.has_goal else ""
     factor = problem.base_factor
     scaled = f"The base weights were brought to the size of the totals by a factor of {_number(factor)}." if factor != 1 else ""
-    return tuple(sentence for sentence in (f"{price}{goal}.", scaled) if sentence)
+    if scaled and problem.rules.given:
+        scaled = f"{scaled} The limits and fixed weights of single households were taken as they stand."
+    unknown = np.flatnonzero(system.use & np.isnan(problem.standard_errors) & (config.precision == "standard error"))
+    names = ", ".join(f"'{problem.names[i]}'" for i in unknown[:NAMED]) + (", ..." if len(unknown) > NAMED else "")
+    alike = f"{len(unknown):,} without a standard error keep their weight: {names}." if len(unknown) else ""
+    return tuple(sentence for sentence in (f"{price}{goal}.", scaled, alike) if sentence)
 
 
 def proof(certificate: Certificate) -> str:

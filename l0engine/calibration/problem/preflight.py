@@ -13,6 +13,8 @@ from l0engine.calibration.problem.problem import Problem
 
 #: Fewer supporting households than this make a target thin.
 THIN = 5
+#: Sums of weights at their limits are at a target within this share of it.
+SAME = 1e-9
 
 
 class Severity(StrEnum):
@@ -57,6 +59,9 @@ _TEXTS = {
     "thin": (Severity.WARNING, f"Thinly supported targets (fewer than {THIN} households)",
              "A handful of households must carry the whole total, which forces extreme weights.",
              "Leave them out for more even weights; keep them if they must be met."),
+    "limits": (Severity.WARNING, "Targets that the limits of single households put out of reach",
+               "Protected, frozen, smallest or largest weights add up to more, or to less, than the target, whatever the others get.",
+               "Change the limits or the target; leave the targets out if the limits must stand."),
     "negative": (Severity.INFO, "Negative targets", "Usually totals of losses; they are met like any other.",
                  "Nothing to do, unless the sign is a mistake."),
     "duplicate": (Severity.WARNING, "Duplicate targets",
@@ -73,14 +78,25 @@ def preflight(problem: Problem) -> tuple[Finding, ...]:
     p, ok = problem, problem.reachable
     masks = {
         "unreachable": ~ok,
-        "zero": ok & (p.values == 0),
-        "below_floor": ok & (p.values != 0) & (np.abs(p.values) < p.floors),
+        "zero": ok & (p.values == 0) & (p.sizes == 0),
+        "below_floor": ok & p.below_floor,
         "thin": ok & (p.support < THIN),
         "duplicate": ok & p.repeats,
+        "limits": ok & _beyond_limits(p),
         "negative": ok & (p.values < 0),
     }
     found = [Finding(k, *_TEXTS[k], np.flatnonzero(mask)) for k, mask in masks.items() if mask.any()]
     return tuple(sorted(found, key=lambda f: list(Severity).index(f.severity)))
+
+
+def _beyond_limits(p: Problem) -> np.ndarray:
+    """True where no weights within the rules of households come to the target, shape (n_targets,)."""
+    if not p.rules.given:
+        return np.zeros(p.n_targets, bool)
+    low, high = np.where(p.rules.protected, p.rules.smallest, 0.0), p.rules.largest
+    up, down = p.matrix.maximum(0), p.matrix.minimum(0)
+    least, most = up @ low + down @ high, up @ high + down @ low
+    return np.asarray((least - p.values > SAME * p.sizes) | (p.values - most > SAME * p.sizes))
 
 
 def targets_in_use(problem: Problem, config: Config) -> np.ndarray:

@@ -66,6 +66,7 @@ class Chooser:
         self._medium = math.prod(system.shape) <= VERTEX_CELLS
         self._root = np.sqrt(system.importance)
         self._aim = self._root * system.target
+        self._bounded = system.bounded(config)
         self.relaxes = relaxes(system, config)
 
     def at(self, k: int) -> Calibrated:
@@ -102,7 +103,7 @@ class Chooser:
                 break
             mu /= 10
         else:
-            if self._config.bounded or self._config.total != "free":
+            if self._bounded or self._config.total != "free":
                 return larger
             found = self._padded(smaller, larger, support)
         return replace(found, certificate=self.certificate(found.weights, len(support.kept)), seconds=time.perf_counter() - started)
@@ -125,7 +126,7 @@ class Chooser:
         if not found or not self._relaxing.settled or self._small or few:
             found.append(self._from_gates(k))
         if self._small or (few and self._medium):
-            found += [self._strongest(k), Support.random(s.base_weights, k, self._config.seed)]
+            found += [self._strongest(k), Support.random(s.base_weights, s.rules.protected, k, self._config.seed)]
         if few and self._medium and np.count_nonzero(self._vertex) > k:
             found.append(Elimination(s, self._vertex).down_to(k))
         if few and s.loss.squared and not self._config.bounded:
@@ -135,7 +136,7 @@ class Chooser:
                 anew = [self._fitted(self._splice(support, exchanges)) for _, support in best]
                 best = [min(pair, key=itemgetter(0)) for pair in zip(anew, best, strict=True)]
             found = [support for _, support in best]
-            if self._small and k <= FEWEST and self._config.total == "free":
+            if self._small and k <= FEWEST and self._config.total == "free" and s.ruled is None:
                 found.append(exchanged(s, found[0]))
         if self._medium and 0 < np.count_nonzero(self._vertex) <= k:
             found.append(Support.of(filled(s, self._config, self._vertex, k)))
@@ -158,7 +159,7 @@ class Chooser:
         s = self._system
         pull = np.maximum(s.matrix.T @ (s.importance * s.target), 0.0)
         alone = np.divide(pull, s.squares, out=np.zeros(len(pull)), where=s.squares > 0)
-        kept = np.sort(np.argpartition(-pull * alone, k - 1)[:k])
+        kept = np.sort(np.argpartition(np.where(s.rules.protected, -np.inf, -pull * alone), k - 1)[:k])
         return Support.at(kept, np.maximum(alone[kept] / k, 1e-3 * s.base_weights[kept]))
 
     @cached_property
@@ -182,29 +183,36 @@ class Chooser:
         return np.zeros(len(self._system.base_weights)) if found is None else found[0]
 
     def _least(self, kept: np.ndarray) -> tuple[np.ndarray, float] | None:
-        """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where it did not settle."""
+        """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where it did not settle.
+
+        Protected ones have their smallest weight at least; largest weights are left to the calibration.
+        """
         (a, b), base = self._least_squares, self._system.base_weights[kept]
+        least = np.where(self._system.rules.protected[kept], self._system.bounds(kept, self._config).low, 0.0)
+        part = a[:, kept]
         try:
-            found, missing = nnls(a[:, kept].toarray() * base, b)
+            found, missing = nnls(part.toarray() * base, b - part @ least)
         except RuntimeError:
             return None
-        return np.asarray(found * base), float(missing) ** 2
+        return np.asarray(least + found * base), float(missing) ** 2
 
     def _fitted(self, support: Support) -> tuple[float, Support]:
         """What a support misses of its targets at the least, and the support with the weights for that.
 
-        On a problem that is not of medium size: after brief least squares, as it was.
+        On a problem that is not of medium size, or with rules of single households: after brief least squares, as it was.
         """
-        if self._medium and (least := self._least(support.kept)) is not None:
+        rules = self._system.ruled and self._system.ruled.at(support.kept)
+        if self._medium and rules is None and (least := self._least(support.kept)) is not None:
             weights = np.maximum(least[0], LEAST_FITTED * max(least[0].max(), np.finfo(float).tiny))
             return least[1], Support.at(support.kept, weights)
         part = self._system.part(support.kept, self._root)
-        residual = applied(part, least_squares(part, self._aim, np.exp(support.log_weights), BRIEF)) - self._aim
+        residual = applied(part, least_squares(part, self._aim, np.exp(support.log_weights), BRIEF, rules)) - self._aim
         return float(residual @ residual), support
 
     def _splice(self, support: Support, exchanges: int) -> Support:
-        kept, better = spliced(self._weighted, self._aim, support.kept, np.exp(support.log_weights), exchanges=exchanges)
-        start = np.zeros(self._system.shape[1])
+        s, weights = self._system, np.exp(support.log_weights)
+        kept, better = spliced(self._weighted, self._aim, support.kept, weights, exchanges=exchanges, rules=s.ruled)
+        start = np.zeros(s.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)
         start = np.maximum(start[kept], 1e-9 * better.max())

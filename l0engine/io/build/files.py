@@ -1,0 +1,72 @@
+"""Recipes and their tables from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from l0engine.errors import ProblemError
+from l0engine.io.build.builder import Built
+from l0engine.io.build.controls import from_controls
+from l0engine.io.build.recipe import Recipe
+from l0engine.io.limits import readable, shown, writable
+from l0engine.io.saving import save_problem
+from l0engine.io.tables import read_table
+from l0engine.io.whole import write_whole
+
+_SUFFIXES = (".csv", ".parquet")
+_MAX_BYTES = 2**20
+
+
+def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[str, pd.DataFrame]]:
+    """A recipe and the tables it needs.
+
+    Parameters
+    ----------
+    path : Path
+        A recipe (.toml), or a control file of PopulationSim (.csv).
+    folder : Path, optional
+        Where the tables are; by default beside the recipe.
+
+    Raises
+    ------
+    ProblemError
+        A file is missing or cannot be read.
+    """
+    folder = path.parent if folder is None else folder
+    if not path.is_file():
+        raise ProblemError(f"'{shown(path)}' is no file: give a recipe (.toml) or a control file (.csv).")
+    if path.suffix == ".toml":
+        with readable(shown(path), "a recipe"):
+            if path.stat().st_size > _MAX_BYTES:
+                raise ValueError("too long")
+            text = path.read_text(encoding="utf-8-sig")
+        recipe = Recipe.from_toml(text)
+        return recipe, {name: _frame(folder, name) for name in recipe.tables}
+    names = sorted(f.name for f in folder.iterdir() if f.suffix in _SUFFIXES and f.name != path.name)
+    tables = {name: _frame(folder, name) for name in names}
+    recipe = from_controls(_frame(path.parent, path.name), tables)
+    return recipe, {name: tables[name] for name in recipe.tables}
+
+
+def save_built(built: Built, folder: Path) -> None:
+    """Write the problem folder that `load_problem` reads, with the recipe in it as recipe.toml.
+
+    Raises
+    ------
+    ProblemError
+        As `save_problem` does.
+    """
+    save_problem(built.problem, folder)
+    with writable("recipe", folder):
+        write_whole(folder / "recipe.toml", lambda file: file.write(built.recipe.to_toml().encode()))
+
+
+def _frame(folder: Path, name: str) -> pd.DataFrame:
+    if Path(name).name != name:
+        raise ProblemError(f"The recipe names the table '{shown(name)}' by a path: name it alone, and give its folder by --tables.")
+    if not (folder / name).is_file():
+        raise ProblemError(f"The recipe needs '{shown(name)}', which is not in '{shown(folder)}': add it, or give its folder by --tables.")
+    table = read_table(folder / name)
+    return table.attributes(table.columns)

@@ -1,0 +1,166 @@
+"""Published totals of a definition: read from a table in long form, or from a cross-table, to a row a total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from l0engine.errors import ProblemError
+from l0engine.io.build.expressions import condition
+from l0engine.io.build.labels import is_total, key, matched
+from l0engine.io.build.recipe import DETAILS, HOUSEHOLDS, Recipe, Target
+from l0engine.io.build.units import Units, as_numbers, labelled, table_of
+from l0engine.io.limits import clipped, listed
+
+#: What stands in a table for a number that is not given.
+SUPPRESSED = {"", "-", "..", "...", ".", ":", "x", "c", "n/a", "na", "nan", "*", "–", "—"}
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """Totals as they stand in the table.
+
+    Attributes
+    ----------
+    labels : DataFrame of str, a column for each of `by`
+        Empty texts where the table has none.
+    values : ndarray of float64, shape (n_rows,)
+        In the units of the problem; NaN where none is given.
+    details : mapping of arrays, shape (n_rows,)
+        Those of `DETAILS` that the table has.
+    """
+
+    labels: pd.DataFrame
+    values: np.ndarray
+    details: Mapping[str, np.ndarray]
+
+    def only(self, rows: np.ndarray) -> Published:
+        """Some of the rows, by a mask or by number."""
+        return Published(self.labels.iloc[rows].reset_index(drop=True), self.values[rows], {k: v[rows] for k, v in self.details.items()})
+
+
+def read_published(target: Target, recipe: Recipe, tables: Mapping[str, pd.DataFrame], own: Mapping[str, list[str]]) -> Published:
+    """The published totals of a definition.
+
+    Parameters
+    ----------
+    own : mapping of lists of str
+        The labels of each category column in the households or persons.
+
+    Raises
+    ------
+    ProblemError
+        A table or a column is missing, or a value is not a number.
+    """
+    totals = target.totals
+    if not totals.table:
+        if target.by:
+            raise ProblemError(f"The targets '{clipped(target.name)}' are by {listed(target.by)}: name the table of their totals.")
+        return Published(pd.DataFrame(index=[0]), np.array([totals.value * totals.unit]), {})
+    frame = table_of(totals.table, tables)
+    rows = Units(HOUSEHOLDS, totals.table, frame, {})
+    frame = frame[condition(totals.where, rows)].reset_index(drop=True)
+    details = {d: c for d in DETAILS if (c := _column(frame, totals.columns, d)) is not None}
+    read = _cross_table if totals.across else _long_form
+    labels, values, at = read(target, frame, set(details.values()), own)
+    found: dict[str, np.ndarray] = {}
+    for detail, column in details.items():
+        if detail in ("group", "source", "year"):
+            found[detail] = _texts(frame[column])[at]
+        else:
+            found[detail] = as_numbers(frame[column], f"{totals.table}, column '{clipped(column)}'")[at]
+    if "standard_error" in found:
+        found["standard_error"] = found["standard_error"] * totals.unit
+    out = Published(labels, values * totals.unit, found)
+    if totals.through:
+        out = _coarser(target, out, frame, at, table_of(totals.through, tables))
+    return out
+
+
+def _long_form(
+    target: Target, frame: pd.DataFrame, taken: set[str], own: Mapping[str, list[str]]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    totals = target.totals
+    value = _column(frame, totals.columns, "value")
+    if value is None:
+        raise ProblemError(f"{totals.table}: which column holds the totals? There is no 'value'; there are {listed(frame)}.")
+    labels = pd.DataFrame(index=frame.index)
+    for category in target.by:
+        column = _column(frame, totals.columns, category)
+        if column is None and not totals.through:
+            raise ProblemError(f"{totals.table}: no column has the categories of '{clipped(category)}'; there are {listed(frame)}.")
+        labels[category] = "" if column is None else _texts(frame[column])
+    return labels, read_values(frame[value], f"{totals.table}, column '{clipped(value)}'"), np.arange(len(frame))
+
+
+def _cross_table(
+    target: Target, frame: pd.DataFrame, taken: set[str], own: Mapping[str, list[str]]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    totals = target.totals
+    if totals.across not in target.by:
+        raise ProblemError(f"The targets '{clipped(target.name)}' are not by '{clipped(totals.across)}', as their columns are: add it.")
+    sides = {c: _column(frame, totals.columns, c) for c in target.by if c != totals.across}
+    missing = next((c for c, column in sides.items() if column is None), None)
+    if missing is not None:
+        raise ProblemError(f"{totals.table}: no column has the categories of '{clipped(missing)}'; there are {listed(frame)}.")
+    heads = [str(c) for c in frame.columns if str(c) not in {*map(str, sides.values()), *taken}]
+    known = matched(heads, own[totals.across], {}) >= 0
+    heads = [h for h, ok in zip(heads, known, strict=True) if ok or is_total(h) or is_numeric(frame[h])]
+    if not heads:
+        raise ProblemError(f"{totals.table}: no head of a column is a category of '{clipped(totals.across)}': check the table's form.")
+    at = np.tile(np.arange(len(frame)), len(heads))
+    labels = pd.DataFrame({c: _texts(frame[column])[at] for c, column in sides.items()}, index=range(len(at)))
+    labels[totals.across] = np.repeat(np.array(heads, dtype=object), len(frame))
+    values = np.concatenate([read_values(frame[h], f"{totals.table}, column '{clipped(h)}'") for h in heads])
+    return labels[list(target.by)], values, at
+
+
+def _coarser(target: Target, fine: Published, frame: pd.DataFrame, at: np.ndarray, through: pd.DataFrame) -> Published:
+    """Totals of places, given to the categories that another table puts the places in."""
+    place = next((str(c) for c in through.columns if str(c) in frame.columns and str(c) not in target.by), None)
+    if place is None:
+        raise ProblemError(f"{target.totals.through}: it shares no column of places with {target.totals.table}: add one.")
+    codes, own = labelled(through[place])
+    row = np.full(len(own) + 1, -1)
+    row[codes[::-1]] = np.arange(len(codes))[::-1]
+    found = row[matched([str(t) for t in _texts(frame[place])], own, {})][at]
+    labels, unknown = fine.labels.copy(), _texts(frame[place])[at]
+    for category in target.by:
+        if category in through.columns and _column(frame, target.totals.columns, category) is None:
+            labels[category] = np.where(found < 0, unknown, np.append(_texts(through[category]), "")[found])
+    return Published(labels, fine.values, fine.details)
+
+
+def _column(frame: pd.DataFrame, named: Mapping[str, str], what: str) -> str | None:
+    """The column that holds something: as the recipe names it, else the one of that name, or of the same key."""
+    if what in named:
+        if named[what] not in frame.columns:
+            raise ProblemError(f"The totals have no column '{clipped(named[what])}'; there are {listed(frame)}.")
+        return named[what]
+    if what in frame.columns:
+        return what
+    alike = [str(c) for c in frame.columns if key(str(c)).replace(" ", "_") == key(what).replace(" ", "_")]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _texts(column: pd.Series) -> np.ndarray:
+    codes, labels = labelled(column)
+    return np.asarray(np.array([*labels, ""], dtype=object)[codes])
+
+
+def read_values(column: pd.Series, place: str) -> np.ndarray:
+    """Numbers, NaN where none is given."""
+    if column.dtype.kind in "iufb":
+        return column.to_numpy(np.float64)
+    given = ~column.astype("string").fillna("").str.strip().str.lower().isin(SUPPRESSED).to_numpy(bool)
+    return as_numbers(column.where(given), place)
+
+
+def is_numeric(column: pd.Series) -> bool:
+    try:
+        return bool(np.isfinite(read_values(column, "")).any())
+    except ProblemError:
+        return False

@@ -1,0 +1,216 @@
+"""Units: the households, or the persons within them, as columns of labels and columns of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from l0engine.errors import ProblemError
+from l0engine.io.build.bands import labels_of
+from l0engine.io.build.labels import matched
+from l0engine.io.build.recipe import HOUSEHOLDS, PERSONS, Band, Recipe
+from l0engine.io.limits import clipped, listed
+
+
+class Units:
+    """A row a household, or a row a person.
+
+    Attributes
+    ----------
+    kind : str
+        'households' or 'persons'.
+    file : str
+    frame : DataFrame, n_rows rows
+    households : Units
+        Of persons, the households; of households, themselves.
+    position : ndarray of int, shape (n_rows,)
+        Row number of the household of each.
+    """
+
+    def __init__(self, kind: str, file: str, frame: pd.DataFrame, bands: Mapping[str, Band], households: Units | None = None) -> None:
+        self.kind, self.file, self.frame, self.bands = kind, file, frame, bands
+        self.households = households or self
+        self.position = np.arange(len(frame))
+        self._codes: dict[str, tuple[np.ndarray, list[str]]] = {}
+        self._numbers: dict[str, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """All columns there are, bands and those of the household included."""
+        own = [str(c) for c in self.frame.columns]
+        bands = [b.name for b in self.bands.values() if b.column in own]
+        return tuple(dict.fromkeys([*own, *bands, *(() if self.households is self else self.households.columns)]))
+
+    def chosen(self, mask: np.ndarray) -> np.ndarray:
+        """Row numbers where the mask holds, those of a household together: their matrix needs no sorting."""
+        return self._order[mask[self._order]]
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.position, kind="stable")
+
+    def has(self, column: str) -> bool:
+        where, name = self._home(column)
+        return name in where.frame.columns or (name in where.bands and where.has(where.bands[name].column))
+
+    def codes(self, column: str) -> tuple[np.ndarray, list[str]]:
+        """Label number of each row, -1 where empty or in no band, shape (n_rows,), and the labels."""
+        where, name = self._home(column)
+        if where is not self:
+            if column not in self._codes:
+                codes, labels = where.codes(name)
+                self._codes[column] = codes[self.position], labels
+            return self._codes[column]
+        if name not in self._codes:
+            self._require(name)
+            self._codes[name] = (
+                labelled(self.frame[name]) if name in self.frame.columns else _cut(self.bands[name], self.numbers(self.bands[name].column))
+            )
+        return self._codes[name]
+
+    def numbers(self, column: str) -> np.ndarray:
+        """Float64, NaN where empty, shape (n_rows,).
+
+        Raises
+        ------
+        ProblemError
+            There is no such column, or it holds something else.
+        """
+        where, name = self._home(column)
+        if where is not self:
+            if column not in self._numbers:
+                self._numbers[column] = where.numbers(name)[self.position]
+            return self._numbers[column]
+        if name not in self._numbers:
+            self._require(name)
+            if name not in self.frame.columns:
+                raise ProblemError(f"'{clipped(name)}' is a band, which holds labels: compare it with a text.")
+            self._numbers[name] = as_numbers(self.frame[name], f"{self.file}, column '{clipped(name)}'")
+        return self._numbers[name]
+
+    def _home(self, column: str) -> tuple[Units, str]:
+        """Whose column it is, and its plain name: 'persons.age' is the age of the persons; a person has the columns of its household."""
+        whose, dot, rest = column.partition(".")
+        if column not in self.frame.columns and dot and whose in (HOUSEHOLDS, PERSONS):
+            return (self if whose == self.kind else self.households if whose == HOUSEHOLDS else self), rest
+        band = self.bands.get(column)
+        needed = column if band is None or column in self.frame.columns else band.column
+        return (self if needed in self.frame.columns else self.households), column
+
+    def _require(self, column: str) -> None:
+        if column not in self.frame.columns and column not in self.bands:
+            raise ProblemError(f"{self.file}: there is no column '{clipped(column)}'; there are {listed(map(str, self.frame))}.")
+
+
+def read_units(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> dict[str, Units]:
+    """The units of a recipe by kind; persons are matched to their households by id.
+
+    Raises
+    ------
+    ProblemError
+        A table or a column is missing, an id stands twice, or a person's household is not there.
+    """
+    bands = {b.name: b for b in recipe.bands}
+    households = Units(HOUSEHOLDS, recipe.households, table_of(recipe.households, tables), bands)
+    if not len(households):
+        raise ProblemError(f"{recipe.households}: it has no rows: give a row a household.")
+    out = {HOUSEHOLDS: households}
+    if recipe.household_id:
+        codes, labels = households.codes(recipe.household_id)
+        _refuse_ids(households, recipe.household_id, codes, labels)
+    if recipe.persons:
+        persons = Units(PERSONS, recipe.persons, table_of(recipe.persons, tables), bands, households)
+        persons.position = _positions(recipe, households, persons)
+        out[PERSONS] = persons
+    for band in recipe.bands:
+        if not any(u.has(band.column) for u in out.values()):
+            raise ProblemError(f"The band '{clipped(band.name)}' cuts the column '{clipped(band.column)}', which is not there: correct it.")
+    return out
+
+
+def table_of(name: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The table of a file name."""
+    if name not in tables:
+        raise ProblemError(f"The recipe needs the table '{clipped(name)}', which is not there: add it; there are {listed(tables)}.")
+    return tables[name]
+
+
+def labelled(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Label number of each row, -1 where empty, and the labels in order of appearance; 1.0 is labelled '1'."""
+    codes, values = pd.factorize(column)
+    if column.dtype.kind in "iu":
+        texts = values.astype(str)
+    elif isinstance(column.dtype, pd.StringDtype):
+        texts = pd.Series(values, dtype="string").str.strip().to_numpy(object)
+    else:
+        texts = [_text(v) for v in values]
+    second, labels = pd.factorize(np.array([*texts, ""], dtype=object))
+    blank = second[-1]
+    merged = np.append(np.where(second[:-1] == blank, -1, second[:-1] - (second[:-1] > blank)), -1)
+    return merged[codes], [str(label) for label in labels if label]
+
+
+def as_numbers(column: pd.Series, place: str) -> np.ndarray:
+    """Float64, NaN where empty, or a ProblemError that names the place."""
+    if column.dtype.kind in "iufb":
+        return column.to_numpy(np.float64)
+    out = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    unread = np.flatnonzero(np.isnan(out))
+    if len(unread):
+        texts = column.iloc[unread].astype("string").fillna("").str.strip()
+        bad = np.flatnonzero((texts != "").to_numpy() & (texts.str.lower() != "nan").to_numpy())
+        if len(bad):
+            row = unread[bad[0]]
+            raise ProblemError(f"{place}, row {row + 1:,}: '{clipped(str(column.iloc[row]))}' is not a number: correct it.")
+    return out
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 1e15:
+        return str(int(value))
+    return " ".join(str(value).split())
+
+
+def _cut(band: Band, numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    labels = list(labels_of(band))
+    codes = np.searchsorted(np.asarray(band.edges, np.float64), numbers, side="right") - 1
+    return np.where(np.isnan(numbers) | (codes >= len(labels)), -1, codes), labels
+
+
+def _refuse_ids(units: Units, column: str, codes: np.ndarray, labels: list[str]) -> None:
+    """Refuse empty and repeated ids."""
+    if (codes < 0).any():
+        raise ProblemError(f"{units.file}, row {int(np.argmax(codes < 0)) + 1:,}: '{clipped(column)}' is empty: give each household an id.")
+    if len(labels) < len(codes):
+        again = int(np.argmax(pd.Series(codes).duplicated().to_numpy()))
+        raise ProblemError(
+            f"{units.file}, row {again + 1:,}: the household '{clipped(labels[codes[again]])}' stands there a second time: "
+            "keep one row a household, or name the table as persons."
+        )
+
+
+def _positions(recipe: Recipe, households: Units, persons: Units) -> np.ndarray:
+    if not recipe.household_id:
+        raise ProblemError(f"{recipe.persons}: persons are matched to households by id: name the column of the households that holds it.")
+    column = recipe.persons_household_id or recipe.household_id
+    if column not in persons.frame.columns:
+        raise ProblemError(f"{recipe.persons}: there is no column '{clipped(column)}' with the id of the household: name it.")
+    codes, labels = persons.codes(column)
+    own_codes, own = households.codes(recipe.household_id)
+    row_of = np.empty(len(own), np.int64)
+    row_of[own_codes] = np.arange(len(own_codes))
+    found = np.append(matched(labels, own, {}), -1)[codes]
+    if (found < 0).any():
+        row = int(np.argmax(found < 0))
+        label = labels[codes[row]] if codes[row] >= 0 else ""
+        raise ProblemError(
+            f"{recipe.persons}, row {row + 1:,}: the household '{clipped(label)}' is not in {recipe.households} "
+            f"({int((found < 0).sum()):,} such persons): add the household or remove the person."
+        )
+    return np.asarray(row_of[found])
