@@ -11,8 +11,8 @@ import numpy as np
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io.build import from_compressed, from_coo, refuse_non_finite
 from l0engine.io.limits import check_shape, check_unpacked, clipped, listed, readable, shown
+from l0engine.io.parts import from_compressed, from_coo, refuse_non_finite
 
 _MAX_MEMBERS = 32
 _PARTS = {"csr": ("indices", "indptr"), "csc": ("indices", "indptr"), "coo": ("row", "col")}
