@@ -44,7 +44,7 @@ dashboard.state
 dashboard.kit
 dashboard.data dashboard.samples dashboard.features dashboard.pruning
 dashboard.calibration
-dashboard.frontier
+dashboard.frontier dashboard.log
 dashboard.app_pages
 dashboard.app
 """.strip().splitlines()
