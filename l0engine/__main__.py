@@ -177,7 +177,7 @@ def _frontier(parsed: argparse.Namespace) -> int:
     config, out = _config(parsed), parsed.out
     points: dict[tuple[str, int], FrontierPoint] = {}
     problem = load_problem(parsed.problem)
-    budgets, others = checked_budgets(parsed.budgets, problem.n_households), checked_methods(parsed.references)
+    budgets, others = checked_budgets(parsed.budgets, problem.n_households, problem.n_protected), checked_methods(parsed.references)
     with _threads(problem):
         result = _with_progress(problem, dataclasses.replace(config, refit=False))
         if not result.status.has_result:

@@ -65,11 +65,6 @@ class _Answer:
     def few(self) -> bool:
         return len(self.kept) < int(self.use.sum())
 
-    @property
-    def below_floor(self) -> np.ndarray:
-        """Targets smaller than what one household adds, whose error counts relative to that."""
-        return np.asarray((self.problem.values != 0) & (np.abs(self.problem.values) < self.problem.floors))
-
     def missed(self, by: float) -> np.ndarray:
         """Targets in use with a larger error, worst first."""
         rows = np.flatnonzero(self.errors > by)
@@ -97,10 +92,11 @@ def limits(problem: Problem, config: Config, weights: np.ndarray) -> tuple[Limit
 
 
 def _at_bound(problem: Problem, config: Config, kept: np.ndarray, weights: np.ndarray) -> int:
-    """Kept households whose weight a setting holds."""
-    low, high = Bounds.of(config, problem.start_weights[kept])
+    """Kept households whose weight a setting or a rule holds."""
+    rules = problem.rules.at(kept)
+    low, high = Bounds.of(config, problem.start_weights[kept], rules)
     at = weights >= high * (1 - AT_BOUND)
-    if config.min_weight:
+    if config.min_weight or rules.smallest.any():
         at |= weights <= low * (1 + AT_BOUND)
     return int(at.sum())
 
@@ -113,7 +109,8 @@ def _cap(a: _Answer) -> Iterator[Limit]:
             "max_weight": f"at most {a.config.max_weight or 0:,.6g}",
             "min_weight": f"at least {a.config.min_weight or 0:,.6g}",
         }
-        what = ", ".join(words for name, words in caps.items() if getattr(a.config, name) is not None)
+        allowed = [words for name, words in caps.items() if getattr(a.config, name) is not None]
+        what = ", ".join([*allowed, *(["limits of their own"] if a.problem.rules.given else [])])
         yield Limit(
             "cap",
             f"{a.at_bound:,} of {len(a.kept):,} households stand at the weight allowed ({what}), and {_targets(len(rows))} missed by more "
@@ -135,7 +132,7 @@ def _few(a: _Answer) -> Iterator[Limit]:
 
 def _contradiction(a: _Answer) -> Iterator[Limit]:
     rows = a.missed(GROSS)
-    rows = rows[~a.below_floor[rows]]
+    rows = rows[~a.problem.below_floor[rows]]
     if a.few or a.at_bound or not len(rows):
         return
     yield Limit(
@@ -198,7 +195,7 @@ def _concentration(a: _Answer) -> Iterator[Limit]:
 
 def _floor(a: _Answer) -> Iterator[Limit]:
     rows = a.missed(FLOOR)
-    rows = rows[a.below_floor[rows]]
+    rows = rows[a.problem.below_floor[rows]]
     if len(rows):
         few = f"{_targets(len(rows))} smaller than what one household adds, and missed by more than {share(FLOOR)}"
         yield Limit("floor", f"{few}: {a.named(rows)}. Leave such targets out, or accept their errors.", rows)

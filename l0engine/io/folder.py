@@ -17,6 +17,7 @@ from l0engine.io.layouts import matrix_from_table
 from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_TARGETS, listed, readable, shown
 from l0engine.io.mtx import read_mtx
 from l0engine.io.npz import read_npz
+from l0engine.io.optional import RULES, details_of, optional_numbers, rules_note, rules_of
 from l0engine.io.ordered import read_ordered
 from l0engine.io.tables import Table, read_table
 
@@ -35,6 +36,8 @@ class _Targets(NamedTuple):
     values: np.ndarray
     groups: list[str] | None
     weights: np.ndarray | None
+    scales: np.ndarray | None
+    details: pd.DataFrame
     table: Table
 
 
@@ -42,6 +45,7 @@ class _Households(NamedTuple):
     ids: list[str]
     base_weights: np.ndarray | None
     attributes: pd.DataFrame
+    rules: dict[str, np.ndarray | None]
     table: Table
 
 
@@ -52,8 +56,9 @@ def load_problem(path: str | Path) -> Problem:
     ----------
     path : str or Path
         Folder with ``matrix.(npz|mtx|parquet|csv)``, ``targets.(csv|parquet)`` with columns
-        ``target,value[,group][,weight]`` and, optionally, ``households.(csv|parquet)`` with
-        ``household_id[,base_weight]`` and attributes; or ``problem.npz`` alone, an ordered problem of microcosm, which may be given itself.
+        ``target,value[,group][,weight][,scale]`` and those of `details.COLUMNS` and, optionally, ``households.(csv|parquet)`` with
+        ``household_id[,base_weight]``, those of `optional.RULES` and attributes. Cells of optional columns may be empty.
+        Or ``problem.npz`` alone, an ordered problem of microcosm, which may be given itself.
         NPZ and MTX follow the order of the other files; tables are matched by name.
 
     Returns
@@ -85,6 +90,8 @@ def load_problem(path: str | Path) -> Problem:
         notes.append(f"Matrix: {entries - m.nnz:,} repeated entries were added to their first.")
     for table in (targets.table, *([] if households is None else [households.table])):
         notes.extend(table.notes)
+    rules = {} if households is None else households.rules
+    notes.extend(rules_note(rules))
     stored = _stored_notes(folder)
     with readable(shown(folder), "a problem"):
         return Problem.create(
@@ -96,6 +103,9 @@ def load_problem(path: str | Path) -> Problem:
             base_weights=None if households is None else households.base_weights,
             household_ids=ids,
             attributes=None if households is None else households.attributes,
+            scales=targets.scales,
+            target_details=targets.details,
+            **rules,
             notes=notes if stored is None else stored,
             artifact=_stored_artifact(folder),
         )
@@ -126,7 +136,8 @@ def _targets(table: Table) -> _Targets:
         place = table.place(int(np.argmax(weights < 0)), "weight")
         raise ProblemError(f"{place}: the weight is negative: set it to 0 (left out) or more.")
     groups = table.texts("group", empty=True).to_pylist() if "group" in has else None
-    return _Targets(table.texts("target", unique=True).to_pylist(), table.numbers("value"), groups, weights, table)
+    names, scales = table.texts("target", unique=True).to_pylist(), optional_numbers(table, "scale")
+    return _Targets(names, table.numbers("value"), groups, weights, scales, details_of(table), table)
 
 
 def _households(table: Table) -> _Households:
@@ -139,8 +150,8 @@ def _households(table: Table) -> _Households:
         place = table.place(row, "base_weight")
         raise ProblemError(f"{place}: it is {base[row]:g}; base weights must be positive: remove the household or give it a weight.")
     ids = table.texts("household_id", unique=True).to_pylist()
-    rest = [c for c in table.columns if c not in ("household_id", "base_weight")]
-    return _Households(ids, base, table.attributes(rest), table)
+    rest = [c for c in table.columns if c not in ("household_id", "base_weight", *RULES)]
+    return _Households(ids, base, table.attributes(rest), rules_of(table, base), table)
 
 
 def _matrix(path: Path, targets: _Targets, households: _Households | None) -> tuple[sp.csr_array, list[str] | None, str]:

@@ -142,7 +142,7 @@ def _problem(file: str, arrays: Mapping[str, np.ndarray], about: Mapping[str, An
     for name, found, wanted in (("targets", len(values), q), ("weights", len(weights), n), ("entity_ids", len(artifact.entity_ids), n)):
         if found != wanted:
             raise ProblemError(f"{file}, '{name}': it has {found:,} entries where the shape says {wanted:,}: {_AGAIN}.")
-    names, groups = _targets(file, about, values)
+    names, groups, details = _targets(file, about, values)
     indices, indptr = (integers(arrays[name], file, name) for name in ("indices", "indptr"))
     m = from_compressed(file, "csr", numbers(arrays["data"], file, "data", ndim=1), indices, indptr, (q, n))
     bad = np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))
@@ -155,14 +155,15 @@ def _problem(file: str, arrays: Mapping[str, np.ndarray], about: Mapping[str, An
     if len(started) < n:
         m, weights, ids = m[:, started], weights[started], [ids[i] for i in started]
     return Problem.create(
-        m, values, names=names, groups=groups, base_weights=weights, household_ids=ids, notes=notes, artifact=artifact
+        m, values, names=names, groups=groups, base_weights=weights, household_ids=ids, target_details=details,
+        notes=notes, artifact=artifact,
     )  # fmt: skip
 
 
-def _targets(file: str, about: Mapping[str, Any], values: np.ndarray) -> tuple[list[str], list[str]]:
-    """Names and groups, once the descriptions agree with the values."""
+def _targets(file: str, about: Mapping[str, Any], values: np.ndarray) -> tuple[list[str], list[str], pd.DataFrame]:
+    """Names, groups and details, once the descriptions agree with the values; their tolerance is absolute, ours relative."""
     names, targets = (_list(file, about, name, len(values)) for name in ("names", "targets"))
-    groups = []
+    groups, details = [], []
     for name, target, value in zip(names, targets, values.tolist(), strict=True):
         if not isinstance(name, str) or not isinstance(target, dict):
             raise ProblemError(f"{file}, metadata: a target has no name or no description: {_AGAIN}.")
@@ -173,8 +174,10 @@ def _targets(file: str, about: Mapping[str, Any], values: np.ndarray) -> tuple[l
             )
         more = target.get("metadata")
         family = more.get("family") if isinstance(more, dict) else None
-        groups.append(str(family or target.get("source") or "all"))
-    return names, groups
+        source, tolerance = target.get("source"), target.get("tolerance")
+        groups.append(str(family or source or "all"))
+        details.append((tolerance / abs(value) if isinstance(tolerance, int | float) and value else np.nan, source, target.get("period")))
+    return names, groups, pd.DataFrame(details, columns=["tolerance", "source", "year"])
 
 
 def _note(about: Mapping[str, Any], q: int, n: int, entries: int) -> str:

@@ -17,6 +17,7 @@ from scipy import sparse as sp
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 from l0engine.io.limits import clipped, shown, writable
+from l0engine.io.optional import RULES, details_table, rules_table
 from l0engine.io.whole import write_whole
 
 
@@ -41,7 +42,8 @@ def save_problem(problem: Problem, folder: str | Path) -> None:
             partial.mkdir(parents=True)
             sp.save_npz(partial / "matrix.npz", problem.matrix, compressed=False)
             targets = {"target": problem.names, "value": problem.values, "group": problem.groups, "weight": problem.target_weights}
-            _write_parquet(pd.DataFrame(targets), partial / "targets.parquet")
+            frame = pd.concat([pd.DataFrame(targets), details_table(problem)], axis=1)
+            _write_parquet(frame, partial / "targets.parquet")
             _write_parquet(_household_frame(problem), partial / "households.parquet")
             (partial / "notes.json").write_text(json.dumps(list(problem.notes), ensure_ascii=False), encoding="utf-8")
             if problem.artifact is not None:
@@ -77,10 +79,10 @@ def _check_labels(what: str, labels: np.ndarray) -> None:
 
 def _household_frame(problem: Problem) -> pd.DataFrame:
     own = pd.DataFrame({"household_id": problem.household_ids, "base_weight": problem.base_weights})
-    taken = [str(c) for c in problem.attributes.columns if str(c) in own.columns]
+    taken = [str(c) for c in problem.attributes.columns if str(c) in (*own.columns, *RULES)]
     if taken:
         raise ProblemError(f"The household attribute '{taken[0]}' has the name of a column of ours: rename it.")
-    return pd.concat([own, problem.attributes.rename(columns=str)], axis=1)
+    return pd.concat([own, rules_table(problem), problem.attributes.rename(columns=str)], axis=1)
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path, file: IO[bytes] | None = None) -> None:

@@ -23,12 +23,14 @@ def read(tmp_path):
 
 
 def test_all_parts_arrive(read):
-    targets = [target("a", 10.0, source="ACS"), target("b", 21.0, "2025", metadata={"family": "money"})]
+    targets = [target("a", 10.0, source="ACS", tolerance=0.5), target("b", 21.0, "2025", metadata={"family": "money"})]
     skipped = [{"target": target("c", 1.0), "reason": "no column"}]
     p = read(content := packed(parts(targets=targets, skipped=skipped)))
     np.testing.assert_array_equal(p.matrix.toarray(), MATRIX)
     assert p.values.tolist() == VALUES and p.base_weights.tolist() == WEIGHTS
     assert p.names.tolist() == ["a@2024", "b@2025"] and p.groups.tolist() == ["ACS", "money"]
+    details = p.details.astype(object).where(p.details.notna(), None)
+    assert details.to_dict("list") == {"tolerance": [0.05, None], "source": ["ACS", ""], "year": ["2024", "2025"]}  # of the value
     assert p.household_ids.tolist() == ["10", "20", "x", "40"] and p.artifact.entity_ids == tuple(IDS)
     assert p.artifact.sha256 == hashlib.sha256(content).hexdigest()
     assert p.notes[0].endswith("2 targets x 4 households, 5 entries, in its own order; its design weights are the base weights.")

@@ -59,7 +59,7 @@ def frontier(
     ConfigError
         See `checked_budgets`; or the fit left no weights.
     """
-    wanted = checked_budgets(budgets, problem.n_households)
+    wanted = checked_budgets(budgets, problem.n_households, problem.n_protected)
     if not result.status.has_result:
         raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
     config = result.config.without_goal()

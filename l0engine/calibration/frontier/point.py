@@ -57,13 +57,14 @@ class FrontierPoint:
         return out
 
 
-def checked_budgets(budgets: Sequence[Any], n_households: int) -> tuple[int, ...]:
+def checked_budgets(budgets: Sequence[Any], n_households: int, n_protected: int = 0) -> tuple[int, ...]:
     """Budgets in falling order.
 
     Raises
     ------
     ConfigError
-        None is given, or one is not a whole number from 1 to the number of households, or stands twice.
+        None is given, or one is not a whole number from 1 to the number of households, or stands twice, or is smaller than the number
+        of protected ones.
     """
     if not len(budgets):
         raise ConfigError("There is no budget: give one or more numbers of households.")
@@ -71,6 +72,8 @@ def checked_budgets(budgets: Sequence[Any], n_households: int) -> tuple[int, ...
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= n_households:
             raise ConfigError(f"The budget {k!r} is not a whole number from 1 to {n_households:,}, the number of households.")
     falling = sorted(map(int, budgets), reverse=True)
+    if falling[-1] < n_protected:
+        raise ConfigError(f"The budget {falling[-1]:,} is below the {n_protected:,} protected households: ask for as many at least.")
     if again := [k for k, next_ in pairwise(falling) if k == next_]:
         raise ConfigError(f"The budget {again[0]:,} stands twice: give each number once.")
     return tuple(falling)

@@ -1,4 +1,4 @@
-"""Bounds of weights: what settings allow."""
+"""Bounds of weights: what settings and the rules of single households allow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.rules import Rules
 
 #: No household that is to be kept gets a weight below this share of its base weight.
 LEAST = 1e-9
@@ -19,7 +20,12 @@ class Bounds(NamedTuple):
     high: Any = np.inf
 
     @classmethod
-    def of(cls, config: Config, base: np.ndarray) -> Self:
-        """What a config allows households of some base weights, shape (n_kept,); none gets less than `LEAST` of it."""
+    def of(cls, config: Config, base: np.ndarray, rules: Rules) -> Self:
+        """What is allowed households of some base weights, shape (n_kept,), and rules; none gets less than `LEAST` of its base weight.
+
+        Where a config and the rules of a household contradict each other, the rules hold.
+        """
         high = np.minimum(np.inf if config.max_ratio is None else config.max_ratio * base, config.max_weight or np.inf)
-        return cls(np.minimum(np.maximum(LEAST * base, config.min_weight or 0.0), high), np.broadcast_to(high, base.shape))
+        high = np.maximum(np.minimum(high, rules.largest), rules.smallest)
+        low = np.maximum(np.maximum(LEAST * base, config.min_weight or 0.0), rules.smallest)
+        return cls(np.minimum(low, high), np.broadcast_to(high, base.shape))

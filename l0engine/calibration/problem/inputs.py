@@ -73,3 +73,21 @@ def labels(what: str, labels: Iterable[str] | None, length: int, default: str, *
             i = int(np.argmax(again))
             raise ProblemError(f"The {what} '{out[i]}' stands more than once (again at position {i + 1}): make it unique.")
     return out
+
+
+def optional_numbers(what: str, values: Any, length: int, of: str, *, none: float = np.nan) -> np.ndarray:
+    """Float64 numbers, shape (length,), with `none` where one is missing (NaN, None); or a ProblemError."""
+    try:
+        given = values.to_numpy(np.float64, na_value=np.nan) if isinstance(values, pd.Series) else np.array(values, np.float64)
+    except (TypeError, ValueError):
+        raise ProblemError(f"The {what} hold something that is not a number: give real numbers, or leave them empty.") from None
+    missing = np.isnan(given) | (given == none)
+    return np.asarray(np.where(missing, none, vector(what, np.where(missing, 0.0, given), length, of)))
+
+
+def flags(what: str, values: Any, length: int, of: str) -> np.ndarray:
+    """True or false, shape (length,), from booleans or 0 and 1; or a ProblemError."""
+    v = vector(what, values, length, of)
+    if not np.isin(v, (0, 1)).all():
+        raise ProblemError(f"The {what} hold {v[~np.isin(v, (0, 1))][0]:g}: give true or false, or 1 or 0.")
+    return np.asarray(v == 1)

@@ -73,8 +73,8 @@ def preflight(problem: Problem) -> tuple[Finding, ...]:
     p, ok = problem, problem.reachable
     masks = {
         "unreachable": ~ok,
-        "zero": ok & (p.values == 0),
-        "below_floor": ok & (p.values != 0) & (np.abs(p.values) < p.floors),
+        "zero": ok & (p.values == 0) & (p.sizes == 0),
+        "below_floor": ok & p.below_floor,
         "thin": ok & (p.support < THIN),
         "duplicate": ok & p.repeats,
         "negative": ok & (p.values < 0),

@@ -13,11 +13,12 @@ import pandas as pd
 from scipy import sparse as sp
 
 from l0engine.calibration.problem.artifact import Artifact
+from l0engine.calibration.problem.details import NUMBERS, checked_details, checked_sizes, detail
 from l0engine.calibration.problem.inputs import checked_matrix, labels, vector
+from l0engine.calibration.problem.rows import largest_parts, repeated, signs
+from l0engine.calibration.problem.rules import Rules
 from l0engine.errors import ConfigError, ProblemError
 
-#: Entries that are worked on at a time, where a copy of all would be large.
-BLOCK = 2**24
 #: Base weights further than this factor from the size of the targets are in other units, or in none.
 OTHER_UNITS = 10.0
 
@@ -41,6 +42,12 @@ class Problem:
     household_ids : ndarray of str, shape (n_households,)
     attributes : DataFrame, n_households rows
         Further household columns, carried to the export; never used by the fit.
+    sizes : ndarray of float64, shape (n_targets,)
+        What the error of each target is relative to: the scale it came with, or else abs(value).
+    details : DataFrame, n_targets rows
+        What is known of how the targets were published, see `details.COLUMNS`; only columns that hold something.
+    rules : Rules
+        What the weights of single households must obey.
     notes : tuple of str
         How the input was understood, a sentence each, for the user to check.
     artifact : Artifact or None
@@ -55,6 +62,9 @@ class Problem:
     base_weights: np.ndarray
     household_ids: np.ndarray
     attributes: pd.DataFrame
+    sizes: np.ndarray
+    details: pd.DataFrame
+    rules: Rules
     notes: tuple[str, ...] = ()
     artifact: Artifact | None = None
 
@@ -70,6 +80,11 @@ class Problem:
         base_weights: Any = None,
         household_ids: Iterable[str] | None = None,
         attributes: pd.DataFrame | None = None,
+        scales: Any = None,
+        target_details: pd.DataFrame | None = None,
+        protected: Any = None,
+        smallest: Any = None,
+        largest: Any = None,
         notes: Iterable[str] = (),
         artifact: Artifact | None = None,
     ) -> Self:
@@ -87,6 +102,15 @@ class Problem:
         household_ids : iterable of str, optional
             Default '1', '2', ...
         attributes : DataFrame, optional
+        scales : array_like, shape (n_targets,), optional
+            What the error of a target is relative to, in its own units and positive; NaN for abs(value). A share or a mean as a target
+            has the value 0 and needs one.
+        target_details : DataFrame, n_targets rows, optional
+            Any of the columns tolerance, standard_error, source, year; see `details.COLUMNS`.
+        protected : array_like of bool, shape (n_households,), optional
+            Households that are never dropped.
+        smallest, largest : array_like, shape (n_households,), optional
+            Limits of the weights of households that are kept; NaN for none. Both at the base weight, and protected, is frozen.
         notes : iterable of str
         artifact : Artifact, optional
 
@@ -121,9 +145,11 @@ class Problem:
             raise ProblemError(
                 f"The household table has {len(table):,} rows but the matrix has {n:,} households: give one row a household."
             )
-        for a in (y, names_, groups_, importance, base, ids, m.data, m.indices, m.indptr):
+        sizes = checked_sizes(scales, y, names_)
+        for a in (y, names_, groups_, importance, base, ids, sizes, m.data, m.indices, m.indptr):
             a.setflags(write=False)
-        return cls(m, y, names_, groups_, importance, base, ids, table, notes_, artifact)
+        details, rules = checked_details(target_details, names_), Rules.checked(protected, smallest, largest, ids)
+        return cls(m, y, names_, groups_, importance, base, ids, table, sizes, details, rules, notes_, artifact)
 
     @property
     def n_targets(self) -> int:
@@ -132,6 +158,10 @@ class Problem:
     @property
     def n_households(self) -> int:
         return int(self.matrix.shape[1])
+
+    @property
+    def n_protected(self) -> int:
+        return int(self.rules.protected.sum())
 
     @cached_property
     def support(self) -> np.ndarray:
@@ -155,52 +185,47 @@ class Problem:
     @cached_property
     def floors(self) -> np.ndarray:
         """The largest contribution one household makes to each target at its starting weight, shape (n_targets,)."""
-        m, weights, out = self.matrix, self.start_weights, np.zeros(self.n_targets)
-        for first, last in _blocks(m.indptr):
-            a, b = m.indptr[first], m.indptr[last]
-            part = np.abs(m.data[a:b]) * weights[m.indices[a:b]]
-            filled, starts = _filled(m.indptr[first : last + 1])
-            out[first:last][filled] = np.maximum.reduceat(part, starts) if len(starts) else 0.0
-        return out
+        return largest_parts(self.matrix, self.start_weights)
 
     @cached_property
     def scales(self) -> np.ndarray:
-        """What the relative loss divides residuals by: max(abs(value), floor), shape (n_targets,); 1 for empty rows of value 0.
+        """What the relative loss divides residuals by: max(size, floor), shape (n_targets,); 1 for empty rows of size 0.
 
         A single household can swing a target below its floor past its whole value; the floor keeps such targets from drowning the others.
         """
-        scales = np.maximum(np.abs(self.values), self.floors)
+        scales = np.maximum(self.sizes, self.floors)
         return np.where(scales > 0, scales, 1.0)
 
     @cached_property
     def magnitudes(self) -> np.ndarray:
-        """What the errors that people read are relative to, shape (n_targets,): the published value; the floor where that is 0."""
-        return np.where(self.values != 0, np.abs(self.values), self.scales)
+        """What the errors that people read are relative to, shape (n_targets,): the size; the floor where that is 0."""
+        return np.where(self.sizes != 0, self.sizes, self.scales)
+
+    @cached_property
+    def below_floor(self) -> np.ndarray:
+        """True where one household at its starting weight adds more than the target's size, shape (n_targets,); not where that is 0."""
+        return np.asarray((self.sizes != 0) & (self.sizes < self.floors))
 
     @cached_property
     def reachable(self) -> np.ndarray:
         """True where some non-negative weights can move the estimate towards the target, shape (n_targets,)."""
-        (filled, starts), data = _filled(self.matrix.indptr), self.matrix.data
-        has_positive, has_negative = np.zeros((2, self.n_targets), bool)
-        if len(starts):
-            has_positive[filled] = np.maximum.reduceat(data, starts) > 0
-            has_negative[filled] = np.minimum.reduceat(data, starts) < 0
+        has_positive, has_negative = signs(self.matrix)
         return np.where(self.values > 0, has_positive, np.where(self.values < 0, has_negative, self.support > 0))
+
+    @property
+    def tolerances(self) -> np.ndarray:
+        """Largest error that is as good as none, relative as in `metrics.relative_errors`, shape (n_targets,); NaN where none is known."""
+        return detail(self.details, "tolerance")
+
+    @property
+    def standard_errors(self) -> np.ndarray:
+        """Standard error of each published value, in its units, shape (n_targets,); NaN where none is known."""
+        return detail(self.details, "standard_error")
 
     @cached_property
     def repeats(self) -> np.ndarray:
         """True where the entries of a target are those of an earlier one, shape (n_targets,)."""
-        m, seen, out = self.matrix, set(), np.zeros(self.n_targets, bool)
-        filled, starts = _filled(m.indptr)
-        ends = m.indptr[1:][filled] - 1
-        glance = (ends - starts, m.indices[starts], m.data[starts], m.indices[ends], m.data[ends])
-        alike = pd.DataFrame(dict(enumerate(glance))).duplicated(keep=False).to_numpy()
-        for i in np.flatnonzero(filled)[alike]:  # only rows that look alike are compared
-            a, b = m.indptr[i], m.indptr[i + 1]
-            key = hashlib.sha256(m.indices[a:b].tobytes() + m.data[a:b].tobytes()).digest()
-            out[i] = key in seen
-            seen.add(key)
-        return out
+        return repeated(self.matrix)
 
     def estimates(self, weights: np.ndarray) -> np.ndarray:
         """``matrix @ weights`` in float64, shape (n_targets,)."""
@@ -233,22 +258,19 @@ class Problem:
             h.update("".join(texts).encode())
         if self.artifact is not None:
             h.update(self.artifact.sha256.encode())
+        for name, numbers in self._further():
+            h.update(name.encode() + np.ascontiguousarray(np.nan_to_num(numbers, nan=-1.0).astype("<f8")).tobytes())
         return h.hexdigest()
 
-
-def _filled(pointers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows have entries, shape (n_rows,), and where theirs begin, counted from the first of all."""
-    filled = np.diff(pointers) > 0
-    return filled, pointers[:-1][filled] - pointers[0]
-
-
-def _blocks(pointers: np.ndarray) -> Iterator[tuple[int, int]]:
-    """First and last rows, the last excluded, of blocks of about `BLOCK` entries."""
-    first, n = 0, len(pointers) - 1
-    while first < n:
-        last = max(int(np.searchsorted(pointers, pointers[first] + BLOCK, side="right")) - 1, first + 1)
-        yield first, last
-        first = last
+    def _further(self) -> Iterator[tuple[str, np.ndarray]]:
+        """By name, the numbers that only some problems have."""
+        if (self.sizes != np.abs(self.values)).any():
+            yield "scale", self.sizes
+        for name in NUMBERS:
+            if name in self.details:
+                yield name, self.details[name].to_numpy()
+        if self.rules.given:
+            yield from self.rules._asdict().items()
 
 
 def _usual_ratio(values: np.ndarray, estimates: np.ndarray) -> float:

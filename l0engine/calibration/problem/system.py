@@ -17,6 +17,7 @@ from l0engine.calibration.problem.bounds import Bounds
 from l0engine.calibration.problem.importance import importance
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.problem.rules import Rules
 from l0engine.errors import ProblemError
 
 CPU = torch.device("cpu")
@@ -54,6 +55,8 @@ class ScaledSystem:
         What a refit divides each squared residual by: 1, or far less for a sum of weights that must hold.
     base_weights : ndarray of float64, shape (n_households,)
         `Problem.start_weights`.
+    rules : Rules
+        What the weights of single households must obey.
 
     A row for the sum of weights, where the config asks for one, stands last; `use` knows nothing of it.
     """
@@ -69,6 +72,7 @@ class ScaledSystem:
     relative: np.ndarray
     hardness: np.ndarray
     base_weights: np.ndarray
+    rules: Rules
 
     @classmethod
     def build(cls, problem: Problem, config: Config, device: torch.device = CPU) -> Self:
@@ -92,7 +96,8 @@ class ScaledSystem:
             scales = np.append(scales, problem.start_weights.sum())
             target, relative, weight = np.append(target, 1.0), np.append(relative, 1.0), np.append(weight, weight.mean())
             hardness = np.append(hardness, EXACT if config.total == "exact" else 1.0)
-        return cls(loss, device, use, source, chosen, scales, target, weight, relative, hardness, problem.start_weights)
+        start, rules = problem.start_weights, problem.rules
+        return cls(loss, device, use, source, chosen, scales, target, weight, relative, hardness, start, rules)
 
     def on(self, device: torch.device) -> Self:
         """The same system for another device."""
@@ -154,7 +159,21 @@ class ScaledSystem:
 
     def bounds(self, households: np.ndarray, config: Config) -> Bounds:
         """Smallest and largest weights of some households."""
-        return Bounds.of(config, self.base_weights[households])
+        return Bounds.of(config, self.base_weights[households], self.rules.at(households))
+
+    def bounded(self, config: Config) -> bool:
+        """Whether settings or rules limit weights, or keep households."""
+        return config.bounded or self.ruled
+
+    @cached_property
+    def ruled(self) -> bool:
+        """Whether any household has rules of its own."""
+        return self.rules.given
+
+    @cached_property
+    def protected(self) -> np.ndarray:
+        """Columns of the households that are never dropped, ascending."""
+        return np.flatnonzero(self.rules.protected)
 
     def least_squares(self, households: np.ndarray) -> tuple[sp.csc_array, np.ndarray]:
         """``A, b`` of the squared loss ``||A w - b||^2`` of some households' weights, in float64, whatever the loss is."""

@@ -66,6 +66,7 @@ class Chooser:
         self._medium = math.prod(system.shape) <= VERTEX_CELLS
         self._root = np.sqrt(system.importance)
         self._aim = self._root * system.target
+        self._bounded = system.bounded(config)
         self.relaxes = relaxes(system, config)
 
     def at(self, k: int) -> Calibrated:
@@ -102,7 +103,7 @@ class Chooser:
                 break
             mu /= 10
         else:
-            if self._config.bounded or self._config.total != "free":
+            if self._bounded or self._config.total != "free":
                 return larger
             found = self._padded(smaller, larger, support)
         return replace(found, certificate=self.certificate(found.weights, len(support.kept)), seconds=time.perf_counter() - started)
@@ -125,10 +126,10 @@ class Chooser:
         if not found or not self._relaxing.settled or self._small or few:
             found.append(self._from_gates(k))
         if self._small or (few and self._medium):
-            found += [self._strongest(k), Support.random(s.base_weights, k, self._config.seed)]
+            found += [self._strongest(k), Support.random(s.base_weights, s.rules.protected, k, self._config.seed)]
         if few and self._medium and np.count_nonzero(self._vertex) > k:
             found.append(Elimination(s, self._vertex).down_to(k))
-        if few and s.loss.squared and not self._config.bounded:
+        if few and s.loss.squared and not self._bounded:
             best = sorted(map(self._fitted, found), key=itemgetter(0))[: SPLICED if self._medium else 1]
             exchanges = min(EXCHANGES, EXCHANGED_ENTRIES // max(k * s.source.nnz // s.shape[1], 1))
             if exchanges:
@@ -158,7 +159,7 @@ class Chooser:
         s = self._system
         pull = np.maximum(s.matrix.T @ (s.importance * s.target), 0.0)
         alone = np.divide(pull, s.squares, out=np.zeros(len(pull)), where=s.squares > 0)
-        kept = np.sort(np.argpartition(-pull * alone, k - 1)[:k])
+        kept = np.sort(np.argpartition(np.where(s.rules.protected, -np.inf, -pull * alone), k - 1)[:k])
         return Support.at(kept, np.maximum(alone[kept] / k, 1e-3 * s.base_weights[kept]))
 
     @cached_property
@@ -182,13 +183,18 @@ class Chooser:
         return np.zeros(len(self._system.base_weights)) if found is None else found[0]
 
     def _least(self, kept: np.ndarray) -> tuple[np.ndarray, float] | None:
-        """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where it did not settle."""
+        """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where it did not settle.
+
+        Protected ones have their smallest weight at least; largest weights are left to the calibration.
+        """
         (a, b), base = self._least_squares, self._system.base_weights[kept]
+        least = np.where(self._system.rules.protected[kept], self._system.bounds(kept, self._config).low, 0.0)
+        part = a[:, kept]
         try:
-            found, missing = nnls(a[:, kept].toarray() * base, b)
+            found, missing = nnls(part.toarray() * base, b - part @ least)
         except RuntimeError:
             return None
-        return np.asarray(found * base), float(missing) ** 2
+        return np.asarray(least + found * base), float(missing) ** 2
 
     def _fitted(self, support: Support) -> tuple[float, Support]:
         """What a support misses of its targets at the least, and the support with the weights for that.

@@ -1,8 +1,8 @@
 """Elimination: the kept households of a fit, ever fewer, so that one fit answers every size.
 
-The households that carry least are left out, a fifth at a time, and the rest takes over their part by a brief least-squares
-refit in log weights, which decides who goes next. Final weights are raked from the gated weights of those who stay, scaled to
-the full total: that keeps the effective sample size.
+The households that carry least are left out, a fifth at a time, protected ones never, and the rest takes over their part by a
+brief least-squares refit in log weights, which decides who goes next. Final weights are raked from the gated weights of those who
+stay, scaled to the full total: that keeps the effective sample size.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ class Elimination:
         self.full = Support(kept, gated[kept], self._refit(kept, np.log(gated[kept]), FIRST))
 
     def down_to(self, budget: int, support: Support | None = None) -> Support:
-        """The `budget` households to keep of a support that has at least as many, all of them by default."""
+        """The `budget` households to keep of a support that has at least as many, all of them by default; no fewer than are protected."""
         support = support or self.full
         total = support.start.sum()
         while len(support.kept) > budget:
             n = len(support.kept)
             size = max(budget, int(n * (LEAVE if n > FEW * len(self._system.target) else LEAVE_FEW)))
             part = self._norm[support.kept] * np.exp(support.log_weights)
+            part[self._system.rules.protected[support.kept]] = np.inf
             stay = np.sort(np.argpartition(-part, size - 1)[:size])
             kept, start = support.kept[stay], support.start[stay]
             support = Support(kept, start * (total / start.sum()), self._refit(kept, support.log_weights[stay], BRIEF))
@@ -49,5 +50,6 @@ class Elimination:
 
     def _refit(self, kept: np.ndarray, log_weights: np.ndarray, steps: int) -> np.ndarray:
         """Least squares in log weights, briefly."""
-        row = np.sqrt(self._system.importance)
-        return np.asarray(np.log(least_squares(self._system.part(kept, row), row * self._system.target, np.exp(log_weights), steps)))
+        s, row = self._system, np.sqrt(self._system.importance)
+        rules = s.rules.at(kept) if s.ruled else None
+        return np.asarray(np.log(least_squares(s.part(kept, row), row * s.target, np.exp(log_weights), steps, rules)))

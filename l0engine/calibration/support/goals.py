@@ -46,7 +46,7 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     chooser = Chooser(problem, system, config, gated)
     if config.budget is not None:
         return chooser.at(config.budget if chooser.relaxes else min(config.budget, int((gated > 0).sum())))
-    size = max(int((gated > 0).sum()), 1)
+    size, least = max(int((gated > 0).sum()), 1), max(len(system.protected), 1)
     good = chooser.at(size)
     while chooser.relaxes and falls_short(config, good.measures) and size < problem.n_households:
         size = min(2 * size, problem.n_households)
@@ -54,9 +54,9 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     if falls_short(config, good.measures):
         return good
     gross = max(good.measures.max_abs_rel_error, GROSS * (config.max_median_error or np.inf))
-    low, high = 0, len(good.support.kept)  # `low` misses the goal, `high` meets it
+    low, high = least - 1, len(good.support.kept)  # `low` misses the goal, or may not be; `high` meets it
     while high - low > max(1, FINE * high):
-        size = max(int(high * LEAVE), 1) if low == 0 else (low + high) // 2
+        size = max(int(high * LEAVE), least) if low < least else (low + high) // 2
         size = min(size, high - 1)
         tried = chooser.at(size)
         if falls_short(config, tried.measures) or tried.measures.max_abs_rel_error > gross:
@@ -82,10 +82,11 @@ def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
             best, least = found, found.loss + price * size
         return found.loss
 
-    first = min(problem.n_households, 2 * len(system.target))
+    fewest = max(len(system.protected), 1)
+    first = min(problem.n_households, max(2 * len(system.target), fewest))
     for factor in (2.0, 0.5):
         size, rises, missed = first if factor > 1 else first // 2, 0, 0.0
-        while 1 <= size <= problem.n_households and rises < 2 and (price * size if factor > 1 else missed) < least:
+        while fewest <= size <= problem.n_households and rises < 2 and (price * size if factor > 1 else missed) < least:
             before, missed = least, tried(size)
             rises = 0 if least < before else rises + 1
             size = int(factor * size)
@@ -93,7 +94,7 @@ def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     while best is not None and step:
         middle = len(best.support.kept)
         for size in (middle + step, middle - step):
-            if 1 <= size <= problem.n_households:
+            if fewest <= size <= problem.n_households:
                 tried(size)
         step //= 2
     return best

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 from l0engine.arrays.linear_map import LinearMap
+from l0engine.calibration.problem.rules import Rules
 
 #: Memory of L-BFGS.
 MEMORY = 10
@@ -18,7 +19,7 @@ SMALLEST = 1e-12
 LARGEST_RISE = 50.0
 
 
-def least_squares(a: LinearMap, b: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:
+def least_squares(a: LinearMap, b: np.ndarray, start: np.ndarray, steps: int, rules: Rules | None = None) -> np.ndarray:
     """Weights with a small ``||A w - b||^2``, shape (n_kept,), by some steps of L-BFGS on log weights.
 
     Parameters
@@ -28,6 +29,8 @@ def least_squares(a: LinearMap, b: np.ndarray, start: np.ndarray, steps: int) ->
     start : ndarray of float64, shape (n_kept,)
         Positive weights.
     steps : int
+    rules : Rules, optional
+        Limits of the weights.
     """
     target = torch.tensor(b, device=a.device)
     x = np.log(np.maximum(start, SMALLEST * start.max()))
@@ -39,5 +42,7 @@ def least_squares(a: LinearMap, b: np.ndarray, start: np.ndarray, steps: int) ->
         return float(residual @ residual), 2 * a.rmatvec(residual).cpu().numpy() * w
 
     options: Any = {"maxiter": steps, "maxcor": MEMORY}
-    found = np.asarray(minimize(loss, x, jac=True, method="L-BFGS-B", options=options).x)
+    with np.errstate(divide="ignore"):  # no least weight is a logarithm of minus infinity
+        within = None if rules is None else Bounds(np.log(rules.smallest), np.log(rules.largest))
+    found = np.asarray(minimize(loss, x, jac=True, method="L-BFGS-B", bounds=within, options=options).x)
     return np.asarray(np.maximum(np.exp(np.minimum(found, top)), np.finfo(float).tiny))

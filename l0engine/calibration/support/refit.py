@@ -29,12 +29,14 @@ def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray
     Returns
     -------
     ndarray of float64, shape (n_households,)
-        0 off the support. On it, weights that the targets press down to `NEGLIGIBLE` of the base weight are 0 too.
+        0 off the support. On it, weights that the targets press down to `NEGLIGIBLE` of the base weight are 0 too, but for those of
+        protected households.
     """
     kept = np.flatnonzero(gated > 0)
     found, _ = recalibrate(system, kept, gated[kept], config)
     out = np.zeros(len(gated))
-    out[kept] = np.where(found.weights > NEGLIGIBLE * system.base_weights[kept], found.weights, 0.0)
+    stay = system.rules.protected[kept] | (found.weights > NEGLIGIBLE * system.base_weights[kept])
+    out[kept] = np.where(stay, found.weights, 0.0)
     return out
 
 

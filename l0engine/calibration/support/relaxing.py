@@ -39,9 +39,12 @@ def caps(system: ScaledSystem, config: Config) -> bool:
 
 
 def relaxes(system: ScaledSystem, config: Config) -> bool:
-    """Whether a relaxation is asked for, and the problem of a kind and size for one; smallest weights alone are for small problems."""
+    """Whether a relaxation is asked for, and the problem of a kind and size for one; smallest weights alone are for small problems,
+    and it knows no rules of single households.
+    """
     fits = system.source.nnz <= RELAXED_ENTRIES and len(system.target) <= DENSE_TARGETS
-    return config.relax and system.loss.squared and fits and (not config.bounded or is_small(system) or caps(system, config))
+    holds = not system.ruled and (not config.bounded or is_small(system) or caps(system, config))
+    return config.relax and system.loss.squared and fits and holds
 
 
 def filled(system: ScaledSystem, config: Config, weights: np.ndarray, k: int) -> np.ndarray:

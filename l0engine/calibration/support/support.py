@@ -38,7 +38,11 @@ class Support:
         return cls.at(kept, weights[kept])
 
     @classmethod
-    def random(cls, base: np.ndarray, k: int, seed: int) -> Self:
-        """k households drawn at random, all alike, with base weights that are scaled to the total of all, shape (n_households,)."""
-        kept = np.sort(np.random.default_rng(seed).choice(len(base), k, replace=False))
+    def random(cls, base: np.ndarray, protected: np.ndarray, k: int, seed: int) -> Self:
+        """k households, the protected ones and others drawn at random, all alike, with base weights that are scaled to the total of all.
+
+        `base` and `protected`, of bool, have the shape (n_households,).
+        """
+        drawn = np.random.default_rng(seed).choice(np.flatnonzero(~protected), k - int(protected.sum()), replace=False)
+        kept = np.union1d(np.flatnonzero(protected), drawn)
         return cls.at(kept, base[kept] * (base.sum() / base[kept].sum()))

@@ -53,7 +53,9 @@ def conclude(
     """
     started, gated, reason, price = time.perf_counter(), trained.gated, trained.reason, system.lambda_l0(lower)
     kept = gated > 0  # single precision may have left some just outside their bounds
-    gated[kept] = np.clip(gated[kept], 0.0, system.bounds(np.flatnonzero(kept), config).high)
+    kept[system.protected] = True
+    bounds, rules = system.bounds(np.flatnonzero(kept), config), system.rules.at(kept)
+    gated[kept] = np.clip(gated[kept], np.where(rules.protected, bounds.low, rules.smallest), bounds.high)
     if reason.status is Status.STOPPED and not (gated > 0).any():
         words = f"{reason.message} No gate was open yet: let it run longer, or lower lambda_l0 (now {price:g})."
         reason = Ended(Status.DIVERGED, words)

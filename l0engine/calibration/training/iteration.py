@@ -76,6 +76,11 @@ def iterate(
     system = ScaledSystem.build(problem, config, solver_device(device))
     if config.budget is not None and config.budget > problem.n_households:
         raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
+    held = len(system.protected)
+    if config.budget is not None and config.budget < held:
+        raise ConfigError(f"budget is {config.budget:,} but {held:,} households are protected: ask for as many at least.")
+    if config.polish and system.ruled:
+        raise ConfigError("polish knows no households with rules of their own: turn it off.")
     attempt, resume = _attempt(config, resume)
     while True:
         lower, first = falling(config, system, attempt), attempt * (config.epochs + 1)

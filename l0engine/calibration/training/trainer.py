@@ -18,7 +18,7 @@ from l0engine.calibration.training.objective import Forward, Objective
 from l0engine.errors import ProblemError
 from l0engine.gates.counts import gate_counts
 from l0engine.gates.estimators import ESTIMATORS
-from l0engine.hard_concrete import HardConcreteDistribution
+from l0engine.hard_concrete import LOG_ALPHA_BOUND, HardConcreteDistribution
 from l0engine.schedules import geometric
 
 #: Every so many steps dead households are looked for, and dropped where at least this share would go.
@@ -79,7 +79,8 @@ class Trainer:
             raise ProblemError("The checkpoint belongs to another problem: start the run anew.")
         self.step, alive = int(resume.step), np.asarray(resume.alive)
         tensors = (torch.from_numpy(np.array(a, np.float32)).to(device) for a in (resume.parameters, resume.exp_avg, resume.exp_avg_sq))
-        bounds = (torch.from_numpy(np.log(b).astype(np.float32)).to(device) for b in system.bounds(alive, config))
+        self._bounded = system.bounded(config)
+        bounds = (torch.from_numpy(b.astype(np.float32)).to(device) for b in _bounds(system, config, alive))
         objective = Objective(system, config, alive, device)
         self._load(objective, torch.tensor(alive, device=device), tuple(tensors), tuple(bounds))
         self._finite, self._settled = True, np.asarray(resume.settled)
@@ -176,8 +177,8 @@ class Trainer:
         """A pass, and a step of Adam within the bounds."""
         self._forward = self._pass()
         self._adam()
-        if self._config.bounded:
-            self._parameters[0].clamp_(*self._bounds)
+        if self._bounded:
+            self._parameters.clamp_(*self._bounds)
 
     def _may_capture(self) -> bool:
         """Whether the steps to come are all alike, and on a device that can replay them."""
@@ -215,6 +216,14 @@ class Trainer:
         if 0 < len(live) <= (1 - COMPACT_SHARE) * len(self._alive):
             tensors, bounds = (tuple(t.index_select(-1, live) for t in of) for of in (self._tensors(), self._bounds))
             self._load(self._objective.columns(live), self._alive[live], tensors, bounds)
+
+
+def _bounds(system: ScaledSystem, config: Config, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest parameters of the households alive, both of shape (2, n_alive): gates of those that must stay are open."""
+    low, high = np.log(system.bounds(alive, config))
+    anyhow = np.full(len(alive), np.inf)
+    opened = np.where(system.rules.protected[alive], LOG_ALPHA_BOUND, -anyhow)
+    return np.stack([low, opened]), np.stack([high, anyhow])
 
 
 def _captured(act: Callable[[], None]) -> torch.cuda.CUDAGraph:

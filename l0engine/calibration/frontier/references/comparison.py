@@ -48,7 +48,7 @@ def compare(
         A method is unknown; see `checked_budgets`; or the fit left no weights.
     """
     methods = checked_methods(methods)
-    (budget,) = checked_budgets([budget], problem.n_households)
+    (budget,) = checked_budgets([budget], problem.n_households, problem.n_protected)
     if not result.status.has_result:
         raise ConfigError(f"The fit left no weights, so there is nothing to compare: {result.message}")
     config = result.config.without_goal()

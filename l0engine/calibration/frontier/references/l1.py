@@ -27,6 +27,8 @@ def choose(case: Case) -> Choice | None:
             break
     if case.should_stop():
         return None
+    held = case.system.protected
+    x[held] = np.maximum(x[held], case.system.bounds(held, case.config).low / base[held])
     positive = np.flatnonzero(x)
     if not len(positive):
         logger.info("The L1 path keeps no household: all targets are met best by none.")
@@ -38,6 +40,7 @@ def choose(case: Case) -> Choice | None:
             f"an L1 solution needs no more than there are targets ({a.shape[0]:,})."
         )
         note += f" It was cut short after {L1_SECONDS:g} s." if time.perf_counter() > until else ""
-    order = np.argsort(-norm[positive] * weights, kind="stable")
+    part = np.where(case.system.rules.protected[positive], np.inf, norm[positive] * weights)
+    order = np.argsort(-part, kind="stable")
     stay = np.sort(order[: case.budget])
     return Choice(positive[stay], weights[stay] * (weights.sum() / weights[stay].sum()), note=note)

@@ -1,4 +1,4 @@
-"""Households drawn with probability proportional to their base weight."""
+"""Households drawn with probability proportional to their base weight; protected ones are certain."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from l0engine.calibration.frontier.references.method import Case, Choice
 
 def choose(case: Case) -> Choice:
     base = case.system.base_weights
-    pi = inclusion_probabilities(base, case.budget)
+    pi = inclusion_probabilities(base, case.budget, case.system.rules.protected)
     kept = systematic_sample(pi, np.random.default_rng(case.config.seed))
     return Choice(kept, base[kept] / pi[kept])
 
 
-def inclusion_probabilities(size: np.ndarray, k: int) -> np.ndarray:
-    """Probabilities proportional to positive sizes, at most 1, of sum k, shape (n,).
+def inclusion_probabilities(size: np.ndarray, k: int, certain: np.ndarray | None = None) -> np.ndarray:
+    """Probabilities proportional to positive sizes, at most 1, of sum k, shape (n,); 1 for some that are certain, shape (n,) of bool.
 
     Where one would be above 1 the unit is certain and the others share the rest. Source: Tille (2006), Sampling Algorithms,
     section 2.10.
     """
-    certain = np.zeros(len(size), dtype=bool)
+    certain = np.zeros(len(size), dtype=bool) if certain is None else certain
     pi = np.ones(len(size))
     while (left := k - int(certain.sum())) > 0:
         pi[~certain] = left * size[~certain] / size[~certain].sum()

@@ -1,4 +1,4 @@
-"""Households drawn at random, all alike."""
+"""Households drawn at random, all alike, and those that are protected."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from l0engine.calibration.support.support import Support
 
 
 def choose(case: Case) -> Choice:
-    drawn = Support.random(case.system.base_weights, case.budget, case.config.seed)
+    drawn = Support.random(case.system.base_weights, case.system.rules.protected, case.budget, case.config.seed)
     return Choice(drawn.kept, drawn.start)
