@@ -18,6 +18,7 @@ page = st.navigation(
             st.Page("app_pages/calibrate.py", title="Calibrate", icon=":material/tune:"),
             st.Page("app_pages/frontier.py", title="Frontier", icon=":material/show_chart:"),
             st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),
+            st.Page("app_pages/log.py", title="Calibration log", icon=":material/history:", visibility="hidden"),
         ],
         "Gates": [
             st.Page("app_pages/samples.py", title="Sample gates", icon=":material/group_add:"),

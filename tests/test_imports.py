@@ -45,7 +45,7 @@ dashboard.kit
 dashboard.data dashboard.samples dashboard.features dashboard.pruning
 dashboard.build
 dashboard.calibration
-dashboard.frontier
+dashboard.frontier dashboard.log
 dashboard.app_pages
 dashboard.app
 """.strip().splitlines()

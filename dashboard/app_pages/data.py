@@ -31,7 +31,7 @@ st.page_link(
 with st.expander("Or upload a matrix that is ready", icon=":material/upload_file:", expanded=state.held("uploaded") is not None):
     st.markdown(
         "**matrix** (.npz, .mtx, .parquet, .csv), **targets** with columns `target, value` and, if you have it, **households** with "
-        "`household_id, base_weight`; or one .zip of them. Files stay on this machine."
+        "`household_id, base_weight`; or one .zip of them; or an ordered problem of microcosm (.npz) alone. Files stay on this machine."
     )
     files = st.file_uploader(
         "Files", type=["npz", "mtx", "parquet", "csv", "zip"], accept_multiple_files=True, key="uploaded", label_visibility="collapsed"
@@ -44,6 +44,7 @@ with st.expander("Or upload a matrix that is ready", icon=":material/upload_file
             st.rerun()
         except L0Error as error:
             st.error(f"{error} Your files and the current problem are still here.", icon=":material/error:")
+st.page_link("app_pages/log.py", label="Or look at a run of PolicyEngine's: a calibration log", icon=":material/history:")
 
 problem, record, findings = state.problem(), state.problem_record(), state.findings()
 heading, onward = layout.columns([4, 1], key="heading", narrowest=150, align="bottom")

@@ -20,6 +20,7 @@ from dashboard.state.problems import (
 )
 from dashboard.state.resources import store, supervisor
 from dashboard.state.runs import in_use, kept_sets, open_run, other_caps, result, run, start_run, start_sweep, sweeps, taken
+from dashboard.state.uploads import calibration_log, logs
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 
 __all__ = ["follow_url", "tick_seconds"]
@@ -29,4 +30,5 @@ __all__ += ["DEFAULT_SAMPLE", "SAMPLES", "Sample", "findings", "open_built", "op
 __all__ += ["problem_record", "problem_sha", "sample_source", "samples"]
 __all__ += ["store", "supervisor"]
 __all__ += ["in_use", "kept_sets", "open_run", "other_caps", "result", "run", "start_run", "start_sweep", "sweeps", "taken"]
+__all__ += ["calibration_log", "logs"]
 __all__ += ["held", "hold", "hold_first", "hold_one_of", "menu"]

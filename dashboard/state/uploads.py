@@ -16,7 +16,8 @@ import streamlit as st
 from dashboard.state.problems import DEFAULT_SAMPLE, SAMPLES
 from l0engine.errors import L0Error
 from l0engine.io import table_guarded
-from l0engine.io.guarded import images_guarded
+from l0engine.io.guarded import images_guarded, log_guarded
+from l0engine.io.logs import CalibrationLog, load_log, read_log
 from l0engine.io.whole import write_whole
 from l0engine.jobs.problems import default_root
 
@@ -73,6 +74,7 @@ class Uploads(NamedTuple):
 
 
 TABLES = Uploads("tables", ".parquet", ("csv", "parquet"), table_guarded)
+LOGS = Uploads("logs", ".npz", ("csv", "parquet"), log_guarded)
 IMAGES = Uploads("images", ".npz", ("npz",), images_guarded)
 
 
@@ -89,3 +91,17 @@ def table(path: str) -> pd.DataFrame:
     if path not in sample_tables() and path not in TABLES.titles():
         raise L0Error("This table is no longer here: choose another one, or upload it again.")
     return pq.read_table(path).to_pandas()
+
+
+def logs() -> dict[str, str]:
+    """Uploaded calibration logs, and the bundled one: path, title; the newest first."""
+    samples = {str(p): "Sample: Massachusetts, l0-python 0.6.2" for p in SAMPLES.glob("massachusetts/calibration_log.csv")}
+    return {**LOGS.titles(), **samples}
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the log …")
+def calibration_log(path: str) -> CalibrationLog:
+    """A bundled or uploaded calibration log."""
+    if path not in logs():
+        raise L0Error("This log is no longer here: choose another one, or upload it again.")
+    return read_log(Path(path)) if path.endswith(".csv") else load_log(Path(path))

@@ -29,14 +29,14 @@ def info(snapshots: Sequence[Snapshot]) -> ErrorFanInfo:
     return ErrorFanInfo(np.array([s.step for s in shown], float)[usable], quantiles[usable])
 
 
-def plot(info: ErrorFanInfo, palette: theme.Palette) -> go.Figure:
-    """Two bands and a line on a log axis of percent."""
+def plot(info: ErrorFanInfo, palette: theme.Palette, what: str = "Step") -> go.Figure:
+    """Two bands and a line on a log axis of percent, against steps or what they are called."""
     q = info.quantiles
     subtitle = "No step recorded yet"
     if len(q):
         subtitle = f"Half of the targets are within {wording.percent(q[-1, 2])}, 95 % within {wording.percent(q[-1, 4])}"
     y = axes.percent_log_axis("Absolute relative error (log)", q)
-    fig = theme.figure(palette, "Error of the targets", subtitle, axes.steps_axis(info.step), y, unified="Step %{x:,d}")
+    fig = theme.figure(palette, "Error of the targets", subtitle, axes.steps_axis(info.step, what), y, unified=f"{what} %{{x:,d}}")
     drawn = axes.at_least(q)
     bands = (("5 % to 95 %", 0, 4, 0.15), ("Middle half", 1, 3, 0.32))
     for name, low, high, opacity in bands:

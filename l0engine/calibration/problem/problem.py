@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse as sp
 
+from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.details import NUMBERS, checked_details, checked_sizes, detail
 from l0engine.calibration.problem.inputs import checked_matrix, labels, vector
 from l0engine.calibration.problem.rows import largest_parts, repeated, signs
@@ -49,6 +50,8 @@ class Problem:
         What the weights of single households must obey.
     notes : tuple of str
         How the input was understood, a sentence each, for the user to check.
+    artifact : Artifact or None
+        What it was read from, where that wants its solution back.
     """
 
     matrix: sp.csr_array
@@ -63,6 +66,7 @@ class Problem:
     details: pd.DataFrame
     rules: Rules
     notes: tuple[str, ...] = ()
+    artifact: Artifact | None = None
 
     @classmethod
     def create(
@@ -82,6 +86,7 @@ class Problem:
         smallest: Any = None,
         largest: Any = None,
         notes: Iterable[str] = (),
+        artifact: Artifact | None = None,
     ) -> Self:
         """Validate and complete the parts.
 
@@ -107,6 +112,7 @@ class Problem:
         smallest, largest : array_like, shape (n_households,), optional
             Limits of the weights of households that are kept; NaN for none. Both at the base weight, and protected, is frozen.
         notes : iterable of str
+        artifact : Artifact, optional
 
         Raises
         ------
@@ -143,7 +149,7 @@ class Problem:
         for a in (y, names_, groups_, importance, base, ids, sizes, m.data, m.indices, m.indptr):
             a.setflags(write=False)
         details, rules = checked_details(target_details, names_), Rules.checked(protected, smallest, largest, ids)
-        return cls(m, y, names_, groups_, importance, base, ids, table, sizes, details, rules, notes_)
+        return cls(m, y, names_, groups_, importance, base, ids, table, sizes, details, rules, notes_, artifact)
 
     @property
     def n_targets(self) -> int:
@@ -241,7 +247,7 @@ class Problem:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over everything the fit depends on: equal content has equal fingerprints."""
+        """SHA-256 over everything the fit depends on, and what the solution has to name: equal content has equal fingerprints."""
         m = self.matrix
         h = hashlib.sha256(repr(m.shape).encode())
         whole, real = (m.indptr, m.indices), (m.data, self.values, self.target_weights, self.base_weights)
@@ -250,6 +256,8 @@ class Problem:
         for texts in (self.names, self.groups, self.household_ids):
             h.update(np.array([len(t) for t in texts], "<i8").tobytes())
             h.update("".join(texts).encode())
+        if self.artifact is not None:
+            h.update(self.artifact.sha256.encode())
         for name, numbers in self._further():
             h.update(name.encode() + np.ascontiguousarray(np.nan_to_num(numbers, nan=-1.0).astype("<f8")).tobytes())
         return h.hexdigest()

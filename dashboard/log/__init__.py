@@ -1,0 +1,1 @@
+"""A calibration log: a run of another program, looked at."""
