@@ -1,18 +1,20 @@
-"""The tables a problem is made of: taken in, shown, left out."""
+"""The tables a problem is made of: taken in, asked about, shown, left out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import state
-from dashboard.kit import layout, wording
+from dashboard.kit import layout, question, wording
 from dashboard.state import building
 from dashboard.state.building import Building
 from dashboard.state.uploads import TABLES
-from l0engine.errors import L0Error
+from l0engine.errors import AmbiguousTable, L0Error
 from l0engine.io.build import Recipe, guess
 
 _HELP = "One table has a row for each household, another one the published totals. A table of persons and a recipe (.toml) may come along."
@@ -21,44 +23,79 @@ _HELP = "One table has a row for each household, another one the published total
 def take() -> None:
     """Where files are dropped; new ones are read at once, and a first recipe is guessed from them."""
     files = st.file_uploader(
-        "Tables", type=[*TABLES.types, "toml"], accept_multiple_files=True, key="build_files", help=_HELP, label_visibility="collapsed"
+        "Tables", type=[*TABLES.endings, "toml"], accept_multiple_files=True, key="build_files", help=_HELP, label_visibility="collapsed"
     )
-    seen: dict[str, str] = state.hold_first("build_read", {})
+    seen: dict[str, L0Error | None] = state.hold_first("build_read", {})
     new = [f for f in files if f.file_id not in seen]
-    recipe, tables = "", {}
+    recipes = [f.getvalue().decode("utf-8-sig", errors="replace") for f in new if f.name.endswith(".toml")]
+    seen |= {f.file_id: None for f in new if f.name.endswith(".toml")}
     for file in new:
-        seen[file.file_id] = ""
-        try:
-            if file.name.endswith(".toml"):
-                recipe = file.getvalue().decode("utf-8-sig", errors="replace")
-            else:
-                with st.spinner(f"Reading {file.name}, in a process of its own …"):
-                    tables[file.name] = TABLES.keep(file.name, file.getvalue())
-        except L0Error as error:
-            seen[file.file_id] = str(error)
-    if tables:
-        building.add_tables(tables)
-    if recipe or tables:
-        _recipe(recipe)
-        st.rerun()  # so that the address knows it
-    for said in [seen[f.file_id] for f in files if seen[f.file_id]]:
-        st.error(said, icon=":material/error:")
+        if not file.name.endswith(".toml"):
+            seen[file.file_id] = _read(file, {})
+    if new:
+        _recipe(next(iter(recipes), ""))
+        if any(seen[f.file_id] is None for f in new):
+            st.rerun()  # so that the address knows it
+    for file in files:
+        if (said := seen[file.file_id]) is not None:
+            _unread(file, said, seen)
+    state.hold("build_here", {f.name: f for f in files})
 
 
 def show(now: Building) -> None:
-    """A card a table: its size, its first rows, and the way to leave it out."""
+    """A card a table: its size, how it was read, its first rows, and the way to leave it out."""
     roles, unused = _roles(now), set(now.tables) - set(now.recipe.tables if now.recipe is not None else now.tables)
     for place, (name, frame) in zip(layout.columns(len(now.tables), key="tables", narrowest=260), now.frames.items(), strict=True):
         with place, st.container(border=True, height="stretch"):
             st.markdown(f"**{name}**  \n{roles[name]} · {wording.plural(len(frame), 'row')}, {wording.plural(frame.shape[1], 'column')}")
+            if said := now.readings.get(name):
+                st.caption(f"{said[0].upper()}{said[1:]}.")
             if name in unused:
                 st.caption(":material/warning: Not used yet: add targets below, or leave it out.")
             with st.container(horizontal=True):
                 with st.popover("First rows", icon=":material/table_rows:", type="tertiary"):
                     st.dataframe(frame.head(8), hide_index=True)
+                    _again(now, name)
                 if st.button("Leave out", key=f"leave_{name}", icon=":material/close:", type="tertiary"):
                     building.drop_table(name)
                     st.rerun()
+
+
+def _read(file: UploadedFile, answers: Mapping[str, str]) -> L0Error | None:
+    """Read a file and take it among the tables; what stands against it."""
+    try:
+        with st.spinner(f"Reading {file.name}, in a process of its own …"):
+            path, reading = TABLES.read(file.name, file.getvalue(), answers)
+    except L0Error as error:
+        return error
+    building.add_table(file.name, path, reading, answers)
+    return None
+
+
+def _unread(file: UploadedFile, said: L0Error, seen: dict[str, L0Error | None]) -> None:
+    """A question to be answered, after which it is read again; or what is wrong with the file."""
+    if not isinstance(said, AmbiguousTable):
+        st.error(str(said), icon=":material/error:")
+        return
+    answers: dict[str, dict[str, str]] = state.hold_first("build_answers", {})
+    so_far = answers.setdefault(file.file_id, {})
+    if (answer := question.ask(said, f"build_{file.file_id}_{len(so_far)}")) is not None:
+        so_far[said.setting] = answer
+        seen[file.file_id] = _read(file, so_far)
+        _recipe("")
+        st.rerun()
+
+
+def _again(now: Building, name: str) -> None:
+    """The way to have a file read otherwise, while it is in the uploader."""
+    file = (state.held("build_here") or {}).get(name)
+    if file is None:
+        st.caption("To have it read otherwise, add the file again.")
+        return
+    if (answers := question.change(now.answers.get(name, {}), f"build_again_{file.file_id}")) is not None:
+        state.held("build_read")[file.file_id] = _read(file, answers)
+        building.rewrite(now.recipe)
+        st.rerun()
 
 
 def _roles(now: Building) -> dict[str, str]:
@@ -78,7 +115,7 @@ def _recipe(text: str) -> None:
         state.hold("build_guess", "")
     except L0Error as error:
         state.hold("build_guess", str(error))
-        if now.recipe is None:  # to be defined by hand
+        if now.recipe is None and now.tables:  # to be defined by hand
             building.rewrite(Recipe(max(now.tables, key=lambda name: len(now.frames[name]))))
 
 

@@ -28,11 +28,17 @@ class Building(Plain):
     ----------
     tables : mapping of str
         Paths of the tables in the store, by the names they came with.
+    readings : mapping of str
+        How each was read, where that is not plain.
+    answers : mapping of mappings of str
+        What was said of how to read each.
     recipe : Recipe or None
         None before there are tables that fit together.
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
+    readings: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     recipe: Recipe | None = None
 
     @property
@@ -72,10 +78,11 @@ def rewrite(recipe: Recipe | None) -> None:
     st.session_state.building_version = version() + 1
 
 
-def add_tables(tables: Mapping[str, str]) -> None:
-    """Take further tables, paths by name; one that is there under the same name is replaced."""
+def add_table(name: str, path: str, reading: str, answers: Mapping[str, str]) -> None:
+    """Take a table; one that is there under the same name is replaced."""
     now = building()
-    _keep(replace(now, tables={**now.tables, **tables}))
+    readings, said = {**now.readings, name: reading}, {**now.answers, name: dict(answers)}
+    _keep(replace(now, tables={**now.tables, name: path}, readings=readings, answers=said))
 
 
 def drop_table(name: str) -> None:

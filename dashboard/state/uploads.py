@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from l0engine.errors import L0Error
 from l0engine.io import table_guarded
 from l0engine.io.guarded import images_guarded, log_guarded
 from l0engine.io.logs import CalibrationLog, load_log, read_log
+from l0engine.io.tables import TABLES as ENDINGS
+from l0engine.io.tables import ending
 from l0engine.io.whole import write_whole
 from l0engine.jobs.problems import default_root
 
@@ -34,34 +36,47 @@ class Uploads(NamedTuple):
     types : tuple of str
         Endings that are taken; what has another is read as the first.
     parse : callable
-        Checks a file and writes what is kept, in a process of its own.
+        Checks a file, writes what is kept, in a process of its own, and says how the file was read where that is not plain; takes the
+        file, the path to write to, and answers to what is unclear.
     """
 
     folder: str
     suffix: str
     types: tuple[str, ...]
-    parse: Callable[[Path, Path], None]
+    parse: Callable[[Path, Path, Mapping[str, str]], str]
 
     def keep(self, name: str, content: bytes) -> str:
-        """Parse an upload and keep it, once for the same content; its path.
+        """As `read`, without answers; the path alone."""
+        return self.read(name, content, {})[0]
+
+    def read(self, name: str, content: bytes, answers: Mapping[str, str]) -> tuple[str, str]:
+        """Parse an upload and keep it, once for the same content; its path, and how it was read.
 
         Raises
         ------
+        AmbiguousTable
+            It can be read in several ways, see `answers` of `read_table`.
         ProblemError
             A sentence that names file, place and remedy.
         """
         path = Path(name.replace("\\", "/"))
-        kept = self._root / f"{hashlib.sha256(content).hexdigest()}{self.suffix}"
+        said = json.dumps(answers, sort_keys=True).encode() if answers else b""
+        kept = self._root / f"{hashlib.sha256(content + said).hexdigest()}{self.suffix}"
         if not kept.with_suffix(".json").exists():
             self._root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory() as scratch:
-                ending = path.suffix.lower().removeprefix(".")
-                raw = Path(scratch, f"{path.stem[:60] or self.folder}.{ending if ending in self.types else self.types[0]}")
+                kind = ending(path.name)
+                raw = Path(scratch, f"{path.stem[:60] or self.folder}{kind if kind in self.types else self.types[0]}")
                 raw.write_bytes(content)
-                self.parse(raw, kept)
-            note = json.dumps({"title": path.name[:60]}).encode()
+                reading = self.parse(raw, kept, answers)
+            note = json.dumps({"title": path.name[:60], "reading": reading}).encode()
             write_whole(kept.with_suffix(".json"), lambda file: file.write(note))
-        return str(kept)
+        return str(kept), str(json.loads(kept.with_suffix(".json").read_text()).get("reading", ""))
+
+    @property
+    def endings(self) -> list[str]:
+        """What the types end in, as an uploader wants them."""
+        return sorted({kind.rsplit(".", 1)[-1] for kind in self.types})
 
     def titles(self) -> dict[str, str]:
         """All that are kept: path, title; newest first."""
@@ -73,9 +88,23 @@ class Uploads(NamedTuple):
         return default_root() / self.folder
 
 
-TABLES = Uploads("tables", ".parquet", ("csv", "parquet"), table_guarded)
-LOGS = Uploads("logs", ".npz", ("csv", "parquet"), log_guarded)
-IMAGES = Uploads("images", ".npz", ("npz",), images_guarded)
+def _table(raw: Path, kept: Path, answers: Mapping[str, str]) -> str:
+    return table_guarded(raw, kept, answers=answers).sentence
+
+
+def _plain(parse: Callable[[Path, Path], None]) -> Callable[[Path, Path, Mapping[str, str]], str]:
+    """Of a kind of file that can be read in one way only."""
+
+    def parsed(raw: Path, kept: Path, _: Mapping[str, str]) -> str:
+        parse(raw, kept)
+        return ""
+
+    return parsed
+
+
+TABLES = Uploads("tables", ".parquet", ENDINGS, _table)
+LOGS = Uploads("logs", ".npz", (".csv", ".parquet"), _plain(log_guarded))
+IMAGES = Uploads("images", ".npz", (".npz",), _plain(images_guarded))
 
 
 def sample_tables() -> dict[str, str]:
