@@ -3,11 +3,10 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.data import facts, preflight
+from dashboard.data import facts, preflight, upload
 from dashboard.data.figures import base_errors
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
-from l0engine.errors import L0Error
 
 st.title("Data")
 st.markdown("Choose the households and the published totals they should add up to.")
@@ -28,22 +27,7 @@ st.page_link(
     label="Or make one from your own tables of households and totals",
     icon=":material/construction:",
 )
-with st.expander("Or upload a matrix that is ready", icon=":material/upload_file:", expanded=state.held("uploaded") is not None):
-    st.markdown(
-        "**matrix** (.npz, .mtx, .parquet, .csv), **targets** with columns `target, value` and, if you have it, **households** with "
-        "`household_id, base_weight`; or one .zip of them; or an ordered problem of microcosm (.npz) alone. Files stay on this machine."
-    )
-    files = st.file_uploader(
-        "Files", type=["npz", "mtx", "parquet", "csv", "zip"], accept_multiple_files=True, key="uploaded", label_visibility="collapsed"
-    )
-    why = None if files else "Add a matrix and targets first."
-    if st.button("Read these files", type="primary", disabled=why is not None, help=why, icon=":material/play_arrow:"):
-        try:
-            with st.spinner("Reading, in a process of its own …"):
-                state.hold("read_as", state.open_upload([(f.name, f.getvalue()) for f in files]))
-            st.rerun()
-        except L0Error as error:
-            st.error(f"{error} Your files and the current problem are still here.", icon=":material/error:")
+upload.show()
 st.page_link("app_pages/log.py", label="Or look at a run of PolicyEngine's: a calibration log", icon=":material/history:")
 
 problem, record, findings = state.problem(), state.problem_record(), state.findings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from dashboard.state.current import choose_problem
 from dashboard.state.resources import store
 from l0engine.calibration.problem.preflight import Finding, preflight
 from l0engine.calibration.problem.problem import Problem
-from l0engine.errors import ProblemError
+from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io import load_guarded, load_problem, recognise_uploads, upload_title
 from l0engine.jobs.records import ProblemRecord
 
@@ -72,8 +72,15 @@ def open_problem(sha: str) -> None:
     choose_problem(store().problem_record(sha).sha)
 
 
-def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
+def open_upload(files: Sequence[tuple[str, bytes]], answers: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
     """Parse uploaded files in a guarded child process and make them the current problem.
+
+    Parameters
+    ----------
+    files : sequence of (str, bytes)
+        Names and contents.
+    answers : mapping of mappings of str
+        What was said of a file, by its name, where it can be read in several ways.
 
     Returns
     -------
@@ -82,6 +89,8 @@ def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
 
     Raises
     ------
+    AmbiguousTable
+        A file can be read in several ways.
     ProblemError
         A sentence that names file, place and remedy; the current problem stays as it was.
     """
@@ -92,8 +101,12 @@ def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory() as scratch:
         raw, parsed = Path(scratch, "raw"), Path(scratch, "parsed")
         raw.mkdir()
-        recognised = recognise_uploads(dict(files), raw)
-        load_guarded(raw, parsed)
+        recognised = recognise_uploads(dict(files), raw, answers)
+        try:
+            load_guarded(raw, parsed)
+        except AmbiguousTable as asked:  # the folder has names of ours
+            name = next((r.name for r in recognised if r.file == asked.file), asked.file)
+            raise AmbiguousTable(name, asked.setting, asked.options, asked.question.replace(asked.file, name)) from None
         read = load_problem(parsed)
         title = upload_title(names, read.n_targets, read.n_households, {known.title for known in store().problems()})
         record = store().adopt_problem(parsed, title)

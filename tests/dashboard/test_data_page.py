@@ -205,3 +205,16 @@ def test_the_chart_says_how_far_off_the_survey_is(visit):
     errors = plain.matrix @ plain.households["base_weight"] / plain.targets["value"] - 1
     said = json.dumps(f"Half of the targets are within {np.median(np.abs(errors)) * 100:.1f} %")[1:-1]
     assert said in visit().chart("base_errors")
+
+
+def test_a_file_that_can_be_read_in_two_ways_is_asked_about(visit):
+    """'1.234' in a file of semicolons: thousands or decimals? As the tests of the reader have it, both answers are right."""
+    files = {
+        "targets.csv": b"target;value\na;41.580\nb;12.345\n",
+        "matrix.csv": b"household_id,a,b\n1,1,0\n2,0,1\n3,1,1\n",
+    }
+    for answer, values in ((".", [41.58, 12.345]), (",", [41_580.0, 12_345.0])):
+        page = visit().upload(files)
+        assert not page.said("error") and any("targets.csv" in text for text in page.said("markdown"))
+        page.choose("It means", answer).press("Read it so")
+        np.testing.assert_array_equal(loaded(page).values, values)
