@@ -101,7 +101,7 @@ def _again(now: Building, name: str) -> None:
 def _roles(now: Building) -> dict[str, str]:
     recipe = now.recipe
     known = {} if recipe is None else {recipe.households: "Households", recipe.persons: "Persons"}
-    return {name: known.get(name, "Totals") for name in now.tables}
+    return {name: known.get(name, "Totals" if recipe is not None else "Table") for name in now.tables}
 
 
 def _recipe(text: str) -> None:

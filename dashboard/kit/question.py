@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from l0engine.errors import AmbiguousTable
-from l0engine.io.tables.reading import DECIMALS, DELIMITERS, ENCODINGS
+from l0engine.io.tables.reading import DECIMALS, DELIMITERS, ENCODINGS, KNOWN
 
 _FOUND = "as found"
 
@@ -16,10 +16,9 @@ def ask(question: AmbiguousTable, key: str) -> str | None:
     """What a file leaves open, with the answers there are; the one that was given."""
     with st.container(border=True):
         st.markdown(f":material/help: **{question.question}**")
-        meanings = dict(question.options)
-        chosen = st.radio(
-            "It means", list(meanings), index=None, format_func=lambda value: f"{value}: {meanings[value]}", key=f"{key}_means"
-        )
+        named = question.setting in (*KNOWN, "sheet")  # of a column or a sheet the name says more than what is in it
+        meanings = {value: f"{value}: {meaning}" if named else f"{meaning[0].upper()}{meaning[1:]}" for value, meaning in question.options}
+        chosen = st.radio("It means", list(meanings), index=None, format_func=meanings.get, key=f"{key}_means")
         why = None if chosen is not None else "Choose one of them first."
         return chosen if st.button("Read it so", key=f"{key}_so", type="primary", disabled=why is not None, help=why) else None
 
