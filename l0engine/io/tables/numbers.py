@@ -56,11 +56,8 @@ class Written:
 
     def _plain(self) -> np.ndarray | None:
         """The numbers where all cells are such as programs write them and no point can stand between thousands."""
-        try:
-            out = np.asarray(self.cells.cast(pa.float64()).to_numpy())
-        except pa.ArrowInvalid:
-            return None
-        if not np.isfinite(out).all():
+        out = notation.plain(self.cells)
+        if out is None:
             return None
         if not notation.has(self.cells, ".") or self.answers.get("decimal") == ".":
             return out
