@@ -121,6 +121,12 @@ def _matched(table: Table, names: list[str], known: list[str], what: str) -> dic
     """Position of each column; every column must be known and every known name a column."""
     at = {n: i for i, n in enumerate(known)}
     position = {n: at[k] for n, k in zip(names, _with_zeros(table, pa.array(names), known, f"{what}s").to_pylist(), strict=True) if k in at}
+    strange = [name for name in names if name not in position]
+    if len(position) == len(known) < len(names):
+        if table.answers.get("other_columns") == "leave out":
+            return position
+        ways = (("leave out", f"{listed(strange, 3)} {'is' if len(strange) == 1 else 'are'} left out"),)
+        raise AmbiguousTable(table.file, "other_columns", ways, f"{table.file}: {listed(strange, 3)} is no {what}")
     for name in names:
         if name not in position:
             raise ProblemError(
@@ -140,7 +146,7 @@ def _lacks(table: Table, what: str, missing: list[int], names: list[str]) -> Pro
 def _entries(table: Table, names: list[str], at: np.ndarray, position: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Non-zero cells of a wide table: position of their row, of their column, and value."""
     across, along, data = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
-    for name in names:
+    for name in (n for n in names if n in position):
         values = table.numbers(name)
         k = np.flatnonzero(values)
         across.append(at[k])

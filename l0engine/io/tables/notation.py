@@ -23,7 +23,8 @@ _GAP = "[ '’`\u00a0\u2009\u202f]"
 _MINUS = "[−–﹣－]"
 _UNITS = r"(?:[$€£¥₹]|US\$|USD|EUR|GBP|CHF|CAD|AUD|JPY|persons?|people|households?|personen|haushalte|hab\.?|pers\.?)"
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
-_SAMPLE_ROWS, _SAMPLE_COLUMNS, _CHUNK = 100, 200, 4096
+_SAMPLE_ROWS, _SAMPLE_COLUMNS, _CHUNK = 50, 200, 4096
+_BEGINS = re.compile(r"[\s\"'(+−–\-$€£¥₹A-Z]{0,6}[\d.,]")
 
 
 def _certain(sign: str, other: str) -> str:
@@ -152,7 +153,7 @@ def _numbers_of(column: pa.ChunkedArray) -> list[str]:
     if not pa.types.is_string(column.type):
         return []
     cells = [c for c in column.to_pylist() if c and c not in MISSING]
-    if not cells or not any(ch.isdigit() for ch in cells[0]):
+    if not cells or not _BEGINS.match(cells[0]):
         return []
     if all(_FITS["."].match(c) or _FITS[","].match(c) for c in cells):
         return cells

@@ -163,7 +163,7 @@ class Written:
         if str(core[row]).lower().lstrip("+-") in ("inf", "infinity"):
             why = f"'{text}' is not a finite number: replace it or remove the row"
         elif set(str(core[row])) <= set("0123456789.,+-'  "):
-            why = f"'{text}' is no number with the decimal sign '{sign}', and others of its column have none with '{other}': correct it"
+            why = f"'{text}' is no number where '{sign}' is the decimal sign, nor others where '{other}' is: write all alike"
         else:
             why = f"'{text}' is not a number: correct it or remove the row"
         return ProblemError(f"{self.place(row)}: {why}.")
