@@ -181,12 +181,12 @@ def _rows(table: pd.DataFrame, meanings: Mapping[str, _Meaning], kept: Sequence[
 
 def _unit(value: str, total: float, persons: bool, units: Mapping[str, Units], recipe: Recipe) -> tuple[str, str]:
     """What is counted or summed: told by the name of the column, by the categories, or by the size of the totals."""
+    size = _size_column(units[HOUSEHOLDS])
     for of, who in reversed(list(units.items())):
         column = next((str(c) for c in who.frame.columns if value and key(str(c)) == key(value) and is_numeric(who.frame[c])), None)
-        if column is not None:
+        if column is not None and not (column == size and PERSONS in units):
             return of, column
     words = key(value).replace("_", " ")
-    size = _size_column(units[HOUSEHOLDS])
     if any(w in words for w in ("household", "dwelling", "families")):
         return HOUSEHOLDS, ""
     of_persons = (PERSONS, "") if PERSONS in units else (HOUSEHOLDS, size)

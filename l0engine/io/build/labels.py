@@ -37,7 +37,9 @@ def key(label: str) -> str:
 def is_total(label: str) -> bool:
     """True of 'Total', 'All' and their like: a sum over the categories."""
     text = key(label)
-    return text in _TOTALS or text.startswith("total ") or text.endswith(" total")
+    if text in _TOTALS or text.startswith("total ") or text.endswith(" total"):
+        return True
+    return text.startswith("all ") and "other" not in text
 
 
 def matched(published: Sequence[str], own: Sequence[str], same: Mapping[str, str]) -> np.ndarray:

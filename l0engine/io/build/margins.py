@@ -128,12 +128,12 @@ def _summed(part: Rows, values: np.ndarray, common: Sequence[str]) -> pd.Series:
 def _sums(part: Rows) -> list[Disagreement]:
     """The table's own total rows against the rows that they are sums of."""
     published, sums, out = part.cells.published, part.cells.sums, []
-    pattern = sums.labels != ""
     if not len(sums.values) or part.cells.match.unmatched or part.cells.match.suppressed:
         return []  # what is left of the rows is no whole
-    for kept, rows in pattern.groupby(list(pattern.columns)).groups.items():
-        common = [c for c, k in zip(part.target.by, kept if isinstance(kept, tuple) else (kept,), strict=True) if k]
-        told = sums.only(np.asarray(rows))
+    named = sums.labels != ""
+    for _, kept in named.drop_duplicates().iterrows():
+        told = sums.only((named == kept).all(axis=1).to_numpy())
+        common = [c for c in part.target.by if kept[c]]
         keys = told.labels[common] if common else pd.DataFrame({"all": ["all"] * len(told.values)})
         totals = pd.Series(told.values, index=keys.index).groupby([keys[c] for c in keys], sort=False).first()
         both = pd.DataFrame({"a": totals, "b": _summed(part, published.values, common)}).dropna()

@@ -86,12 +86,14 @@ def _long_form(
     totals = target.totals
     value = _column(frame, totals.columns, "value")
     if value is None:
-        raise ProblemError(f"{totals.table}: which column holds the totals? There is no 'value'; there are {listed(frame)}.")
+        raise ProblemError(f"{totals.table}: which column holds the totals? There is no 'value'; there are {listed(map(str, frame))}.")
     labels = pd.DataFrame(index=frame.index)
     for category in target.by:
         column = _column(frame, totals.columns, category)
         if column is None and not totals.through:
-            raise ProblemError(f"{totals.table}: no column has the categories of '{clipped(category)}'; there are {listed(frame)}.")
+            raise ProblemError(
+                f"{totals.table}: no column has the categories of '{clipped(category)}'; there are {listed(map(str, frame))}."
+            )
         labels[category] = "" if column is None else _texts(frame[column])
     return labels, read_values(frame[value], f"{totals.table}, column '{clipped(value)}'"), np.arange(len(frame))
 
@@ -105,7 +107,7 @@ def _cross_table(
     sides = {c: _column(frame, totals.columns, c) for c in target.by if c != totals.across}
     missing = next((c for c, column in sides.items() if column is None), None)
     if missing is not None:
-        raise ProblemError(f"{totals.table}: no column has the categories of '{clipped(missing)}'; there are {listed(frame)}.")
+        raise ProblemError(f"{totals.table}: no column has the categories of '{clipped(missing)}'; there are {listed(map(str, frame))}.")
     heads = [str(c) for c in frame.columns if str(c) not in {*map(str, sides.values()), *taken}]
     known = matched(heads, own[totals.across], {}) >= 0
     heads = [h for h, ok in zip(heads, known, strict=True) if ok or is_total(h) or is_numeric(frame[h])]
@@ -138,7 +140,7 @@ def _column(frame: pd.DataFrame, named: Mapping[str, str], what: str) -> str | N
     """The column that holds something: as the recipe names it, else the one of that name, or of the same key."""
     if what in named:
         if named[what] not in frame.columns:
-            raise ProblemError(f"The totals have no column '{clipped(named[what])}'; there are {listed(frame)}.")
+            raise ProblemError(f"The totals have no column '{clipped(named[what])}'; there are {listed(map(str, frame))}.")
         return named[what]
     if what in frame.columns:
         return what

@@ -24,6 +24,7 @@ class Units:
         'households' or 'persons'.
     file : str
     frame : DataFrame, n_rows rows
+        Persons in the order of their households, so that what they make needs no sorting. The index is the row of the file, from 0.
     households : Units
         Of persons, the households; of households, themselves.
     position : ndarray of int, shape (n_rows,)
@@ -31,7 +32,7 @@ class Units:
     """
 
     def __init__(self, kind: str, file: str, frame: pd.DataFrame, bands: Mapping[str, Band], households: Units | None = None) -> None:
-        self.kind, self.file, self.frame, self.bands = kind, file, frame, bands
+        self.kind, self.file, self.frame, self.bands = kind, file, frame.reset_index(drop=True), bands
         self.households = households or self
         self.position = np.arange(len(frame))
         self._codes: dict[str, tuple[np.ndarray, list[str]]] = {}
@@ -47,13 +48,11 @@ class Units:
         bands = [b.name for b in self.bands.values() if b.column in own]
         return tuple(dict.fromkeys([*own, *bands, *(() if self.households is self else self.households.columns)]))
 
-    def chosen(self, mask: np.ndarray) -> np.ndarray:
-        """Row numbers where the mask holds, those of a household together: their matrix needs no sorting."""
-        return self._order[mask[self._order]]
-
-    @cached_property
-    def _order(self) -> np.ndarray:
-        return np.argsort(self.position, kind="stable")
+    def move_to(self, position: np.ndarray) -> None:
+        """Give each row its household."""
+        order = np.argsort(position, kind="stable")
+        self.frame, self.position = self.frame.iloc[order], position[order]
+        self._codes.clear()
 
     def has(self, column: str) -> bool:
         where, name = self._home(column)
@@ -126,7 +125,7 @@ def read_units(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> dict[str, 
         _refuse_ids(households, recipe.household_id, codes, labels)
     if recipe.persons:
         persons = Units(PERSONS, recipe.persons, table_of(recipe.persons, tables), bands, households)
-        persons.position = _positions(recipe, households, persons)
+        persons.move_to(_positions(recipe, households, persons))
         out[PERSONS] = persons
     for band in recipe.bands:
         if not any(u.has(band.column) for u in out.values()):
@@ -144,12 +143,7 @@ def table_of(name: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def labelled(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Label number of each row, -1 where empty, and the labels in order of appearance; 1.0 is labelled '1'."""
     codes, values = pd.factorize(column)
-    if column.dtype.kind in "iu":
-        texts = values.astype(str)
-    elif isinstance(column.dtype, pd.StringDtype):
-        texts = pd.Series(values, dtype="string").str.strip().to_numpy(object)
-    else:
-        texts = [_text(v) for v in values]
+    texts = _written(pd.Series(values))
     second, labels = pd.factorize(np.array([*texts, ""], dtype=object))
     blank = second[-1]
     merged = np.append(np.where(second[:-1] == blank, -1, second[:-1] - (second[:-1] > blank)), -1)
@@ -166,15 +160,24 @@ def as_numbers(column: pd.Series, place: str) -> np.ndarray:
         texts = column.iloc[unread].astype("string").fillna("").str.strip()
         bad = np.flatnonzero((texts != "").to_numpy() & (texts.str.lower() != "nan").to_numpy())
         if len(bad):
-            row = unread[bad[0]]
-            raise ProblemError(f"{place}, row {row + 1:,}: '{clipped(str(column.iloc[row]))}' is not a number: correct it.")
+            row = column.index[unread[bad]].min()
+            raise ProblemError(f"{place}, row {row + 1:,}: '{clipped(str(column[row]))}' is not a number: correct it.")
     return out
+
+
+def _written(values: pd.Series) -> list[str]:
+    """The values as text, without spaces around them."""
+    if values.dtype.kind in "iu":
+        return values.astype(str).tolist()
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.str.strip().tolist()
+    return [_text(v) for v in values]
 
 
 def _text(value: object) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 1e15:
         return str(int(value))
-    return " ".join(str(value).split())
+    return str(value).strip()
 
 
 def _cut(band: Band, numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
