@@ -14,11 +14,13 @@ from l0engine.io.build.labels import is_total, key, matched
 from l0engine.io.build.published import is_numeric, read_values
 from l0engine.io.build.recipe import DETAILS, HOUSEHOLDS, PERSONS, Band, Recipe, Target, Totals
 from l0engine.io.build.roles import first_recipe, named
-from l0engine.io.build.units import Units, labelled
+from l0engine.io.build.units import Units, labelled, read_units
 from l0engine.io.limits import clipped
 
 #: More categories than this are rather ids or amounts.
 _MOST_CATEGORIES = 5000
+#: Words for the number of persons in a household.
+_SIZES = dict.fromkeys(("persons", "people", "members", "hhsize", "np"), "size")
 #: The part of a column's labels that must be categories there are.
 _ENOUGH = 0.6
 
@@ -49,9 +51,7 @@ def guess(tables: Mapping[str, pd.DataFrame], households: str = "", persons: str
         There are no two tables, or no totals that fit the categories of the households.
     """
     recipe = first_recipe(tables, households, persons)
-    units = {HOUSEHOLDS: Units(HOUSEHOLDS, recipe.households, tables[recipe.households], {})}
-    if recipe.persons:
-        units[PERSONS] = Units(PERSONS, recipe.persons, tables[recipe.persons], {})
+    units = read_units(recipe, tables)
     bands: dict[str, Band] = {}
     targets: list[Target] = []
     for name, table in tables.items():
@@ -130,7 +130,7 @@ def _banded(column: str, labels: Sequence[str], units: Mapping[str, Units]) -> _
 
 def _alike(first: str, second: str) -> bool:
     """Whether two names of columns are the same, or one is a word of the other."""
-    a, b = (key(t).replace("_", " ").split() for t in (first, second))
+    a, b = ([_SIZES.get(w, w) for w in key(t).replace("_", " ").split()] for t in (first, second))
     return bool(a and b) and (a == b or (len(a) == 1 and a[0] in b) or (len(b) == 1 and b[0] in a) or "".join(a) == "".join(b))
 
 
@@ -202,7 +202,8 @@ def _unit(value: str, total: float, persons: bool, units: Mapping[str, Units], r
 
 def _size_column(households: Units) -> str:
     """The column with the number of persons in each household."""
-    return named(households.frame, ("persons", "n_persons", "household_size", "hh_size", "hhsize", "size", "np"), numeric=True)
+    name = named(households.frame, ("persons", "n_persons", "household_size", "hh_size", "hhsize", "size", "np"))
+    return name if name and is_numeric(households.frame[name]) else ""
 
 
 def _title(of: str, what: str) -> str:

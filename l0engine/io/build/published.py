@@ -156,8 +156,9 @@ def _texts(column: pd.Series) -> np.ndarray:
 def read_values(column: pd.Series, place: str) -> np.ndarray:
     """Numbers, NaN where none is given."""
     if column.dtype.kind in "iufb":
-        return column.to_numpy(np.float64)
-    given = ~column.astype("string").fillna("").str.strip().str.lower().isin(SUPPRESSED).to_numpy(bool)
+        return column.to_numpy(np.float64, na_value=np.nan)
+    column = column.astype("string")
+    given = ~column.fillna("").str.strip().str.lower().isin(SUPPRESSED).to_numpy(bool)
     return as_numbers(column.where(given), place)
 
 

@@ -49,7 +49,7 @@ class Rows:
         texts = labels[self.target.by[0]].astype(str)
         for column in self.target.by[1:]:
             texts = texts + ", " + labels[column].astype(str)
-        return [f"{name}: {text}" for text in texts]
+        return [" ".join(f"{name}: {text}".split()) for text in texts]
 
 
 def make_rows(target: Target, recipe: Recipe, units: Mapping[str, Units], tables: Mapping[str, pd.DataFrame]) -> Rows:

@@ -110,22 +110,28 @@ class Units:
 def read_units(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> dict[str, Units]:
     """The units of a recipe by kind; persons are matched to their households by id.
 
+    Where one table is both, a household has the columns that do not differ between its persons. A household has a column of how many
+    'persons' it has, unless it has one of that name.
+
     Raises
     ------
     ProblemError
         A table or a column is missing, an id stands twice, or a person's household is not there.
     """
     bands = {b.name: b for b in recipe.bands}
-    households = Units(HOUSEHOLDS, recipe.households, table_of(recipe.households, tables), bands)
-    if not len(households):
+    frame, alone = table_of(recipe.households, tables), recipe.persons == recipe.households
+    if not len(frame):
         raise ProblemError(f"{recipe.households}: it has no rows: give a row a household.")
-    out = {HOUSEHOLDS: households}
+    households = Units(HOUSEHOLDS, recipe.households, _by_household(recipe, frame) if alone else frame, bands)
     if recipe.household_id:
         codes, labels = households.codes(recipe.household_id)
         _refuse_ids(households, recipe.household_id, codes, labels)
+    out = {HOUSEHOLDS: households}
     if recipe.persons:
         persons = Units(PERSONS, recipe.persons, table_of(recipe.persons, tables), bands, households)
         persons.move_to(_positions(recipe, households, persons))
+        if PERSONS not in households.frame.columns:
+            households.frame = households.frame.assign(**{PERSONS: np.bincount(persons.position, minlength=len(households))})
         out[PERSONS] = persons
     for band in recipe.bands:
         if not any(u.has(band.column) for u in out.values()):
@@ -153,11 +159,12 @@ def labelled(column: pd.Series) -> tuple[np.ndarray, list[str]]:
 def as_numbers(column: pd.Series, place: str) -> np.ndarray:
     """Float64, NaN where empty, or a ProblemError that names the place."""
     if column.dtype.kind in "iufb":
-        return column.to_numpy(np.float64)
+        return column.to_numpy(np.float64, na_value=np.nan)
+    column = column.astype("string")
     out = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     unread = np.flatnonzero(np.isnan(out))
     if len(unread):
-        texts = column.iloc[unread].astype("string").fillna("").str.strip()
+        texts = column.iloc[unread].fillna("").str.strip()
         bad = np.flatnonzero((texts != "").to_numpy() & (texts.str.lower() != "nan").to_numpy())
         if len(bad):
             row = column.index[unread[bad]].min()
@@ -196,6 +203,21 @@ def _refuse_ids(units: Units, column: str, codes: np.ndarray, labels: list[str])
             f"{units.file}, row {again + 1:,}: the household '{clipped(labels[codes[again]])}' stands there a second time: "
             "keep one row a household, or name the table as persons."
         )
+
+
+def _by_household(recipe: Recipe, persons: pd.DataFrame) -> pd.DataFrame:
+    """A row a household, of what all its persons have in common."""
+    if recipe.household_id not in persons.columns:
+        raise ProblemError(f"{recipe.persons}: there is no column '{clipped(recipe.household_id)}' with the id of the household: name it.")
+    home, _ = labelled(persons[recipe.household_id])
+    first = np.unique(home, return_index=True)[1]
+    row = first[np.searchsorted(home[first], home)]
+    common = []
+    for column in persons.columns:
+        codes, _ = pd.factorize(persons[column])
+        if (codes == codes[row]).all():
+            common.append(column)
+    return persons.loc[:, common].iloc[np.sort(first)]
 
 
 def _positions(recipe: Recipe, households: Units, persons: Units) -> np.ndarray:

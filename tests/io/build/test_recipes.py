@@ -143,3 +143,14 @@ def test_nothing_is_guessed_where_nothing_fits():
         guess({"h": HH, "t": pd.DataFrame({"colour": ["red", "blue"], "value": [1, 2]})})
     with pytest.raises(ProblemError, match="at least one of totals"):
         guess({"h": HH})
+
+
+def test_persons_alone_are_gathered_into_households():
+    persons = PP.merge(HH[["hh_id", "Region", "weight"]], on="hh_id").assign(id=range(6))
+    tables = {"p": persons, "t": pd.DataFrame({"region": ["N", "S"], "persons": [40, 120]}), "s": pd.DataFrame({"household size": ["1 person", "2 or more persons"], "households": [40, 60]})}  # fmt: skip
+    recipe = guess(tables)
+    assert (recipe.households, recipe.persons, recipe.household_id) == ("p", "p", "hh_id")
+    problem = build(recipe, tables).problem
+    np.testing.assert_array_equal(problem.matrix.toarray(), [[1, 0, 1, 0], [0, 2, 0, 2], [1, 0, 1, 0], [0, 1, 0, 1]])
+    np.testing.assert_array_equal(problem.base_weights, HH["weight"])
+    assert list(problem.attributes.columns) == ["Region", "persons"]
