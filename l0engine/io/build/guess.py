@@ -180,24 +180,27 @@ def _rows(table: pd.DataFrame, meanings: Mapping[str, _Meaning], kept: Sequence[
 
 
 def _unit(value: str, total: float, persons: bool, units: Mapping[str, Units], recipe: Recipe) -> tuple[str, str]:
-    """What is counted or summed: told by the name of the column, by the categories, or by the size of the totals."""
-    size = _size_column(units[HOUSEHOLDS])
-    for of, who in reversed(list(units.items())):
+    """What is counted or summed: told by the categories, by the name of the column, or by the size of the totals."""
+    households = units[HOUSEHOLDS]
+    size = _size_column(households)
+    for of, who in units.items():
         column = next((str(c) for c in who.frame.columns if value and key(str(c)) == key(value) and is_numeric(who.frame[c])), None)
-        if column is not None and not (column == size and PERSONS in units):
+        if column is not None and not (PERSONS in units and (column == size or (persons and of == HOUSEHOLDS))):
             return of, column
+    if persons:
+        return PERSONS, ""
     words = key(value).replace("_", " ")
-    if any(w in words for w in ("household", "dwelling", "families")):
+    if any(w in words for w in ("household", "dwelling", "families")) or (not size and PERSONS not in units):
         return HOUSEHOLDS, ""
     of_persons = (PERSONS, "") if PERSONS in units else (HOUSEHOLDS, size)
-    if persons or (any(w in words for w in ("person", "people", "population", "inhabitants")) and (size or PERSONS in units)):
+    if any(w in words for w in ("person", "people", "population", "inhabitants")):
         return of_persons
-    if not size and PERSONS not in units:
+    if not recipe.base_weight:
         return HOUSEHOLDS, ""
-    base = units[HOUSEHOLDS].numbers(recipe.base_weight) if recipe.base_weight else np.ones(len(units[HOUSEHOLDS]))
-    heads = len(units[PERSONS]) / len(base) * base.sum() if PERSONS in units else float(np.nansum(base * units[HOUSEHOLDS].numbers(size)))
-    near = abs(np.log(max(total, 1e-9) / base.sum())) <= abs(np.log(max(total, 1e-9) / max(heads, 1e-9)))
-    return (HOUSEHOLDS, "") if near or not recipe.base_weight else of_persons
+    base = households.numbers(recipe.base_weight)
+    heads = np.bincount(units[PERSONS].position, minlength=len(base)) if PERSONS in units else households.numbers(size)
+    off = [abs(np.log(max(total, 1e-9) / max(float(np.nansum(of_all)), 1e-9))) for of_all in (base, base * heads)]
+    return (HOUSEHOLDS, "") if off[0] <= off[1] else of_persons
 
 
 def _size_column(households: Units) -> str:

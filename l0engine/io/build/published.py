@@ -62,7 +62,7 @@ def read_published(target: Target, recipe: Recipe, tables: Mapping[str, pd.DataF
         return Published(pd.DataFrame(index=[0]), np.array([totals.value * totals.unit]), {})
     frame = table_of(totals.table, tables)
     rows = Units(HOUSEHOLDS, totals.table, frame, {})
-    frame = frame[condition(totals.where, rows)].reset_index(drop=True)
+    frame = rows.frame[condition(totals.where, rows)]
     details = {d: c for d in DETAILS if (c := _column(frame, totals.columns, d)) is not None}
     read = _cross_table if totals.across else _long_form
     labels, values, at = read(target, frame, set(details.values()), own)
@@ -87,7 +87,7 @@ def _long_form(
     value = _column(frame, totals.columns, "value")
     if value is None:
         raise ProblemError(f"{totals.table}: which column holds the totals? There is no 'value'; there are {listed(map(str, frame))}.")
-    labels = pd.DataFrame(index=frame.index)
+    labels = pd.DataFrame(index=range(len(frame)))
     for category in target.by:
         column = _column(frame, totals.columns, category)
         if column is None and not totals.through:

@@ -154,3 +154,13 @@ def test_persons_alone_are_gathered_into_households():
     np.testing.assert_array_equal(problem.matrix.toarray(), [[1, 0, 1, 0], [0, 2, 0, 2], [1, 0, 1, 0], [0, 1, 0, 1]])
     np.testing.assert_array_equal(problem.base_weights, HH["weight"])
     assert list(problem.attributes.columns) == ["Region", "persons"]
+
+
+def test_totals_by_the_categories_of_persons_are_guessed_to_count_persons_whatever_they_are_called():
+    totals = pd.DataFrame({"sex": ["m", "f"], "income": [70, 90]})  # a column of the households
+    recipe = guess({"h": HH.assign(weight=0.0), "p": PP, "t": totals})
+    assert [(t.of, t.sum) for t in recipe.targets] == [("persons", "")]
+    text = pd.DataFrame({"region": ["N", "S", "N"], "year": [2023, 2024, 2024], "value": [1, 2, "many"]})
+    late = Target("t", Totals("t", where="year == 2024"), by=("Region",))
+    with pytest.raises(ProblemError, match="row 3: 'many'"):
+        build(Recipe("h", targets=(late,)), {"h": HH, "t": text})
