@@ -199,7 +199,8 @@ def _unit(value: str, total: float, persons: bool, units: Mapping[str, Units], r
         return HOUSEHOLDS, ""
     base = households.numbers(recipe.base_weight)
     heads = np.bincount(units[PERSONS].position, minlength=len(base)) if PERSONS in units else households.numbers(size)
-    off = [abs(np.log(max(total, 1e-9) / max(float(np.nansum(of_all)), 1e-9))) for of_all in (base, base * heads)]
+    sums = np.log(np.clip([total, np.nansum(base), np.nansum(base * heads)], 1e-9, 1e300))
+    off = np.abs(sums[0] - sums[1:])
     return (HOUSEHOLDS, "") if off[0] <= off[1] else of_persons
 
 

@@ -17,7 +17,7 @@ from l0engine.io.limits import clipped
 #: Sums that differ by less, relatively, differ by rounding; published figures are rounded to whole ones at best.
 ROUNDING = 1e-6
 #: Of many definitions of the same sum only so many are held against each other.
-_MOST_COMPARED = 30
+_MOST_COMPARED = 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,10 @@ def _alike(parts: Sequence[sp.csr_array]) -> list[list[int]]:
 
 def _compared(a: Rows, a_values: np.ndarray, b: Rows, b_values: np.ndarray) -> list[Disagreement]:
     common = [c for c in a.target.by if c in b.target.by]
-    sums = pd.DataFrame({"a": _summed(a, a_values, common), "b": _summed(b, b_values, common)}).dropna()
+    if common:
+        sums = pd.DataFrame({"a": _summed(a, a_values, common), "b": _summed(b, b_values, common)}).dropna()
+    else:
+        sums = pd.DataFrame({"a": [a_values.sum()], "b": [b_values.sum()]}, index=["all"])
     return _told(a.target.name, b.target.name, sums)
 
 
