@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
                 _add_setting(group, field.name, field.default)
     build = commands.add_parser("build", help="make a problem of tables of households and totals, by a recipe")
     build.set_defaults(command=_build)
-    build.add_argument("recipe", type=Path, help="recipe (.toml), or control file of PopulationSim (.csv)")
+    build.add_argument("recipe", type=Path, help="recipe (.toml), control file of PopulationSim (.csv), or folder of tables")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets the problem, and the recipe")
     build.add_argument("--tables", type=Path, metavar="DIR", help="where the tables are; beside the recipe by default")
     for command in (check, fit, frontier):
@@ -148,7 +148,10 @@ def _build(parsed: argparse.Namespace) -> int:
     """Make a problem, and say what met and what did not."""
     from l0engine.io.build import build, read_recipe, save_built
 
-    built = build(*read_recipe(parsed.recipe, parsed.tables))
+    recipe, tables = read_recipe(parsed.recipe, parsed.tables)
+    for name in sorted(set(tables) - set(recipe.tables)):
+        print(f"{name}: nothing in it was taken for totals.")
+    built = build(recipe, tables)
     save_built(built, parsed.out)
     print("\n".join(built.notes))
     problem = built.problem

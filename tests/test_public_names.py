@@ -14,6 +14,7 @@ from l0engine import calibration
 WITHOUT_TORCH = [
     "l0engine",
     "l0engine.io",
+    "l0engine.io.build",
     "l0engine.jobs.store",
     "l0engine.jobs.supervisor",
     "l0engine.studies.pruning.settings",

@@ -62,8 +62,8 @@ def from_controls(controls: pd.DataFrame, tables: Mapping[str, pd.DataFrame], ho
         name, expression = str(row["target"]), " ".join(str(row["expression"]).split())
         of = PERSONS if "person" in str(row["seed_table"]) else HOUSEHOLDS
         totals, by = _totals(name, str(row["geography"]), str(row.get("control_field", name)), tables, recipe)
-        what = {"where": expression} if is_condition(expression) else {"sum": expression}
-        targets.append(Target(name, totals, of=of, by=by, weight=float(weight), **what))
+        where, summed = (expression, "") if is_condition(expression) else ("", expression)
+        targets.append(Target(name, totals, of=of, by=by, where=where, sum=summed, weight=float(weight)))
     return Recipe(**{**recipe.__dict__, "targets": tuple(targets)})
 
 

@@ -44,16 +44,14 @@ def condition(text: str, columns: Columns) -> np.ndarray:
         return np.ones(len(columns), bool)
     if columns.has(text):
         return _yes(columns, text)
-    tree, names = _parsed(text)
-    return _Walk(text, columns, names).truth(tree)
+    return _walked(text, columns, _Walk.truth)
 
 
 def amount(text: str, columns: Columns) -> np.ndarray:
     """The numbers of the expression, or of the column of that name, float64, shape (n_rows,)."""
     if columns.has(text):
         return columns.numbers(text)
-    tree, names = _parsed(text)
-    return np.broadcast_to(_Walk(text, columns, names).number(tree), (len(columns),))
+    return np.broadcast_to(_walked(text, columns, _Walk.number), (len(columns),))
 
 
 def is_condition(text: str) -> bool:
@@ -82,6 +80,14 @@ def _parsed(text: str) -> tuple[ast.expr, dict[str, str]]:
             f"The expression '{clipped(text, 80)}' cannot be read: write comparisons such as age >= 18 and region == 'North', "
             "with back-ticks around column names with spaces."
         ) from None
+
+
+def _walked(text: str, columns: Columns, walk: Callable[[_Walk, ast.expr], np.ndarray]) -> np.ndarray:
+    tree, names = _parsed(text)
+    try:
+        return walk(_Walk(text, columns, names), tree)
+    except RecursionError:
+        raise ProblemError(f"The expression '{clipped(text, 80)}' goes too deep: write it simpler.") from None
 
 
 def _yes(columns: Columns, column: str) -> np.ndarray:

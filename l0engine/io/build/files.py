@@ -9,6 +9,7 @@ import pandas as pd
 from l0engine.errors import ProblemError
 from l0engine.io.build.builder import Built
 from l0engine.io.build.controls import from_controls
+from l0engine.io.build.guess import guess
 from l0engine.io.build.recipe import Recipe
 from l0engine.io.limits import readable, shown, writable
 from l0engine.io.saving import save_problem
@@ -25,7 +26,7 @@ def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[st
     Parameters
     ----------
     path : Path
-        A recipe (.toml), or a control file of PopulationSim (.csv).
+        A recipe (.toml), a control file of PopulationSim (.csv), or a folder of tables, for which a recipe is guessed.
     folder : Path, optional
         Where the tables are; by default beside the recipe.
 
@@ -34,9 +35,12 @@ def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[st
     ProblemError
         A file is missing or cannot be read.
     """
+    if path.is_dir():
+        tables = _all(path)
+        return guess(tables), tables
     folder = path.parent if folder is None else folder
     if not path.is_file():
-        raise ProblemError(f"'{shown(path)}' is no file: give a recipe (.toml) or a control file (.csv).")
+        raise ProblemError(f"'{shown(path)}' is no file: give a recipe (.toml), a control file (.csv) or a folder of tables.")
     if path.suffix == ".toml":
         with readable(shown(path), "a recipe"):
             if path.stat().st_size > _MAX_BYTES:
@@ -44,8 +48,8 @@ def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[st
             text = path.read_text(encoding="utf-8-sig")
         recipe = Recipe.from_toml(text)
         return recipe, {name: _frame(folder, name) for name in recipe.tables}
-    names = sorted(f.name for f in folder.iterdir() if f.suffix in _SUFFIXES and f.name != path.name)
-    tables = {name: _frame(folder, name) for name in names}
+    tables = _all(folder)
+    tables.pop(path.name, None)
     recipe = from_controls(_frame(path.parent, path.name), tables)
     return recipe, {name: tables[name] for name in recipe.tables}
 
@@ -61,6 +65,10 @@ def save_built(built: Built, folder: Path) -> None:
     save_problem(built.problem, folder)
     with writable("recipe", folder):
         write_whole(folder / "recipe.toml", lambda file: file.write(built.recipe.to_toml().encode()))
+
+
+def _all(folder: Path) -> dict[str, pd.DataFrame]:
+    return {f.name: _frame(folder, f.name) for f in sorted(folder.iterdir()) if f.suffix in _SUFFIXES}
 
 
 def _frame(folder: Path, name: str) -> pd.DataFrame:

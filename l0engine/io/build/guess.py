@@ -14,11 +14,13 @@ from l0engine.io.build.labels import is_total, key, matched
 from l0engine.io.build.published import is_numeric, read_values
 from l0engine.io.build.recipe import DETAILS, HOUSEHOLDS, PERSONS, Band, Recipe, Target, Totals
 from l0engine.io.build.roles import first_recipe, named
-from l0engine.io.build.units import Units, labelled
+from l0engine.io.build.units import Units, labelled, read_units
 from l0engine.io.limits import clipped
 
 #: More categories than this are rather ids or amounts.
 _MOST_CATEGORIES = 5000
+#: Words for the number of persons in a household.
+_SIZES = dict.fromkeys(("persons", "people", "members", "hhsize", "np"), "size")
 #: The part of a column's labels that must be categories there are.
 _ENOUGH = 0.6
 
@@ -49,9 +51,7 @@ def guess(tables: Mapping[str, pd.DataFrame], households: str = "", persons: str
         There are no two tables, or no totals that fit the categories of the households.
     """
     recipe = first_recipe(tables, households, persons)
-    units = {HOUSEHOLDS: Units(HOUSEHOLDS, recipe.households, tables[recipe.households], {})}
-    if recipe.persons:
-        units[PERSONS] = Units(PERSONS, recipe.persons, tables[recipe.persons], {})
+    units = read_units(recipe, tables)
     bands: dict[str, Band] = {}
     targets: list[Target] = []
     for name, table in tables.items():
@@ -130,7 +130,7 @@ def _banded(column: str, labels: Sequence[str], units: Mapping[str, Units]) -> _
 
 def _alike(first: str, second: str) -> bool:
     """Whether two names of columns are the same, or one is a word of the other."""
-    a, b = (key(t).replace("_", " ").split() for t in (first, second))
+    a, b = ([_SIZES.get(w, w) for w in key(t).replace("_", " ").split()] for t in (first, second))
     return bool(a and b) and (a == b or (len(a) == 1 and a[0] in b) or (len(b) == 1 and b[0] in a) or "".join(a) == "".join(b))
 
 
@@ -180,29 +180,34 @@ def _rows(table: pd.DataFrame, meanings: Mapping[str, _Meaning], kept: Sequence[
 
 
 def _unit(value: str, total: float, persons: bool, units: Mapping[str, Units], recipe: Recipe) -> tuple[str, str]:
-    """What is counted or summed: told by the name of the column, by the categories, or by the size of the totals."""
-    for of, who in reversed(list(units.items())):
+    """What is counted or summed: told by the categories, by the name of the column, or by the size of the totals."""
+    households = units[HOUSEHOLDS]
+    size = _size_column(households)
+    for of, who in units.items():
         column = next((str(c) for c in who.frame.columns if value and key(str(c)) == key(value) and is_numeric(who.frame[c])), None)
-        if column is not None:
+        if column is not None and not (PERSONS in units and (column == size or (persons and of == HOUSEHOLDS))):
             return of, column
+    if persons:
+        return PERSONS, ""
     words = key(value).replace("_", " ")
-    size = _size_column(units[HOUSEHOLDS])
-    if any(w in words for w in ("household", "dwelling", "families")):
+    if any(w in words for w in ("household", "dwelling", "families")) or (not size and PERSONS not in units):
         return HOUSEHOLDS, ""
     of_persons = (PERSONS, "") if PERSONS in units else (HOUSEHOLDS, size)
-    if persons or (any(w in words for w in ("person", "people", "population", "inhabitants")) and (size or PERSONS in units)):
+    if any(w in words for w in ("person", "people", "population", "inhabitants")):
         return of_persons
-    if not size and PERSONS not in units:
+    if not recipe.base_weight:
         return HOUSEHOLDS, ""
-    base = units[HOUSEHOLDS].numbers(recipe.base_weight) if recipe.base_weight else np.ones(len(units[HOUSEHOLDS]))
-    heads = len(units[PERSONS]) / len(base) * base.sum() if PERSONS in units else float(np.nansum(base * units[HOUSEHOLDS].numbers(size)))
-    near = abs(np.log(max(total, 1e-9) / base.sum())) <= abs(np.log(max(total, 1e-9) / max(heads, 1e-9)))
-    return (HOUSEHOLDS, "") if near or not recipe.base_weight else of_persons
+    base = households.numbers(recipe.base_weight)
+    heads = np.bincount(units[PERSONS].position, minlength=len(base)) if PERSONS in units else households.numbers(size)
+    sums = np.log(np.clip([total, np.nansum(base), np.nansum(base * heads)], 1e-9, 1e300))
+    off = np.abs(sums[0] - sums[1:])
+    return (HOUSEHOLDS, "") if off[0] <= off[1] else of_persons
 
 
 def _size_column(households: Units) -> str:
     """The column with the number of persons in each household."""
-    return named(households.frame, ("persons", "n_persons", "household_size", "hh_size", "hhsize", "size", "np"), numeric=True)
+    name = named(households.frame, ("persons", "n_persons", "household_size", "hh_size", "hhsize", "size", "np"))
+    return name if name and is_numeric(households.frame[name]) else ""
 
 
 def _title(of: str, what: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 
 import numpy as np
 
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_DIGITS = re.compile(r"\d+")
+#: Candidates for a label are looked for among so many.
+_MOST_LOOKED_AT = 5000
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _TOTALS = {
     "total",
@@ -37,7 +40,9 @@ def key(label: str) -> str:
 def is_total(label: str) -> bool:
     """True of 'Total', 'All' and their like: a sum over the categories."""
     text = key(label)
-    return text in _TOTALS or text.startswith("total ") or text.endswith(" total")
+    if text in _TOTALS or text.startswith("total ") or text.endswith(" total"):
+        return True
+    return text.startswith("all ") and "other" not in text
 
 
 def matched(published: Sequence[str], own: Sequence[str], same: Mapping[str, str]) -> np.ndarray:
@@ -58,16 +63,11 @@ def matched(published: Sequence[str], own: Sequence[str], same: Mapping[str, str
 
 
 def nearest(label: str, own: Sequence[str], most: int = 3) -> tuple[str, ...]:
-    """The own labels that look most like it, best first: the same numbers go before the same letters."""
-    numbers, text = re.findall(r"\d+", label), key(label)
-
-    def likeness(other: str) -> float:
-        theirs = re.findall(r"\d+", other)
-        alike = SequenceMatcher(None, text, key(other)).ratio()
-        return alike + (1.0 if numbers and numbers == theirs else -0.5 if numbers and theirs else 0.0)
-
-    ranked = sorted(((likeness(o), o) for o in own[:2000]), key=lambda pair: -pair[0])
-    return tuple(o for score, o in ranked[:most] if score >= 0.5)
+    """The own labels that look most like it, best first; where there are numbers in it, they must be the same."""
+    numbers, text = _DIGITS.findall(label), key(label)
+    by_key = {key(o): o for o in own[:_MOST_LOOKED_AT] if _DIGITS.findall(o) == numbers}
+    cutoff = 0.0 if numbers and len(by_key) <= most else 0.5
+    return tuple(by_key[k] for k in get_close_matches(text, by_key, most, cutoff))
 
 
 def _only(own: Sequence[str], form: Callable[[str], str]) -> dict[str, int]:

@@ -17,7 +17,7 @@ from l0engine.io.limits import clipped
 #: Sums that differ by less, relatively, differ by rounding; published figures are rounded to whole ones at best.
 ROUNDING = 1e-6
 #: Of many definitions of the same sum only so many are held against each other.
-_MOST_COMPARED = 30
+_MOST_COMPARED = 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,10 @@ def _alike(parts: Sequence[sp.csr_array]) -> list[list[int]]:
 
 def _compared(a: Rows, a_values: np.ndarray, b: Rows, b_values: np.ndarray) -> list[Disagreement]:
     common = [c for c in a.target.by if c in b.target.by]
-    sums = pd.DataFrame({"a": _summed(a, a_values, common), "b": _summed(b, b_values, common)}).dropna()
+    if common:
+        sums = pd.DataFrame({"a": _summed(a, a_values, common), "b": _summed(b, b_values, common)}).dropna()
+    else:
+        sums = pd.DataFrame({"a": [a_values.sum()], "b": [b_values.sum()]}, index=["all"])
     return _told(a.target.name, b.target.name, sums)
 
 
@@ -128,12 +131,12 @@ def _summed(part: Rows, values: np.ndarray, common: Sequence[str]) -> pd.Series:
 def _sums(part: Rows) -> list[Disagreement]:
     """The table's own total rows against the rows that they are sums of."""
     published, sums, out = part.cells.published, part.cells.sums, []
-    pattern = sums.labels != ""
     if not len(sums.values) or part.cells.match.unmatched or part.cells.match.suppressed:
         return []  # what is left of the rows is no whole
-    for kept, rows in pattern.groupby(list(pattern.columns)).groups.items():
-        common = [c for c, k in zip(part.target.by, kept if isinstance(kept, tuple) else (kept,), strict=True) if k]
-        told = sums.only(np.asarray(rows))
+    named = sums.labels != ""
+    for _, kept in named.drop_duplicates().iterrows():
+        told = sums.only((named == kept).all(axis=1).to_numpy())
+        common = [c for c in part.target.by if kept[c]]
         keys = told.labels[common] if common else pd.DataFrame({"all": ["all"] * len(told.values)})
         totals = pd.Series(told.values, index=keys.index).groupby([keys[c] for c in keys], sort=False).first()
         both = pd.DataFrame({"a": totals, "b": _summed(part, published.values, common)}).dropna()

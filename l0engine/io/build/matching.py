@@ -28,7 +28,7 @@ class Unmatched:
     totals : int
         Rows of the table that have it; they became no targets.
     candidates : tuple of str
-        The nearest labels there are, best first; put one into `Recipe.same`, or take it with `Recipe.taking({column: {label: candidate}})`.
+        The nearest labels there are, best first, for the first 50; take one with `Recipe.taking({column: {label: candidate}})`.
     """
 
     column: str
@@ -147,7 +147,8 @@ def match_cells(
         total = np.array([a < 0 and (not t or is_total(str(t))) for a, t in zip(at, texts, strict=True)], bool)
         counts = np.bincount(given, minlength=len(texts))
         for i in np.flatnonzero((at < 0) & ~total).tolist():
-            unmatched.append(Unmatched(category, str(texts[i]), int(counts[i]), nearest(str(texts[i]), own)))
+            near = nearest(str(texts[i]), own) if len(unmatched) < _MOST else ()
+            unmatched.append(Unmatched(category, str(texts[i]), int(counts[i]), near))
         is_sum |= total[given]
         ok &= at[given] >= 0
         labels[category] = np.array([*own, ""], dtype=object)[at[given]]

@@ -62,7 +62,7 @@ def read_published(target: Target, recipe: Recipe, tables: Mapping[str, pd.DataF
         return Published(pd.DataFrame(index=[0]), np.array([totals.value * totals.unit]), {})
     frame = table_of(totals.table, tables)
     rows = Units(HOUSEHOLDS, totals.table, frame, {})
-    frame = frame[condition(totals.where, rows)].reset_index(drop=True)
+    frame = rows.frame[condition(totals.where, rows)]
     details = {d: c for d in DETAILS if (c := _column(frame, totals.columns, d)) is not None}
     read = _cross_table if totals.across else _long_form
     labels, values, at = read(target, frame, set(details.values()), own)
@@ -86,12 +86,14 @@ def _long_form(
     totals = target.totals
     value = _column(frame, totals.columns, "value")
     if value is None:
-        raise ProblemError(f"{totals.table}: which column holds the totals? There is no 'value'; there are {listed(frame)}.")
-    labels = pd.DataFrame(index=frame.index)
+        raise ProblemError(f"{totals.table}: which column holds the totals? There is no 'value'; there are {listed(map(str, frame))}.")
+    labels = pd.DataFrame(index=range(len(frame)))
     for category in target.by:
         column = _column(frame, totals.columns, category)
         if column is None and not totals.through:
-            raise ProblemError(f"{totals.table}: no column has the categories of '{clipped(category)}'; there are {listed(frame)}.")
+            raise ProblemError(
+                f"{totals.table}: no column has the categories of '{clipped(category)}'; there are {listed(map(str, frame))}."
+            )
         labels[category] = "" if column is None else _texts(frame[column])
     return labels, read_values(frame[value], f"{totals.table}, column '{clipped(value)}'"), np.arange(len(frame))
 
@@ -105,7 +107,7 @@ def _cross_table(
     sides = {c: _column(frame, totals.columns, c) for c in target.by if c != totals.across}
     missing = next((c for c, column in sides.items() if column is None), None)
     if missing is not None:
-        raise ProblemError(f"{totals.table}: no column has the categories of '{clipped(missing)}'; there are {listed(frame)}.")
+        raise ProblemError(f"{totals.table}: no column has the categories of '{clipped(missing)}'; there are {listed(map(str, frame))}.")
     heads = [str(c) for c in frame.columns if str(c) not in {*map(str, sides.values()), *taken}]
     known = matched(heads, own[totals.across], {}) >= 0
     heads = [h for h, ok in zip(heads, known, strict=True) if ok or is_total(h) or is_numeric(frame[h])]
@@ -138,7 +140,7 @@ def _column(frame: pd.DataFrame, named: Mapping[str, str], what: str) -> str | N
     """The column that holds something: as the recipe names it, else the one of that name, or of the same key."""
     if what in named:
         if named[what] not in frame.columns:
-            raise ProblemError(f"The totals have no column '{clipped(named[what])}'; there are {listed(frame)}.")
+            raise ProblemError(f"The totals have no column '{clipped(named[what])}'; there are {listed(map(str, frame))}.")
         return named[what]
     if what in frame.columns:
         return what
@@ -154,8 +156,9 @@ def _texts(column: pd.Series) -> np.ndarray:
 def read_values(column: pd.Series, place: str) -> np.ndarray:
     """Numbers, NaN where none is given."""
     if column.dtype.kind in "iufb":
-        return column.to_numpy(np.float64)
-    given = ~column.astype("string").fillna("").str.strip().str.lower().isin(SUPPRESSED).to_numpy(bool)
+        return column.to_numpy(np.float64, na_value=np.nan)
+    column = column.astype("string")
+    given = ~column.fillna("").str.strip().str.lower().isin(SUPPRESSED).to_numpy(bool)
     return as_numbers(column.where(given), place)
 
 

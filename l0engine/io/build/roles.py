@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -12,24 +12,11 @@ from l0engine.io.build.published import is_numeric
 from l0engine.io.build.recipe import Recipe
 from l0engine.io.build.units import labelled
 
-#: Names that columns of ids and of base weights go by, best first.
-ID_NAMES = ("household_id", "householdid", "hh_id", "hhid", "hhnum", "household", "serialno", "serial", "hid", "case_id", "caseid", "id")
+#: Names that columns of household ids and of base weights go by, best first.
+ID_NAMES = ("household_id", "householdid", "hh_id", "hhid", "hhnum", "hid", "serialno", "serial", "case_id", "caseid", "id")
 WEIGHT_NAMES = (
-    *(
-        "base_weight",
-        "weight",
-        "wgt",
-        "wt",
-        "weights",
-        "design_weight",
-        "household_weight",
-        "hh_weight",
-        "hhwgt",
-        "hhwt",
-        "wgtp",
-        "pweight",
-    ),
-    *("pw", "dweight", "finalwgt", "w"),
+    *("base_weight", "weight", "wgt", "wt", "weights", "design_weight", "household_weight", "hh_weight", "hhwgt", "hhwt", "wgtp"),
+    *("pweight", "pw", "dweight", "finalwgt", "w"),
 )
 
 
@@ -39,23 +26,41 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
     if households not in tables or len(tables) < 2:
         raise ProblemError("A recipe needs a table of households and at least one of totals: add the other one.")
     frame = tables[households]
-    household_id = _id(frame)
+    household_id = named(frame, ID_NAMES)
+    if household_id and not frame[household_id].is_unique:
+        persons = persons or households
     persons = persons or _persons(tables, households, household_id)
+    theirs = "" if not persons or household_id in tables[persons].columns else named(tables[persons], ID_NAMES)
     return Recipe(
         households=households,
         household_id=household_id,
-        base_weight=named(frame, WEIGHT_NAMES, numeric=True),
+        base_weight=named(frame, [n for n in WEIGHT_NAMES if n not in _texts(frame)]),
         persons=persons,
-        persons_household_id=_persons_id(tables[persons], household_id) if persons else "",
+        persons_household_id=theirs,
     )
 
 
+def named(frame: pd.DataFrame, names: Iterable[str]) -> str:
+    """The column that has the first of these names; empty where there is none."""
+    keys = _keys(frame)
+    return next((keys[n] for n in names if n in keys), "")
+
+
+def _keys(frame: pd.DataFrame) -> dict[str, str]:
+    return {key(str(c)).replace(" ", "_"): str(c) for c in reversed(frame.columns)}
+
+
+def _texts(frame: pd.DataFrame) -> set[str]:
+    """Names of columns that are no numbers."""
+    return {name for name, column in _keys(frame).items() if name in WEIGHT_NAMES and not is_numeric(frame[column])}
+
+
 def _households(tables: Mapping[str, pd.DataFrame]) -> str:
-    """The largest table with unique ids, or the largest that has no value column."""
-    if not tables:
-        return ""
-    with_ids = {n: t for n, t in tables.items() if _id(t)} or {n: t for n, t in tables.items() if not named(t, ("value",), numeric=True)}
-    return max(with_ids or tables, key=lambda n: len(tables[n]))
+    """The largest table with unique ids; else one that repeats them, as persons do; else one that has no column of values."""
+    ids = {n: c for n, t in tables.items() if (c := named(t, ID_NAMES))}
+    unique = [n for n, c in ids.items() if tables[n][c].is_unique]
+    plain = [n for n, t in tables.items() if not named(t, ("value",))]
+    return max(unique or ids or plain or tables, key=lambda n: len(tables[n]), default="")
 
 
 def _persons(tables: Mapping[str, pd.DataFrame], households: str, household_id: str) -> str:
@@ -63,28 +68,9 @@ def _persons(tables: Mapping[str, pd.DataFrame], households: str, household_id: 
     if not household_id:
         return ""
     ids = set(labelled(tables[households][household_id])[1])
-    found = {}
+    found = []
     for name, table in tables.items():
-        column = _persons_id(table, household_id) or household_id
-        if name != households and column in table.columns and len(table) > 1 and set(labelled(table[column])[1]) <= ids:
-            found[name] = len(table)
-    return max(found, key=lambda n: found[n]) if found else ""
-
-
-def _id(frame: pd.DataFrame) -> str:
-    """The first column of unique values with the name of an id."""
-    for name in ID_NAMES:
-        for column in map(str, frame.columns):
-            if key(column).replace(" ", "_") == name and frame[column].notna().all() and frame[column].is_unique:
-                return column
-    return ""
-
-
-def _persons_id(persons: pd.DataFrame, household_id: str) -> str:
-    """The column of persons that names their household, where it is called otherwise."""
-    return "" if household_id in persons.columns else named(persons, ID_NAMES, numeric=False)
-
-
-def named(frame: pd.DataFrame, names: Sequence[str], *, numeric: bool) -> str:
-    keys = {key(str(c)).replace(" ", "_"): str(c) for c in reversed(frame.columns)}
-    return next((keys[n] for n in names if n in keys and (not numeric or is_numeric(frame[keys[n]]))), "")
+        column = household_id if household_id in table.columns else named(table, ID_NAMES)
+        if name != households and column and len(table) > 1 and set(labelled(table[column])[1]) <= ids:
+            found.append(name)
+    return max(found, key=lambda n: len(tables[n]), default="")

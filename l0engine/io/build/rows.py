@@ -49,7 +49,7 @@ class Rows:
         texts = labels[self.target.by[0]].astype(str)
         for column in self.target.by[1:]:
             texts = texts + ", " + labels[column].astype(str)
-        return [f"{name}: {text}" for text in texts]
+        return [" ".join(f"{name}: {text}".split()) for text in texts]
 
 
 def make_rows(target: Target, recipe: Recipe, units: Mapping[str, Units], tables: Mapping[str, pd.DataFrame]) -> Rows:
@@ -62,7 +62,7 @@ def make_rows(target: Target, recipe: Recipe, units: Mapping[str, Units], tables
     """
     who = _units(target, units)
     _check(target, who)
-    counted = who.chosen(condition(target.where, who))
+    counted = np.flatnonzero(condition(target.where, who))
     published = read_published(target, recipe, tables, {c: who.codes(c)[1] for c in target.by})
     cells, cell = match_cells(target, published, who, counted, recipe.same)
     unit, cell = counted[cell >= 0], cell[cell >= 0]
@@ -98,11 +98,11 @@ def _measured(target: Target, who: Units, unit: np.ndarray) -> np.ndarray:
     """What each of these households or persons adds, shape of unit."""
     if not target.sum:
         return np.ones(len(unit))
-    amounts = amount(target.sum, who)[unit]
+    amounts: np.ndarray = amount(target.sum, who)[unit]
     bad = ~np.isfinite(amounts)
     if bad.any():
         raise ProblemError(
-            f"{who.file}: '{clipped(target.sum)}' has no number in row {int(unit[bad].min()) + 1:,} ({int(bad.sum()):,} such): "
+            f"{who.file}: '{clipped(target.sum)}' has no number in row {who.frame.index[unit[bad]].min() + 1:,} ({int(bad.sum()):,} such): "
             f"fill it in, or leave such rows out of '{clipped(target.name)}' by a condition."
         )
     return amounts
@@ -110,7 +110,7 @@ def _measured(target: Target, who: Units, unit: np.ndarray) -> np.ndarray:
 
 def _wholes(target: Target, who: Units, cells: Cells) -> sp.csr_array:
     """What the shares are of: for each target the larger cell that it lies in, shape (n_targets, n_households)."""
-    unit = who.chosen(condition(target.among, who))
+    unit = np.flatnonzero(condition(target.among, who))
     keys = {c: who.codes(c)[0][unit] for c in target.within}
     known = np.all([codes >= 0 for codes in keys.values()], axis=0) if keys else np.ones(len(unit), bool)
     positions = ({label: i for i, label in enumerate(who.codes(c)[1])} for c in target.within)

@@ -24,6 +24,7 @@ class Units:
         'households' or 'persons'.
     file : str
     frame : DataFrame, n_rows rows
+        Persons in the order of their households, so that what they make needs no sorting. The index is the row of the file, from 0.
     households : Units
         Of persons, the households; of households, themselves.
     position : ndarray of int, shape (n_rows,)
@@ -31,7 +32,7 @@ class Units:
     """
 
     def __init__(self, kind: str, file: str, frame: pd.DataFrame, bands: Mapping[str, Band], households: Units | None = None) -> None:
-        self.kind, self.file, self.frame, self.bands = kind, file, frame, bands
+        self.kind, self.file, self.frame, self.bands = kind, file, frame.reset_index(drop=True), bands
         self.households = households or self
         self.position = np.arange(len(frame))
         self._codes: dict[str, tuple[np.ndarray, list[str]]] = {}
@@ -47,13 +48,11 @@ class Units:
         bands = [b.name for b in self.bands.values() if b.column in own]
         return tuple(dict.fromkeys([*own, *bands, *(() if self.households is self else self.households.columns)]))
 
-    def chosen(self, mask: np.ndarray) -> np.ndarray:
-        """Row numbers where the mask holds, those of a household together: their matrix needs no sorting."""
-        return self._order[mask[self._order]]
-
-    @cached_property
-    def _order(self) -> np.ndarray:
-        return np.argsort(self.position, kind="stable")
+    def move_to(self, position: np.ndarray) -> None:
+        """Give each row its household."""
+        order = np.argsort(position, kind="stable")
+        self.frame, self.position = self.frame.iloc[order], position[order]
+        self._codes.clear()
 
     def has(self, column: str) -> bool:
         where, name = self._home(column)
@@ -111,22 +110,28 @@ class Units:
 def read_units(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> dict[str, Units]:
     """The units of a recipe by kind; persons are matched to their households by id.
 
+    Where one table is both, a household has the columns that do not differ between its persons. A household has a column of how many
+    'persons' it has, unless it has one of that name.
+
     Raises
     ------
     ProblemError
         A table or a column is missing, an id stands twice, or a person's household is not there.
     """
     bands = {b.name: b for b in recipe.bands}
-    households = Units(HOUSEHOLDS, recipe.households, table_of(recipe.households, tables), bands)
-    if not len(households):
+    frame, alone = table_of(recipe.households, tables), recipe.persons == recipe.households
+    if not len(frame):
         raise ProblemError(f"{recipe.households}: it has no rows: give a row a household.")
-    out = {HOUSEHOLDS: households}
+    households = Units(HOUSEHOLDS, recipe.households, _by_household(recipe, frame) if alone else frame, bands)
     if recipe.household_id:
         codes, labels = households.codes(recipe.household_id)
         _refuse_ids(households, recipe.household_id, codes, labels)
+    out = {HOUSEHOLDS: households}
     if recipe.persons:
         persons = Units(PERSONS, recipe.persons, table_of(recipe.persons, tables), bands, households)
-        persons.position = _positions(recipe, households, persons)
+        persons.move_to(_positions(recipe, households, persons))
+        if PERSONS not in households.frame.columns:
+            households.frame = households.frame.assign(**{PERSONS: np.bincount(persons.position, minlength=len(households))})
         out[PERSONS] = persons
     for band in recipe.bands:
         if not any(u.has(band.column) for u in out.values()):
@@ -144,12 +149,7 @@ def table_of(name: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def labelled(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Label number of each row, -1 where empty, and the labels in order of appearance; 1.0 is labelled '1'."""
     codes, values = pd.factorize(column)
-    if column.dtype.kind in "iu":
-        texts = values.astype(str)
-    elif isinstance(column.dtype, pd.StringDtype):
-        texts = pd.Series(values, dtype="string").str.strip().to_numpy(object)
-    else:
-        texts = [_text(v) for v in values]
+    texts = _written(pd.Series(values))
     second, labels = pd.factorize(np.array([*texts, ""], dtype=object))
     blank = second[-1]
     merged = np.append(np.where(second[:-1] == blank, -1, second[:-1] - (second[:-1] > blank)), -1)
@@ -159,22 +159,32 @@ def labelled(column: pd.Series) -> tuple[np.ndarray, list[str]]:
 def as_numbers(column: pd.Series, place: str) -> np.ndarray:
     """Float64, NaN where empty, or a ProblemError that names the place."""
     if column.dtype.kind in "iufb":
-        return column.to_numpy(np.float64)
+        return column.to_numpy(np.float64, na_value=np.nan)
+    column = column.astype("string")
     out = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     unread = np.flatnonzero(np.isnan(out))
     if len(unread):
-        texts = column.iloc[unread].astype("string").fillna("").str.strip()
+        texts = column.iloc[unread].fillna("").str.strip()
         bad = np.flatnonzero((texts != "").to_numpy() & (texts.str.lower() != "nan").to_numpy())
         if len(bad):
-            row = unread[bad[0]]
-            raise ProblemError(f"{place}, row {row + 1:,}: '{clipped(str(column.iloc[row]))}' is not a number: correct it.")
+            row = column.index[unread[bad]].min()
+            raise ProblemError(f"{place}, row {row + 1:,}: '{clipped(str(column[row]))}' is not a number: correct it.")
     return out
+
+
+def _written(values: pd.Series) -> list[str]:
+    """The values as text, without spaces around them."""
+    if values.dtype.kind in "iu":
+        return values.astype(str).tolist()
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.str.strip().tolist()
+    return [_text(v) for v in values]
 
 
 def _text(value: object) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 1e15:
         return str(int(value))
-    return " ".join(str(value).split())
+    return str(value).strip()
 
 
 def _cut(band: Band, numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -193,6 +203,21 @@ def _refuse_ids(units: Units, column: str, codes: np.ndarray, labels: list[str])
             f"{units.file}, row {again + 1:,}: the household '{clipped(labels[codes[again]])}' stands there a second time: "
             "keep one row a household, or name the table as persons."
         )
+
+
+def _by_household(recipe: Recipe, persons: pd.DataFrame) -> pd.DataFrame:
+    """A row a household, of what all its persons have in common."""
+    if recipe.household_id not in persons.columns:
+        raise ProblemError(f"{recipe.persons}: there is no column '{clipped(recipe.household_id)}' with the id of the household: name it.")
+    home, _ = labelled(persons[recipe.household_id])
+    first = np.unique(home, return_index=True)[1]
+    row = first[np.searchsorted(home[first], home)]
+    common = []
+    for column in persons.columns:
+        codes, _ = pd.factorize(persons[column])
+        if (codes == codes[row]).all():
+            common.append(column)
+    return persons.loc[:, common].iloc[np.sort(first)]
 
 
 def _positions(recipe: Recipe, households: Units, persons: Units) -> np.ndarray:

@@ -1,0 +1,166 @@
+"""Recipes as TOML, expressions against pandas, and recipes guessed from tables alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from l0engine import ProblemError
+from l0engine.io.build import Band, Recipe, Statistic, Target, Totals, build, guess
+from l0engine.io.build.bands import band_of, labels_of
+from l0engine.io.build.expressions import amount, condition
+from l0engine.io.build.units import Units
+
+FULL = Recipe(
+    "hh.csv", "id", "wt", "pp.csv", "hid", protected="p", frozen="f == 1", min_weight="lo", max_weight="wt * 2",
+    bands=(Band("ages", "age", (0, 17.5, float(10**16)), ("jung ü", 'a "q"\n\\', "alt\x7f")),),
+    same={"ages": {"18 to 24": "18-24", "": "x.y"}},
+    targets=(
+        Target("one", Totals(value=1.5e9)),
+        Target("two", Totals("t.csv", columns={"value": "Persons (1000)"}, across="ages", where="year == 2024", add_up=True, through="x.csv", unit=0.01),
+               of="persons", sum="income", by=("ages", "sex"), where="age > 3", statistic=Statistic.SHARE, within=("sex",), among="age > 1",
+               scale_to="one", group="g", weight=2.0, tolerance=0.1, standard_error=3.0, source="s", year="2024"),
+    ),
+)  # fmt: skip
+
+
+def test_a_recipe_comes_back_from_its_text():
+    assert Recipe.from_toml(FULL.to_toml()) == FULL
+    assert FULL.tables == ("hh.csv", "pp.csv", "t.csv", "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("households = ", "not TOML"),
+        ("[[targets]]\nname = 'a'\ntotals = {value = 1}", "households"),
+        ("households = 3", "households"),
+        ("households = 'h'\nbase_wieght = 'w'", "'base_wieght', which means nothing"),
+        ("households = 'h'\n[[targets]]\nname = 'a'\ntotals = {tabel = 't'}", r"'targets\[1\].totals.tabel'"),
+        ("households = 'h'\n[[targets]]\nname = 'a'\ntotals = {value = 1}\nstatistic = 'median'", "median"),
+        ("households = 'h'\ntargets = 3", "targets"),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_says_why(text, words):
+    with pytest.raises(ProblemError, match=words):
+        Recipe.from_toml(text)
+
+
+FRAME = pd.DataFrame({"age": [3, 17, 18, 40, 70], "sex": ["m", "f", "f", "m", "f"], "two words": [1.5, 2, 3, 4, np.nan], "code": ["01", "2", "3", "", "5"]})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("age >= 18", "age >= 18"),
+        ("(age > 15) & (age <= 24) | ~(sex == 'm')", "(age > 15) & (age <= 24) | ~(sex == 'm')"),
+        ("not sex == 'm' and 3 < age < 50", "not sex == 'm' and 3 < age < 50"),
+        ("`two words` * 2 - age / -3 > 1", "`two words` * 2 - age / -3 > 1"),
+        ("sex not in ('m', 'x') or age in [3, 4]", "sex not in ('m', 'x') or age in [3, 4]"),
+        ("'f' == sex", "'f' == sex"),
+        ("code == 1 or code == '5'", "code == '01' or code == '5'"),
+        ("code == ''", "code == ''"),
+        ("code != '' and code != '3'", "code != '' and code != '3'"),
+        ("(households.age > 0) & (households.age < np.inf)", "age > 0"),
+        ("`two words` != 3", "`two words` != 3 and `two words` == `two words`"),  # an empty cell meets no condition
+    ],
+)
+def test_conditions_hold_where_those_of_pandas_do(ours, theirs):
+    units = Units("households", "t.csv", FRAME, {})
+    np.testing.assert_array_equal(condition(ours, units), FRAME.eval(theirs).to_numpy())
+
+
+def test_amounts_are_those_of_pandas():
+    units = Units("households", "t.csv", FRAME, {})
+    np.testing.assert_array_equal(amount("age * 2 + (sex == 'm')", units), (FRAME["age"] * 2 + (FRAME["sex"] == "m")).to_numpy())
+    np.testing.assert_array_equal(amount("two words", units), FRAME["two words"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os').system('true')", "age.__class__", "(lambda: 1)()", "age ** 9 > 1", "[x for x in age]", "age[0] > 1", "f'{age}' == 'x'",
+        "age > 1; age", "age :=", "nobody > 3", "age > 'a'", "age", "not " * 1200 + "sex == 'm'", "(" * 400 + "age" + ")" * 400 + " > 1",
+        "age > 1" + " and age > 1" * 1000, "np.load > 1", "sex",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_an_expression(text):
+    with pytest.raises(ProblemError):
+        condition(text, Units("households", "t.csv", FRAME, {}))
+
+
+@pytest.mark.parametrize(
+    ("labels", "edges"),
+    [
+        (["0-17", "18-64", "65+"], (0, 18, 65)),
+        (["Under 18", "18 to 64 years", "65 years and over"], (0, 18, 65)),
+        (["1 person", "2 persons", "3 or more"], (1, 2, 3)),
+        (["0–9", "10–19"], (0, 10, 20)),
+        (["0-17", "20-64"], None),
+        (["North", "South"], None),
+        (["0-17", "all the others"], None),
+    ],
+)
+def test_bands_are_read_from_published_labels(labels, edges):
+    band = band_of("ages", "age", labels)
+    assert (band and band.edges) == edges
+    if band:
+        assert list(labels_of(band)) == labels
+    assert labels_of(Band("a", "b", (0, 1, 18))) == ("0", "1-17", "18+")
+
+
+HH = pd.DataFrame({"hh_id": ["1", "2", "3", "4"], "Region": ["N", "S", "N", "S"], "persons": [1, 2, 1, 2], "income": [9.0, 8, 7, 6], "weight": [10.0, 20, 30, 40]})  # fmt: skip
+PP = pd.DataFrame({"hh_id": ["1", "2", "2", "3", "4", "4"], "age": [30, 40, 5, 70, 80, 12], "sex": list("mfmfmf")})
+CASES = {
+    "long": ({"t": pd.DataFrame({"region": ["N", "S"], "households": [40, 60]})}, [("households", "", ("Region",), "")]),
+    "by size": ({"t": pd.DataFrame({"region": ["N", "S"], "value": [41, 119]})}, [("households", "persons", ("Region",), "")]),
+    "a sum": ({"t": pd.DataFrame({"region": ["N", "S"], "Income": [300, 400]})}, [("households", "income", ("Region",), "")]),
+    "cross": (
+        {"p": PP, "t": pd.DataFrame({"Region": ["N", "S", "Total"], "m": [10, 60, 70], "f": [30, 60, 90], "Total": [40, 120, 160]})},
+        [("persons", "", ("Region", "sex"), "sex")],
+    ),
+    "bands": ({"p": PP, "t": pd.DataFrame({"Age group": ["0-17", "18-64", "65+"], "n": [60, 30, 70]})}, [("persons", "", ("Age group",), "")]),
+    "stacked": (
+        {"p": PP, "t": pd.DataFrame({"region": ["N", "S", "", ""], "sex": ["", "", "m", "f"], "persons": [40, 120, 70, 90]})},
+        [("persons", "", ("Region",), ""), ("persons", "", ("sex",), "")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_recipe_is_guessed_from_the_tables_alone(case):
+    tables, expected = CASES[case]
+    tables = {"h": HH, **tables}
+    recipe = guess(tables)
+    assert (recipe.households, recipe.household_id, recipe.base_weight) == ("h", "hh_id", "weight")
+    assert [(t.of, t.sum, t.by, t.totals.across) for t in recipe.targets] == expected
+    built = build(recipe, tables)
+    assert all(not m.unmatched and not m.missing for m in built.matches) and not built.disagreements
+    np.testing.assert_allclose(built.problem.estimates(built.problem.base_weights), built.problem.values, rtol=0.6)
+
+
+def test_nothing_is_guessed_where_nothing_fits():
+    with pytest.raises(ProblemError, match="name the columns alike"):
+        guess({"h": HH, "t": pd.DataFrame({"colour": ["red", "blue"], "value": [1, 2]})})
+    with pytest.raises(ProblemError, match="at least one of totals"):
+        guess({"h": HH})
+
+
+def test_persons_alone_are_gathered_into_households():
+    persons = PP.merge(HH[["hh_id", "Region", "weight"]], on="hh_id").assign(id=range(6))
+    tables = {"p": persons, "t": pd.DataFrame({"region": ["N", "S"], "persons": [40, 120]}), "s": pd.DataFrame({"household size": ["1 person", "2 or more persons"], "households": [40, 60]})}  # fmt: skip
+    recipe = guess(tables)
+    assert (recipe.households, recipe.persons, recipe.household_id) == ("p", "p", "hh_id")
+    problem = build(recipe, tables).problem
+    np.testing.assert_array_equal(problem.matrix.toarray(), [[1, 0, 1, 0], [0, 2, 0, 2], [1, 0, 1, 0], [0, 1, 0, 1]])
+    np.testing.assert_array_equal(problem.base_weights, HH["weight"])
+    assert list(problem.attributes.columns) == ["Region", "persons"]
+
+
+def test_totals_by_the_categories_of_persons_are_guessed_to_count_persons_whatever_they_are_called():
+    totals = pd.DataFrame({"sex": ["m", "f"], "income": [70, 90]})  # a column of the households
+    recipe = guess({"h": HH.assign(weight=0.0), "p": PP, "t": totals})
+    assert [(t.of, t.sum) for t in recipe.targets] == [("persons", "")]
+    text = pd.DataFrame({"region": ["N", "S", "N"], "year": [2023, 2024, 2024], "value": [1, 2, "many"]})
+    late = Target("t", Totals("t", where="year == 2024"), by=("Region",))
+    with pytest.raises(ProblemError, match="row 3: 'many'"):
+        build(Recipe("h", targets=(late,)), {"h": HH, "t": text})
