@@ -180,6 +180,20 @@ def test_the_tables_of_the_preflight_name_the_targets(visit):
     assert list(table["target"]) == list(thin)
 
 
+def test_a_margin_that_disagrees_is_explained_and_left_out_by_a_click(visit):
+    households = uploads.small().households
+    ids, half = households["household_id"], len(households) // 2
+    parts = {"all": ids, "a_*": ids[:half], "b": ids[half:]}
+    matrix = pd.concat([pd.DataFrame({"target": name, "household_id": of, "value": 1.0}) for name, of in parts.items()])
+    totals = pd.DataFrame({"target": list(parts), "value": [1000.0, 300.0, 500.0], "group": ["total", "half", "half"]})
+    page = visit().upload({"matrix.csv": matrix.to_csv(index=False).encode(), "targets.csv": totals.to_csv(index=False).encode()})
+    found = page.expander("Margins that disagree")
+    assert "- 'all' is 1,000; the 2 targets of group 'half' add up to 800 \\(20 % apart\\)." in [m.value for m in found.markdown]
+    assert list(found.dataframe[0].value["why"]) == ["'all' is 1,000; the 2 targets of group 'half' add up to 800 (20 % apart)."]
+    page.at.button_group(key="exclude_disagreeing").set_value("Leave out").run()
+    assert page.check().button("Calibrate").help == "To 2 targets."
+
+
 def test_no_target_left_disables_the_way_on_and_says_why(visit):
     _matrix, targets, households = uploads.small()
     matrix = pd.DataFrame({"target": targets["target"][:2], "household_id": households["household_id"][:2], "value": [1.0, 2.0]})

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.margins import equal_margins, plain_number
+from l0engine.calibration.problem.missing import missing
 from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.problem.rows import summed_parts
 
 #: Fewer supporting households than this make a target thin.
 THIN = 5
+#: One household carries a target of which it brings more than this share.
+CARRIED = 0.5
+#: A target is far off where value and survey differ by more than this factor.
+FAR = 100.0
+#: Margins disagree where their sums differ by more than this share: published figures are rounded.
+APART = 1e-3
 
 
 class Severity(StrEnum):
@@ -28,12 +37,14 @@ class Finding:
     Attributes
     ----------
     kind : str
-        The name `Config.exclude` takes, or 'unreachable'.
+        The name `Config.exclude` takes; or 'unreachable' or 'wrong_sign', whose targets are always left out.
     severity : Severity
     title, meaning, action : str
         For a person: what it is, what it does to the fit, what to do about it.
     targets : ndarray of int
         Row numbers of the targets concerned.
+    details : tuple of str
+        What is to be said of each of them; empty where that is nothing.
     """
 
     kind: str
@@ -42,12 +53,24 @@ class Finding:
     meaning: str
     action: str
     targets: np.ndarray
+    details: tuple[str, ...] = ()
 
 
+#: Row numbers of targets, and what is to be said of each.
+_Found = tuple[np.ndarray, Iterable[str]]
 _TEXTS = {
     "unreachable": (Severity.ERROR, "Unreachable targets",
-                    "No household contributes to them with the right sign, so no weights can meet them.",
-                    "They are left out of the fit and listed in the report; check the matrix rows."),
+                    "No household contributes to them, so no weights can meet them.",
+                    "They are left out of the fit and listed in the report; check the matrix rows, or add households of the missing kind."),
+    "wrong_sign": (Severity.ERROR, "Targets of the wrong sign",
+                   "Every household moves them away from their value, so no weights can meet them.",
+                   "They are left out of the fit and listed in the report; check the sign of the value and of the matrix row."),
+    "disagreeing": (Severity.WARNING, "Margins that disagree",
+                    "They count the same as other targets, but their values add up to something else: no weights can meet both.",
+                    "Leave these out, keep them for a compromise, or scale one margin to the other before the upload."),
+    "far_off": (Severity.WARNING, f"Targets far from the survey (by more than {FAR:,.0f} times)",
+                "At the base weights the survey says something of another size, as where a total is in thousands or a column in cents.",
+                "Check the units; leave them out if the survey cannot know them."),
     "zero": (Severity.WARNING, "Targets of zero",
              "A relative error needs a scale; theirs is the largest contribution of one household at its base weight.",
              "Keep them if zero is a published figure; leave them out if it stands for 'missing'."),
@@ -57,6 +80,9 @@ _TEXTS = {
     "thin": (Severity.WARNING, f"Thinly supported targets (fewer than {THIN} households)",
              "A handful of households must carry the whole total, which forces extreme weights.",
              "Leave them out for more even weights; keep them if they must be met."),
+    "carried": (Severity.WARNING, "Targets that one household carries",
+                f"More than {CARRIED:.0%} of them comes from one household at its base weight, though {THIN} or more count in them.",
+                "Check that household; leave the targets out if its figures are doubtful."),
     "negative": (Severity.INFO, "Negative targets", "Usually totals of losses; they are met like any other.",
                  "Nothing to do, unless the sign is a mistake."),
     "duplicate": (Severity.WARNING, "Duplicate targets",
@@ -68,19 +94,75 @@ _TEXTS = {
 def preflight(problem: Problem) -> tuple[Finding, ...]:
     """Findings of a problem, most severe first; empty where all is well.
 
-    A target may stand in several findings, but unreachable ones stand in no other.
+    A target may stand in several findings, but one that is unreachable or of the wrong sign stands in no other.
     """
-    p, ok = problem, problem.reachable
-    masks = {
-        "unreachable": ~ok,
-        "zero": ok & (p.values == 0) & (p.sizes == 0),
-        "below_floor": ok & p.below_floor,
-        "thin": ok & (p.support < THIN),
-        "duplicate": ok & p.repeats,
-        "negative": ok & (p.values < 0),
-    }
-    found = [Finding(k, *_TEXTS[k], np.flatnonzero(mask)) for k, mask in masks.items() if mask.any()]
-    return tuple(sorted(found, key=lambda f: list(Severity).index(f.severity)))
+    found = (finding(problem, kind) for kind in _RULES)
+    return tuple(sorted((f for f in found if len(f.targets)), key=lambda f: list(Severity).index(f.severity)))
+
+
+def finding(problem: Problem, kind: str) -> Finding:
+    """One kind of finding, with or without targets."""
+    rows, details = _RULES[kind](problem)
+    return Finding(kind, *_TEXTS[kind], rows, tuple(details))
+
+
+def _unreachable(p: Problem) -> _Found:
+    rows = np.flatnonzero(p.support == 0)
+    return rows, missing(p, rows)
+
+
+def _wrong_sign(p: Problem) -> _Found:
+    rows = np.flatnonzero(~p.reachable & (p.support > 0))
+    sign = np.where(p.values > 0, "positively", "negatively")
+    return rows, (f"Of the households that count in it ({p.support[i]:,}) none does so {sign[i]}." for i in rows)
+
+
+def _disagreeing(p: Problem) -> _Found:
+    """Of all margins that count the same, but for the one of most targets: the targets of those with another sum, worst first."""
+    said: dict[int, tuple[float, str]] = {}
+    for margins in equal_margins(p, p.reachable & (p.target_weights > 0)):
+        finest = max(margins, key=lambda m: len(m.targets))
+        for m in margins:
+            apart = abs(m.published - finest.published) / (max(abs(m.published), abs(finest.published)) or 1.0)
+            if m is not finest and apart > APART:
+                words = f"{m.adds_up}; {finest.adds_up} ({100 * apart:.2g} % apart)."
+                said |= {i: (apart, words[0].upper() + words[1:]) for i in m.targets.tolist() if i not in said}
+    worst = sorted(said, key=lambda i: (-said[i][0], i))
+    return np.array(worst, int), (said[i][1] for i in worst)
+
+
+def _far_off(p: Problem) -> _Found:
+    estimates = p.estimates(p.start_weights)
+    size, seen = np.abs(p.values), np.abs(estimates)
+    rows = np.flatnonzero(p.reachable & (p.values * estimates > 0) & ((size > FAR * seen) | (seen > FAR * size)))
+    return rows, (f"The survey says {plain_number(estimates[i])} at its base weights." for i in rows)
+
+
+def _carried(p: Problem) -> _Found:
+    whole = summed_parts(p.matrix, p.start_weights)
+    rows = np.flatnonzero(p.reachable & (p.support >= THIN) & (p.floors > CARRIED * whole))
+
+    def words(i: int) -> str:
+        mine = slice(p.matrix.indptr[i], p.matrix.indptr[i + 1])
+        households = p.matrix.indices[mine]
+        top = households[np.argmax(np.abs(p.matrix.data[mine]) * p.start_weights[households])]
+        return f"Household '{p.household_ids[top]}' brings {p.floors[i] / whole[i]:.0%} of it."
+
+    return rows, (words(i) for i in rows.tolist())
+
+
+_RULES: dict[str, Callable[[Problem], _Found]] = {
+    "unreachable": _unreachable,
+    "wrong_sign": _wrong_sign,
+    "disagreeing": _disagreeing,
+    "far_off": _far_off,
+    "zero": lambda p: (np.flatnonzero(p.reachable & (p.values == 0) & (p.sizes == 0)), ()),
+    "below_floor": lambda p: (np.flatnonzero(p.reachable & p.below_floor), ()),
+    "thin": lambda p: (np.flatnonzero(p.reachable & (p.support < THIN)), ()),
+    "carried": _carried,
+    "negative": lambda p: (np.flatnonzero(p.reachable & (p.values < 0)), ()),
+    "duplicate": lambda p: (np.flatnonzero(p.reachable & p.repeats), ()),
+}
 
 
 def targets_in_use(problem: Problem, config: Config) -> np.ndarray:
@@ -91,7 +173,7 @@ def targets_in_use(problem: Problem, config: Config) -> np.ndarray:
     ConfigError
         A group to hold out is not there.
     """
-    return in_use(problem, preflight(problem), config)
+    return in_use(problem, _excluded(problem, config), config)
 
 
 def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:
@@ -102,12 +184,17 @@ def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.
 def held_out_targets(problem: Problem, config: Config) -> np.ndarray:
     """True for the targets that `hold_out` keeps from a fit which would else see them, shape (n_targets,)."""
     withheld = problem.in_groups("hold_out", config.hold_out)
-    return np.asarray(_wanted(problem, preflight(problem), config) & withheld) if withheld.any() else withheld
+    return np.asarray(_wanted(problem, _excluded(problem, config), config) & withheld) if withheld.any() else withheld
+
+
+def _excluded(problem: Problem, config: Config) -> Iterator[Finding]:
+    """The only findings that matter to a fit."""
+    return (finding(problem, kind) for kind in config.exclude)
 
 
 def _wanted(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:
     use: np.ndarray = problem.reachable & (problem.target_weights > 0)
-    for finding in findings:
-        if finding.kind in config.exclude:
-            use[finding.targets] = False
+    for found in findings:
+        if found.kind in config.exclude:
+            use[found.targets] = False
     return use
