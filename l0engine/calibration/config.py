@@ -18,7 +18,9 @@ TOTALS = ("free", "soft", "exact")
 #: The settings that ask for a number of households, or for a quality that the fewest should have.
 GOALS = ("budget", "max_median_error", "max_error", "min_ess")
 #: Preflight findings whose targets a user may leave out of the fit.
-EXCLUDABLE = ("thin", "zero", "below_floor", "negative", "duplicate", "disagreeing", "far_off", "carried")
+EXCLUDABLE = ("thin", "zero", "below_floor", "negative", "duplicate", "disagreeing", "far_off", "carried", "limits")
+#: How much a target counts: all alike, or those that are published with a standard error by that.
+PRECISIONS = ("equal", "standard error")
 
 
 class Setting(NamedTuple):
@@ -104,6 +106,10 @@ class Config:
     )
     loss: str = _setting("relative", "Loss", " ".join(f"{name}: {loss.sentence}" for name, loss in LOSSES.items()), choices=LOSSES)
     normalize_groups: bool = _setting(False, "Average within groups", "Give every target group the same say, however many targets it has.")
+    precision: str = _setting(
+        "equal", "Precision of targets", "equal: errors count relative to the totals. standard error: a target that has one counts by its "
+        "square, so that an error of one standard error costs as much on each.", choices=PRECISIONS,
+    )  # fmt: skip
     group_multipliers: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({}),
         metadata={"setting": Setting("Group multipliers", "Multiply the loss of a group, as name=factor.", low=0.0)},

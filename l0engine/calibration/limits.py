@@ -191,10 +191,13 @@ def _floor(a: _Answer) -> Iterator[Limit]:
 
 
 def taken(problem: Problem, config: Config) -> tuple[str, ...]:
-    """What was taken by rule or setting: the price of a household, and the size of the base weights; a sentence each."""
+    """What was taken by rule or setting: the price of a household, the size of the base weights, targets without a standard error where
+    those count; a sentence each.
+    """
     from l0engine.calibration.problem.system import ScaledSystem  # needs torch, which a server that only shows answers does without
 
-    each = ScaledSystem.build(problem, config).lambda_l0(config)
+    system = ScaledSystem.build(problem, config)
+    each = system.lambda_l0(config)
     if config.share is not None:
         price = f"Price of a household: {config.share:g} for all of them, that is λ L0 = {each:.2g} each, as set"
     elif config.lambda_l0 is not None:
@@ -205,7 +208,12 @@ def taken(problem: Problem, config: Config) -> tuple[str, ...]:
     goal = "; the goal decides how many are kept" if config.has_goal else ""
     factor = problem.base_factor
     scaled = f"The base weights were brought to the size of the totals by a factor of {_number(factor)}." if factor != 1 else ""
-    return tuple(sentence for sentence in (f"{price}{goal}.", scaled) if sentence)
+    if scaled and problem.rules.given:
+        scaled = f"{scaled} The limits and fixed weights of single households were taken as they stand."
+    unknown = np.flatnonzero(system.use & np.isnan(problem.standard_errors) & (config.precision == "standard error"))
+    names = ", ".join(f"'{problem.names[i]}'" for i in unknown[:NAMED]) + (", ..." if len(unknown) > NAMED else "")
+    alike = f"{len(unknown):,} without a standard error keep their weight: {names}." if len(unknown) else ""
+    return tuple(sentence for sentence in (f"{price}{goal}.", scaled, alike) if sentence)
 
 
 def proof(certificate: Certificate) -> str:

@@ -23,6 +23,15 @@ def relative_errors(problem: Problem, weights: np.ndarray) -> np.ndarray:
     return np.asarray((problem.estimates(weights) - problem.values) / problem.magnitudes)
 
 
+def within_tolerance(problem: Problem, weights: np.ndarray) -> np.ndarray:
+    """1 where a target is met within its tolerance, 0 where it is not, NaN where it has none; float64, shape (n_targets,).
+
+    An error counts as in `relative_errors`, see `Problem.tolerances`.
+    """
+    tolerances = problem.tolerances
+    return np.where(np.isnan(tolerances), np.nan, np.abs(relative_errors(problem, weights)) <= tolerances)
+
+
 def effective_sample_size(weights: np.ndarray) -> float:
     """Kish's effective sample size, ``sum(w)^2 / sum(w^2)``, in households; 0 where nothing is kept.
 
@@ -73,6 +82,7 @@ def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures 
     kept: households with positive weight. Errors: `relative_errors` in absolute value, over `use`. share_within_10pct: share of
     targets with an error of at most 0.1. ess: `effective_sample_size`. design_effect: ``kept / ess`` (Kish's 1 + cv^2 of the kept
     weights). max_weight: the largest weight. max_weight_ratio: the largest weight / base weight, see `Problem.start_weights`.
+    share_within_tolerance: the mean of `within_tolerance` over targets that have a tolerance; None where there are none.
     """
     kept = int(active(weights).sum())
     if kept == 0:
@@ -81,6 +91,7 @@ def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures 
     if len(errors) == 0:
         errors = np.array([np.nan])
     ess = effective_sample_size(weights)
+    met = within_tolerance(problem, weights)[use & ~np.isnan(problem.tolerances)]
     return Measures(
         kept=kept,
         mean_abs_rel_error=float(errors.mean()),
@@ -91,4 +102,5 @@ def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures 
         max_weight=float(weights.max()),
         max_weight_ratio=float((weights / problem.start_weights).max()),
         max_abs_rel_error=float(errors.max()),
+        share_within_tolerance=float(met.mean()) if len(met) else None,
     )

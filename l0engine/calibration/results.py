@@ -129,6 +129,7 @@ class Measures(Plain):
     max_weight: float
     max_weight_ratio: float
     max_abs_rel_error: float = math.nan
+    share_within_tolerance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

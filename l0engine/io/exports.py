@@ -19,6 +19,7 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
+from l0engine.io.optional import details_table, rules_table
 from l0engine.io.ordered import solution_bytes
 from l0engine.io.whole import write_whole
 
@@ -27,7 +28,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
-    """The kept households (`metrics.active`), in the problem's order: household_id, weight, base_weight, attributes.
+    """The kept households (`metrics.active`), in the problem's order: household_id, weight, base_weight, their rules, attributes.
 
     Parameters
     ----------
@@ -35,15 +36,16 @@ def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
     """
     kept = metrics.active(weights)
     own = {"household_id": problem.household_ids[kept], "weight": weights[kept], "base_weight": problem.base_weights[kept]}
+    frame = pd.concat([pd.DataFrame(own), rules_table(problem).loc[kept].reset_index(drop=True)], axis=1)
     attributes = problem.attributes.loc[kept].reset_index(drop=True)
-    clash = {c: f"{c}_attribute" for c in attributes.columns if c in own}
-    return pd.concat([pd.DataFrame(own), attributes.rename(columns=clash)], axis=1)
+    clash = {c: f"{c}_attribute" for c in attributes.columns if c in frame}
+    return pd.concat([frame, attributes.rename(columns=clash)], axis=1)
 
 
 def targets_table(
     problem: Problem, weights: np.ndarray, use: np.ndarray, hold_out: Collection[str] = (), found: Sequence[Limit] = ()
 ) -> pd.DataFrame:
-    """Every target with its estimate: target, value, estimate, relative_error, group, used, limits.
+    """Every target with its estimate: target, value, estimate, relative_error, group, used, limits, and what it came with.
 
     Parameters
     ----------
@@ -58,10 +60,11 @@ def targets_table(
     Notes
     -----
     relative_error is `metrics.relative_errors`; used is 'yes', 'held out', 'left out' or 'unreachable'; limits holds the kinds
-    of those limits that concern the target, joined by '; '.
+    of those limits that concern the target, joined by '; '. Where any target came with them: scale, tolerance, standard_error, source,
+    year, and within_tolerance, `metrics.within_tolerance` as 'yes' or 'no'.
     """
     unused = np.where(problem.reachable, np.where(problem.in_groups("hold_out", hold_out), "held out", "left out"), "unreachable")
-    return pd.DataFrame({
+    own = pd.DataFrame({
         "target": problem.names,
         "value": problem.values,
         "estimate": problem.estimates(weights),
@@ -70,6 +73,11 @@ def targets_table(
         "used": np.where(use, "yes", unused),
         "limits": kinds(found, problem.n_targets),
     })  # fmt: skip
+    further = details_table(problem)
+    if "tolerance" in further:
+        met = metrics.within_tolerance(problem, weights)
+        further["within_tolerance"] = np.select([met == 1, met == 0], ["yes", "no"], "")
+    return pd.concat([own, further], axis=1)
 
 
 def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, Any]:

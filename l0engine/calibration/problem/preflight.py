@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.problem.margins import equal_margins, plain_number
-from l0engine.calibration.problem.missing import missing
+from l0engine.calibration.problem.checks import CARRIED, CHECKS, FAR, THIN
 from l0engine.calibration.problem.problem import Problem
-from l0engine.calibration.problem.rows import summed_parts
-
-#: Fewer supporting households than this make a target thin.
-THIN = 5
-#: One household carries a target of which it brings more than this share.
-CARRIED = 0.5
-#: A target is far off where value and survey differ by more than this factor.
-FAR = 100.0
-#: Margins disagree where their sums differ by more than this share: published figures are rounded.
-APART = 1e-3
 
 
 class Severity(StrEnum):
@@ -56,8 +45,6 @@ class Finding:
     details: tuple[str, ...] = ()
 
 
-#: Row numbers of targets, and what is to be said of each.
-_Found = tuple[np.ndarray, Iterable[str]]
 _TEXTS = {
     "unreachable": (Severity.ERROR, "Unreachable targets",
                     "No household contributes to them, so no weights can meet them.",
@@ -83,6 +70,9 @@ _TEXTS = {
     "carried": (Severity.WARNING, "Targets that one household carries",
                 f"More than {CARRIED:.0%} of them comes from one household at its base weight, though {THIN} or more count in them.",
                 "Check that household; leave the targets out if its figures are doubtful."),
+    "limits": (Severity.WARNING, "Targets that the limits of single households put out of reach",
+               "Protected, frozen, smallest or largest weights add up to more, or to less, than the target, whatever the others get.",
+               "Change the limits or the target; leave the targets out if the limits must stand."),
     "negative": (Severity.INFO, "Negative targets", "Usually totals of losses; they are met like any other.",
                  "Nothing to do, unless the sign is a mistake."),
     "duplicate": (Severity.WARNING, "Duplicate targets",
@@ -96,73 +86,14 @@ def preflight(problem: Problem) -> tuple[Finding, ...]:
 
     A target may stand in several findings, but one that is unreachable or of the wrong sign stands in no other.
     """
-    found = (finding(problem, kind) for kind in _RULES)
+    found = (finding(problem, kind) for kind in CHECKS)
     return tuple(sorted((f for f in found if len(f.targets)), key=lambda f: list(Severity).index(f.severity)))
 
 
 def finding(problem: Problem, kind: str) -> Finding:
     """One kind of finding, with or without targets."""
-    rows, details = _RULES[kind](problem)
+    rows, details = CHECKS[kind](problem)
     return Finding(kind, *_TEXTS[kind], rows, tuple(details))
-
-
-def _unreachable(p: Problem) -> _Found:
-    rows = np.flatnonzero(p.support == 0)
-    return rows, missing(p, rows)
-
-
-def _wrong_sign(p: Problem) -> _Found:
-    rows = np.flatnonzero(~p.reachable & (p.support > 0))
-    sign = np.where(p.values > 0, "positively", "negatively")
-    return rows, (f"Of the households that count in it ({p.support[i]:,}) none does so {sign[i]}." for i in rows)
-
-
-def _disagreeing(p: Problem) -> _Found:
-    """Of all margins that count the same, but for the one of most targets: the targets of those with another sum, worst first."""
-    said: dict[int, tuple[float, str]] = {}
-    for margins in equal_margins(p, p.reachable & (p.target_weights > 0)):
-        finest = max(margins, key=lambda m: len(m.targets))
-        for m in margins:
-            apart = abs(m.published - finest.published) / (max(abs(m.published), abs(finest.published)) or 1.0)
-            if m is not finest and apart > APART:
-                words = f"{m.adds_up}; {finest.adds_up} ({100 * apart:.2g} % apart)."
-                said |= {i: (apart, words[0].upper() + words[1:]) for i in m.targets.tolist() if i not in said}
-    worst = sorted(said, key=lambda i: (-said[i][0], i))
-    return np.array(worst, int), (said[i][1] for i in worst)
-
-
-def _far_off(p: Problem) -> _Found:
-    estimates = p.estimates(p.start_weights)
-    size, seen = np.abs(p.values), np.abs(estimates)
-    rows = np.flatnonzero(p.reachable & (p.values * estimates > 0) & ((size > FAR * seen) | (seen > FAR * size)))
-    return rows, (f"The survey says {plain_number(estimates[i])} at its base weights." for i in rows)
-
-
-def _carried(p: Problem) -> _Found:
-    whole = summed_parts(p.matrix, p.start_weights)
-    rows = np.flatnonzero(p.reachable & (p.support >= THIN) & (p.floors > CARRIED * whole))
-
-    def words(i: int) -> str:
-        mine = slice(p.matrix.indptr[i], p.matrix.indptr[i + 1])
-        households = p.matrix.indices[mine]
-        top = households[np.argmax(np.abs(p.matrix.data[mine]) * p.start_weights[households])]
-        return f"Household '{p.household_ids[top]}' brings {p.floors[i] / whole[i]:.0%} of it."
-
-    return rows, (words(i) for i in rows.tolist())
-
-
-_RULES: dict[str, Callable[[Problem], _Found]] = {
-    "unreachable": _unreachable,
-    "wrong_sign": _wrong_sign,
-    "disagreeing": _disagreeing,
-    "far_off": _far_off,
-    "zero": lambda p: (np.flatnonzero(p.reachable & (p.values == 0) & (p.sizes == 0)), ()),
-    "below_floor": lambda p: (np.flatnonzero(p.reachable & p.below_floor), ()),
-    "thin": lambda p: (np.flatnonzero(p.reachable & (p.support < THIN)), ()),
-    "carried": _carried,
-    "negative": lambda p: (np.flatnonzero(p.reachable & (p.values < 0)), ()),
-    "duplicate": lambda p: (np.flatnonzero(p.reachable & p.repeats), ()),
-}
 
 
 def targets_in_use(problem: Problem, config: Config) -> np.ndarray:

@@ -163,12 +163,12 @@ class ScaledSystem:
 
     def bounded(self, config: Config) -> bool:
         """Whether settings or rules limit weights, or keep households."""
-        return config.bounded or self.ruled
+        return config.bounded or self.ruled is not None
 
     @cached_property
-    def ruled(self) -> bool:
-        """Whether any household has rules of its own."""
-        return self.rules.given
+    def ruled(self) -> Rules | None:
+        """The rules, where any household has some."""
+        return self.rules if self.rules.given else None
 
     @cached_property
     def protected(self) -> np.ndarray:

@@ -129,14 +129,14 @@ class Chooser:
             found += [self._strongest(k), Support.random(s.base_weights, s.rules.protected, k, self._config.seed)]
         if few and self._medium and np.count_nonzero(self._vertex) > k:
             found.append(Elimination(s, self._vertex).down_to(k))
-        if few and s.loss.squared and not self._bounded:
+        if few and s.loss.squared and not self._config.bounded:
             best = sorted(map(self._fitted, found), key=itemgetter(0))[: SPLICED if self._medium else 1]
             exchanges = min(EXCHANGES, EXCHANGED_ENTRIES // max(k * s.source.nnz // s.shape[1], 1))
             if exchanges:
                 anew = [self._fitted(self._splice(support, exchanges)) for _, support in best]
                 best = [min(pair, key=itemgetter(0)) for pair in zip(anew, best, strict=True)]
             found = [support for _, support in best]
-            if self._small and k <= FEWEST and self._config.total == "free":
+            if self._small and k <= FEWEST and self._config.total == "free" and s.ruled is None:
                 found.append(exchanged(s, found[0]))
         if self._medium and 0 < np.count_nonzero(self._vertex) <= k:
             found.append(Support.of(filled(s, self._config, self._vertex, k)))
@@ -199,18 +199,20 @@ class Chooser:
     def _fitted(self, support: Support) -> tuple[float, Support]:
         """What a support misses of its targets at the least, and the support with the weights for that.
 
-        On a problem that is not of medium size: after brief least squares, as it was.
+        On a problem that is not of medium size, or with rules of single households: after brief least squares, as it was.
         """
-        if self._medium and (least := self._least(support.kept)) is not None:
+        rules = self._system.ruled and self._system.ruled.at(support.kept)
+        if self._medium and rules is None and (least := self._least(support.kept)) is not None:
             weights = np.maximum(least[0], LEAST_FITTED * max(least[0].max(), np.finfo(float).tiny))
             return least[1], Support.at(support.kept, weights)
         part = self._system.part(support.kept, self._root)
-        residual = applied(part, least_squares(part, self._aim, np.exp(support.log_weights), BRIEF)) - self._aim
+        residual = applied(part, least_squares(part, self._aim, np.exp(support.log_weights), BRIEF, rules)) - self._aim
         return float(residual @ residual), support
 
     def _splice(self, support: Support, exchanges: int) -> Support:
-        kept, better = spliced(self._weighted, self._aim, support.kept, np.exp(support.log_weights), exchanges=exchanges)
-        start = np.zeros(self._system.shape[1])
+        s, weights = self._system, np.exp(support.log_weights)
+        kept, better = spliced(self._weighted, self._aim, support.kept, weights, exchanges=exchanges, rules=s.ruled)
+        start = np.zeros(s.shape[1])
         start[kept] = better
         start[support.kept] = np.where(start[support.kept] > 0, support.start, 0.0)
         start = np.maximum(start[kept], 1e-9 * better.max())

@@ -51,5 +51,5 @@ class Elimination:
     def _refit(self, kept: np.ndarray, log_weights: np.ndarray, steps: int) -> np.ndarray:
         """Least squares in log weights, briefly."""
         s, row = self._system, np.sqrt(self._system.importance)
-        rules = s.rules.at(kept) if s.ruled else None
+        rules = s.ruled and s.ruled.at(kept)
         return np.asarray(np.log(least_squares(s.part(kept, row), row * s.target, np.exp(log_weights), steps, rules)))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from l0engine.arrays.linear_map import LinearMap, applied
+from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.support.least_squares import least_squares
 
 #: The first block is as large as the set; as many leave in so many rounds; an exchange counts where it lowers the loss by this share,
@@ -22,7 +23,9 @@ ROUNDS, GAIN, SLOW = 30, 1e-4, 2e-3
 STEPS, LONG = 300, 40
 
 
-def spliced(a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, *, exchanges: int) -> tuple[np.ndarray, np.ndarray]:
+def spliced(
+    a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, *, exchanges: int, rules: Rules | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """As many households with a loss ``||A w - b||^2`` that is no larger.
 
     Parameters
@@ -35,6 +38,8 @@ def spliced(a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, 
         Positive weights near the best ones for them.
     exchanges : int
         It ends after so many tries, or once no single exchange helps.
+    rules : Rules, optional
+        Of all households; protected ones never leave.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def spliced(a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, 
         tried = np.concatenate([kept, enter])
         order = np.argsort(tried)
         start = np.concatenate([weights, pull[enter] / norm[enter]])[order]
-        tried, better = _shrunk(a, b, norm, tried[order], start, size)
+        tried, better = _shrunk(a, b, norm, tried[order], start, size, rules)
         after = b - applied(_columns(a, tried), better)
         gained = 1 - float(after @ after) / max(float(residual @ residual), np.finfo(float).tiny)
         if gained > GAIN:
@@ -67,16 +72,19 @@ def spliced(a: LinearMap, b: np.ndarray, kept: np.ndarray, weights: np.ndarray, 
 
 
 def _shrunk(
-    a: LinearMap, b: np.ndarray, norm: np.ndarray, kept: np.ndarray, weights: np.ndarray, size: int
+    a: LinearMap, b: np.ndarray, norm: np.ndarray, kept: np.ndarray, weights: np.ndarray, size: int, rules: Rules | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `size` households that carry most, and their weights."""
     sizes = np.unique(np.linspace(size, len(kept), ROUNDS, endpoint=False).astype(int))[::-1]
     steps = min(LONG, STEPS // len(sizes))
-    weights = least_squares(_columns(a, kept), b, weights, steps)
+    weights = least_squares(_columns(a, kept), b, weights, steps, rules and rules.at(kept))
     for left in sizes:
-        stay = np.sort(np.argpartition(-(weights**2) * norm[kept], left - 1)[:left])
+        part = -(weights**2) * norm[kept]
+        if rules is not None:
+            part[rules.protected[kept]] = -np.inf
+        stay = np.sort(np.argpartition(part, left - 1)[:left])
         kept = kept[stay]
-        weights = least_squares(_columns(a, kept), b, weights[stay], steps)
+        weights = least_squares(_columns(a, kept), b, weights[stay], steps, rules and rules.at(kept))
     return kept, weights
 
 

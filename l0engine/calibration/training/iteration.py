@@ -79,7 +79,7 @@ def iterate(
     held = len(system.protected)
     if config.budget is not None and config.budget < held:
         raise ConfigError(f"budget is {config.budget:,} but {held:,} households are protected: ask for as many at least.")
-    if config.polish and system.ruled:
+    if config.polish and system.ruled is not None:
         raise ConfigError("polish knows no households with rules of their own: turn it off.")
     attempt, resume = _attempt(config, resume)
     while True:
