@@ -17,12 +17,13 @@ from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_TARGETS, listed, readable, sh
 from l0engine.io.mtx import read_mtx
 from l0engine.io.npz import read_npz
 from l0engine.io.tables import Table, read_table
+from l0engine.io.tables.foreign import FOREIGN
 
 #: Which files may play which role, in a problem folder.
 ROLES = {
-    "matrix": (".npz", ".mtx", ".parquet", ".csv"),
-    "targets": (".csv", ".parquet"),
-    "households": (".csv", ".parquet"),
+    "matrix": (".npz", ".mtx", ".parquet", ".csv", *FOREIGN),
+    "targets": (".csv", ".parquet", *FOREIGN),
+    "households": (".csv", ".parquet", *FOREIGN),
 }
 _MAX_NOTES_BYTES = 2**20
 
@@ -138,13 +139,13 @@ def _households(table: Table) -> _Households:
 def _matrix(path: Path, targets: _Targets, households: _Households | None) -> tuple[sp.csr_array, list[str] | None, str]:
     """Matrix as targets x households, the household ids, and the note on how it was understood."""
     ids = None if households is None else households.ids
-    if path.suffix in (".csv", ".parquet"):
+    if path.suffix not in (".npz", ".mtx"):
         table = read_table(path)
         m, ids, layout = matrix_from_table(table, targets.names, ids)
         note = f"Matrix: {layout}, {m.nnz:,} entries; targets and households matched by name."
         if table.notes:
             note = f"{note[:-1]}; {table.notes[0]}"
-        return (m if path.suffix == ".parquet" else _single(m)), ids, note
+        return (_single(m) if path.suffix == ".csv" else m), ids, note
     m, kind = read_npz(path) if path.suffix == ".npz" else read_mtx(path)
     m, how = _oriented(shown(path), m, len(targets.names), None if ids is None else len(ids), targets.table.file)
     note = f"Matrix: {kind}, {m.shape[0]:,} targets x {m.shape[1]:,} households, {m.nnz:,} entries, {how}."

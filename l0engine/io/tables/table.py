@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from l0engine.errors import ProblemError
 from l0engine.io.csvfile import DELIMITERS, header, line_of, read_csv, sniff
 from l0engine.io.limits import MAX_COLUMNS, check_unpacked, clipped, listed, readable, shown
+from l0engine.io.tables.foreign import FOREIGN, read_foreign
 
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _CONTROL = r"[\x00-\x1f\x7f]"
@@ -156,7 +157,10 @@ def read_table(path: Path) -> Table:
         Unreadable, too large, duplicate column names; names the file and the place.
     """
     file = shown(path)
-    data, delimiter = (_read_parquet(path, file), "") if path.suffix == ".parquet" else read_csv(path, file)
+    if path.suffix in FOREIGN:
+        data, delimiter = read_foreign(path, file, {}).data, ""
+    else:
+        data, delimiter = (_read_parquet(path, file), "") if path.suffix == ".parquet" else read_csv(path, file)
     if data.column_names[:1] in ([""], ["__index_level_0__"]):
         data = data.remove_column(0)
     _check_names(file, data.column_names)
@@ -165,6 +169,8 @@ def read_table(path: Path) -> Table:
 
 def column_names(path: Path, file: str) -> list[str]:
     """Column names of a CSV or Parquet file, without reading its rows."""
+    if path.suffix in FOREIGN:
+        return list(read_foreign(path, file, {}).data.column_names)
     if path.suffix != ".parquet":
         sniff(path, file)
         return header(path, file)[0]
@@ -173,7 +179,7 @@ def column_names(path: Path, file: str) -> list[str]:
 
 
 def _read_parquet(path: Path, file: str) -> pa.Table:
-    with readable(file, "Parquet"), pq.ParquetFile(path) as f:
+    with readable(file, "Parquet"), pq.ParquetFile(path, page_checksum_verification=True) as f:
         m = f.metadata
         if m.num_columns > MAX_COLUMNS:
             raise ProblemError(f"{file}: it has {m.num_columns:,} columns; the limit is {MAX_COLUMNS:,}: use a long table.")
