@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
             if command is fit or field.name not in _GOALS:
                 _add_setting(group, field.name, field.default)
     for command in (check, fit, frontier):
-        command.add_argument("problem", type=Path, help="folder with matrix, targets and, if any, households")
+        command.add_argument(
+            "problem", type=Path, help="folder with matrix, targets and, if any, households; or an ordered problem of microcosm (.npz)"
+        )
     return parser
 
 
@@ -160,7 +162,8 @@ def _fit(parsed: argparse.Namespace) -> int:
     for name, measures in (("gated", result.gated), ("refitted", result.refitted), ("held out", result.held_out)):
         if measures is not None:
             print(f"{name:>9}: {_words(measures)}")
-    print(f"Written to {out}: weights.csv, targets.csv, run.json ({result.fit_seconds + result.refit_seconds:.1f} s on {result.device}).")
+    files = ", ".join(["weights.csv", "targets.csv", "run.json", *(["solution.npz"] if problem.artifact else [])])
+    print(f"Written to {out}: {files} ({result.fit_seconds + result.refit_seconds:.1f} s on {result.device}).")
     return 0 if result.status.has_result else 1
 
 
@@ -189,7 +192,8 @@ def _frontier(parsed: argparse.Namespace) -> int:
                 points[point.method, point.budget] = point
                 write_frontier(out, problem, list(points.values()))
                 print(f"{point.method:>9}: {_words(point.measures)}", flush=True)
-    print(f"Written to {out}: frontier.csv, and weights_K.csv for each budget.")
+    solutions = ", with solution_K.npz" if problem.artifact else ""
+    print(f"Written to {out}: frontier.csv, and weights_K.csv for each budget{solutions}.")
     return 0 if points else 1
 
 

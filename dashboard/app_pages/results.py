@@ -48,7 +48,7 @@ figures = {
 layout.metrics(figures, key="figures", narrowest=130)
 with st.container(horizontal=True):
     if point is None:
-        downloads.show(run, "weights.csv", "targets.csv", "run.json")
+        downloads.show(run, "weights.csv", "targets.csv", "run.json", *(["solution.npz"] if problem.artifact else []))
     else:
         downloads.show_point(run, point, problem)
 

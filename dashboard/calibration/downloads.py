@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dashboard import state
 from dashboard.kit.download import download
 from l0engine.calibration.problem.problem import Problem
-from l0engine.io import csv_bytes, point_summary, targets_table, weights_table
+from l0engine.io import csv_bytes, point_summary, solution_bytes, targets_table, weights_table
 from l0engine.jobs.records import PointRecord, RunRecord
 
 _FILES = {
     "weights.csv": ("Weights", "text/csv", "Selected households only: household_id, weight, base_weight and their other columns."),
     "targets.csv": ("Targets", "text/csv", "Each target with its value, estimate and relative error."),
+    "solution.npz": ("Solution", "application/zip", "For microcosm: a weight for every household of the ordered problem."),
     "run.json": ("Run", "application/json", "Settings, status, versions, seed, input SHA-256 and all measures."),
 }
 
@@ -46,9 +47,14 @@ def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
         own = point_summary(run, problem, record.config, weights, p.measures, p.held_out, p.certificate)
         return (json.dumps(own, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
+    def solution() -> bytes:
+        return solution_bytes(problem, state.point_weights(record, point))
+
     _button("weights.csv", f"weights_{point.measures.kept}.csv", weights, first=True)
     _button("targets.csv", f"targets_{point.measures.kept}.csv", targets)
     _button("run.json", f"run_{point.measures.kept}.json", summary)
+    if problem.artifact is not None:
+        _button("solution.npz", f"solution_{point.measures.kept}.npz", solution)
 
 
 def _button(kind: str, name: str, content: Callable[[], bytes], *, first: bool = False) -> None:

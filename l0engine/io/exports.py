@@ -19,6 +19,7 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
+from l0engine.io.ordered import solution_bytes
 from l0engine.io.whole import write_whole
 
 #: First characters that make a spreadsheet read text as a formula.
@@ -123,11 +124,13 @@ def point_summary(
 
 
 def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndarray) -> None:
-    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all."""
+    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all; solution.npz where it is wanted."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     summary = json.dumps(run_summary(problem, result, use), indent=2, ensure_ascii=False, allow_nan=False)
     _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
+    if problem.artifact is not None:
+        _write(folder / "solution.npz", solution_bytes(problem, result.weights))
     found = limits(problem, result.config, result.weights)
     _write(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found)))
     _write(folder / "run.json", (summary + "\n").encode())
@@ -157,8 +160,10 @@ def write_frontier(folder: str | Path, problem: Problem, points: Sequence[Fronti
     folder.mkdir(parents=True, exist_ok=True)
     last = points[-1]
     if last.method == "l0engine":
-        table = weights_table(problem, last.full(problem.n_households))
-        _write(folder / f"weights_{last.measures.kept}.csv", csv_bytes(table))
+        weights = last.full(problem.n_households)
+        _write(folder / f"weights_{last.measures.kept}.csv", csv_bytes(weights_table(problem, weights)))
+        if problem.artifact is not None:
+            _write(folder / f"solution_{last.measures.kept}.npz", solution_bytes(problem, weights))
     _write(folder / "frontier.csv", csv_bytes(frontier_table(points)))
 
 

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse as sp
 
+from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 from l0engine.io.layouts import matrix_from_table
 from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_TARGETS, listed, readable, shown
 from l0engine.io.mtx import read_mtx
 from l0engine.io.npz import read_npz
+from l0engine.io.ordered import read_ordered
 from l0engine.io.tables import Table, read_table
 from l0engine.io.tables.foreign import FOREIGN
 
@@ -24,6 +26,7 @@ ROLES = {
     "matrix": (".npz", ".mtx", ".parquet", ".csv", *FOREIGN),
     "targets": (".csv", ".parquet", *FOREIGN),
     "households": (".csv", ".parquet", *FOREIGN),
+    "problem": (".npz",),
 }
 _MAX_NOTES_BYTES = 2**20
 
@@ -51,7 +54,7 @@ def load_problem(path: str | Path) -> Problem:
     path : str or Path
         Folder with ``matrix.(npz|mtx|parquet|csv)``, ``targets.(csv|parquet)`` with columns
         ``target,value[,group][,weight]`` and, optionally, ``households.(csv|parquet)`` with
-        ``household_id[,base_weight]`` and attributes.
+        ``household_id[,base_weight]`` and attributes; or ``problem.npz`` alone, an ordered problem of microcosm, which may be given itself.
         NPZ and MTX follow the order of the other files; tables are matched by name.
 
     Returns
@@ -65,8 +68,12 @@ def load_problem(path: str | Path) -> Problem:
         One sentence: which file, where in it, and what to do.
     """
     folder = Path(path)
+    if folder.suffix == ".npz" and folder.is_file():
+        return read_ordered(folder)
     if not folder.is_dir():
         raise ProblemError(f"'{shown(folder)}' is not a folder: give the folder that holds matrix, targets and households.")
+    if (whole := _only(folder, "problem")) is not None:
+        return read_ordered(whole)
     matrix_file, targets_file = (_required(folder, role) for role in ("matrix", "targets"))
     households_file = _only(folder, "households")
     targets = _targets(read_table(targets_file))
@@ -91,6 +98,7 @@ def load_problem(path: str | Path) -> Problem:
             household_ids=ids,
             attributes=None if households is None else households.attributes,
             notes=notes if stored is None else stored,
+            artifact=_stored_artifact(folder),
         )
 
 
@@ -188,3 +196,12 @@ def _stored_notes(folder: Path) -> list[str] | None:
         if not (isinstance(notes, list) and all(isinstance(n, str) for n in notes)):
             raise ValueError("not a list of texts")
     return notes
+
+
+def _stored_artifact(folder: Path) -> Artifact | None:
+    """What a problem that `save_problem` wrote had been read from."""
+    path = folder / "artifact.json"
+    if not path.is_file():
+        return None
+    with readable(path.name, "what a problem was read from"):
+        return Artifact.from_dict(json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""The child process of `guarded`: ``python -m l0engine.io.guard problem|table|images SOURCE DESTINATION MEMORY_BYTES SECONDS``."""
+"""The child process of `guarded`: ``python -m l0engine.io.guard problem|table|images|log SOURCE DESTINATION MEMORY_BYTES SECONDS``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from l0engine.errors import ProblemError
 from l0engine.io.folder import load_problem
 from l0engine.io.guarded import OUT_OF_MEMORY, REFUSED
 from l0engine.io.images import read_images, save_images
+from l0engine.io.logs import read_log, save_log
 from l0engine.io.saving import save_problem, save_table
 from l0engine.io.tables import read_table
 
@@ -41,6 +42,7 @@ def _table(source: Path, destination: Path) -> None:
 _CHECKS: dict[str, Callable[[Path, Path], None]] = {
     "problem": lambda source, destination: save_problem(load_problem(source), destination),
     "table": _table,
+    "log": lambda source, destination: save_log(read_log(source), destination),
     "images": lambda source, destination: save_images(*read_images(source), destination),
 }
 

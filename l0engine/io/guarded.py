@@ -1,4 +1,4 @@
-"""load_guarded, table_guarded and images_guarded: read untrusted files in a child process with limits on memory and time."""
+"""load_guarded, table_guarded, images_guarded and log_guarded: read untrusted files in a child process with limits on memory and time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from l0engine.machine import environment
 
 #: Exit codes of `l0engine.io.guard`.
 REFUSED, OUT_OF_MEMORY = 3, 4
-_SMALLER = {"problem": "a smaller problem, or the matrix as sparse NPZ", "table": "fewer rows or columns", "images": "fewer images"}
+_SMALLER = {
+    "problem": "a smaller problem, or the matrix as sparse NPZ",
+    "table": "fewer rows or columns",
+    "images": "fewer images",
+    "log": "fewer epochs",
+}
 #: One thread each: thread pools reserve address space, which the limit counts.
 _ONE_THREAD = {**environment(1), "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
 
@@ -64,6 +69,17 @@ def images_guarded(file: str | Path, destination: str | Path, *, memory_bytes: i
         The file holds no labelled images, or asks for too much memory or time, or broke the reader.
     """
     _guarded("images", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
+
+
+def log_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
+    """Check an untrusted calibration log and write it to `destination` as `load_log` reads it; limits as in `load_guarded`.
+
+    Raises
+    ------
+    ProblemError
+        The file is no calibration log, or asks for too much memory or time, or broke the reader.
+    """
+    _guarded("log", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
 
 
 def _guarded(what: str, folder: Path, destination: Path, memory_bytes: int, seconds: float) -> None:

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io.build import from_coo
 from l0engine.io.limits import check_shape, clipped, listed
+from l0engine.io.parts import from_coo
 from l0engine.io.tables import Table
 
 _LONG = ("target", "household_id", "value")

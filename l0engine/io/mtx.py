@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io.build import from_coo
 from l0engine.io.limits import check_shape, check_unpacked, clipped, readable, shown
+from l0engine.io.parts import from_coo
 
 _LAYOUTS = {"coordinate": 3, "array": 2}
 _FIELDS = ("real", "double", "integer", "unsigned-integer", "pattern")

@@ -11,8 +11,8 @@ import numpy as np
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io.build import from_compressed, from_coo, refuse_non_finite
 from l0engine.io.limits import check_shape, check_unpacked, clipped, listed, readable, shown
+from l0engine.io.parts import from_compressed, from_coo, refuse_non_finite
 
 _MAX_MEMBERS = 32
 _PARTS = {"csr": ("indices", "indptr"), "csc": ("indices", "indptr"), "coo": ("row", "col")}
@@ -37,11 +37,17 @@ def read_npz(path: Path) -> tuple[sp.csr_array, str]:
         return _read(archive, file, path.stat().st_size)
 
 
-def _read(archive: zipfile.ZipFile, file: str, packed: int) -> tuple[sp.csr_array, str]:
+def members_of(archive: zipfile.ZipFile, file: str, packed: int) -> dict[str, zipfile.ZipInfo]:
+    """Arrays of an archive of so many bytes by name; refuses repeated names and what unpacks to too much."""
     members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
     if len(members) != len(archive.infolist()) or len(members) > _MAX_MEMBERS:
         raise ProblemError(f"{file}: it holds {len(archive.infolist()):,} members, some twice or too many: save one matrix.")
     check_unpacked(file, sum(i.file_size for i in members.values()), packed)
+    return members
+
+
+def _read(archive: zipfile.ZipFile, file: str, packed: int) -> tuple[sp.csr_array, str]:
+    members = members_of(archive, file, packed)
     if "format" not in members:
         if len(members) != 1:
             raise ProblemError(f"{file}: it holds {listed(members)}: save one sparse matrix with scipy.sparse.save_npz.")
@@ -54,8 +60,8 @@ def _read(archive: zipfile.ZipFile, file: str, packed: int) -> tuple[sp.csr_arra
         raise ProblemError(f"{file}: its member '{missing[0]}' is missing: save it with scipy.sparse.save_npz.")
     parts = {n: read_array(archive, members[n], file, n) for n in needed}
     shape = _shape(parts["shape"], file)
-    data = _numbers(parts["data"], file, "data", ndim=1)
-    first, second = (_integers(parts[n], file, n) for n in _PARTS[kind])
+    data = numbers(parts["data"], file, "data", ndim=1)
+    first, second = (integers(parts[n], file, n) for n in _PARTS[kind])
     if kind == "coo":
         return from_coo(file, data, first, second, shape), "COO"
     return from_compressed(file, kind, data, first, second, shape), kind.upper()
@@ -97,7 +103,8 @@ def _shape(a: np.ndarray, file: str) -> tuple[int, int]:
     return rows, columns
 
 
-def _numbers(a: np.ndarray, file: str, name: str, ndim: int) -> np.ndarray:
+def numbers(a: np.ndarray, file: str, name: str, ndim: int) -> np.ndarray:
+    """A member as float32 or float64; refuses what is not real or has other dimensions."""
     if a.dtype.kind not in "fiub":
         raise ProblemError(f"{file}, member '{clipped(name)}': it holds {a.dtype} entries: give real numbers only.")
     if a.ndim != ndim:
@@ -105,7 +112,8 @@ def _numbers(a: np.ndarray, file: str, name: str, ndim: int) -> np.ndarray:
     return a.astype(np.float32 if a.dtype.kind == "f" and a.dtype.itemsize == 4 else np.float64)
 
 
-def _integers(a: np.ndarray, file: str, name: str) -> np.ndarray:
+def integers(a: np.ndarray, file: str, name: str) -> np.ndarray:
+    """A member of indices as int32 or int64; refuses what is not whole."""
     if a.dtype.kind not in "iu" or a.ndim != 1:
         raise ProblemError(f"{file}, member '{name}': it holds {a.ndim}-d {a.dtype}; indices must be whole numbers: save it again.")
     if len(a) and int(a.max()) > np.iinfo(np.int64).max:
@@ -114,7 +122,7 @@ def _integers(a: np.ndarray, file: str, name: str) -> np.ndarray:
 
 
 def _dense(a: np.ndarray, file: str) -> sp.csr_array:
-    a = _numbers(a, file, "array", ndim=2)
+    a = numbers(a, file, "array", ndim=2)
     check_shape(file, *a.shape)
     row, column = np.nonzero(a)
     refuse_non_finite(file, a[row, column], row, column)

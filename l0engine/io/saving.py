@@ -44,6 +44,8 @@ def save_problem(problem: Problem, folder: str | Path) -> None:
             _write_parquet(pd.DataFrame(targets), partial / "targets.parquet")
             _write_parquet(_household_frame(problem), partial / "households.parquet")
             (partial / "notes.json").write_text(json.dumps(list(problem.notes), ensure_ascii=False), encoding="utf-8")
+            if problem.artifact is not None:
+                (partial / "artifact.json").write_text(json.dumps(problem.artifact.to_dict(), ensure_ascii=False), encoding="utf-8")
             partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from l0engine.errors import ProblemError
 from l0engine.io.folder import ROLES
 from l0engine.io.limits import check_unpacked, clipped, listed, readable, shown
+from l0engine.io.ordered import is_ordered
 from l0engine.io.tables import column_names, read_table
 
 _STEMS = {"matrix": "matrix", "target": "targets", "household": "households"}
@@ -27,7 +28,7 @@ class Recognised(NamedTuple):
     Attributes
     ----------
     role : str
-        'matrix', 'targets' or 'households'.
+        'matrix', 'targets' or 'households'; or 'problem', an ordered problem of microcosm.
     name : str
         The user's name for it, for display only.
     file : str
@@ -176,6 +177,10 @@ def _roles(staged: list[_Staged]) -> dict[str, _Staged]:
             if role in out:
                 raise ProblemError(f"{listed([shown(out[role].name), shown(f.name)])} both look like the {role}: give one of them.")
             out[role] = f
+    if "problem" in out:
+        if len(out) > 1:
+            raise ProblemError(f"{shown(out['problem'].name)}: it is a whole problem of its own: give it alone.")
+        return out
     missing = [r for r in _NEEDED if r not in out]
     if missing:
         known = ", ".join(f"{shown(f.name)} as the {role}" for role, f in out.items())
@@ -187,7 +192,7 @@ def _roles(staged: list[_Staged]) -> dict[str, _Staged]:
 def _possible(f: _Staged) -> set[str]:
     """Roles a file may play, by suffix, then stem, then column names."""
     if f.path.suffix not in (".csv", ".parquet"):
-        return {"matrix"}
+        return {"problem"} if f.path.suffix == ".npz" and is_ordered(f.path) else {"matrix"}
     stem = shown(f.name).lower().rsplit(".", 1)[0]
     named = {role for word, role in _STEMS.items() if word in stem}
     if len(named) == 1:

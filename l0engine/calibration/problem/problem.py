@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse as sp
 
+from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.inputs import checked_matrix, labels, vector
 from l0engine.errors import ConfigError, ProblemError
 
@@ -42,6 +43,8 @@ class Problem:
         Further household columns, carried to the export; never used by the fit.
     notes : tuple of str
         How the input was understood, a sentence each, for the user to check.
+    artifact : Artifact or None
+        What it was read from, where that wants its solution back.
     """
 
     matrix: sp.csr_array
@@ -53,6 +56,7 @@ class Problem:
     household_ids: np.ndarray
     attributes: pd.DataFrame
     notes: tuple[str, ...] = ()
+    artifact: Artifact | None = None
 
     @classmethod
     def create(
@@ -67,6 +71,7 @@ class Problem:
         household_ids: Iterable[str] | None = None,
         attributes: pd.DataFrame | None = None,
         notes: Iterable[str] = (),
+        artifact: Artifact | None = None,
     ) -> Self:
         """Validate and complete the parts.
 
@@ -83,6 +88,7 @@ class Problem:
             Default '1', '2', ...
         attributes : DataFrame, optional
         notes : iterable of str
+        artifact : Artifact, optional
 
         Raises
         ------
@@ -117,7 +123,7 @@ class Problem:
             )
         for a in (y, names_, groups_, importance, base, ids, m.data, m.indices, m.indptr):
             a.setflags(write=False)
-        return cls(m, y, names_, groups_, importance, base, ids, table, notes_)
+        return cls(m, y, names_, groups_, importance, base, ids, table, notes_, artifact)
 
     @property
     def n_targets(self) -> int:
@@ -216,7 +222,7 @@ class Problem:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over everything the fit depends on: equal content has equal fingerprints."""
+        """SHA-256 over everything the fit depends on, and what the solution has to name: equal content has equal fingerprints."""
         m = self.matrix
         h = hashlib.sha256(repr(m.shape).encode())
         whole, real = (m.indptr, m.indices), (m.data, self.values, self.target_weights, self.base_weights)
@@ -225,6 +231,8 @@ class Problem:
         for texts in (self.names, self.groups, self.household_ids):
             h.update(np.array([len(t) for t in texts], "<i8").tobytes())
             h.update("".join(texts).encode())
+        if self.artifact is not None:
+            h.update(self.artifact.sha256.encode())
         return h.hexdigest()
 
 
