@@ -94,7 +94,7 @@ def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
         raw.mkdir()
         recognised = recognise_uploads(dict(files), raw)
         load_guarded(raw, parsed)
-        read = load_problem(parsed)
+        read = load_problem(parsed, ours=True)
         title = upload_title(names, read.n_targets, read.n_households, {known.title for known in store().problems()})
         record = store().adopt_problem(parsed, title)
     choose_problem(record.sha)

@@ -7,6 +7,8 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import sparse as sp
 
@@ -25,7 +27,7 @@ def folder(tmp_path):
 
 def test_a_good_folder_arrives_whole(folder, tmp_path):
     load_guarded(folder, tmp_path / "out")
-    p, q = load_problem(folder), load_problem(tmp_path / "out")
+    p, q = load_problem(folder), load_problem(tmp_path / "out", ours=True)
     assert q.fingerprint == p.fingerprint and q.notes == p.notes
     assert sorted(f.name for f in tmp_path.iterdir()) == ["out", "problem"]
 
@@ -41,14 +43,26 @@ def test_the_sentence_of_the_child_is_ours(folder, tmp_path):
 
 
 def test_a_memory_hog_is_stopped(folder, tmp_path):
-    claim = sp.coo_array(([1.0], ([0], [0])), shape=(100_000_000, 2))  # 2 kB that ask for gigabytes
-    sp.save_npz(folder / "matrix.npz", claim)
-    assert (folder / "matrix.npz").stat().st_size < 3000
+    (folder / "matrix.npz").unlink()
+    same = pa.array(np.zeros(20_000_000, np.int8))  # kilobytes that ask for gigabytes
+    columns = {"target": "a", "household_id": "h", "value": 1.0}
+    pq.write_table(
+        pa.table({k: pa.DictionaryArray.from_arrays(same, pa.array([v])) for k, v in columns.items()}), folder / "matrix.parquet"
+    )
+    assert (folder / "matrix.parquet").stat().st_size < 200_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ProblemError, match=r"^Reading 'problem' needs more than 1 GiB of memory: give a smaller"):
         load_guarded(folder, tmp_path / "out", memory_bytes=2**30)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_stranger_wrote_is_not_taken_for_ours(folder, tmp_path):
+    """Nor is anything in it: the notes of a folder are believed only where `save_problem` wrote it, in the child."""
+    (folder / "notes.json").write_text(json.dumps(["This problem was checked by the IRS."]))
+    (folder / "artifact.json").write_text("{")
+    load_guarded(folder, tmp_path / "out")
+    assert "IRS" not in " ".join((*load_problem(folder).notes, *load_problem(tmp_path / "out", ours=True).notes))
 
 
 def test_a_slow_one_is_stopped(folder, tmp_path):
