@@ -49,10 +49,9 @@ def _attributes(**items: bytes) -> bytes:
     return b"".join(_word(2 | 0x400) + _word(1) + _text(name) + item for name, item in items.items()) + _word(254)
 
 
-def rds(columns: dict[str, bytes], kind: str = "data.frame", version: int = 3) -> bytes:
+def rds(columns: dict[str, bytes], kind: str = "data.frame", version: int = 3, rows: int = 3) -> bytes:
     """A data frame as saveRDS writes it."""
-    rows = _vector(13, [-(2**31), -3])
-    own = _attributes(names=_vector(16, list(columns)), **{"class": _vector(16, [kind]), "row.names": rows})
+    own = _attributes(names=_vector(16, list(columns)), **{"class": _vector(16, [kind]), "row.names": _vector(13, [-(2**31), -rows])})
     head = b"X\n" + _word(version, 4 << 16, 3 << 16 | 5 << 8) + (_word(5) + b"UTF-8" if version == 3 else b"")
     return head + _vector(19, list(columns.values()), own)
 

@@ -58,19 +58,24 @@ def read_foreign(path: Path, file: str, answers: Mapping[str, str]) -> Foreign:
         A workbook has several sheets with something in them.
     """
     kind, read = FOREIGN[path.suffix]
-    with readable(file, kind), _panics(file, kind):
+    with readable(file, kind), _theirs():
         return read(path, file, kind, answers)
 
 
 @contextmanager
-def _panics(file: str, kind: str) -> Iterator[None]:
-    """The Excel reader is written in Rust: its panics are no Exceptions."""
+def _theirs() -> Iterator[None]:
+    """Errors of the readers as ours: theirs have bases of their own, and a panic in Rust is no Exception at all.
+
+    A length that is damaged makes Arrow ask for all memory there is.
+    """
     try:
         yield
+    except pa.ArrowMemoryError as e:
+        raise ValueError("it asks for more memory than there is") from e
     except BaseException as e:
-        if type(e).__name__ != "PanicException":
+        if type(e).__module__.split(".")[0] not in ("python_calamine", "pyreadstat", "pyo3_runtime"):
             raise
-        raise ProblemError(f"{file}: it cannot be read as {kind} (the reader gave up): save it again, or as CSV.") from e
+        raise ValueError(str(e)) from e
 
 
 def _workbook(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Foreign:
@@ -97,12 +102,9 @@ def _statistics(path: Path, file: str, kind: str, answers: Mapping[str, str]) ->
     readers: dict[str, Any] = {"Stata": pyreadstat.read_dta, "SAS": pyreadstat.read_sas7bdat, "SPSS": pyreadstat.read_sav}
     read = readers[kind]
     encoding = {"encoding": answers.get("encoding")}
-    try:
-        _, meta = read(str(path), metadataonly=True, **encoding)
-        _check_size(file, meta.number_rows, meta.number_columns, path.stat().st_size)
-        columns, meta = read(str(path), output_format="dict", **encoding)
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as e:
-        raise ValueError(str(e)) from e
+    _, meta = read(str(path), metadataonly=True, **encoding)
+    _check_size(file, meta.number_rows, meta.number_columns, path.stat().st_size)
+    columns, meta = read(str(path), output_format="dict", **encoding)
     notes, out = [], {}
     for name, values in columns.items():
         out[name] = labels.column(values)
