@@ -40,6 +40,8 @@ def matrix_from_table(table: Table, targets: list[str], household_ids: list[str]
     ProblemError
         A name the other files do not know, or one of theirs that a wide table lacks.
     """
+    table = table.known("target", "household_id")
+    table = table.known("value") if {"target", "household_id"} <= set(table.columns) else table
     has_target, has_id = "target" in table.columns, "household_id" in table.columns
     if has_target and has_id:
         table.require(*_LONG)

@@ -18,7 +18,6 @@ import pytest
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io import load_problem, table_guarded
 from l0engine.io.tables import read_table
-from l0engine.io.tables.foreign import read_foreign
 
 #: Ids as numbers, a category with labels, a missing number.
 PEOPLE = pd.DataFrame(
@@ -111,7 +110,7 @@ def test_a_workbook_is_read_as_its_text(tmp_path):
 
 def test_sas_as_pandas_reads_it():
     expected = pd.read_sas(SAS, encoding="utf-8")
-    pd.testing.assert_frame_equal(read_foreign(SAS, SAS.name, {}).data.to_pandas(), expected, check_dtype=False)
+    pd.testing.assert_frame_equal(read_table(SAS).data.to_pandas(), expected, check_dtype=False)
     assert expected["state"].tolist() == ["ME", "Québec", "VT"]
 
 
@@ -122,19 +121,21 @@ def test_a_workbook_of_several_sheets_is_asked_about(tmp_path):
     book.active.append(["About this table"])
     book.create_sheet("Empty")
     book.save(tmp_path / "t.xlsx")
-    with pytest.raises(AmbiguousTable, match="'Totals': sheet 'Totals' of 2 rows, which begins with 'target', 'value'") as asked:
-        read_foreign(tmp_path / "t.xlsx", "t.xlsx", {})
+    with pytest.raises(
+        AmbiguousTable, match=r'it has 2 sheets .* sheet = "Totals" .sheet .Totals. of 2 rows, which begins with .target., .value.'
+    ) as asked:
+        read_table(tmp_path / "t.xlsx")
     assert asked.value.setting == "sheet" and [value for value, _ in asked.value.options] == ["Sheet", "Totals"]
-    read = read_foreign(tmp_path / "t.xlsx", "t.xlsx", {"sheet": "Totals"})
-    assert read.data.column_names == ["target", "value"] and read.sheet == "Totals"
+    read = read_table(tmp_path / "t.xlsx", {"sheet": "Totals"})
+    assert read.columns == ["target", "value"] and read.notes == ("t.xlsx: read from the sheet 'Totals'.",)
 
 
 def test_labels_are_taken_where_every_value_has_one(tmp_path):
     frame = pd.DataFrame({"age": [1.0, 90.0], "kind": [1.0, 2.0]})
     pyreadstat.write_sav(frame, tmp_path / "t.sav", variable_value_labels={"age": {90: "90 and more"}, "kind": {1: "other", 2: "other"}})
-    read = read_foreign(tmp_path / "t.sav", "t.sav", {})
+    read = read_table(tmp_path / "t.sav")
     assert read.data.to_pydict() == {"age": [1, 90], "kind": ["other (1)", "other (2)"]}
-    assert len(read.notes) == 1 and "t.sav, column 'age': labels of single values are left out (90.0 = '90 and more')" in read.notes[0]
+    assert read.notes == ("t.sav: labels of single values of column 'age' left out (90.0 = '90 and more').",)
 
 
 def test_what_else_r_keeps_in_a_frame(tmp_path):
@@ -148,7 +149,7 @@ def test_what_else_r_keeps_in_a_frame(tmp_path):
         "text": _vector(16, ["é", None, ""]),
     }
     (tmp_path / "t.rds").write_bytes(rds(columns, version=2))
-    assert read_foreign(tmp_path / "t.rds", "t.rds", {}).data.to_pydict() == {
+    assert read_table(tmp_path / "t.rds").data.to_pydict() == {
         "sequence": [7, 8, 9],
         "date": ["1970-01-01", None, "2022-01-08"],
         "time": ["1970-01-01 00:00:00", "1970-01-01 00:00:01", "1970-01-02 00:00:00"],

@@ -5,43 +5,26 @@ They are parsed by code that others wrote, in part in C: what was uploaded is re
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from l0engine.errors import AmbiguousTable, ProblemError
-from l0engine.io.csvfile import read_csv
 from l0engine.io.limits import MAX_COLUMNS, check_unpacked, clipped, listed, readable
 from l0engine.io.tables import labels, rds, sheets
+from l0engine.io.tables.csvfile import Origin, read_csv
+from l0engine.io.tables.reading import Reading
+
+Read = tuple[pa.Table, Reading, Origin | None]
 
 
-class Foreign(NamedTuple):
-    """A table of another program, and how it was understood.
-
-    Attributes
-    ----------
-    data : pyarrow.Table
-    kind : str
-        The program.
-    sheet : str
-        Of a workbook; else empty.
-    notes : tuple of str
-        What is not plain, a sentence each.
-    """
-
-    data: pa.Table
-    kind: str
-    sheet: str = ""
-    notes: tuple[str, ...] = ()
-
-
-def read_foreign(path: Path, file: str, answers: Mapping[str, str]) -> Foreign:
-    """Read a file whose ending is one of `FOREIGN`.
+def read_foreign(path: Path, file: str, answers: Mapping[str, str]) -> Read:
+    """Read a file whose ending is one of `FOREIGN`: its table, how it was understood, and where rows of a sheet stand.
 
     Parameters
     ----------
@@ -57,7 +40,7 @@ def read_foreign(path: Path, file: str, answers: Mapping[str, str]) -> Foreign:
     AmbiguousTable
         A workbook has several sheets with something in them.
     """
-    kind, read = FOREIGN[path.suffix]
+    kind, read = FOREIGN[path.suffix.lower()]
     with readable(file, kind), _theirs():
         return read(path, file, kind, answers)
 
@@ -78,24 +61,22 @@ def _theirs() -> Iterator[None]:
         raise ValueError(str(e)) from e
 
 
-def _workbook(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Foreign:
+def _workbook(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Read:
     sheets.check_workbook(path, file)
     found = sheets.sheets(path)
     if not found:
         raise ProblemError(f"{file}: its sheets are empty: save it again.")
     sheet = answers.get("sheet") or (next(iter(found)) if len(found) == 1 else None)
     if sheet is None:
-        raise AmbiguousTable(file, "sheet", tuple(found.items()))
+        raise AmbiguousTable(file, "sheet", tuple(found.items()), f"{file}: it has {len(found):,} sheets with something in them")
     if sheet not in found:
         raise ProblemError(f"{file}: it has no sheet '{clipped(sheet)}': choose one of {listed(found)}.")
-    with tempfile.TemporaryDirectory() as scratch:
-        as_csv = Path(scratch, "sheet.csv")
-        sheets.write_sheet(path, sheet, as_csv)
-        data, _ = read_csv(as_csv, file)
-    return Foreign(data, kind, sheet)
+    as_text = {"decimal": ".", **answers, "encoding": "utf-8", "delimiter": ","}
+    data, reading, origin = read_csv(sheets.sheet_text(path, sheet), file, as_text)
+    return data, replace(reading, kind=kind, sheet=sheet), origin
 
 
-def _statistics(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Foreign:
+def _statistics(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Read:
     """Stata, SAS and SPSS: dimensions first, then the columns, with the labels of their values."""
     import pyreadstat
 
@@ -105,14 +86,14 @@ def _statistics(path: Path, file: str, kind: str, answers: Mapping[str, str]) ->
     _, meta = read(str(path), metadataonly=True, **encoding)
     _check_size(file, meta.number_rows, meta.number_columns, path.stat().st_size)
     columns, meta = read(str(path), output_format="dict", **encoding)
-    notes, out = [], {}
+    remarks, out = [], {}
     for name, values in columns.items():
         out[name] = labels.column(values)
         known = meta.variable_value_labels.get(name)
         if known:
-            out[name], note = labels.labelled(name, out[name], known)
-            notes += [f"{file}, {note}."] if note else []
-    return Foreign(pa.table(out), kind, notes=tuple(notes))
+            out[name], remark = labels.labelled(name, out[name], known)
+            remarks += [remark] if remark else []
+    return pa.table(out), Reading(kind, remarks=tuple(remarks)), None
 
 
 def _check_size(file: str, rows: int | None, columns: int, size: int) -> None:
@@ -122,13 +103,13 @@ def _check_size(file: str, rows: int | None, columns: int, size: int) -> None:
     check_unpacked(file, (rows or 0) * columns * 8, size)
 
 
-def _frame(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Foreign:
+def _frame(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Read:
     """A data frame of R."""
     frame = rds.read_rds(path, file)
     names = frame.texts("names")
     if "data.frame" not in frame.texts("class") or not isinstance(frame.value, list) or len(names) != len(frame.value):
         raise ProblemError(f"{file}: it is not a data frame: save one, with saveRDS(as.data.frame(x), file).")
-    notes, out = [], {}
+    remarks, out = [], {}
     for name, item in zip(names, frame.value, strict=True):
         name = str(name)
         if name in out:
@@ -137,11 +118,11 @@ def _frame(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Fore
         known = item.attributes.get("labels")
         if known is not None and isinstance(known.value, np.ndarray):
             codes = labels.column(known.value).to_pylist()
-            out[name], note = labels.labelled(name, out[name], dict(zip(codes, map(str, known.texts("names")), strict=False)))
-            notes += [f"{file}, {note}."] if note else []
+            out[name], remark = labels.labelled(name, out[name], dict(zip(codes, map(str, known.texts("names")), strict=False)))
+            remarks += [remark] if remark else []
     if len({len(a) for a in out.values()}) > 1:
         raise ProblemError(f"{file}: its columns differ in length: save it again.")
-    return Foreign(pa.table(out), kind, notes=tuple(notes))
+    return pa.table(out), Reading(kind, remarks=tuple(remarks)), None
 
 
 def _vector(file: str, name: str, item: rds.Item) -> pa.Array:
@@ -172,7 +153,7 @@ def _factor(codes: np.ndarray, missing: np.ndarray, levels: list[Any]) -> pa.Arr
     return pa.array(levels, pa.string()).take(indices)
 
 
-def _arrow(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Foreign:
+def _arrow(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Read:
     """An Arrow or Feather file or stream; what it says of its buffers is not trusted."""
     with pa.OSFile(str(path)) as source:
         magic = source.read(6)
@@ -190,11 +171,11 @@ def _arrow(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Fore
             size += batch.nbytes
             check_unpacked(file, size, size)
             batches.append(batch)
-        return Foreign(pa.Table.from_batches(batches, reader.schema), kind)
+        return pa.Table.from_batches(batches, reader.schema), Reading(kind), None
 
 
 #: Endings: what their files are, and how they are read.
-FOREIGN: dict[str, tuple[str, Callable[[Path, str, str, Mapping[str, str]], Foreign]]] = {
+FOREIGN: dict[str, tuple[str, Callable[[Path, str, str, Mapping[str, str]], Read]]] = {
     ".xlsx": ("Excel", _workbook),
     ".dta": ("Stata", _statistics),
     ".sas7bdat": ("SAS", _statistics),

@@ -28,7 +28,7 @@ def column(values: Sequence[Any] | np.ndarray) -> pa.Array:
 
 
 def labelled(name: str, a: pa.Array, labels: Mapping[Any, str]) -> tuple[pa.Array, str | None]:
-    """A column as the text of its labels where every value has one, else as it is; and a note, where labels are not used.
+    """A column as the text of its labels where every value has one, else as it is; and a remark, where labels are not used.
 
     Two values with one label stay apart: their values are added to it.
     """
@@ -37,7 +37,7 @@ def labelled(name: str, a: pa.Array, labels: Mapping[Any, str]) -> tuple[pa.Arra
     bare = [v for v in values if v not in texts]
     if bare or not values:
         kept = ", ".join(f"{code} = '{clipped(text, 20)}'" for code, text in list(texts.items())[:3])
-        return a, f"column '{clipped(name)}': labels of single values are left out ({kept})" if values else None
+        return a, f"labels of single values of column '{clipped(name)}' left out ({kept})" if values else None
     often = Counter(texts[v] for v in values)
     own = [texts[v] if often[texts[v]] == 1 else f"{texts[v]} ({v})" for v in values]
     return pa.DictionaryArray.from_arrays(codes, pa.array(own, pa.string())).cast(pa.string()), None

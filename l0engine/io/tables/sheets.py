@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import io
 import re
 import zipfile
 from pathlib import Path
@@ -79,16 +80,17 @@ def sheets(path: Path) -> dict[str, str]:
     return out
 
 
-def write_sheet(path: Path, name: str, destination: Path) -> None:
-    """Write a sheet as CSV (UTF-8, commas, decimal points), each row on the line of its number in the sheet; empty columns are left out."""
+def sheet_text(path: Path, name: str) -> bytes:
+    """A sheet as CSV (UTF-8, commas, decimal points), each row on the line of its number in the sheet; empty columns are left out."""
     with CalamineWorkbook.from_path(str(path)) as book:
         rows = list(book.get_sheet_by_name(name).iter_rows())
     used = [j for j in range(max(map(len, rows), default=0)) if any(row[j] != "" for row in rows)]
-    with destination.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        for row in rows:
-            cells = [_text(row[j]) for j in used]
-            writer.writerow(cells if any(cells) else [])
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    for row in rows:
+        cells = [_text(row[j]) for j in used]
+        writer.writerow(cells if any(cells) else [])
+    return out.getvalue().encode()
 
 
 def _text(cell: Any) -> str:
