@@ -16,7 +16,7 @@ from scipy import sparse as sp
 from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import AmbiguousTable, ProblemError
-from l0engine.io.layouts import matrix_from_table
+from l0engine.io.layouts import matrix_from_table, with_our_heads
 from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_IDLE, MAX_TARGETS, listed, readable, shown
 from l0engine.io.mtx import read_mtx
 from l0engine.io.npz import read_npz
@@ -189,7 +189,7 @@ def _matrix(
     """Matrix as targets x households, the household ids, and the note on how it was understood."""
     ids = None if households is None else households.ids
     if ending(path.name) in TABLES:
-        table = read_table(path, answers)
+        table = with_our_heads(read_table(path, answers))
         m, ids, layout = matrix_from_table(table, targets.names, ids)
         note = f"Matrix: {layout}, {m.nnz:,} entries; targets and households matched by name."
         if table.notes:

@@ -130,7 +130,8 @@ def _width(records: list[Record]) -> tuple[int, float]:
     """The usual number of cells, and the share of records that have it."""
     counts = Counter(len(r.cells) for r in records)
     width, n = max(counts.items(), key=lambda item: (item[1], item[0])) if counts else (0, 0)
-    return width, n / max(len(records), 1)
+    named = width > 2 and len(records) > 1 and len(records[0].cells) == width - 1  # R gives the column of row names no head
+    return width, (n + named) / max(len(records), 1)
 
 
 def _delimiter(tried: Mapping[str, list[Record]], file: str) -> str:

@@ -51,7 +51,7 @@ class Written:
         """
         plain = self._plain()
         if plain is not None:
-            return plain * self._said_factor(self.factor, 0) if self.factor else plain
+            return self._times(plain, self.factor, 0)
         return self._as_people_write()
 
     def _plain(self) -> np.ndarray | None:
@@ -133,20 +133,22 @@ class Written:
 
     def _scaled(self, out: np.ndarray, percent: np.ndarray | None, gone: np.ndarray) -> np.ndarray:
         if percent is None:
-            return out * self._said_factor(self.factor, 0) if self.factor else out
+            return self._times(out, self.factor, 0)
         row = int(np.argmax(percent))
         if not (percent | gone | (out == 0)).all():
             row = int(np.argmin(percent | gone | (out == 0)))
             raise ProblemError(f"{self.place(row)}: '{self._text(row)}' has no % though others of its column have: write all in one unit.")
         if self.factor not in ("", "0.01"):
             raise ProblemError(f"{self.place(row)}: '{self._text(row)}' has a % though its head names another unit: write plain numbers.")
-        return out * self._said_factor("0.01", row)
+        return self._times(out, "0.01", row)
 
-    def _said_factor(self, natural: str, row: int) -> float:
-        """What the numbers are multiplied by: 1 or what their unit says."""
+    def _times(self, out: np.ndarray, natural: str, row: int) -> np.ndarray:
+        """The numbers in units of 1, by what their unit says and what was said of it."""
+        if not natural:
+            return out
         said = self.answers.get("factor", "")
         if said in ("1", natural):
-            return float(said)
+            return out / 100 if said == "0.01" else out * float(said)  # 0.01 is no binary fraction
         text = self._text(row)
         times = "a hundredth of what is written" if natural == "0.01" else f"{int(natural):,} times what is written"
         ways = ((natural, f"numbers are {times}"), ("1", "they are as written"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,6 +48,12 @@ def read_table(path: Path, answers: Mapping[str, str] | None = None) -> Table:
         Unreadable, too large, duplicate column names; names the file and the place.
     """
     file, said = shown(path), checked_answers(shown(path), answers)
+    table = _read(path, file, said)
+    told = (said.get(name, "") for name in ("missing", "factor", "parentheses", "leading_zeros"))
+    return replace(table, reading=table.reading.told(*told)) if said else table
+
+
+def _read(path: Path, file: str, said: dict[str, str]) -> Table:
     if path.suffix.lower() in FOREIGN:
         data, reading, origin = read_foreign(path, file, said)
         return Table(path, _named(file, data), reading, origin, answers=said)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import clipped, listed
@@ -72,6 +73,16 @@ class Reading:
     leading_zeros: str = ""
     columns: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The reading of which `dataclasses.asdict` and JSON made these fields."""
+        lists = {name: tuple(fields[name]) for name in ("skipped", "last_rows", "remarks")}
+        return cls(**{**fields, **lists, "columns": tuple((ours, theirs) for ours, theirs in fields["columns"])})
+
+    def told(self, missing: str, factor: str, parentheses: str, leading_zeros: str) -> Self:
+        """The same with what can only be said."""
+        return replace(self, missing=missing, factor=factor, parentheses=parentheses, leading_zeros=leading_zeros)
 
     @property
     def sentence(self) -> str:

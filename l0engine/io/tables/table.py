@@ -80,6 +80,8 @@ class Table:
     def known(self, *names: str) -> Table:
         """The same table with its known columns under our names: as said, else by their heads but for decorations."""
         heads = known_heads(self.columns, names, self.answers)
+        if self.reading.header is None and {"target", "value"} <= set(names):
+            heads = {**{name: found[0] for name in ("target", "value") if len(found := self._candidates(name)) == 1}, **heads}
         other = {theirs: ours for ours, theirs in heads.items() if ours != theirs}
         for name in names:
             said = self.answers.get(name, "")
@@ -102,23 +104,30 @@ class Table:
     def _lacks(self, name: str, needed: tuple[str, ...]) -> ProblemError:
         """A question where some columns may be the one that is missing."""
         sentence = f"{self.file}: column '{name}' is missing; needed are {listed(needed)}, found are {listed(self.columns)}"
-        free = [c for c in self.columns if c not in KNOWN]
-        numeric = name in ("value", "weight", "base_weight")
-        fitting = [c for c in free if c and len(self) and self._may_be(c, numeric)] if len(free) <= 50 else []
+        fitting = self._candidates(name)
         if not fitting:
             return ProblemError(f"{sentence}: let the first row name the columns.")
         options = tuple((c, f"it begins {listed(map(str, self.data[c][:2].to_pylist()))}") for c in fitting[:8])
         return AmbiguousTable(self.file, name, options, sentence)
 
-    def _may_be(self, column: str, numeric: bool) -> bool:
-        """Numbers, or names that stand there once."""
+    def _candidates(self, name: str) -> list[str]:
+        """Columns that may be the known one of that name: numbers, or names that stand there once, words before numbers."""
+        free = [c for c in self.columns if c and c not in KNOWN]
+        if len(free) > 50 or not len(self):
+            return []
+        numeric = [c for c in free if self._is_numeric(c)]
+        if name in ("value", "weight", "base_weight"):
+            return numeric
+        once = [c for c in free if len(pc.unique(self.data[c])) == len(self)]
+        return [c for c in once if c not in numeric] or once
+
+    def _is_numeric(self, column: str) -> bool:
         a = self.data[column]
         if not _is_text(a.type):
-            return numeric and (pa.types.is_integer(a.type) or pa.types.is_floating(a.type))
+            return bool(pa.types.is_integer(a.type) or pa.types.is_floating(a.type))
         some = notation.stripped(a.slice(0, 200).cast(pa.string())).core
-        if numeric:
-            return any(notation.invalid(some.filter(pc.invert(notation.missing(some))), sign) is None for sign in ".,")
-        return len(pc.unique(a)) == len(a)
+        some = some.filter(pc.invert(notation.missing(some)))
+        return len(some) > 0 and any(notation.invalid(some, sign) is None for sign in ".,")
 
     def texts(self, column: str, *, unique: bool = False, empty: bool = False) -> pa.ChunkedArray:
         """A column of names as text, without nulls, control characters, or spaces around them; in NFC.
@@ -228,8 +237,7 @@ class Table:
 
     def _written(self, column: str, filled: pa.ChunkedArray) -> pa.ChunkedArray:
         """Numbers as people write them, where they are such throughout; else text. Cells without a value are null."""
-        some = notation.stripped(filled.slice(0, 1000).drop_null()).core
-        if not len(some) or not any(notation.invalid(some.filter(pc.invert(notation.missing(some))), sign) is None for sign in ".,"):
+        if not self._is_numeric(column):
             return self.data[column]
         if pc.any(pc.match_substring_regex(filled, _CODE)).as_py():
             return self.data[column]
