@@ -1,5 +1,6 @@
 """The guarded child: a good folder passes, and nothing a bad one does reaches this process."""
 
+import io
 import json
 import os
 import resource
@@ -12,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse as sp
 
-from l0engine.errors import ProblemError
-from l0engine.io import guard, load_guarded, load_problem, table_guarded
+from l0engine.errors import AmbiguousTable, ProblemError
+from l0engine.io import guard, load_guarded, load_problem, table_guarded, upload_guarded
 
 
 @pytest.fixture
@@ -21,8 +22,14 @@ def folder(tmp_path):
     out = tmp_path / "problem"
     out.mkdir()
     (out / "targets.csv").write_text("target,value,group\na,3,g\nb,4,g\n")
-    sp.save_npz(out / "matrix.npz", sp.csr_matrix([[1.0, 2.0, 0.0], [0.0, 0.5, 1.0]]))
+    (out / "matrix.npz").write_bytes(npz())
     return out
+
+
+def npz() -> bytes:
+    out = io.BytesIO()
+    sp.save_npz(out, sp.csr_matrix([[1.0, 2.0, 0.0], [0.0, 0.5, 1.0]]))
+    return out.getvalue()
 
 
 def test_a_good_folder_arrives_whole(folder, tmp_path):
@@ -116,3 +123,15 @@ def test_a_table_that_takes_too_much_says_what_to_do(tmp_path):
     (tmp_path / "t.csv").write_text("a\n" + "1\n" * 200_000)
     with pytest.raises(ProblemError, match="fewer rows or columns"):
         table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet", seconds=0.01)
+
+
+def test_uploads_are_recognised_in_the_child_too(tmp_path):
+    files = {"../Totals targets.csv": b"target;value\na;1.234\nb;2.345\n", "m.npz": npz()}
+    with pytest.raises(AmbiguousTable) as asked:
+        upload_guarded(files, tmp_path / "out")
+    assert asked.value.file == "Totals targets.csv" and asked.value.setting == "decimal" and "Totals targets.csv" in str(asked.value)
+    found = upload_guarded(files, tmp_path / "out", answers={"../Totals targets.csv": {"decimal": ",", "thousands": "."}})
+    assert [(one.role, one.name) for one in found] == [("matrix", "m.npz"), ("targets", "Totals targets.csv")]
+    assert load_problem(tmp_path / "out", ours=True).values.tolist() == [1234, 2345]
+    with pytest.raises(ProblemError, match=r"^x\.exe: this kind of file is not known"):
+        upload_guarded({"x.exe": b""}, tmp_path / "more")
