@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from dashboard.state.resources import store
 from l0engine.calibration.problem.preflight import Finding, preflight
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
-from l0engine.io import load_guarded, load_problem, recognise_uploads, upload_title
+from l0engine.io import load_problem, upload_guarded, upload_title
 from l0engine.jobs.records import ProblemRecord
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -72,8 +72,15 @@ def open_problem(sha: str) -> None:
     choose_problem(store().problem_record(sha).sha)
 
 
-def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
-    """Parse uploaded files in a guarded child process and make them the current problem.
+def open_upload(files: Sequence[tuple[str, bytes]], answers: Mapping[str, Mapping[str, str]] | None = None) -> tuple[str, ...]:
+    """Recognise and parse uploaded files in a guarded child process and make them the current problem.
+
+    Parameters
+    ----------
+    files : sequence of (str, bytes)
+        Names and contents.
+    answers : mapping of str to (mapping of str to str), optional
+        What was said about a file, by its name.
 
     Returns
     -------
@@ -82,6 +89,8 @@ def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
 
     Raises
     ------
+    AmbiguousTable
+        A file can be read in several ways: `answers` should say which.
     ProblemError
         A sentence that names file, place and remedy; the current problem stays as it was.
     """
@@ -90,11 +99,9 @@ def open_upload(files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
         twice = Path(next(n for n in names if names.count(n) > 1)).name
         raise ProblemError(f"Two of the files are named '{twice}': rename or remove one.")
     with tempfile.TemporaryDirectory() as scratch:
-        raw, parsed = Path(scratch, "raw"), Path(scratch, "parsed")
-        raw.mkdir()
-        recognised = recognise_uploads(dict(files), raw)
-        load_guarded(raw, parsed)
-        read = load_problem(parsed)
+        parsed = Path(scratch, "parsed")
+        recognised = upload_guarded(dict(files), parsed, answers=answers)
+        read = load_problem(parsed, ours=True)
         title = upload_title(names, read.n_targets, read.n_households, {known.title for known in store().problems()})
         record = store().adopt_problem(parsed, title)
     choose_problem(record.sha)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,22 +15,25 @@ from scipy import sparse as sp
 
 from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.problem import Problem
-from l0engine.errors import ProblemError
-from l0engine.io.layouts import matrix_from_table
-from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_TARGETS, listed, readable, shown
+from l0engine.errors import AmbiguousTable, ProblemError
+from l0engine.io.layouts import matrix_from_table, with_our_heads
+from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_IDLE, MAX_TARGETS, listed, readable, shown
 from l0engine.io.mtx import read_mtx
 from l0engine.io.npz import read_npz
 from l0engine.io.optional import RULES, details_of, optional_numbers, rules_note, rules_of
 from l0engine.io.ordered import read_ordered
-from l0engine.io.tables import Table, read_table
+from l0engine.io.tables import TABLES, Table, ending, read_table
+from l0engine.io.tables.heads import WEIGHTS, plain
 
 #: Which files may play which role, in a problem folder.
 ROLES = {
-    "matrix": (".npz", ".mtx", ".parquet", ".csv"),
-    "targets": (".csv", ".parquet"),
-    "households": (".csv", ".parquet"),
+    "matrix": (".npz", ".mtx", *TABLES),
+    "targets": TABLES,
+    "households": TABLES,
     "problem": (".npz",),
 }
+#: Answers to what is unclear about the files, by their names.
+ANSWERS = "reading.toml"
 _MAX_NOTES_BYTES = 2**20
 
 
@@ -49,17 +55,21 @@ class _Households(NamedTuple):
     table: Table
 
 
-def load_problem(path: str | Path) -> Problem:
+def load_problem(path: str | Path, *, ours: bool = False) -> Problem:
     """Read a problem folder.
 
     Parameters
     ----------
     path : str or Path
-        Folder with ``matrix.(npz|mtx|parquet|csv)``, ``targets.(csv|parquet)`` with columns
-        ``target,value[,group][,weight][,scale]`` and those of `details.COLUMNS` and, optionally, ``households.(csv|parquet)`` with
-        ``household_id[,base_weight]``, those of `optional.RULES` and attributes. Cells of optional columns may be empty.
+        Folder with ``matrix.(npz|mtx)`` or a table, the table ``targets`` with columns ``target,value[,group][,weight][,scale]``
+        and those of `details.COLUMNS` and, optionally, the table ``households`` with ``household_id[,base_weight]``, those of
+        `optional.RULES` and attributes. Cells of optional columns may be empty. Tables may be ``.parquet``, text (``.csv``,
+        ``.tsv``, ``.txt``, also ``.gz``) or of another program.
         Or ``problem.npz`` alone, an ordered problem of microcosm, which may be given itself.
         NPZ and MTX follow the order of the other files; tables are matched by name.
+        ``reading.toml`` may say how a file is to be read: ``["targets.csv"]``, then lines such as ``decimal = ","``.
+    ours : bool
+        `save_problem` wrote the folder, and nobody else can have: its notes, and what it says of its origin, are taken over.
 
     Returns
     -------
@@ -68,6 +78,8 @@ def load_problem(path: str | Path) -> Problem:
 
     Raises
     ------
+    AmbiguousTable
+        A file can be read in several ways: which, and what each would mean.
     ProblemError
         One sentence: which file, where in it, and what to do.
     """
@@ -80,9 +92,10 @@ def load_problem(path: str | Path) -> Problem:
         return read_ordered(whole)
     matrix_file, targets_file = (_required(folder, role) for role in ("matrix", "targets"))
     households_file = _only(folder, "households")
-    targets = _targets(read_table(targets_file))
-    households = None if households_file is None else _households(read_table(households_file))
-    m, ids, note = _matrix(matrix_file, targets, households)
+    answers = _answers(folder)
+    targets = _targets(read_table(targets_file, answers.get(targets_file.name)))
+    households = None if households_file is None else _households(read_table(households_file, answers.get(households_file.name)))
+    m, ids, note = _matrix(matrix_file, targets, households, answers.get(matrix_file.name))
     notes = [note]
     entries = m.nnz
     m.sum_duplicates()
@@ -92,7 +105,7 @@ def load_problem(path: str | Path) -> Problem:
         notes.extend(table.notes)
     rules = {} if households is None else households.rules
     notes.extend(rules_note(rules))
-    stored = _stored_notes(folder)
+    stored = _stored_notes(folder) if ours else None
     with readable(shown(folder), "a problem"):
         return Problem.create(
             m,
@@ -107,7 +120,7 @@ def load_problem(path: str | Path) -> Problem:
             target_details=targets.details,
             **rules,
             notes=notes if stored is None else stored,
-            artifact=_stored_artifact(folder),
+            artifact=_stored_artifact(folder) if ours else None,
         )
 
 
@@ -121,13 +134,28 @@ def _only(folder: Path, role: str) -> Path | None:
 def _required(folder: Path, role: str) -> Path:
     found = _only(folder, role)
     if found is None:
-        choices = " or ".join(f"{role}{suffix}" for suffix in ROLES[role])
+        choices = " or ".join(f"{role}{suffix}" for suffix in ROLES[role] if suffix in (".npz", ".mtx", ".parquet", ".csv"))
         raise ProblemError(f"The folder '{shown(folder)}' has no {role} file: add {choices}.")
     return found
 
 
+def _answers(folder: Path) -> Mapping[str, Mapping[str, str]]:
+    path = folder / ANSWERS
+    if not path.is_file():
+        return {}
+    with readable(path.name, "TOML"):
+        if path.stat().st_size > _MAX_NOTES_BYTES:
+            raise ValueError("too long")
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    if not all(isinstance(said, dict) for said in found.values()):
+        raise ProblemError(f'{path.name}: give answers by file: a line ["targets.csv"], then lines such as decimal = ",".')
+    return found
+
+
 def _targets(table: Table) -> _Targets:
+    table = table.known("target", "value", "group", "weight")
     table.require("target", "value")
+    table = table.with_values("value")
     if len(table) > MAX_TARGETS:
         raise ProblemError(f"{table.file}: it has {len(table):,} rows; the limit is {MAX_TARGETS:,} targets: split the problem.")
     has = table.columns
@@ -141,6 +169,7 @@ def _targets(table: Table) -> _Targets:
 
 
 def _households(table: Table) -> _Households:
+    table = _with_weight(table.known("household_id", "base_weight"))
     table.require("household_id")
     if len(table) > MAX_HOUSEHOLDS:
         raise ProblemError(f"{table.file}: it has {len(table):,} rows; the limit is {MAX_HOUSEHOLDS:,} households: take a sample.")
@@ -154,35 +183,60 @@ def _households(table: Table) -> _Households:
     return _Households(ids, base, table.attributes(rest), rules_of(table, base), table)
 
 
-def _matrix(path: Path, targets: _Targets, households: _Households | None) -> tuple[sp.csr_array, list[str] | None, str]:
+def _with_weight(table: Table) -> Table:
+    """The table with a column that keeps the weights under another name taken as the base weights; asked where there are several."""
+    found = [c for c in table.columns if WEIGHTS.fullmatch(plain(c))]
+    if "base_weight" in table.columns or "base_weight" in table.answers or not found:
+        return table
+    if len(found) > 1:
+        options = (*((c, f"it begins {listed(map(str, table.data[c][:2].to_pylist()))}") for c in found), ("none", "all start alike"))
+        raise AmbiguousTable(table.file, "base_weight", options, f"{table.file}: {listed(found)} may all be the base weights")
+    return replace(table, answers={**table.answers, "base_weight": found[0]}).known("base_weight")
+
+
+def _matrix(
+    path: Path, targets: _Targets, households: _Households | None, answers: Mapping[str, str] | None
+) -> tuple[sp.csr_array, list[str] | None, str]:
     """Matrix as targets x households, the household ids, and the note on how it was understood."""
     ids = None if households is None else households.ids
-    if path.suffix in (".csv", ".parquet"):
-        table = read_table(path)
+    if ending(path.name) in TABLES:
+        table = with_our_heads(read_table(path, answers))
         m, ids, layout = matrix_from_table(table, targets.names, ids)
         note = f"Matrix: {layout}, {m.nnz:,} entries; targets and households matched by name."
         if table.notes:
             note = f"{note[:-1]}; {table.notes[0]}"
-        return (m if path.suffix == ".parquet" else _single(m)), ids, note
-    m, kind = read_npz(path) if path.suffix == ".npz" else read_mtx(path)
-    m, how = _oriented(shown(path), m, len(targets.names), None if ids is None else len(ids), targets.table.file)
+        return (_single(m) if path.suffix == ".csv" else m), ids, note
+    q, n = len(targets.names), None if ids is None else len(ids)
+
+    def fits(rows: int, columns: int, entries: int) -> None:
+        _orientation(shown(path), (rows, columns), entries, q, n, targets.table.file)
+
+    m, kind = read_npz(path, fits) if path.suffix == ".npz" else read_mtx(path, fits)
+    turn, how = _orientation(shown(path), m.shape, m.nnz, q, n, targets.table.file)
+    m = sp.csr_array(m.T) if turn else m
     note = f"Matrix: {kind}, {m.shape[0]:,} targets x {m.shape[1]:,} households, {m.nnz:,} entries, {how}."
     return (m if path.suffix == ".npz" else _single(m)), ids, note
 
 
-def _oriented(file: str, m: sp.csr_array, q: int, n: int | None, targets_file: str) -> tuple[sp.csr_array, str]:
-    """The matrix as targets x households, by the lengths of the other files, and how that was decided."""
-    rows, columns = m.shape
+def _orientation(file: str, shape: tuple[int, int], entries: int, q: int, n: int | None, targets_file: str) -> tuple[bool, str]:
+    """Whether the matrix is to be turned to be targets x households, by the lengths of the other files, and how that was decided."""
+    rows, columns = shape
+    if (q not in shape) or (n is not None and {rows, columns} != {q, n}):
+        households = "" if n is None else f" and there are {n:,} households"
+        raise ProblemError(
+            f"{file}: the matrix is {rows:,} x {columns:,} but {targets_file} has {q:,} targets{households}: "
+            "give it a row a target and a column a household."
+        )
+    turn = rows != q or n not in (None, columns)
+    if n is None and (many := rows if turn else columns) > entries + MAX_IDLE:
+        raise ProblemError(
+            f"{file}: it claims {many:,} households but no more entries than {entries:,}, so that most stand for nothing: "
+            "correct the shape, or give a households file."
+        )
     how = "matched by position" + ("; households numbered from 1" if n is None else "")
-    if rows == q and n in (None, columns):
-        return m, how + ("; it is square and taken as targets x households" if rows == columns else "")
-    if columns == q and n in (None, rows):
-        return sp.csr_array(m.T), how + "; it was stored as households x targets and has been turned"
-    households = "" if n is None else f" and there are {n:,} households"
-    raise ProblemError(
-        f"{file}: the matrix is {rows:,} x {columns:,} but {targets_file} has {q:,} targets{households}: "
-        "give it a row a target and a column a household."
-    )
+    if turn:
+        return True, how + "; it was stored as households x targets and has been turned"
+    return False, how + ("; it is square and taken as targets x households" if rows == columns else "")
 
 
 def _single(m: sp.csr_array) -> sp.csr_array:

@@ -1,30 +1,35 @@
-"""The child process of `guarded`: ``python -m l0engine.io.guard problem|table|images|log SOURCE DESTINATION MEMORY_BYTES SECONDS``."""
+"""The child process of `guarded`: ``python -m l0engine.io.guard WHAT SOURCE DESTINATION BYTES SECONDS [ANSWERS]``."""
 
 from __future__ import annotations
 
 import json
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 
-from l0engine.errors import ProblemError
+from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.folder import load_problem
 from l0engine.io.guarded import OUT_OF_MEMORY, REFUSED
 from l0engine.io.images import read_images, save_images
 from l0engine.io.logs import read_log, save_log
 from l0engine.io.saving import save_problem, save_table
 from l0engine.io.tables import read_table
+from l0engine.io.uploads import recognise_uploads
 
 
 def main(arguments: list[str]) -> int:
     """Load and save under limits; the exit code tells how it went, standard output why a problem was refused."""
-    what, source, destination, memory_bytes, seconds = arguments
+    what, source, destination, memory_bytes, seconds, *answers = arguments
     _limit(int(memory_bytes), int(seconds))
     try:
-        _CHECKS[what](Path(source), Path(destination))
+        _CHECKS[what](Path(source), Path(destination), json.loads(answers[0]) if answers else {})
+    except AmbiguousTable as e:
+        json.dump([e.file, e.setting, e.options, e.question], sys.stdout)
+        return REFUSED
     except ProblemError as e:
         json.dump(str(e), sys.stdout)
         return REFUSED
@@ -33,17 +38,31 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _table(source: Path, destination: Path) -> None:
-    table = read_table(source)
+def _table(source: Path, destination: Path, answers: Mapping[str, str]) -> None:
+    table = read_table(source, answers)
     table.require()
     save_table(table.attributes(table.columns), destination)
+    json.dump(asdict(table.reading), sys.stdout)
 
 
-_CHECKS: dict[str, Callable[[Path, Path], None]] = {
-    "problem": lambda source, destination: save_problem(load_problem(source), destination),
+def _upload(source: Path, destination: Path, _: Mapping[str, str]) -> None:
+    paths, answers = json.loads(source.read_text(encoding="utf-8"))
+    raw = source.with_name("problem")
+    found = recognise_uploads({name: Path(path) for name, path in paths.items()}, raw, answers)
+    try:
+        save_problem(load_problem(raw), destination)
+    except AmbiguousTable as e:
+        theirs = next((one.name for one in found if one.file == e.file), e.file)
+        raise AmbiguousTable(theirs, e.setting, e.options, e.question.replace(e.file, theirs, 1)) from None
+    json.dump(found, sys.stdout)
+
+
+_CHECKS: dict[str, Callable[[Path, Path, Mapping[str, str]], None]] = {
+    "problem": lambda source, destination, _: save_problem(load_problem(source), destination),
+    "upload": _upload,
     "table": _table,
-    "log": lambda source, destination: save_log(read_log(source), destination),
-    "images": lambda source, destination: save_images(*read_images(source), destination),
+    "log": lambda source, destination, _: save_log(read_log(source), destination),
+    "images": lambda source, destination, _: save_images(*read_images(source), destination),
 }
 
 

@@ -8,17 +8,24 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from l0engine.errors import ProblemError
+from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import shown
 from l0engine.io.saving import partial_folder
+from l0engine.io.tables.reading import Reading
+from l0engine.io.uploads import Recognised
 from l0engine.machine import environment
 
 #: Exit codes of `l0engine.io.guard`.
 REFUSED, OUT_OF_MEMORY = 3, 4
+#: Names of what was uploaded, the paths it is at, and the answers; messages call it so.
+UPLOADS = "your files"
 _SMALLER = {
     "problem": "a smaller problem, or the matrix as sparse NPZ",
+    "upload": "a smaller problem, or the matrix as sparse NPZ",
     "table": "fewer rows or columns",
     "images": "fewer images",
     "log": "fewer epochs",
@@ -49,15 +56,64 @@ def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: i
     _guarded("problem", Path(folder).absolute(), Path(destination).absolute(), memory_bytes, seconds)
 
 
-def table_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
-    """Check an untrusted CSV or Parquet table and write it to `destination` as plain Parquet; limits as in `load_guarded`.
+def table_guarded(
+    file: str | Path,
+    destination: str | Path,
+    *,
+    answers: Mapping[str, str] | None = None,
+    memory_bytes: int = 4 * 2**30,
+    seconds: float = 120.0,
+) -> Reading:
+    """Check an untrusted table of any kind and write it to `destination` as plain Parquet; limits as in `load_guarded`.
+
+    Returns
+    -------
+    Reading
+        How the file was understood; `answers` may say otherwise.
 
     Raises
     ------
+    AmbiguousTable
+        The file can be read in several ways.
     ProblemError
         The file is no table with rows, or asks for too much memory or time, or broke the reader.
     """
-    _guarded("table", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
+    said = _guarded("table", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds, answers)
+    return Reading.from_dict(json.loads(said))
+
+
+def upload_guarded(
+    files: Mapping[str, bytes],
+    destination: str | Path,
+    *,
+    answers: Mapping[str, Mapping[str, str]] | None = None,
+    memory_bytes: int = 4 * 2**30,
+    seconds: float = 120.0,
+) -> tuple[Recognised, ...]:
+    """Recognise uploaded files and check the problem that they make, as `recognise_uploads` and `load_guarded` do, both in the child.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Untrusted names and contents.
+    answers : mapping of str to (mapping of str to str), optional
+        What was said about a file, by its untrusted name.
+
+    Raises
+    ------
+    AmbiguousTable
+        A file, named as the user does, can be read in several ways.
+    ProblemError
+        What `recognise_uploads` and `load_problem` say, or that the files asked for too much memory or time, or broke the reader.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = {name: Path(scratch, str(i)) for i, name in enumerate(files)}
+        for name, path in paths.items():
+            path.write_bytes(files[name])
+        given = Path(scratch, UPLOADS)
+        given.write_text(json.dumps([{name: str(path) for name, path in paths.items()}, answers or {}]), encoding="utf-8")
+        found = json.loads(_guarded("upload", given, Path(destination).absolute(), memory_bytes, seconds))
+    return tuple(Recognised(*one) for one in found)
 
 
 def images_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
@@ -82,10 +138,13 @@ def log_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int 
     _guarded("log", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
 
 
-def _guarded(what: str, folder: Path, destination: Path, memory_bytes: int, seconds: float) -> None:
+def _guarded(
+    what: str, folder: Path, destination: Path, memory_bytes: int, seconds: float, answers: Mapping[str, str] | None = None
+) -> bytes:
+    """What the child says where all went well."""
     command = [sys.executable, "-m", "l0engine.io.guard", what, str(folder), str(destination), str(int(memory_bytes))]
     child = subprocess.Popen(
-        [*command, str(max(1, round(seconds)))],
+        [*command, str(max(1, round(seconds))), json.dumps(dict(answers or {}))],
         env={**os.environ, **_ONE_THREAD},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -101,7 +160,11 @@ def _guarded(what: str, folder: Path, destination: Path, memory_bytes: int, seco
             child.communicate()
         shutil.rmtree(partial_folder(destination, child.pid), ignore_errors=True)
     if child.returncode == REFUSED:
-        raise ProblemError(json.loads(answer))
+        said = json.loads(answer)
+        if isinstance(said, str):
+            raise ProblemError(said)
+        file, setting, options, question = said
+        raise AmbiguousTable(file, setting, tuple((value, meaning) for value, meaning in options), question)
     if child.returncode == OUT_OF_MEMORY:
         raise ProblemError(f"Reading '{shown(folder)}' needs more than {memory_bytes / 2**30:.2g} GiB of memory: give {_SMALLER[what]}.")
     if child.returncode == -signal.SIGXCPU:
@@ -111,6 +174,7 @@ def _guarded(what: str, folder: Path, destination: Path, memory_bytes: int, seco
             f"Reading '{shown(folder)}' broke the reader (exit code {child.returncode}): "
             "a file is damaged, or asks for too much memory; save the files again."
         )
+    return bytes(answer)
 
 
 def _too_slow(what: str, folder: Path, seconds: float) -> ProblemError:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse as sp
 
-from l0engine.errors import ProblemError
+from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import check_shape, clipped, listed
 from l0engine.io.parts import from_coo
 from l0engine.io.tables import Table
@@ -23,6 +23,12 @@ class TableMatrix(NamedTuple):
     matrix: sp.csr_array
     household_ids: list[str]
     layout: str
+
+
+def with_our_heads(table: Table) -> Table:
+    """The table with the columns that a matrix is matched by under our names; the others of a wide one are names themselves."""
+    table = table.known("target", "household_id")
+    return table.known("value") if {"target", "household_id"} <= set(table.columns) else table
 
 
 def matrix_from_table(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
@@ -81,7 +87,7 @@ def _wide(table: Table, key: str, targets: list[str], household_ids: list[str] |
 
 
 def _positions(table: Table, column: str, names: pa.ChunkedArray, known: list[str], what: str) -> np.ndarray:
-    found = pc.index_in(names, value_set=pa.array(known, pa.string()))
+    found = pc.index_in(_with_zeros(table, names, known, what), value_set=pa.array(known, pa.string()))
     if found.null_count:
         row = int(np.argmax(found.is_null().to_numpy()))
         raise ProblemError(
@@ -91,17 +97,36 @@ def _positions(table: Table, column: str, names: pa.ChunkedArray, known: list[st
     return np.asarray(found.to_numpy(), np.int64)
 
 
+def _with_zeros(table: Table, names: pa.Array | pa.ChunkedArray, known: list[str], what: str) -> pa.Array | pa.ChunkedArray:
+    """The names as `known` writes them where they differ by leading zeros only, which spreadsheets take off; asked, unless it was said."""
+    theirs = pa.array(known, pa.string())
+    strange = pc.invert(pc.is_in(names, value_set=theirs))
+    if not pc.any(strange).as_py():
+        return names
+    short, shorts = pc.utf8_ltrim(names, "0"), pc.utf8_ltrim(theirs, "0")
+    at = pc.index_in(short, value_set=shorts)
+    if at.null_count or len(pc.unique(shorts)) < len(known) or len(pc.unique(short)) < len(pc.unique(names)):
+        return names
+    if table.answers.get("leading_zeros") == "ignore":
+        return theirs.take(pc.cast(at, pa.int64()))
+    row = int(np.argmax(strange.to_numpy(zero_copy_only=False)))
+    mine, other = clipped(str(names[row])), clipped(str(theirs[at[row].as_py()]))
+    ways = (("ignore", f"'{mine}' is '{other}'"),)
+    raise AmbiguousTable(table.file, "leading_zeros", ways, f"{table.file}: '{mine}' is not among the {what}, but '{other}' is")
+
+
 def _matched(table: Table, names: list[str], known: list[str], what: str) -> dict[str, int]:
     """Position of each column; every column must be known and every known name a column."""
     at = {n: i for i, n in enumerate(known)}
+    position = {n: at[k] for n, k in zip(names, _with_zeros(table, pa.array(names), known, f"{what}s").to_pylist(), strict=True) if k in at}
     for name in names:
-        if name not in at:
+        if name not in position:
             raise ProblemError(
                 f"{table.file}, column '{clipped(name)}': no {what} has that name: add it to the {what}s file or remove the column."
             )
     if len(names) < len(known):
-        raise _lacks(table, f"a column for {what}", sorted(set(range(len(known))) - {at[n] for n in names}), known)
-    return at
+        raise _lacks(table, f"a column for {what}", sorted(set(range(len(known))) - set(position.values())), known)
+    return position
 
 
 def _lacks(table: Table, what: str, missing: list[int], names: list[str]) -> ProblemError:

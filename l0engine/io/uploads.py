@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import zipfile
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from l0engine.errors import ProblemError
-from l0engine.io.folder import ROLES
+from l0engine.io.folder import ANSWERS, ROLES
 from l0engine.io.limits import check_unpacked, clipped, listed, readable, shown
 from l0engine.io.ordered import is_ordered
-from l0engine.io.tables import column_names, read_table
+from l0engine.io.tables import TABLES, column_names, ending, read_table
+from l0engine.io.tables.heads import known_heads
+from l0engine.io.tables.reading import KNOWN, checked_answers
+from l0engine.io.whole import write_whole
 
 _STEMS = {"matrix": "matrix", "target": "targets", "household": "households"}
-_SUFFIXES = {".npz": ".npz", ".mtx": ".mtx", ".csv": ".csv", ".tsv": ".csv", ".txt": ".csv", ".parquet": ".parquet"}
+_KINDS = (".npz", ".mtx", *TABLES)
 _NEEDED = ("matrix", "targets")
 _ROLE_WORD = re.compile(r"[\s_.-]*(matrix|targets?|households?)(?![a-z])", re.IGNORECASE)
 _MAX_FILES = 1000
@@ -40,12 +45,23 @@ class Recognised(NamedTuple):
     file: str
 
 
-class _Staged(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Staged:
     name: str
     path: Path
+    answers: dict[str, str]
+
+    @property
+    def columns(self) -> list[str]:
+        """Its columns, known ones under our names."""
+        columns = column_names(self.path, shown(self.name), self.answers)
+        ours = {theirs: name for name, theirs in known_heads(columns, KNOWN, self.answers).items()}
+        return [ours.get(c, c) for c in columns]
 
 
-def recognise_uploads(files: Mapping[str, bytes | Path], folder: str | Path) -> tuple[Recognised, ...]:
+def recognise_uploads(
+    files: Mapping[str, bytes | Path], folder: str | Path, answers: Mapping[str, Mapping[str, str]] | None = None
+) -> tuple[Recognised, ...]:
     """Decide what each uploaded file is and store it under our own name in `folder`, ready for `load_guarded`.
 
     Parameters
@@ -54,6 +70,8 @@ def recognise_uploads(files: Mapping[str, bytes | Path], folder: str | Path) -> 
         Untrusted file names, never used as paths, and the contents. One ``.zip`` of such files will do as well.
     folder : str or Path
         An empty or new folder.
+    answers : mapping of str to (mapping of str to str), optional
+        What was said about a file, by the user's name for it, as `AmbiguousTable` asks; kept in the folder for `load_problem`.
 
     Returns
     -------
@@ -62,6 +80,8 @@ def recognise_uploads(files: Mapping[str, bytes | Path], folder: str | Path) -> 
 
     Raises
     ------
+    AmbiguousTable
+        A file can be read in several ways; it is named as the user does, here, and as in `Recognised.file` by `load_guarded`.
     ProblemError
         A file or role is missing, twice there, or unclear; says which file was taken for what.
     """
@@ -74,14 +94,17 @@ def recognise_uploads(files: Mapping[str, bytes | Path], folder: str | Path) -> 
     staging = folder / ".uploads"
     try:
         staging.mkdir()
-        staged = _stage(files, staging)
+        staged = _stage(files, staging, answers or {})
         roles = _roles(staged)
         out = []
         for role in ROLES:
             if role in roles:
-                target = folder / f"{role}{roles[role].path.suffix}"
+                target = folder / f"{role}{ending(roles[role].path.name)}"
                 roles[role].path.replace(target)
                 out.append(Recognised(role, shown(roles[role].name), target.name))
+        said = "".join(_toml(r.file, roles[r.role].answers) for r in out)
+        if said:
+            write_whole(folder / ANSWERS, lambda file: file.write(said.encode()))
         return tuple(out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -112,21 +135,30 @@ def upload_title(names: Sequence[str], n_targets: int, n_households: int, taken:
     return numbered
 
 
-def _stage(files: Mapping[str, bytes | Path], staging: Path) -> list[_Staged]:
+def _toml(file: str, answers: Mapping[str, str]) -> str:
+    """A table of TOML, whose texts are written as JSON writes them."""
+    lines = [f"{setting} = {json.dumps(value, ensure_ascii=False)}" for setting, value in answers.items()]
+    return "\n".join([f'["{file}"]', *lines, ""]).replace("\x7f", "\\u007f") if lines else ""
+
+
+def _stage(files: Mapping[str, bytes | Path], staging: Path, answers: Mapping[str, Mapping[str, str]]) -> list[_Staged]:
     """Copy every file to a name of ours, with only its suffix kept."""
     if any(_suffix(n) == ".zip" for n in files):
         if len(files) > 1:
             raise ProblemError(f"{listed(map(shown, files))}: give either one .zip or separate files.")
         name, content = next(iter(files.items()))
         archive = _copy(content, staging / "upload.zip")
-        return _unzip(archive, shown(name), staging)
+        return _unzip(archive, shown(name), staging, answers)
     out = []
     for i, (name, content) in enumerate(files.items()):
-        suffix = _SUFFIXES.get(_suffix(name))
-        if suffix is None:
+        if _suffix(name) not in _KINDS:
             raise ProblemError(f"{shown(name)}: this kind of file is not known: give .npz, .mtx, .parquet, .csv or one .zip of them.")
-        out.append(_Staged(name, _copy(content, staging / f"{i}{suffix}")))
+        out.append(_Staged(name, _copy(content, staging / f"{i}{_suffix(name)}"), _said(name, answers)))
     return out
+
+
+def _said(name: str, answers: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return checked_answers(shown(name), answers.get(name, answers.get(shown(name))))
 
 
 def _copy(content: bytes | Path, path: Path) -> Path:
@@ -137,10 +169,10 @@ def _copy(content: bytes | Path, path: Path) -> Path:
     return path
 
 
-def _unzip(archive: Path, name: str, staging: Path) -> list[_Staged]:
+def _unzip(archive: Path, name: str, staging: Path, answers: Mapping[str, Mapping[str, str]]) -> list[_Staged]:
     """Data files of an archive; its own paths are never used, other files are left out."""
     with readable(name, "a ZIP archive"), zipfile.ZipFile(archive) as z:
-        files = [m for m in z.infolist() if not m.is_dir() and _suffix(m.filename) in _SUFFIXES]
+        files = [m for m in z.infolist() if not m.is_dir() and _suffix(m.filename) in _KINDS]
         members = [m for m in files if not shown(m.filename).startswith(".") and not m.filename.startswith("__MACOSX")]
         if not members or len(z.infolist()) > _MAX_FILES:
             raise ProblemError(f"{name}: it holds {len(members):,} data files: put matrix, targets and households into it.")
@@ -149,16 +181,15 @@ def _unzip(archive: Path, name: str, staging: Path) -> list[_Staged]:
         check_unpacked(name, sum(m.file_size for m in members), archive.stat().st_size)
         out = []
         for i, m in enumerate(members):
-            path = staging / f"{i}{_SUFFIXES[_suffix(m.filename)]}"
+            path = staging / f"{i}{_suffix(m.filename)}"
             with z.open(m) as source, path.open("wb") as target:
                 shutil.copyfileobj(source, target)
-            out.append(_Staged(m.filename, path))
+            out.append(_Staged(m.filename, path, _said(m.filename, answers)))
         return out
 
 
 def _suffix(name: str) -> str:
-    base = shown(name).lower() if len(name) <= 60 else name.lower()
-    return "." + base.rsplit(".", 1)[-1] if "." in base else ""
+    return ending(shown(name) if len(name) <= 60 else name)
 
 
 def _roles(staged: list[_Staged]) -> dict[str, _Staged]:
@@ -169,7 +200,7 @@ def _roles(staged: list[_Staged]) -> dict[str, _Staged]:
         if len(roles) > 1:  # a row per household: the matrix if its columns are targets, else the households
             if target_names is None:
                 target_names = _target_names([g for g, r in possible.items() if r == {"targets"}])
-            is_matrix = bool(target_names & set(column_names(f.path, shown(f.name))))
+            is_matrix = bool(target_names & set(f.columns))
             possible[f] = {"matrix"} if is_matrix else {"households"}
     out: dict[str, _Staged] = {}
     for f, roles in possible.items():
@@ -191,13 +222,13 @@ def _roles(staged: list[_Staged]) -> dict[str, _Staged]:
 
 def _possible(f: _Staged) -> set[str]:
     """Roles a file may play, by suffix, then stem, then column names."""
-    if f.path.suffix not in (".csv", ".parquet"):
+    if ending(f.path.name) not in TABLES:
         return {"problem"} if f.path.suffix == ".npz" and is_ordered(f.path) else {"matrix"}
     stem = shown(f.name).lower().rsplit(".", 1)[0]
     named = {role for word, role in _STEMS.items() if word in stem}
     if len(named) == 1:
         return named
-    columns = set(column_names(f.path, shown(f.name)))
+    columns = set(f.columns)
     if {"target", "household_id", "value"} <= columns:
         return {"matrix"}
     if {"target", "value"} <= columns:
@@ -214,6 +245,6 @@ def _possible(f: _Staged) -> set[str]:
 def _target_names(files: list[_Staged]) -> set[str]:
     """Names in the targets file, where there is one that can be read; `load_problem` says later why it cannot."""
     try:
-        return {name for f in files for name in read_table(f.path).texts("target").to_pylist()}
+        return {name for f in files for name in read_table(f.path, f.answers).known("target").texts("target").to_pylist()}
     except (ProblemError, KeyError):
         return set()

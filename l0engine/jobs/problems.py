@@ -48,7 +48,7 @@ class ProblemShelf:
 
     def adopt_problem(self, folder: Path | str, title: str, source: str = "upload") -> ProblemRecord:
         """Move a folder that `save_problem` wrote into the store; it is gone from its old place afterwards."""
-        problem = load_problem(folder)
+        problem = load_problem(folder, ours=True)
         staged = self._staging()
         shutil.move(folder, staged)
         try:
@@ -74,7 +74,7 @@ class ProblemShelf:
     def problem(self, sha: str) -> Problem:
         """The problem itself."""
         self.problem_record(sha)
-        return load_problem(self._problem_folder(sha))
+        return load_problem(self._problem_folder(sha), ours=True)
 
     def _problem_folder(self, sha: str) -> Path:
         return self.root / "problems" / _checked_sha(sha)

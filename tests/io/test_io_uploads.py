@@ -83,7 +83,7 @@ def test_answer_names_the_users_file(tmp_path):
         ({"a.npz": npz(), "b.npz": npz(), "t.csv": TARGETS}, "'a.npz', 'b.npz' both look like the matrix"),
         ({"a.npz": npz(), "t.xlsx": b"PK\3\4"}, "t.xlsx: this kind of file is not known"),
         ({"a.npz": npz(), "t": TARGETS}, "t: this kind of file is not known"),
-        ({"a.npz": npz(), "t.csv": b"1,2\n3,4\n"}, "t.csv: its columns '1', '2' tell nothing of its role"),
+        ({"a.npz": npz(), "t.csv": b"1,2\n3,4\n"}, "t.csv, line 1: '1', '2' may be names or data"),
         ({"a.npz": npz(), "t.csv": b"PK\3\4"}, "t.csv: it is not CSV but an Excel workbook"),
         ({"a.npz": npz(), "p/t.parquet": b"x"}, "t.parquet: it cannot be read as Parquet"),
         ({"a.zip": b"PK\3\4"}, "a.zip: it cannot be read as a ZIP archive"),

@@ -1,0 +1,269 @@
+"""Table: a file of rows and columns whose columns are handed out only as checked text or checked numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from l0engine.errors import AmbiguousTable, ProblemError
+from l0engine.io.limits import clipped, listed, readable, shown
+from l0engine.io.tables import notation
+from l0engine.io.tables.csvfile import Origin
+from l0engine.io.tables.heads import factor_of, known_heads
+from l0engine.io.tables.numbers import Written
+from l0engine.io.tables.reading import KNOWN, Reading
+
+_CONTROL = r"[\x00-\x1f\x7f]"
+#: What is not a plain sign: names without such are as they should be.
+_ODD = r"[^\x21-\x7e]"
+_WHOLE = r"^-?(?:0|[1-9]\d{0,14})$"
+#: Digits that are a name: a postal code, a long number.
+_CODE = r"^[+-]?0\d|\d{16}"
+_REAL = r"^(?:-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)?$"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table as read.
+
+    Attributes
+    ----------
+    data : pyarrow.Table
+        Text: all columns text. Other kinds: as stored.
+    reading : Reading
+        How the file was understood.
+    origin : Origin or None
+        Where the rows of a text stand.
+    rows : ndarray of int or None, shape (n_rows,)
+        Row of the file each row is, where some were taken out since.
+    answers : mapping of str to str
+        What was said about the file.
+    """
+
+    path: Path
+    data: pa.Table
+    reading: Reading
+    origin: Origin | None = None
+    rows: np.ndarray | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def file(self) -> str:
+        return shown(self.path)
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.data.column_names)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the file was understood, where that is not plain."""
+        return (f"{self.file}: {self.reading.sentence}.",) if self.reading.sentence else ()
+
+    def __len__(self) -> int:
+        return int(self.data.num_rows)
+
+    def place(self, row: int, column: str) -> str:
+        """'file, line 7, column 'value'' of the 0-based row; what is no text has rows in place of lines."""
+        at = row if self.rows is None else int(self.rows[row])
+        number = at + 1 if self.origin is None else self.origin.line(at)
+        where = f"{'row' if self.origin is None or self.reading.sheet else 'line'} {number:,}"
+        theirs = dict(self.reading.columns).get(column, column)
+        return f"{self.file}, {where}, column '{clipped(theirs)}'"
+
+    def known(self, *names: str) -> Table:
+        """The same table with its known columns under our names: as said, else by their heads but for decorations."""
+        heads = known_heads(self.columns, names, self.answers)
+        if self.reading.header is None and {"target", "value"} <= set(names):
+            heads = {**{name: found[0] for name in ("target", "value") if len(found := self._candidates(name)) == 1}, **heads}
+        other = {theirs: ours for ours, theirs in heads.items() if ours != theirs}
+        for name in names:
+            said = self.answers.get(name, "")
+            if said not in ("", "none", *self.columns):
+                raise ProblemError(f"{self.file}: {name} = '{clipped(said)}' is no column; found are {listed(self.columns)}.")
+        if not other:
+            return self
+        renamed = [other.get(c, f"{c} (as given)" if c in other.values() else c) for c in self.columns]
+        reading = replace(self.reading, columns=(*self.reading.columns, *((ours, theirs) for theirs, ours in other.items())))
+        return replace(self, data=self.data.rename_columns(renamed), reading=reading)
+
+    def require(self, *columns: str) -> None:
+        """Refuse a table without rows or without one of these columns."""
+        missing = [c for c in columns if c not in self.columns]
+        if missing:
+            raise self._lacks(missing[0], columns)
+        if not len(self):
+            raise ProblemError(f"{self.file}: it has no rows below its header: export it again.")
+
+    def _lacks(self, name: str, needed: tuple[str, ...]) -> ProblemError:
+        """A question where some columns may be the one that is missing."""
+        sentence = f"{self.file}: column '{name}' is missing; needed are {listed(needed)}, found are {listed(self.columns)}"
+        fitting = self._candidates(name)
+        if not fitting:
+            return ProblemError(f"{sentence}: let the first row name the columns.")
+        options = tuple((c, f"it begins {listed(map(str, self.data[c][:2].to_pylist()))}") for c in fitting[:8])
+        return AmbiguousTable(self.file, name, options, sentence)
+
+    def _candidates(self, name: str) -> list[str]:
+        """Columns that may be the known one of that name: numbers, or names that stand there once, words before numbers."""
+        free = [c for c in self.columns if c and c not in KNOWN]
+        if len(free) > 50 or not len(self):
+            return []
+        numeric = [c for c in free if self._is_numeric(c)]
+        if name in ("value", "weight", "base_weight"):
+            return numeric
+        once = [c for c in free if len(pc.unique(self.data[c])) == len(self)]
+        return [c for c in once if c not in numeric] or once
+
+    def _is_numeric(self, column: str) -> bool:
+        a = self.data[column]
+        if not _is_text(a.type):
+            return bool(pa.types.is_integer(a.type) or pa.types.is_floating(a.type))
+        some = notation.stripped(a.slice(0, 200).cast(pa.string())).core
+        some = some.filter(pc.invert(notation.missing(some)))
+        return len(some) > 0 and any(notation.invalid(some, sign) is None for sign in ".,")
+
+    def texts(self, column: str, *, unique: bool = False, empty: bool = False) -> pa.ChunkedArray:
+        """A column of names as text, without nulls, control characters, or spaces around them; in NFC.
+
+        Parameters
+        ----------
+        unique : bool
+            Refuse a second appearance.
+        empty : bool
+            Let empty cells and nulls pass, as ''.
+        """
+        a = _flat(self.data[column])
+        if not (_is_text(a.type) or pa.types.is_integer(a.type)):
+            raise ProblemError(
+                f"{self.file}, column '{clipped(column)}': it holds {a.type}, which does not keep names exactly: store it as text."
+            )
+        a = a.cast(pa.string())
+        a = pc.fill_null(a, "") if a.null_count else a
+        if pc.any(pc.match_substring_regex(a, _ODD)).as_py():
+            self._refuse(column, pc.match_substring_regex(a, _CONTROL), "the name holds a control character: remove it")
+            a = pc.utf8_normalize(pc.utf8_trim_whitespace(a), "NFC")
+        if not empty:
+            self._refuse(column, pc.equal(a, ""), "the name is empty: fill it in or remove the row")
+        if unique and len(pc.unique(a)) < len(a):
+            row = int(np.argmax(pd.Series(a.to_numpy()).duplicated().to_numpy()))
+            raise ProblemError(f"{self.place(row, column)}: '{clipped(str(a[row]))}' stands there a second time: keep one.")
+        return a
+
+    def numbers(self, column: str) -> np.ndarray:
+        """A column of finite numbers, float64 (float32 where Parquet stores that), shape (n_rows,).
+
+        Raises
+        ------
+        AmbiguousTable
+            The cells can be read in two ways.
+        """
+        a = _flat(self.data[column])
+        if _is_text(a.type):
+            return self._as_text(column, a.cast(pa.string())).numbers()
+        return self._stored(column, a)
+
+    def _as_text(self, column: str, cells: pa.ChunkedArray) -> Written:
+        head = dict(self.reading.columns).get(column, column)
+        factor = factor_of(head) if head != column else ""
+        return Written(cells, self.file, column, lambda row: self.place(row, column), self.reading.decimal, factor, self.answers)
+
+    def _stored(self, column: str, a: pa.ChunkedArray) -> np.ndarray:
+        t = a.type
+        if not (pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_decimal(t) or pa.types.is_boolean(t)):
+            raise ProblemError(f"{self.file}, column '{clipped(column)}': it holds {t}: give numbers.")
+        if a.null_count:
+            empty = self._as_text(column, pc.cast(a, pa.string()))
+            if self.answers.get("missing") != "0":
+                raise empty.lacks(int(np.argmax(a.is_null().to_numpy())), a.null_count, ("0", "such cells are 0"))
+            a = pc.fill_null(a, pa.scalar(0).cast(t))
+        kind = pa.float32() if t in (pa.float32(), pa.float16()) else pa.float64()
+        with readable(self.file, "numbers"):
+            a = a.cast(pa.int8()) if pa.types.is_boolean(t) else a
+            out = np.asarray(a.cast(kind, safe=False).to_numpy())
+        bad = ~np.isfinite(out)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise ProblemError(f"{self.place(row, column)}: '{clipped(str(a[row]))}' is not a finite number: replace it or remove the row.")
+        return out
+
+    def with_values(self, column: str) -> Table:
+        """The table without the rows whose cell in a column of numbers is empty or withheld, as said; asked where nothing was said."""
+        a = _flat(self.data[column])
+        if _is_text(a.type):
+            gone = notation.missing(a.cast(pa.string()))
+        elif a.null_count:
+            gone = a.is_null()
+        else:
+            return self
+        n = pc.sum(gone).as_py() or 0
+        if not n or self.answers.get("missing") == "0":
+            return self
+        row = int(np.argmax(gone.to_numpy()))
+        if self.answers.get("missing") != "leave out":
+            cells = self._as_text(column, a.cast(pa.string()))
+            raise cells.lacks(row, n, ("leave out", "rows without a value are left out"), ("0", "such cells are 0"))
+        keep = np.flatnonzero(~gone.to_numpy().astype(bool))
+        rows = keep if self.rows is None else self.rows[keep]
+        return replace(self, data=self.data.take(keep), rows=rows, reading=replace(self.reading, missing="leave out"))
+
+    def attributes(self, columns: list[str]) -> pd.DataFrame:
+        """Further columns for the user's own use; text turns to numbers only where nothing is lost."""
+        data = self.data.select(columns).replace_schema_metadata(None)
+        if self.origin is not None:
+            for i, name in enumerate(columns):
+                data = data.set_column(i, name, self._plain(name))
+        with readable(self.file, "a table"):
+            frame = data.to_pandas()
+        return pd.DataFrame(frame, index=pd.RangeIndex(len(self)))
+
+    def _plain(self, column: str) -> pa.ChunkedArray:
+        """Numbers where every cell is one, without leading zeros; else text."""
+        a = self.data[column]
+        if pc.all(pc.match_substring_regex(a, _WHOLE)).as_py():
+            return a.cast(pa.int64())
+        if pc.all(pc.equal(a, "")).as_py():
+            return a
+        filled = pc.if_else(pc.equal(a, ""), pa.scalar(None, pa.string()), a)
+        if pc.all(pc.match_substring_regex(a, _REAL)).as_py() and not notation.has(a, "."):
+            return filled.cast(pa.float64())
+        return self._written(column, filled)
+
+    def _written(self, column: str, filled: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Numbers as people write them, where they are such throughout; else text. Cells without a value are null."""
+        if not self._is_numeric(column):
+            return self.data[column]
+        if pc.any(pc.match_substring_regex(filled, _CODE)).as_py():
+            return self.data[column]
+        gone = notation.missing(filled)
+        keep = np.flatnonzero(~gone.to_numpy().astype(bool))
+        rows = keep if self.rows is None else self.rows[keep]
+        part = replace(self, data=self.data.take(keep), rows=rows)
+        try:
+            values = part.numbers(column)
+        except AmbiguousTable:
+            raise
+        except ProblemError:
+            return self.data[column]
+        out = np.full(len(self), np.nan)
+        out[keep] = values
+        return pa.chunked_array([pa.array(out, from_pandas=True)])
+
+    def _refuse(self, column: str, mask: pa.ChunkedArray, why: str) -> None:
+        if pc.any(mask).as_py():
+            row = int(np.argmax(mask.to_numpy()))
+            raise ProblemError(f"{self.place(row, column)}: {why}.")
+
+
+def _is_text(t: pa.DataType) -> bool:
+    return bool(pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t))
+
+
+def _flat(a: pa.ChunkedArray) -> pa.ChunkedArray:
+    return a.cast(a.type.value_type) if pa.types.is_dictionary(a.type) else a
