@@ -15,7 +15,7 @@ import numpy as np
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active, relative_errors
 from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.problem.margins import equal_margins
+from l0engine.calibration.problem.margins import equal_margins, plain_number
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate
@@ -154,7 +154,7 @@ def _unequal(problem: Problem, use: np.ndarray) -> Iterator[tuple[str, np.ndarra
             x, y = one.published, other.published
             if abs(x - y) > GROSS * max(abs(x), abs(y)):
                 words = f"{one.title[0].upper()}{one.title[1:]} and {other.title} count the same, but are published as "
-                yield f"{words}{_number(x)} and {_number(y)}.", np.concatenate([one.targets, other.targets])
+                yield f"{words}{plain_number(x, 4)} and {plain_number(y, 4)}.", np.concatenate([one.targets, other.targets])
 
 
 def _concentration(a: _Answer) -> Iterator[Limit]:
@@ -207,7 +207,7 @@ def taken(problem: Problem, config: Config) -> tuple[str, ...]:
         price = f"Price of a household: {config.price_l0:g} of the loss of keeping none, that is λ L0 = {each:.2g} each; {why}"
     goal = "; the goal decides how many are kept" if config.has_goal else ""
     factor = problem.base_factor
-    scaled = f"The base weights were brought to the size of the totals by a factor of {_number(factor)}." if factor != 1 else ""
+    scaled = f"The base weights were brought to the size of the totals by a factor of {plain_number(factor, 4)}." if factor != 1 else ""
     if scaled and problem.rules.given:
         scaled = f"{scaled} The limits and fixed weights of single households were taken as they stand."
     unknown = np.flatnonzero(system.use & np.isnan(problem.standard_errors) & (config.precision == "standard error"))
@@ -229,11 +229,6 @@ def share(x: float) -> str:
     """A share in per cent, with two digits below 10 %."""
     value = 100 * x
     return f"{value:,.0f} %" if value >= 9.95 else f"{float(f'{value:.2g}'):.10g} %"
-
-
-def _number(x: float) -> str:
-    """Four digits, with thousands separators and without an exponent."""
-    return f"{float(f'{x:.4g}'):,.10g}"
 
 
 def _targets(n: int) -> str:

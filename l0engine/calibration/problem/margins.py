@@ -70,10 +70,9 @@ def equal_margins(problem: Problem, use: np.ndarray) -> list[list[Margin]]:
     return found
 
 
-def plain_number(x: float) -> str:
-    """Six digits, with thousands separators and without an exponent."""
-    text = f"{float(f'{x:.6g}'):,.9f}"
-    return text.rstrip("0").rstrip(".")
+def plain_number(x: float, digits: int = 6) -> str:
+    """So many digits, with thousands separators and without an exponent."""
+    return f"{float(f'{x:.{digits}g}'):,.9f}".rstrip("0").rstrip(".")
 
 
 def _candidates(problem: Problem, rows: np.ndarray) -> Iterator[Margin]:
