@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import openpyxl
+import ordered
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,6 +92,7 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "sas": {"households.sas7bdat": SAS.read_bytes(), **no, **matrix},
         "rds": {"households.rds": gzip.compress(frame), **no, **matrix},
         "arrow": {"households.arrow": _path(".arrow", lambda p: households.to_feather(p, compression="zstd")), **no, **matrix},
+        "ordered": {"problem.npz": ordered.packed(ordered.parts(dense(), dense().sum(axis=1).tolist(), [1.5] * N, IDS))},
     }
 
 
@@ -152,6 +154,10 @@ def expected(files: dict[str, bytes]) -> tuple[np.ndarray, np.ndarray] | None:
     if name == "targets.csv":
         table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         return dense(), np.array([float(v) for v in table["value"]])
+    if name == "problem.npz":
+        a = np.load(io.BytesIO(content))
+        m = sp.csr_array((a["data"], a["indices"], a["indptr"]), shape=(Q, N)).toarray()
+        return m[:, a["weights"] > 0], a["targets"]
     if name == "matrix.npz":
         a = np.load(io.BytesIO(content))
         if "format" not in a:

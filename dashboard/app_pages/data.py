@@ -8,6 +8,7 @@ from dashboard.data.figures import base_errors
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
 from l0engine.errors import L0Error
+from l0engine.io import pickles
 
 st.title("Data")
 st.markdown("Choose the households and the published totals they should add up to.")
@@ -25,12 +26,13 @@ for column, sample in zip(cards, state.samples(), strict=True):
 
 with st.expander("Or upload your own", icon=":material/upload_file:", expanded=state.held("uploaded") is not None):
     st.markdown(
-        "**matrix** (.npz, .mtx, .parquet, .csv), **targets** with columns `target, value` and, if you have it, **households** with "
-        "`household_id, base_weight`; or one .zip of them; or an ordered problem of microcosm (.npz) alone. Files stay on this machine."
+        "**matrix**, **targets** with columns `target, value` and, if you have it, **households** with `household_id, base_weight`; or one "
+        ".zip of them. The matrix may be .npz or .mtx; all may be tables: .csv and other text, .xlsx, .parquet, .arrow, .dta, .sas7bdat, "
+        ".sav, .rds. Or an ordered problem of microcosm (.npz), alone. Files stay on this machine."
     )
-    files = st.file_uploader(
-        "Files", type=["npz", "mtx", "parquet", "csv", "zip"], accept_multiple_files=True, key="uploaded", label_visibility="collapsed"
-    )
+    files = st.file_uploader("Files", type=state.KINDS, accept_multiple_files=True, key="uploaded", label_visibility="collapsed")
+    if near := state.quota_warning():
+        st.caption(near)
     why = None if files else "Add a matrix and targets first."
     if st.button("Read these files", type="primary", disabled=why is not None, help=why, icon=":material/play_arrow:"):
         try:
@@ -39,6 +41,8 @@ with st.expander("Or upload your own", icon=":material/upload_file:", expanded=s
             st.rerun()
         except L0Error as error:
             st.error(f"{error} Your files and the current problem are still here.", icon=":material/error:")
+            if any(f.name.lower().endswith(pickles.ENDINGS) for f in files):
+                st.code(pickles.LINES, language="python")
 st.page_link("app_pages/log.py", label="Or look at a run of PolicyEngine's: a calibration log", icon=":material/history:")
 
 problem, record, findings = state.problem(), state.problem_record(), state.findings()

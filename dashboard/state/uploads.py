@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from dashboard.state.problems import DEFAULT_SAMPLE, SAMPLES
+from dashboard.state.quotas import admit, took
 from l0engine.errors import L0Error
 from l0engine.io import table_guarded
 from l0engine.io.guarded import images_guarded, log_guarded
@@ -47,12 +48,15 @@ class Uploads(NamedTuple):
 
         Raises
         ------
+        L0Error
+            The session or the store is full.
         ProblemError
             A sentence that names file, place and remedy.
         """
         path = Path(name.replace("\\", "/"))
         kept = self._root / f"{hashlib.sha256(content).hexdigest()}{self.suffix}"
         if not kept.with_suffix(".json").exists():
+            admit(len(content))
             self._root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory() as scratch:
                 ending = path.suffix.lower().removeprefix(".")
@@ -61,6 +65,7 @@ class Uploads(NamedTuple):
                 self.parse(raw, kept)
             note = json.dumps({"title": path.name[:60]}).encode()
             write_whole(kept.with_suffix(".json"), lambda file: file.write(note))
+            took(len(content))
         return str(kept)
 
     def titles(self) -> dict[str, str]:

@@ -22,6 +22,7 @@ from l0engine.io.mtx import read_mtx
 from l0engine.io.npz import read_npz
 from l0engine.io.optional import RULES, details_of, optional_numbers, rules_note, rules_of
 from l0engine.io.ordered import read_ordered
+from l0engine.io.pickles import refuse_pickle
 from l0engine.io.tables import TABLES, Table, ending, read_table
 from l0engine.io.tables.heads import WEIGHTS, plain
 
@@ -86,6 +87,7 @@ def load_problem(path: str | Path, *, ours: bool = False) -> Problem:
     folder = Path(path)
     if folder.suffix == ".npz" and folder.is_file():
         return read_ordered(folder)
+    refuse_pickle(folder.name)
     if not folder.is_dir():
         raise ProblemError(f"'{shown(folder)}' is not a folder: give the folder that holds matrix, targets and households.")
     if (whole := _only(folder, "problem")) is not None:

@@ -61,11 +61,10 @@ def matrix_from_table(table: Table, targets: list[str], household_ids: list[str]
 
 
 def _long(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
-    columns = table.texts("household_id")
-    ids = columns.unique().to_pylist() if household_ids is None else household_ids
+    ids = table.texts("household_id").unique().to_pylist() if household_ids is None else household_ids
     check_shape(table.file, len(targets), len(ids))
-    row = _positions(table, "target", table.texts("target"), targets, "targets")
-    column = _positions(table, "household_id", columns, ids, "households")
+    row = _positions(table, "target", targets, "targets")
+    column = _positions(table, "household_id", ids, "households")
     return TableMatrix(from_coo(table.file, table.numbers("value"), row, column, (len(targets), len(ids))), ids, "long table")
 
 
@@ -78,7 +77,7 @@ def _wide(table: Table, key: str, targets: list[str], household_ids: list[str] |
     check_shape(table.file, len(targets), len(ids))
     (what, down), (other, across) = (("household", ids), ("target", targets)) if turned else (("target", targets), ("household", ids))
     position = _matched(table, names, across, other)
-    at = _positions(table, key, own, down, f"{what}s")
+    at = _positions(table, key, down, f"{what}s")
     if len(at) < len(down):
         raise _lacks(table, f"a row for {what}", sorted(set(range(len(down))) - set(at.tolist())), down)
     row, column, data = _entries(table, names, at, position)
@@ -86,8 +85,13 @@ def _wide(table: Table, key: str, targets: list[str], household_ids: list[str] |
     return TableMatrix(from_coo(table.file, data, row, column, (len(targets), len(ids))), ids, f"wide table, a row per {what}")
 
 
-def _positions(table: Table, column: str, names: pa.ChunkedArray, known: list[str], what: str) -> np.ndarray:
-    found = pc.index_in(_with_zeros(table, names, known, what), value_set=pa.array(known, pa.string()))
+def _positions(table: Table, column: str, known: list[str], what: str) -> np.ndarray:
+    """Where each name of a column stands among the known ones."""
+    theirs, names = pa.array(known, pa.string()), table.data[column]
+    found = pc.index_in(names.cast(theirs.type), value_set=theirs) if names.type in (pa.string(), pa.large_string()) else None
+    if found is None or found.null_count:  # they are not all as they should be
+        names = table.texts(column)
+        found = pc.index_in(_with_zeros(table, names, known, what), value_set=theirs)
     if found.null_count:
         row = int(np.argmax(found.is_null().to_numpy()))
         raise ProblemError(

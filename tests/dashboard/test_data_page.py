@@ -13,7 +13,7 @@ import uploads
 from further import further
 
 from dashboard import state
-from dashboard.state import problems
+from dashboard.state import problems, quotas
 
 REAL_DEFAULT = problems.DEFAULT_SAMPLE
 
@@ -137,6 +137,28 @@ def test_bad_uploads_get_one_sentence_each_and_change_nothing(visit, cases):
         assert not page.said("success") or "was read as" not in page.said("success")[0], case
     page.upload(uploads.files("wide csv"))  # and the way on is open
     assert page.metrics["Households"] == str(len(uploads.small().households)) and not page.said("error")
+
+
+def test_a_full_session_is_told_before_it_is_full(visit, monkeypatch):
+    files = uploads.files("npz")
+    size = sum(map(len, files.values()))
+    monkeypatch.setattr(quotas, "SESSION_BYTES", int(1.5 * size))
+    page = visit()
+    assert not any("Uploads in this session" in text for text in page.said("caption"))
+    page.upload(files)
+    assert any(text.startswith("Uploads in this session take") for text in page.rerun().said("caption")) and not page.said("error")
+    page.upload(uploads.files("wide csv"))
+    assert "in this session" in page.said("error")[0] and "open the page anew" in page.said("error")[0]
+    monkeypatch.setattr(quotas, "SESSION_BYTES", 100 * size)
+    monkeypatch.setattr(quotas, "ALL_BYTES", size)  # the sample and the upload are there already
+    page.upload(uploads.files("wide csv"))
+    assert "in all" in page.said("error")[0]
+
+
+def test_a_pickle_is_refused_with_the_three_lines_that_help(visit):
+    page = visit().upload({"calibration_package.pkl": b"anything"})
+    assert "calibration_package.pkl: a pickle runs code of its writer" in page.said("error")[0]
+    assert len(page.said("code")[0].splitlines()) == 3
 
 
 def test_two_uploads_of_one_name_are_refused_and_not_dropped(visit):
