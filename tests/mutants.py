@@ -144,6 +144,14 @@ def mutant(number: int, only: str = "") -> tuple[str, dict[str, bytes]]:
     return kind, {name: mutate(content, np.random.default_rng(number)), **dict(rest)}
 
 
+def _text(content: bytes) -> pd.DataFrame:
+    """A table as text; bytes that are no UTF-8 are Latin-1."""
+    try:
+        return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    except UnicodeDecodeError:
+        return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="latin-1")
+
+
 def expected(files: dict[str, bytes]) -> tuple[np.ndarray, np.ndarray] | None:
     """Matrix and values as plain code reads them; None for kinds of file that nothing plain reads.
 
@@ -152,7 +160,7 @@ def expected(files: dict[str, bytes]) -> tuple[np.ndarray, np.ndarray] | None:
     (name, content), *_ = files.items()
     values = dense().sum(axis=1)
     if name == "targets.csv":
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        table = _text(content)
         return dense(), np.array([float(v) for v in table["value"]])
     if name == "problem.npz":
         a = np.load(io.BytesIO(content))
@@ -177,7 +185,7 @@ def expected(files: dict[str, bytes]) -> tuple[np.ndarray, np.ndarray] | None:
             m[int(float(row)) - 1, int(float(column)) - 1] += float(value)
         return m, values
     if name == "matrix.csv":
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        table = _text(content)
         if "value" in table:
             m = np.zeros((Q, N))
             np.add.at(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
 
 import numpy as np
+import ordered
 import pandas as pd
 import pytest
 import uploads
@@ -241,3 +243,16 @@ def test_the_chart_says_how_far_off_the_survey_is(visit):
     errors = plain.matrix @ plain.households["base_weight"] / plain.targets["value"] - 1
     said = json.dumps(f"Half of the targets are within {np.median(np.abs(errors)) * 100:.1f} %")[1:-1]
     assert said in visit().chart("base_errors")
+
+
+def test_an_ordered_problem_gets_its_solution_back(visit, working):
+    content = ordered.packed(ordered.parts())
+    page = visit().upload({"surface.npz": content})
+    assert (page.metrics["Targets"], page.metrics["Households"]) == ("2", "4")
+    assert any("'surface.npz' was read as the problem" in text for text in page.said("success"))
+    page.to("calibrate").press("Start").until_ended()
+    page.to("results")
+    assert "Solution (solution.npz)" in [b.label for b in page.at.get("download_button")]
+    solution = (state.store().folder(page.run_id) / "solution.npz").read_bytes()
+    weights = ordered.solution(solution, hashlib.sha256(content).hexdigest(), ordered.IDS)
+    np.testing.assert_array_equal(weights, state.store().result(page.run_id).weights)
