@@ -14,13 +14,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from l0engine.calibration.config import Config, settings
+from l0engine.calibration.config import EXCLUDABLE, Config, settings
 from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.problem.preflight import Finding, Severity, preflight, targets_in_use
 from l0engine.calibration.problem.problem import Problem
@@ -161,10 +161,10 @@ def _build(parsed: argparse.Namespace) -> int:
 
 def _print_finding(problem: Problem, finding: Finding) -> None:
     mark = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.INFO: "-"}[finding.severity]
-    exclude = "" if finding.kind == "unreachable" else f" [--exclude {finding.kind}]"
+    exclude = f" [--exclude {finding.kind}]" if finding.kind in EXCLUDABLE else ""
     print(f"\n{mark} {len(finding.targets):,} {finding.title.lower()}{exclude}\n  {finding.meaning} {finding.action}")
-    for i in finding.targets[:10]:
-        print(f"    {problem.names[i]}  {problem.values[i]:,.10g}  ({problem.support[i]:,} households)")
+    for i, said in zip_longest(finding.targets[:10], finding.details[:10], fillvalue=""):
+        print(f"    {problem.names[i]}  {problem.values[i]:,.10g}  ({problem.support[i]:,} households)  {said}".rstrip())
     if len(finding.targets) > 10:
         print(f"    and {len(finding.targets) - 10:,} more")
 

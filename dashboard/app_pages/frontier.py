@@ -16,7 +16,7 @@ with frontier_tab:
     if not shown:
         st.markdown(f"How many households does **{record.title}** need? One fit answers for every number of them.")
     with st.expander("Another frontier" if shown else "Frontier", icon=":material/tune:", expanded=not shown):
-        form.show(problem.n_households, n_targets, sorted(set(problem.groups)), run)
+        form.show(problem, n_targets, run)
     if run is not None and run.plan is not None:
         view.show(run, problem.n_households, int(state.in_use(run).sum()))
 with sweep_tab:

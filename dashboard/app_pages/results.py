@@ -45,6 +45,9 @@ figures = {
         f"Up to {wording.ratio(measures.max_weight_ratio)} its base weight. Large values mean that some target hangs on few households.",
     ),
 }
+if measures.share_within_tolerance is not None:
+    met = wording.percent(measures.share_within_tolerance)
+    figures["Within tolerance"] = (met, "Share of the targets with a tolerance of their own that are met within it.")
 layout.metrics(figures, key="figures", narrowest=130)
 with st.container(horizontal=True):
     if point is None:
@@ -64,8 +67,9 @@ with targets_tab:
     shown = shown[shown["group"] == chosen] if chosen else shown
     shown = shown.assign(relative_error=shown["relative_error"].round(6) + 0.0)  # or next to nothing reads '-0 %'
     st.caption(f"{wording.plural(len(shown), 'target')}; click a column head to sort.")
-    formats = {"value": "compact", "estimate": "compact", "relative_error": "percent"}
-    looks = {name: st.column_config.NumberColumn(name.replace("_", " "), format=how) for name, how in formats.items()}
+    formats = dict.fromkeys(("value", "estimate", "scale", "standard_error"), "compact")
+    formats |= dict.fromkeys(("relative_error", "tolerance"), "percent")
+    looks = {name: st.column_config.NumberColumn(name.replace("_", " "), format=how) for name, how in formats.items() if name in shown}
     st.dataframe(shown, hide_index=True, column_config=looks)
 with households_tab:
     attributes = list(problem.attributes.columns)

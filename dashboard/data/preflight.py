@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -13,6 +15,8 @@ from l0engine.calibration.problem import preflight
 from l0engine.calibration.problem.preflight import Finding, Severity
 from l0engine.calibration.problem.problem import Problem
 
+#: Targets explained in words; the table explains the others.
+EXPLAINED = 3
 _MARKS = {
     Severity.ERROR: ":material/block:",
     Severity.WARNING: ":material/warning:",
@@ -48,11 +52,22 @@ def _finding(problem: Problem, finding: Finding) -> None:
             st.segmented_control("In the fit", ["Keep", "Leave out"], key=key, required=True, label_visibility="collapsed", **then)
         i = finding.targets
         table = pd.DataFrame({"target": problem.names[i], "value": problem.values[i], "households": problem.support[i]})
+        if finding.details:
+            st.markdown("\n".join(f"- {wording.markdown(words)}" for words in _explained(problem, finding)))
+            table["why"] = finding.details
         looks = {
+            "why": st.column_config.TextColumn("why", width="large"),
             "value": st.column_config.NumberColumn("value", format="compact", help="Published total"),
             "households": st.column_config.NumberColumn("households", format="localized", help="Households that contribute to it"),
         }
         st.dataframe(table, hide_index=True, height=min(38 + 35 * len(table), 248), column_config=looks)
+
+
+def _explained(problem: Problem, finding: Finding) -> Iterator[str]:
+    """What is to be said of the first few targets, each with its name."""
+    for i, said in zip(finding.targets[:EXPLAINED].tolist(), finding.details[:EXPLAINED], strict=True):
+        name = str(problem.names[i])
+        yield said if name in said else f"{name}: {said[:1].lower()}{said[1:]}"
 
 
 def _choose(kind: str, key: str) -> None:

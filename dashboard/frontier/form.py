@@ -12,6 +12,7 @@ from dashboard.frontier.figures.point import TITLES
 from dashboard.kit import layout
 from l0engine.calibration.config import Config, settings
 from l0engine.calibration.frontier.point import checked_budgets
+from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ConfigError
 from l0engine.jobs.records import Plan, RunRecord
 
@@ -20,18 +21,19 @@ _REFERENCES = ("gated", "random", "pps")
 _POINTS = 8
 
 
-def default_budgets(n_households: int, n_targets: int) -> list[int]:
-    """Round numbers from a tenth of the households down to a fifth of the targets."""
+def default_budgets(n_households: int, n_targets: int, n_protected: int = 0) -> list[int]:
+    """Round numbers from a tenth of the households down to a fifth of the targets; none below those that must stay."""
     high, low = max(n_households / 10, 2), max(n_targets / 5, 1)
     low = min(low, high / 10)
     sizes = (high * (low / high) ** (i / (_POINTS - 1)) for i in range(_POINTS))
-    return sorted({min(max(_round(k), 1), n_households) for k in sizes}, reverse=True)
+    return sorted({min(max(_round(k), 1, n_protected), n_households) for k in sizes}, reverse=True)
 
 
-def show(n_households: int, n_targets: int, groups: list[str], run: RunRecord | None) -> None:
+def show(problem: Problem, n_targets: int, run: RunRecord | None) -> None:
     """Entry fields and the button that starts it."""
+    n_households, groups = problem.n_households, sorted(set(problem.groups))
     budgets, compare = layout.columns([5, 6], key="frontier_form", narrowest=280, gap="medium")
-    proposal = ", ".join(map(str, default_budgets(n_households, n_targets)))
+    proposal = ", ".join(map(str, default_budgets(n_households, n_targets, problem.n_protected)))
     text = budgets.text_input(
         "Numbers of households", proposal, key=f"budgets_{n_households}", persist_state="session",
         help="One point each, from one fit; commas between.",
@@ -54,7 +56,7 @@ def show(n_households: int, n_targets: int, groups: list[str], run: RunRecord | 
             "Hold out groups", groups, default=held, key="frontier_hold_out", placeholder="none", help=settings()["hold_out"].help
         )
     try:
-        wanted = checked_budgets(_numbers(text, n_households), n_households)
+        wanted = checked_budgets(_numbers(text, n_households), n_households, problem.n_protected)
         config = source.config if source is not None else Config.from_dict({**draft, "hold_out": held})
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")

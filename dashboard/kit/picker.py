@@ -32,6 +32,8 @@ def pick(
     menu, own = layout.columns([3, 2], key=f"{key}_row", narrowest=300, gap="medium")
     with own:
         file = st.file_uploader(upload, type=uploads.endings, key=f"{key}_upload", help=help)
+        if near := state.quota_warning():
+            st.caption(near)
     chosen, read = f"{key}_chosen", state.held(f"{key}_read") or ("", "")
     if file is not None and read[0] != file.file_id:
         message = ""

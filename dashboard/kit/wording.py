@@ -6,6 +6,7 @@ A number that is missing (None, nan) or infinite reads '–'; a minus is the tru
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -134,6 +135,15 @@ def plural(number: float, noun: str, nouns: str | None = None) -> str:
     ('1 household', '12,576 households')
     """
     return f"{count(number)} {noun if round(number) == 1 else nouns or noun + 's'}"
+
+
+def markdown(text: str) -> str:
+    """A text from outside as it stands, where Markdown is read.
+
+    >>> markdown("a*b [c]")
+    'a\\\\*b \\\\[c\\\\]'
+    """
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$<>:-])", r"\\\1", text)
 
 
 def distinct(titles: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
 from dashboard.state.points import limits_of, open_point, point, point_weights
 from dashboard.state.problems import (
     DEFAULT_SAMPLE,
+    KINDS,
     SAMPLES,
     Sample,
     findings,
@@ -18,6 +19,7 @@ from dashboard.state.problems import (
     sample_source,
     samples,
 )
+from dashboard.state.quotas import warning as quota_warning
 from dashboard.state.resources import store, supervisor
 from dashboard.state.runs import in_use, kept_sets, open_run, other_caps, result, run, start_run, start_sweep, sweeps, taken
 from dashboard.state.uploads import calibration_log, logs
@@ -26,8 +28,9 @@ from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 __all__ = ["follow_url", "tick_seconds"]
 __all__ += ["draft", "fitted_draft", "form_version", "set_draft"]
 __all__ += ["limits_of", "open_point", "point", "point_weights"]
-__all__ += ["DEFAULT_SAMPLE", "SAMPLES", "Sample", "findings", "open_built", "open_problem", "open_sample", "open_upload", "problem"]
-__all__ += ["problem_record", "problem_sha", "sample_source", "samples"]
+__all__ += ["DEFAULT_SAMPLE", "KINDS", "SAMPLES", "Sample", "findings", "open_built", "open_problem", "open_sample", "open_upload"]
+__all__ += ["problem", "problem_record", "problem_sha", "sample_source", "samples"]
+__all__ += ["quota_warning"]
 __all__ += ["store", "supervisor"]
 __all__ += ["in_use", "kept_sets", "open_run", "other_caps", "result", "run", "start_run", "start_sweep", "sweeps", "taken"]
 __all__ += ["calibration_log", "logs"]

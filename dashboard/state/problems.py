@@ -12,14 +12,18 @@ from typing import NamedTuple
 import streamlit as st
 
 from dashboard.state.current import choose_problem
+from dashboard.state.quotas import admit, took
 from dashboard.state.resources import store
 from l0engine.calibration.problem.preflight import Finding, preflight
 from l0engine.calibration.problem.problem import Problem
-from l0engine.errors import AmbiguousTable, ProblemError
-from l0engine.io import load_guarded, load_problem, recognise_uploads, upload_title
+from l0engine.errors import ProblemError
+from l0engine.io import load_problem, pickles, upload_guarded, upload_title
+from l0engine.io.uploads import KINDS as UPLOADED
 from l0engine.jobs.records import ProblemRecord
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
+#: Endings of files that a problem may come in, and of pickles, about which there is something to say.
+KINDS = list(dict.fromkeys(e.rsplit(".", 1)[-1] for e in (*UPLOADED, ".zip", *pickles.ENDINGS)))
 #: The sample a first visit opens with.
 DEFAULT_SAMPLE = "us"
 
@@ -73,7 +77,7 @@ def open_problem(sha: str) -> None:
 
 
 def open_upload(files: Sequence[tuple[str, bytes]], answers: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
-    """Parse uploaded files in a guarded child process and make them the current problem.
+    """Recognise and parse uploaded files in a guarded child process and make them the current problem.
 
     Parameters
     ----------
@@ -90,7 +94,9 @@ def open_upload(files: Sequence[tuple[str, bytes]], answers: Mapping[str, Mappin
     Raises
     ------
     AmbiguousTable
-        A file can be read in several ways.
+        A file can be read in several ways: `answers` should say which.
+    L0Error
+        The session or the store is full.
     ProblemError
         A sentence that names file, place and remedy; the current problem stays as it was.
     """
@@ -98,18 +104,15 @@ def open_upload(files: Sequence[tuple[str, bytes]], answers: Mapping[str, Mappin
     if len(set(names)) < len(names):
         twice = Path(next(n for n in names if names.count(n) > 1)).name
         raise ProblemError(f"Two of the files are named '{twice}': rename or remove one.")
+    size = sum(len(content) for _, content in files)
+    admit(size)
     with tempfile.TemporaryDirectory() as scratch:
-        raw, parsed = Path(scratch, "raw"), Path(scratch, "parsed")
-        raw.mkdir()
-        recognised = recognise_uploads(dict(files), raw, answers)
-        try:
-            load_guarded(raw, parsed)
-        except AmbiguousTable as asked:  # the folder has names of ours
-            name = next((r.name for r in recognised if r.file == asked.file), asked.file)
-            raise AmbiguousTable(name, asked.setting, asked.options, asked.question.replace(asked.file, name)) from None
-        read = load_problem(parsed)
+        parsed = Path(scratch, "parsed")
+        recognised = upload_guarded(dict(files), parsed, answers=answers)
+        read = load_problem(parsed, ours=True)
         title = upload_title(names, read.n_targets, read.n_households, {known.title for known in store().problems()})
         record = store().adopt_problem(parsed, title)
+    took(size)
     choose_problem(record.sha)
     return tuple(f"'{r.name}' was read as the {r.role}." for r in recognised)
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from dashboard.state.problems import DEFAULT_SAMPLE, SAMPLES
+from dashboard.state.quotas import admit, took
 from l0engine.errors import L0Error
 from l0engine.io import table_guarded
 from l0engine.io.guarded import images_guarded, log_guarded
@@ -56,6 +57,8 @@ class Uploads(NamedTuple):
         ------
         AmbiguousTable
             It can be read in several ways, see `answers` of `read_table`.
+        L0Error
+            The session or the store is full.
         ProblemError
             A sentence that names file, place and remedy.
         """
@@ -63,6 +66,7 @@ class Uploads(NamedTuple):
         said = json.dumps(answers, sort_keys=True).encode() if answers else b""
         kept = self._root / f"{hashlib.sha256(content + said).hexdigest()}{self.suffix}"
         if not kept.with_suffix(".json").exists():
+            admit(len(content))
             self._root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory() as scratch:
                 kind = ending(path.name)
@@ -71,6 +75,7 @@ class Uploads(NamedTuple):
                 reading = self.parse(raw, kept, answers)
             note = json.dumps({"title": path.name[:60], "reading": reading}).encode()
             write_whole(kept.with_suffix(".json"), lambda file: file.write(note))
+            took(len(content))
         return str(kept), str(json.loads(kept.with_suffix(".json").read_text()).get("reading", ""))
 
     @property

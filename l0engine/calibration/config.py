@@ -18,7 +18,7 @@ TOTALS = ("free", "soft", "exact")
 #: The settings that ask for a number of households, or for a quality that the fewest should have.
 GOALS = ("budget", "max_median_error", "max_error", "min_ess")
 #: Preflight findings whose targets a user may leave out of the fit.
-EXCLUDABLE = ("thin", "zero", "below_floor", "negative", "duplicate", "limits")
+EXCLUDABLE = ("thin", "zero", "below_floor", "negative", "duplicate", "disagreeing", "far_off", "carried", "limits")
 #: How much a target counts: all alike, or those that are published with a standard error by that.
 PRECISIONS = ("equal", "standard error")
 

@@ -15,6 +15,7 @@ import numpy as np
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active, relative_errors
 from l0engine.calibration.problem.bounds import Bounds
+from l0engine.calibration.problem.margins import equal_margins, plain_number
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate
@@ -25,8 +26,6 @@ MISSED, GROSS, FLOOR = 1e-3, 1e-2, 0.1
 AT_BOUND = 1e-6
 #: A household stands for very many at this ratio to its base weight; or where it carries this share of a target with so much support.
 RATIO, CARRIED, SUPPORT = 100.0, 0.2, 20
-#: Sums over households are the same one within this share.
-SAME = 1e-9
 #: Targets named in a sentence.
 NAMED = 3
 
@@ -149,23 +148,13 @@ def _contradiction(a: _Answer) -> Iterator[Limit]:
 
 
 def _unequal(problem: Problem, use: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Targets, and whole groups, that count the same over households and publish different values: a sentence and the rows, each.
-
-    Two sums over households are the same where they agree on weights drawn at random.
-    """
-    seen = problem.matrix @ np.random.default_rng(0).uniform(0.5, 1.5, problem.n_households)
-    groups, used = problem.groups.astype(str), np.flatnonzero(use)
-    sums = [(f"'{problem.names[i]}'", np.array([i])) for i in used]
-    for name in np.unique(groups[used]):
-        mine = np.flatnonzero(use & (groups == name))
-        if len(mine) > 1:
-            sums.append((f"the {len(mine):,} targets of group '{name}'", mine))
-    sums.sort(key=lambda s: float(seen[s[1]].sum()))
-    for (one, rows), (other, others) in pairwise(sums):
-        a, b, x, y = seen[rows].sum(), seen[others].sum(), problem.values[rows].sum(), problem.values[others].sum()
-        if abs(a - b) <= SAME * max(abs(a), abs(b)) and abs(x - y) > GROSS * max(abs(x), abs(y)):
-            words = f"{one[0].upper()}{one[1:]} and {other} count the same, but are published as {_number(x)} and {_number(y)}."
-            yield words, np.concatenate([rows, others])
+    """Margins that count the same over households and publish different values: a sentence and the rows, each."""
+    for margins in equal_margins(problem, use):
+        for one, other in pairwise(margins):
+            x, y = one.published, other.published
+            if abs(x - y) > GROSS * max(abs(x), abs(y)):
+                words = f"{one.title[0].upper()}{one.title[1:]} and {other.title} count the same, but are published as "
+                yield f"{words}{plain_number(x, 4)} and {plain_number(y, 4)}.", np.concatenate([one.targets, other.targets])
 
 
 def _concentration(a: _Answer) -> Iterator[Limit]:
@@ -218,7 +207,7 @@ def taken(problem: Problem, config: Config) -> tuple[str, ...]:
         price = f"Price of a household: {config.price_l0:g} of the loss of keeping none, that is λ L0 = {each:.2g} each; {why}"
     goal = "; the goal decides how many are kept" if config.has_goal else ""
     factor = problem.base_factor
-    scaled = f"The base weights were brought to the size of the totals by a factor of {_number(factor)}." if factor != 1 else ""
+    scaled = f"The base weights were brought to the size of the totals by a factor of {plain_number(factor, 4)}." if factor != 1 else ""
     if scaled and problem.rules.given:
         scaled = f"{scaled} The limits and fixed weights of single households were taken as they stand."
     unknown = np.flatnonzero(system.use & np.isnan(problem.standard_errors) & (config.precision == "standard error"))
@@ -240,11 +229,6 @@ def share(x: float) -> str:
     """A share in per cent, with two digits below 10 %."""
     value = 100 * x
     return f"{value:,.0f} %" if value >= 9.95 else f"{float(f'{value:.2g}'):.10g} %"
-
-
-def _number(x: float) -> str:
-    """Four digits, with thousands separators and without an exponent."""
-    return f"{float(f'{x:.4g}'):,.10g}"
 
 
 def _targets(n: int) -> str:

@@ -17,11 +17,12 @@ from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.layouts import matrix_from_table, with_our_heads
-from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_TARGETS, listed, readable, shown
+from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_IDLE, MAX_TARGETS, listed, readable, shown
 from l0engine.io.mtx import read_mtx
 from l0engine.io.npz import read_npz
 from l0engine.io.optional import RULES, details_of, optional_numbers, rules_note, rules_of
 from l0engine.io.ordered import read_ordered
+from l0engine.io.pickles import refuse_pickle
 from l0engine.io.tables import TABLES, Table, ending, read_table
 from l0engine.io.tables.heads import WEIGHTS, plain
 
@@ -55,18 +56,21 @@ class _Households(NamedTuple):
     table: Table
 
 
-def load_problem(path: str | Path) -> Problem:
+def load_problem(path: str | Path, *, ours: bool = False) -> Problem:
     """Read a problem folder.
 
     Parameters
     ----------
     path : str or Path
-        Folder with ``matrix.(npz|mtx)`` or a table, the table ``targets`` with columns ``target,value[,group][,weight][,scale]`` and those
-        of `details.COLUMNS` and, optionally, the table ``households`` with ``household_id[,base_weight]``, those of `optional.RULES` and
-        attributes. Cells of optional columns may be empty. Tables may be ``.parquet``, text (``.csv``, ``.tsv``, ``.txt``, also ``.gz``)
-        or of another program. Or ``problem.npz`` alone, an ordered problem of microcosm, which may be given itself.
+        Folder with ``matrix.(npz|mtx)`` or a table, the table ``targets`` with columns ``target,value[,group][,weight][,scale]``
+        and those of `details.COLUMNS` and, optionally, the table ``households`` with ``household_id[,base_weight]``, those of
+        `optional.RULES` and attributes. Cells of optional columns may be empty. Tables may be ``.parquet``, text (``.csv``,
+        ``.tsv``, ``.txt``, also ``.gz``) or of another program.
+        Or ``problem.npz`` alone, an ordered problem of microcosm, which may be given itself.
         NPZ and MTX follow the order of the other files; tables are matched by name.
         ``reading.toml`` may say how a file is to be read: ``["targets.csv"]``, then lines such as ``decimal = ","``.
+    ours : bool
+        `save_problem` wrote the folder, and nobody else can have: its notes, and what it says of its origin, are taken over.
 
     Returns
     -------
@@ -83,6 +87,7 @@ def load_problem(path: str | Path) -> Problem:
     folder = Path(path)
     if folder.suffix == ".npz" and folder.is_file():
         return read_ordered(folder)
+    refuse_pickle(folder.name)
     if not folder.is_dir():
         raise ProblemError(f"'{shown(folder)}' is not a folder: give the folder that holds matrix, targets and households.")
     if (whole := _only(folder, "problem")) is not None:
@@ -102,7 +107,7 @@ def load_problem(path: str | Path) -> Problem:
         notes.extend(table.notes)
     rules = {} if households is None else households.rules
     notes.extend(rules_note(rules))
-    stored = _stored_notes(folder)
+    stored = _stored_notes(folder) if ours else None
     with readable(shown(folder), "a problem"):
         return Problem.create(
             m,
@@ -117,7 +122,7 @@ def load_problem(path: str | Path) -> Problem:
             target_details=targets.details,
             **rules,
             notes=notes if stored is None else stored,
-            artifact=_stored_artifact(folder),
+            artifact=_stored_artifact(folder) if ours else None,
         )
 
 
@@ -202,26 +207,38 @@ def _matrix(
         note = f"Matrix: {layout}, {m.nnz:,} entries; targets and households matched by name."
         if table.notes:
             note = f"{note[:-1]}; {table.notes[0]}"
-        return (m if path.suffix == ".parquet" else _single(m)), ids, note
-    m, kind = read_npz(path) if path.suffix == ".npz" else read_mtx(path)
-    m, how = _oriented(shown(path), m, len(targets.names), None if ids is None else len(ids), targets.table.file)
+        return (_single(m) if path.suffix == ".csv" else m), ids, note
+    q, n = len(targets.names), None if ids is None else len(ids)
+
+    def fits(rows: int, columns: int, entries: int) -> None:
+        _orientation(shown(path), (rows, columns), entries, q, n, targets.table.file)
+
+    m, kind = read_npz(path, fits) if path.suffix == ".npz" else read_mtx(path, fits)
+    turn, how = _orientation(shown(path), m.shape, m.nnz, q, n, targets.table.file)
+    m = sp.csr_array(m.T) if turn else m
     note = f"Matrix: {kind}, {m.shape[0]:,} targets x {m.shape[1]:,} households, {m.nnz:,} entries, {how}."
     return (m if path.suffix == ".npz" else _single(m)), ids, note
 
 
-def _oriented(file: str, m: sp.csr_array, q: int, n: int | None, targets_file: str) -> tuple[sp.csr_array, str]:
-    """The matrix as targets x households, by the lengths of the other files, and how that was decided."""
-    rows, columns = m.shape
+def _orientation(file: str, shape: tuple[int, int], entries: int, q: int, n: int | None, targets_file: str) -> tuple[bool, str]:
+    """Whether the matrix is to be turned to be targets x households, by the lengths of the other files, and how that was decided."""
+    rows, columns = shape
+    if (q not in shape) or (n is not None and {rows, columns} != {q, n}):
+        households = "" if n is None else f" and there are {n:,} households"
+        raise ProblemError(
+            f"{file}: the matrix is {rows:,} x {columns:,} but {targets_file} has {q:,} targets{households}: "
+            "give it a row a target and a column a household."
+        )
+    turn = rows != q or n not in (None, columns)
+    if n is None and (many := rows if turn else columns) > entries + MAX_IDLE:
+        raise ProblemError(
+            f"{file}: it claims {many:,} households but no more entries than {entries:,}, so that most stand for nothing: "
+            "correct the shape, or give a households file."
+        )
     how = "matched by position" + ("; households numbered from 1" if n is None else "")
-    if rows == q and n in (None, columns):
-        return m, how + ("; it is square and taken as targets x households" if rows == columns else "")
-    if columns == q and n in (None, rows):
-        return sp.csr_array(m.T), how + "; it was stored as households x targets and has been turned"
-    households = "" if n is None else f" and there are {n:,} households"
-    raise ProblemError(
-        f"{file}: the matrix is {rows:,} x {columns:,} but {targets_file} has {q:,} targets{households}: "
-        "give it a row a target and a column a household."
-    )
+    if turn:
+        return True, how + "; it was stored as households x targets and has been turned"
+    return False, how + ("; it is square and taken as targets x households" if rows == columns else "")
 
 
 def _single(m: sp.csr_array) -> sp.csr_array:

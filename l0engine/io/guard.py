@@ -1,4 +1,4 @@
-"""The child process of `guarded`: ``python -m l0engine.io.guard problem|table|images|log SOURCE DESTINATION BYTES SECONDS [ANSWERS]``."""
+"""The child process of `guarded`: ``python -m l0engine.io.guard WHAT SOURCE DESTINATION BYTES SECONDS [ANSWERS]``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from l0engine.io.images import read_images, save_images
 from l0engine.io.logs import read_log, save_log
 from l0engine.io.saving import save_problem, save_table
 from l0engine.io.tables import read_table
+from l0engine.io.uploads import recognise_uploads
 
 
 def main(arguments: list[str]) -> int:
@@ -44,8 +45,21 @@ def _table(source: Path, destination: Path, answers: Mapping[str, str]) -> None:
     json.dump(asdict(table.reading), sys.stdout)
 
 
+def _upload(source: Path, destination: Path, _: Mapping[str, str]) -> None:
+    paths, answers = json.loads(source.read_text(encoding="utf-8"))
+    raw = source.with_name("problem")
+    found = recognise_uploads({name: Path(path) for name, path in paths.items()}, raw, answers)
+    try:
+        save_problem(load_problem(raw), destination)
+    except AmbiguousTable as e:
+        theirs = next((one.name for one in found if one.file == e.file), e.file)
+        raise AmbiguousTable(theirs, e.setting, e.options, e.question.replace(e.file, theirs, 1)) from None
+    json.dump(found, sys.stdout)
+
+
 _CHECKS: dict[str, Callable[[Path, Path, Mapping[str, str]], None]] = {
     "problem": lambda source, destination, _: save_problem(load_problem(source), destination),
+    "upload": _upload,
     "table": _table,
     "log": lambda source, destination, _: save_log(read_log(source), destination),
     "images": lambda source, destination, _: save_images(*read_images(source), destination),

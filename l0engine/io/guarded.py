@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,12 +16,16 @@ from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import shown
 from l0engine.io.saving import partial_folder
 from l0engine.io.tables.reading import Reading
+from l0engine.io.uploads import Recognised
 from l0engine.machine import environment
 
 #: Exit codes of `l0engine.io.guard`.
 REFUSED, OUT_OF_MEMORY = 3, 4
+#: Names of what was uploaded, the paths it is at, and the answers; messages call it so.
+UPLOADS = "your files"
 _SMALLER = {
     "problem": "a smaller problem, or the matrix as sparse NPZ",
+    "upload": "a smaller problem, or the matrix as sparse NPZ",
     "table": "fewer rows or columns",
     "images": "fewer images",
     "log": "fewer epochs",
@@ -75,6 +80,40 @@ def table_guarded(
     """
     said = _guarded("table", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds, answers)
     return Reading.from_dict(json.loads(said))
+
+
+def upload_guarded(
+    files: Mapping[str, bytes],
+    destination: str | Path,
+    *,
+    answers: Mapping[str, Mapping[str, str]] | None = None,
+    memory_bytes: int = 4 * 2**30,
+    seconds: float = 120.0,
+) -> tuple[Recognised, ...]:
+    """Recognise uploaded files and check the problem that they make, as `recognise_uploads` and `load_guarded` do, both in the child.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Untrusted names and contents.
+    answers : mapping of str to (mapping of str to str), optional
+        What was said about a file, by its untrusted name.
+
+    Raises
+    ------
+    AmbiguousTable
+        A file, named as the user does, can be read in several ways.
+    ProblemError
+        What `recognise_uploads` and `load_problem` say, or that the files asked for too much memory or time, or broke the reader.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = {name: Path(scratch, str(i)) for i, name in enumerate(files)}
+        for name, path in paths.items():
+            path.write_bytes(files[name])
+        given = Path(scratch, UPLOADS)
+        given.write_text(json.dumps([{name: str(path) for name, path in paths.items()}, answers or {}]), encoding="utf-8")
+        found = json.loads(_guarded("upload", given, Path(destination).absolute(), memory_bytes, seconds))
+    return tuple(Recognised(*one) for one in found)
 
 
 def images_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -20,12 +23,15 @@ MAX_COLUMNS = 50_000
 MAX_BYTES = 4 * 2**30
 #: Size of the first record of a CSV file, in bytes.
 MAX_HEADER_BYTES = 8 * 2**20
+#: Households may be so many more than the entries of their matrix: who has none stands for nothing.
+MAX_IDLE = 500_000
 #: An archive above `RATIO_FREE_BYTES` may unpack to at most this many times its size.
 MAX_RATIO = 200
 RATIO_FREE_BYTES = 64 * 2**20
 #: What readers raise about broken content.
 _BROKEN = (
     *(pa.ArrowException, zipfile.BadZipFile, zlib.error),
+    *(lzma.LZMAError, struct.error, tokenize.TokenError, SyntaxError, LookupError),
     *(OSError, ValueError, OverflowError, EOFError, RuntimeError, TypeError),
 )
 

@@ -14,6 +14,7 @@ from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import check_shape, check_unpacked, clipped, readable, shown
+from l0engine.io.npz import Fits
 from l0engine.io.parts import from_coo
 
 _LAYOUTS = {"coordinate": 3, "array": 2}
@@ -30,8 +31,13 @@ class _Header(NamedTuple):
     lines: int
 
 
-def read_mtx(path: Path) -> tuple[sp.csr_array, str]:
+def read_mtx(path: Path, fits: Fits) -> tuple[sp.csr_array, str]:
     """The matrix in its stored orientation, and 'MatrixMarket'.
+
+    Parameters
+    ----------
+    fits : callable
+        Refuses rows, columns and entries that cannot be right, before they are read.
 
     Raises
     ------
@@ -49,6 +55,7 @@ def read_mtx(path: Path) -> tuple[sp.csr_array, str]:
                 f"more than the file's {size:,} bytes can hold: export it again."
             )
         check_unpacked(file, h.entries * 32, size)
+        fits(h.rows, h.columns, h.entries)
         width = 1 if h.layout == "array" else 2 if h.field == "pattern" else 3
         body = np.empty((0, width))
         if h.entries:

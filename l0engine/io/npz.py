@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from scipy import sparse as sp
@@ -14,18 +16,27 @@ from l0engine.errors import ProblemError
 from l0engine.io.limits import check_shape, check_unpacked, clipped, listed, readable, shown
 from l0engine.io.parts import from_compressed, from_coo, refuse_non_finite
 
+#: Refuses a shape and a number of entries that cannot be right.
+Fits = Callable[[int, int, int], None]
 _MAX_MEMBERS = 32
+#: Of a dense array, read at a time.
+_BLOCK_BYTES = 16 * 2**20
 _PARTS = {"csr": ("indices", "indptr"), "csc": ("indices", "indptr"), "coo": ("row", "col")}
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
     shape: tuple[int, ...]
     fortran: bool
     dtype: np.dtype
 
 
-def read_npz(path: Path) -> tuple[sp.csr_array, str]:
-    """The matrix in its stored orientation, with duplicates summed, and what it was ('CSR', 'dense', ...).
+def read_npz(path: Path, fits: Fits) -> tuple[sp.csr_array, str]:
+    """The matrix in its stored orientation, duplicates kept, and what it was ('CSR', 'dense', ...).
+
+    Parameters
+    ----------
+    fits : callable
+        Refuses rows, columns and entries that cannot be right, before they are read.
 
     Raises
     ------
@@ -34,7 +45,7 @@ def read_npz(path: Path) -> tuple[sp.csr_array, str]:
     """
     file = shown(path)
     with readable(file, "NPZ"), zipfile.ZipFile(path) as archive:
-        return _read(archive, file, path.stat().st_size)
+        return _read(archive, file, path.stat().st_size, fits)
 
 
 def members_of(archive: zipfile.ZipFile, file: str, packed: int) -> dict[str, zipfile.ZipInfo]:
@@ -46,20 +57,25 @@ def members_of(archive: zipfile.ZipFile, file: str, packed: int) -> dict[str, zi
     return members
 
 
-def _read(archive: zipfile.ZipFile, file: str, packed: int) -> tuple[sp.csr_array, str]:
+def _read(archive: zipfile.ZipFile, file: str, packed: int, fits: Fits) -> tuple[sp.csr_array, str]:
     members = members_of(archive, file, packed)
     if "format" not in members:
         if len(members) != 1:
             raise ProblemError(f"{file}: it holds {listed(members)}: save one sparse matrix with scipy.sparse.save_npz.")
         name, info = next(iter(members.items()))
-        return _dense(read_array(archive, info, file, name), file), "dense"
-    kind = _format(read_array(archive, members["format"], file, "format"), file)
+        with opened(archive, info, file, name) as (header, f):
+            return _dense(header, f, file, name, fits), "dense"
+    kind = _format(read_array(archive, members["format"], file, "format", most=1), file)
     needed = ("shape", "data", *_PARTS[kind])
     missing = [n for n in needed if n not in members]
     if missing:
         raise ProblemError(f"{file}: its member '{missing[0]}' is missing: save it with scipy.sparse.save_npz.")
-    parts = {n: read_array(archive, members[n], file, n) for n in needed}
-    shape = _shape(parts["shape"], file)
+    shape = _shape(read_array(archive, members["shape"], file, "shape", most=2), file)
+    with opened(archive, members["data"], file, "data") as (header, _):
+        entries = math.prod(header.shape)
+    fits(*shape, entries)
+    longest = max(entries, *shape) + 1
+    parts = {n: read_array(archive, members[n], file, n, most=longest) for n in needed[1:]}
     data = numbers(parts["data"], file, "data", ndim=1)
     first, second = (integers(parts[n], file, n) for n in _PARTS[kind])
     if kind == "coo":
@@ -67,25 +83,35 @@ def _read(archive: zipfile.ZipFile, file: str, packed: int) -> tuple[sp.csr_arra
     return from_compressed(file, kind, data, first, second, shape), kind.upper()
 
 
-def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str, name: str) -> np.ndarray:
-    """One member, its header read first and its declared size compared with the real one."""
+@contextmanager
+def opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str, name: str) -> Iterator[tuple[Header, IO[bytes]]]:
+    """One member, its header read and compared with its real size, at the first of its entries; what goes wrong names the member."""
+    where = f"{file}, member '{clipped(name)}'"
     if info.flag_bits & 1:
-        raise ProblemError(f"{file}, member '{clipped(name)}': it is encrypted: save it without a password.")
-    with archive.open(info) as f:
+        raise ProblemError(f"{where}: it is encrypted: save it without a password.")
+    with readable(where, "an array"), archive.open(info) as f:
         version = np.lib.format.read_magic(f)
         if version not in ((1, 0), (2, 0)):
-            raise ProblemError(f"{file}, member '{clipped(name)}': unknown NPY version {version}: save it again.")
+            raise ProblemError(f"{where}: unknown NPY version {version}: save it again.")
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        h = _Header(*reader(f))
+        h = Header(*reader(f))
         if h.dtype.hasobject or h.dtype.kind not in "fiubcSU":
-            raise ProblemError(f"{file}, member '{clipped(name)}': it holds {h.dtype} (objects are never unpickled): save real numbers.")
+            raise ProblemError(f"{where}: it holds {h.dtype} (objects are never unpickled): save real numbers.")
         declared, real = math.prod(h.shape) * h.dtype.itemsize, info.file_size - f.tell()
         if declared != real or min(h.shape, default=0) < 0:
+            raise ProblemError(f"{where}: its header declares {declared:,} bytes but {real:,} are there: save it again.")
+        yield h, f
+
+
+def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str, name: str, most: int | None = None) -> np.ndarray:
+    """One member as an array; refused unread where it has more than `most` entries."""
+    with opened(archive, info, file, name) as (h, f):
+        if most is not None and math.prod(h.shape) > most:
             raise ProblemError(
-                f"{file}, member '{clipped(name)}': its header declares {declared:,} bytes but {real:,} are there: save it again."
+                f"{file}, member '{clipped(name)}': it has {math.prod(h.shape):,} entries where {most:,} would be many: save it again."
             )
-        raw = f.read(real)
-    return np.frombuffer(raw, h.dtype).reshape(h.shape, order="F" if h.fortran else "C")
+        raw = f.read(math.prod(h.shape) * h.dtype.itemsize)
+        return np.frombuffer(raw, h.dtype).reshape(h.shape, order="F" if h.fortran else "C")
 
 
 def _format(a: np.ndarray, file: str) -> str:
@@ -121,9 +147,23 @@ def integers(a: np.ndarray, file: str, name: str) -> np.ndarray:
     return a.astype(np.int32 if a.dtype.itemsize <= 4 and a.dtype != np.uint32 else np.int64)
 
 
-def _dense(a: np.ndarray, file: str) -> sp.csr_array:
-    a = numbers(a, file, "array", ndim=2)
-    check_shape(file, *a.shape)
-    row, column = np.nonzero(a)
-    refuse_non_finite(file, a[row, column], row, column)
-    return sp.csr_array(a)
+def _dense(h: Header, f: IO[bytes], file: str, name: str, fits: Fits) -> sp.csr_array:
+    """The entries of a dense array that are not 0, read a few lines at a time: rows, or columns where it is stored by columns."""
+    kind = numbers(np.empty((0,) * len(h.shape), h.dtype), file, name, ndim=2).dtype
+    rows, columns = h.shape
+    check_shape(file, rows, columns)
+    fits(rows, columns, rows * columns)
+    lines, width = (columns, rows) if h.fortran else (rows, columns)
+    step = max(1, _BLOCK_BYTES // (width * h.dtype.itemsize))
+    indptr, indices, data = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], [np.empty(0, kind)]
+    for first in range(0, lines, step):
+        many = min(step, lines - first)
+        block = np.frombuffer(f.read(many * width * h.dtype.itemsize), h.dtype).reshape(many, width)
+        line, place = np.nonzero(block)
+        values = block[line, place].astype(kind)
+        refuse_non_finite(file, values, *((place, line + first) if h.fortran else (line + first, place)))
+        indptr.append(indptr[-1][-1] + np.cumsum(np.bincount(line, minlength=many)))
+        indices.append(place.astype(np.int32))
+        data.append(values)
+    build = sp.csc_array if h.fortran else sp.csr_array
+    return sp.csr_array(build((np.concatenate(data), np.concatenate(indices), np.concatenate(indptr)), shape=(rows, columns)))

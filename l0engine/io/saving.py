@@ -88,7 +88,7 @@ def _household_frame(problem: Problem) -> pd.DataFrame:
 def _write_parquet(frame: pd.DataFrame, path: Path, file: IO[bytes] | None = None) -> None:
     """Write to a path, or to the file that takes its place."""
     try:
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), file or path)
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), file or path, write_page_checksum=True)
     except pa.ArrowException as e:
         why = clipped(str(e).splitlines()[0], 160)
         raise ProblemError(f"{path.name}: it cannot be written ({why}): give each column one plain type.") from e

@@ -15,13 +15,15 @@ from l0engine.errors import ProblemError
 from l0engine.io.folder import ANSWERS, ROLES
 from l0engine.io.limits import check_unpacked, clipped, listed, readable, shown
 from l0engine.io.ordered import is_ordered
+from l0engine.io.pickles import refuse_pickle
 from l0engine.io.tables import TABLES, column_names, ending, read_table
 from l0engine.io.tables.heads import known_heads
 from l0engine.io.tables.reading import KNOWN, checked_answers
 from l0engine.io.whole import write_whole
 
 _STEMS = {"matrix": "matrix", "target": "targets", "household": "households"}
-_KINDS = (".npz", ".mtx", *TABLES)
+#: Endings of files that are taken.
+KINDS = (".npz", ".mtx", *TABLES)
 _NEEDED = ("matrix", "targets")
 _ROLE_WORD = re.compile(r"[\s_.-]*(matrix|targets?|households?)(?![a-z])", re.IGNORECASE)
 _MAX_FILES = 1000
@@ -151,8 +153,11 @@ def _stage(files: Mapping[str, bytes | Path], staging: Path, answers: Mapping[st
         return _unzip(archive, shown(name), staging, answers)
     out = []
     for i, (name, content) in enumerate(files.items()):
-        if _suffix(name) not in _KINDS:
-            raise ProblemError(f"{shown(name)}: this kind of file is not known: give .npz, .mtx, .parquet, .csv or one .zip of them.")
+        refuse_pickle(name)
+        if _suffix(name) not in KINDS:
+            raise ProblemError(
+                f"{shown(name)}: this kind of file is not known: give .npz, .mtx, a table such as .csv, .xlsx or .parquet, or one .zip."
+            )
         out.append(_Staged(name, _copy(content, staging / f"{i}{_suffix(name)}"), _said(name, answers)))
     return out
 
@@ -172,7 +177,7 @@ def _copy(content: bytes | Path, path: Path) -> Path:
 def _unzip(archive: Path, name: str, staging: Path, answers: Mapping[str, Mapping[str, str]]) -> list[_Staged]:
     """Data files of an archive; its own paths are never used, other files are left out."""
     with readable(name, "a ZIP archive"), zipfile.ZipFile(archive) as z:
-        files = [m for m in z.infolist() if not m.is_dir() and _suffix(m.filename) in _KINDS]
+        files = [m for m in z.infolist() if not m.is_dir() and _suffix(m.filename) in KINDS]
         members = [m for m in files if not shown(m.filename).startswith(".") and not m.filename.startswith("__MACOSX")]
         if not members or len(z.infolist()) > _MAX_FILES:
             raise ProblemError(f"{name}: it holds {len(members):,} data files: put matrix, targets and households into it.")

@@ -52,7 +52,7 @@ class ProblemShelf:
 
     def adopt_problem(self, folder: Path | str, title: str, source: str = "upload") -> ProblemRecord:
         """Move a folder that `save_problem` wrote into the store; it is gone from its old place afterwards."""
-        problem = load_problem(folder)
+        problem = load_problem(folder, ours=True)
         staged = self._staging()
         shutil.move(folder, staged)
         try:
@@ -78,7 +78,7 @@ class ProblemShelf:
     def problem(self, sha: str) -> Problem:
         """The problem itself."""
         self.problem_record(sha)
-        return load_problem(self._problem_folder(sha))
+        return load_problem(self._problem_folder(sha), ours=True)
 
     def recipe(self, sha: str) -> str:
         """The recipe by which a problem was made of tables, as TOML; empty where it was not."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
 
 import numpy as np
+import ordered
 import pandas as pd
 import pytest
 import uploads
 from further import further
 
 from dashboard import state
-from dashboard.state import problems
+from dashboard.state import problems, quotas
 
 REAL_DEFAULT = problems.DEFAULT_SAMPLE
 
@@ -139,6 +141,28 @@ def test_bad_uploads_get_one_sentence_each_and_change_nothing(visit, cases):
     assert page.metrics["Households"] == str(len(uploads.small().households)) and not page.said("error")
 
 
+def test_a_full_session_is_told_before_it_is_full(visit, monkeypatch):
+    files = uploads.files("npz")
+    size = sum(map(len, files.values()))
+    monkeypatch.setattr(quotas, "SESSION_BYTES", int(1.5 * size))
+    page = visit()
+    assert not any("Uploads in this session" in text for text in page.said("caption"))
+    page.upload(files)
+    assert any(text.startswith("Uploads in this session take") for text in page.rerun().said("caption")) and not page.said("error")
+    page.upload(uploads.files("wide csv"))
+    assert "in this session" in page.said("error")[0] and "open the page anew" in page.said("error")[0]
+    monkeypatch.setattr(quotas, "SESSION_BYTES", 100 * size)
+    monkeypatch.setattr(quotas, "ALL_BYTES", size)  # the sample and the upload are there already
+    page.upload(uploads.files("wide csv"))
+    assert "in all" in page.said("error")[0]
+
+
+def test_a_pickle_is_refused_with_the_three_lines_that_help(visit):
+    page = visit().upload({"calibration_package.pkl": b"anything"})
+    assert "calibration_package.pkl: a pickle runs code of its writer" in page.said("error")[0]
+    assert len(page.said("code")[0].splitlines()) == 3
+
+
 def test_two_uploads_of_one_name_are_refused_and_not_dropped(visit):
     page = visit()
     (name, content), *others = uploads.files("npz").items()
@@ -180,6 +204,20 @@ def test_the_tables_of_the_preflight_name_the_targets(visit):
     assert list(table["target"]) == list(thin)
 
 
+def test_a_margin_that_disagrees_is_explained_and_left_out_by_a_click(visit):
+    households = uploads.small().households
+    ids, half = households["household_id"], len(households) // 2
+    parts = {"all": ids, "a_*": ids[:half], "b": ids[half:]}
+    matrix = pd.concat([pd.DataFrame({"target": name, "household_id": of, "value": 1.0}) for name, of in parts.items()])
+    totals = pd.DataFrame({"target": list(parts), "value": [1000.0, 300.0, 500.0], "group": ["total", "half", "half"]})
+    page = visit().upload({"matrix.csv": matrix.to_csv(index=False).encode(), "targets.csv": totals.to_csv(index=False).encode()})
+    found = page.expander("Margins that disagree")
+    assert "- 'all' is 1,000; the 2 targets of group 'half' add up to 800 \\(20 % apart\\)." in [m.value for m in found.markdown]
+    assert list(found.dataframe[0].value["why"]) == ["'all' is 1,000; the 2 targets of group 'half' add up to 800 (20 % apart)."]
+    page.at.button_group(key="exclude_disagreeing").set_value("Leave out").run()
+    assert page.check().button("Calibrate").help == "To 2 targets."
+
+
 def test_no_target_left_disables_the_way_on_and_says_why(visit):
     _matrix, targets, households = uploads.small()
     matrix = pd.DataFrame({"target": targets["target"][:2], "household_id": households["household_id"][:2], "value": [1.0, 2.0]})
@@ -218,3 +256,16 @@ def test_a_file_that_can_be_read_in_two_ways_is_asked_about(visit):
         assert not page.said("error") and any("targets.csv" in text for text in page.said("markdown"))
         page.choose("It means", answer).press("Read it so")
         np.testing.assert_array_equal(loaded(page).values, values)
+
+
+def test_an_ordered_problem_gets_its_solution_back(visit, working):
+    content = ordered.packed(ordered.parts())
+    page = visit().upload({"surface.npz": content})
+    assert (page.metrics["Targets"], page.metrics["Households"]) == ("2", "4")
+    assert any("'surface.npz' was read as the problem" in text for text in page.said("success"))
+    page.to("calibrate").press("Start").until_ended()
+    page.to("results")
+    assert "Solution (solution.npz)" in [b.label for b in page.at.get("download_button")]
+    solution = (state.store().folder(page.run_id) / "solution.npz").read_bytes()
+    weights = ordered.solution(solution, hashlib.sha256(content).hexdigest(), ordered.IDS)
+    np.testing.assert_array_equal(weights, state.store().result(page.run_id).weights)

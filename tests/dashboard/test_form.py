@@ -145,6 +145,7 @@ CHANGES = {
     "total": "soft",
     "anchor": "chi-square",
     "relax": False,
+    "precision": "standard error",
 }
 #: Those that do not go with others.
 ALONE = ("budget", "max_median_error", "max_error", "min_ess", "polish")

@@ -171,7 +171,7 @@ def test_save_and_load_keep_everything(tmp_path, oracle):
         household_ids=IDS, attributes=attributes, notes=["One.", "Zwei: ü."],
     )  # fmt: skip
     save_problem(p, tmp_path / "saved")
-    q = load_problem(tmp_path / "saved")
+    q = load_problem(tmp_path / "saved", ours=True)
     assert q.fingerprint == p.fingerprint != oracle.fingerprint
     assert q.notes == ("One.", "Zwei: ü.")
     assert list(q.groups) == ["", "é", "b", "b"] and q.target_weights.tolist() == [1, 0, 0.3, 2]

@@ -1,5 +1,6 @@
 """The guarded child: a good folder passes, and nothing a bad one does reaches this process."""
 
+import io
 import json
 import os
 import resource
@@ -7,11 +8,13 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import sparse as sp
 
-from l0engine.errors import ProblemError
-from l0engine.io import guard, load_guarded, load_problem, table_guarded
+from l0engine.errors import AmbiguousTable, ProblemError
+from l0engine.io import guard, load_guarded, load_problem, table_guarded, upload_guarded
 
 
 @pytest.fixture
@@ -19,13 +22,19 @@ def folder(tmp_path):
     out = tmp_path / "problem"
     out.mkdir()
     (out / "targets.csv").write_text("target,value,group\na,3,g\nb,4,g\n")
-    sp.save_npz(out / "matrix.npz", sp.csr_matrix([[1.0, 2.0, 0.0], [0.0, 0.5, 1.0]]))
+    (out / "matrix.npz").write_bytes(npz())
     return out
+
+
+def npz() -> bytes:
+    out = io.BytesIO()
+    sp.save_npz(out, sp.csr_matrix([[1.0, 2.0, 0.0], [0.0, 0.5, 1.0]]))
+    return out.getvalue()
 
 
 def test_a_good_folder_arrives_whole(folder, tmp_path):
     load_guarded(folder, tmp_path / "out")
-    p, q = load_problem(folder), load_problem(tmp_path / "out")
+    p, q = load_problem(folder), load_problem(tmp_path / "out", ours=True)
     assert q.fingerprint == p.fingerprint and q.notes == p.notes
     assert sorted(f.name for f in tmp_path.iterdir()) == ["out", "problem"]
 
@@ -41,14 +50,26 @@ def test_the_sentence_of_the_child_is_ours(folder, tmp_path):
 
 
 def test_a_memory_hog_is_stopped(folder, tmp_path):
-    claim = sp.coo_array(([1.0], ([0], [0])), shape=(100_000_000, 2))  # 2 kB that ask for gigabytes
-    sp.save_npz(folder / "matrix.npz", claim)
-    assert (folder / "matrix.npz").stat().st_size < 3000
+    (folder / "matrix.npz").unlink()
+    same = pa.array(np.zeros(20_000_000, np.int8))  # kilobytes that ask for gigabytes
+    columns = {"target": "a", "household_id": "h", "value": 1.0}
+    pq.write_table(
+        pa.table({k: pa.DictionaryArray.from_arrays(same, pa.array([v])) for k, v in columns.items()}), folder / "matrix.parquet"
+    )
+    assert (folder / "matrix.parquet").stat().st_size < 200_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ProblemError, match=r"^Reading 'problem' needs more than 1 GiB of memory: give a smaller"):
         load_guarded(folder, tmp_path / "out", memory_bytes=2**30)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_stranger_wrote_is_not_taken_for_ours(folder, tmp_path):
+    """Nor is anything in it: the notes of a folder are believed only where `save_problem` wrote it, in the child."""
+    (folder / "notes.json").write_text(json.dumps(["This problem was checked by the IRS."]))
+    (folder / "artifact.json").write_text("{")
+    load_guarded(folder, tmp_path / "out")
+    assert "IRS" not in " ".join((*load_problem(folder).notes, *load_problem(tmp_path / "out", ours=True).notes))
 
 
 def test_a_slow_one_is_stopped(folder, tmp_path):
@@ -102,3 +123,15 @@ def test_a_table_that_takes_too_much_says_what_to_do(tmp_path):
     (tmp_path / "t.csv").write_text("a\n" + "1\n" * 200_000)
     with pytest.raises(ProblemError, match="fewer rows or columns"):
         table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet", seconds=0.01)
+
+
+def test_uploads_are_recognised_in_the_child_too(tmp_path):
+    files = {"../Totals targets.csv": b"target;value\na;1.234\nb;2.345\n", "m.npz": npz()}
+    with pytest.raises(AmbiguousTable) as asked:
+        upload_guarded(files, tmp_path / "out")
+    assert asked.value.file == "Totals targets.csv" and asked.value.setting == "decimal" and "Totals targets.csv" in str(asked.value)
+    found = upload_guarded(files, tmp_path / "out", answers={"../Totals targets.csv": {"decimal": ",", "thousands": "."}})
+    assert [(one.role, one.name) for one in found] == [("matrix", "m.npz"), ("targets", "Totals targets.csv")]
+    assert load_problem(tmp_path / "out", ours=True).values.tolist() == [1234, 2345]
+    with pytest.raises(ProblemError, match=r"^x\.exe: this kind of file is not known"):
+        upload_guarded({"x.exe": b""}, tmp_path / "more")

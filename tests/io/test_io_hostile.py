@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zipfile
 
 import numpy as np
@@ -165,6 +166,32 @@ def test_zip_directory_that_claims_too_much(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip", npz(GOOD)[:-40], npz(GOOD)[:100]])
 def test_npz_that_is_no_archive(content, tmp_path):
     assert refused(tmp_path, **{"matrix.npz": content}).startswith("matrix.npz: it cannot be read as NPZ")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_a_damaged_member_is_named(method, tmp_path):
+    content = bytearray(zipped({"a.npy": npy(np.random.default_rng(0).random((2, 1250)))}, method))
+    content[5000:5100] = bytes(100)
+    assert refused(tmp_path, **{"matrix.npz": bytes(content), "households.csv": None}).startswith(
+        "matrix.npz, member 'a': it cannot be read as an array"
+    )
+
+
+def test_a_header_without_an_end_is_named(tmp_path):
+    content = npy(np.ones((2, 3))).replace(b"'shape': (2, 3), }", b"'shape': (2, 3), (")
+    assert "member 'a': it cannot be read as an array" in refused(tmp_path, **{"matrix.npz": zipped({"a.npy": content})})
+
+
+@pytest.mark.parametrize(
+    "shape, said", [((2, 100_000_000), "claims 100,000,000 households but"), ((100_000_000, 3), "is 100,000,000 x 3 but")]
+)
+def test_a_shape_of_nothing_is_refused_from_the_header(shape, said, tmp_path):
+    content = npz(COO, shape=np.array(shape))
+    start = time.process_time()
+    assert said in refused(tmp_path, **{"matrix.npz": content, "households.csv": None})
+    (tmp_path / "matrix.npz").unlink()
+    assert said in refused(tmp_path, **{"matrix.mtx": MM + f"{shape[0]} {shape[1]} 1\n1 1 1\n", "households.csv": None})
+    assert time.process_time() - start < 0.5  # s
 
 
 def test_npz_with_a_flipped_byte(tmp_path):

@@ -42,7 +42,7 @@ def test_an_upload_keeps_what_the_solution_needs(tmp_path):
     found = recognise_uploads({"surface.npz": content}, tmp_path / "raw")
     assert found == (Recognised("problem", "surface.npz", "problem.npz"),)
     load_guarded(tmp_path / "raw", tmp_path / "kept")
-    p, q = load_problem(tmp_path / "raw"), load_problem(tmp_path / "kept")
+    p, q = load_problem(tmp_path / "raw"), load_problem(tmp_path / "kept", ours=True)
     assert q.artifact == p.artifact and q.fingerprint == p.fingerprint and q.notes == p.notes
     weights = np.array([0.0, 4.5, 1 / 3, 2.0])
     out = solution_bytes(q, weights)

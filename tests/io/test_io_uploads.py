@@ -1,6 +1,7 @@
 """Uploads: roles recognised, names of others never used as paths, and a plain sentence where it is unclear."""
 
 import io
+import pickle
 import zipfile
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
-from l0engine.io import Recognised, load_problem, recognise_uploads, upload_title
+from l0engine.io import Recognised, load_problem, pickles, recognise_uploads, upload_title
 
 DENSE = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 4.0]])
 TARGETS = b"target,value\na,1\nb,2\n"
@@ -81,7 +82,8 @@ def test_answer_names_the_users_file(tmp_path):
         ({"t.csv": TARGETS, "h.csv": HOUSEHOLDS},
          "The matrix file is missing (recognised: t.csv as the targets, h.csv as the households)"),
         ({"a.npz": npz(), "b.npz": npz(), "t.csv": TARGETS}, "'a.npz', 'b.npz' both look like the matrix"),
-        ({"a.npz": npz(), "t.xlsx": b"PK\3\4"}, "t.xlsx: this kind of file is not known"),
+        ({"a.npz": npz(), "t.docx": b"PK\3\4"}, "t.docx: this kind of file is not known"),
+        ({"a.npz": npz(), "t.xlsx": b"PK\3\4"}, "t.xlsx: it cannot be read as Excel"),
         ({"a.npz": npz(), "t": TARGETS}, "t: this kind of file is not known"),
         ({"a.npz": npz(), "t.csv": b"1,2\n3,4\n"}, "t.csv, line 1: '1', '2' may be names or data"),
         ({"a.npz": npz(), "t.csv": b"PK\3\4"}, "t.csv: it is not CSV but an Excel workbook"),
@@ -125,3 +127,17 @@ def test_a_folder_in_use_is_refused(tmp_path):
 def test_titles(names, title):
     assert upload_title(names, 2413, 200576) == title
     assert upload_title(names, 2413, 200576, [title, f"{title} (2)"]) == f"{title} (3)"
+
+
+def test_the_three_lines_for_a_pickle_make_a_problem_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    package = {
+        "X_sparse": sp.csr_matrix(DENSE), "targets_df": pd.DataFrame({"value": [1.0, 2.0]}), "target_names": ["a", "b"], "metadata": {}
+    }  # fmt: skip
+    (tmp_path / "calibration_package.pkl").write_bytes(pickle.dumps(package))
+    for read in (load_problem, lambda path: recognise_uploads({path.name: path}, tmp_path / "p")):
+        with pytest.raises(ProblemError, match="never opened here"):
+            read(tmp_path / "calibration_package.pkl")
+    exec(pickles.LINES)  # noqa: S102
+    p = load_problem(tmp_path / "problem")
+    assert list(p.names) == ["a", "b"] and p.values.tolist() == [1, 2] and p.matrix.toarray().tolist() == DENSE.tolist()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.checks import CARRIED, CHECKS, FAR, THIN
 from l0engine.calibration.problem.problem import Problem
-
-#: Fewer supporting households than this make a target thin.
-THIN = 5
-#: Sums of weights at their limits are at a target within this share of it.
-SAME = 1e-9
 
 
 class Severity(StrEnum):
@@ -30,12 +26,14 @@ class Finding:
     Attributes
     ----------
     kind : str
-        The name `Config.exclude` takes, or 'unreachable'.
+        The name `Config.exclude` takes; or 'unreachable' or 'wrong_sign', whose targets are always left out.
     severity : Severity
     title, meaning, action : str
         For a person: what it is, what it does to the fit, what to do about it.
     targets : ndarray of int
         Row numbers of the targets concerned.
+    details : tuple of str
+        What is to be said of each of them; empty where that is nothing.
     """
 
     kind: str
@@ -44,12 +42,22 @@ class Finding:
     meaning: str
     action: str
     targets: np.ndarray
+    details: tuple[str, ...] = ()
 
 
 _TEXTS = {
     "unreachable": (Severity.ERROR, "Unreachable targets",
-                    "No household contributes to them with the right sign, so no weights can meet them.",
-                    "They are left out of the fit and listed in the report; check the matrix rows."),
+                    "No household contributes to them, so no weights can meet them.",
+                    "They are left out of the fit and listed in the report; check the matrix rows, or add households of the missing kind."),
+    "wrong_sign": (Severity.ERROR, "Targets of the wrong sign",
+                   "Every household moves them away from their value, so no weights can meet them.",
+                   "They are left out of the fit and listed in the report; check the sign of the value and of the matrix row."),
+    "disagreeing": (Severity.WARNING, "Margins that disagree",
+                    "They count the same as other targets, but their values add up to something else: no weights can meet both.",
+                    "Leave these out, keep them for a compromise, or scale one margin to the other before the upload."),
+    "far_off": (Severity.WARNING, f"Targets far from the survey (by more than {FAR:,.0f} times)",
+                "At the base weights the survey says something of another size, as where a total is in thousands or a column in cents.",
+                "Check the units; leave them out if the survey cannot know them."),
     "zero": (Severity.WARNING, "Targets of zero",
              "A relative error needs a scale; theirs is the largest contribution of one household at its base weight.",
              "Keep them if zero is a published figure; leave them out if it stands for 'missing'."),
@@ -59,6 +67,9 @@ _TEXTS = {
     "thin": (Severity.WARNING, f"Thinly supported targets (fewer than {THIN} households)",
              "A handful of households must carry the whole total, which forces extreme weights.",
              "Leave them out for more even weights; keep them if they must be met."),
+    "carried": (Severity.WARNING, "Targets that one household carries",
+                f"More than {CARRIED:.0%} of them comes from one household at its base weight, though {THIN} or more count in them.",
+                "Check that household; leave the targets out if its figures are doubtful."),
     "limits": (Severity.WARNING, "Targets that the limits of single households put out of reach",
                "Protected, frozen, smallest or largest weights add up to more, or to less, than the target, whatever the others get.",
                "Change the limits or the target; leave the targets out if the limits must stand."),
@@ -73,30 +84,16 @@ _TEXTS = {
 def preflight(problem: Problem) -> tuple[Finding, ...]:
     """Findings of a problem, most severe first; empty where all is well.
 
-    A target may stand in several findings, but unreachable ones stand in no other.
+    A target may stand in several findings, but one that is unreachable or of the wrong sign stands in no other.
     """
-    p, ok = problem, problem.reachable
-    masks = {
-        "unreachable": ~ok,
-        "zero": ok & (p.values == 0) & (p.sizes == 0),
-        "below_floor": ok & p.below_floor,
-        "thin": ok & (p.support < THIN),
-        "duplicate": ok & p.repeats,
-        "limits": ok & _beyond_limits(p),
-        "negative": ok & (p.values < 0),
-    }
-    found = [Finding(k, *_TEXTS[k], np.flatnonzero(mask)) for k, mask in masks.items() if mask.any()]
-    return tuple(sorted(found, key=lambda f: list(Severity).index(f.severity)))
+    found = (finding(problem, kind) for kind in CHECKS)
+    return tuple(sorted((f for f in found if len(f.targets)), key=lambda f: list(Severity).index(f.severity)))
 
 
-def _beyond_limits(p: Problem) -> np.ndarray:
-    """True where no weights within the rules of households come to the target, shape (n_targets,)."""
-    if not p.rules.given:
-        return np.zeros(p.n_targets, bool)
-    low, high = np.where(p.rules.protected, p.rules.smallest, 0.0), p.rules.largest
-    up, down = p.matrix.maximum(0), p.matrix.minimum(0)
-    least, most = up @ low + down @ high, up @ high + down @ low
-    return np.asarray((least - p.values > SAME * p.sizes) | (p.values - most > SAME * p.sizes))
+def finding(problem: Problem, kind: str) -> Finding:
+    """One kind of finding, with or without targets."""
+    rows, details = CHECKS[kind](problem)
+    return Finding(kind, *_TEXTS[kind], rows, tuple(details))
 
 
 def targets_in_use(problem: Problem, config: Config) -> np.ndarray:
@@ -107,7 +104,7 @@ def targets_in_use(problem: Problem, config: Config) -> np.ndarray:
     ConfigError
         A group to hold out is not there.
     """
-    return in_use(problem, preflight(problem), config)
+    return in_use(problem, _excluded(problem, config), config)
 
 
 def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:
@@ -118,12 +115,17 @@ def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.
 def held_out_targets(problem: Problem, config: Config) -> np.ndarray:
     """True for the targets that `hold_out` keeps from a fit which would else see them, shape (n_targets,)."""
     withheld = problem.in_groups("hold_out", config.hold_out)
-    return np.asarray(_wanted(problem, preflight(problem), config) & withheld) if withheld.any() else withheld
+    return np.asarray(_wanted(problem, _excluded(problem, config), config) & withheld) if withheld.any() else withheld
+
+
+def _excluded(problem: Problem, config: Config) -> Iterator[Finding]:
+    """The only findings that matter to a fit."""
+    return (finding(problem, kind) for kind in config.exclude)
 
 
 def _wanted(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:
     use: np.ndarray = problem.reachable & (problem.target_weights > 0)
-    for finding in findings:
-        if finding.kind in config.exclude:
-            use[finding.targets] = False
+    for found in findings:
+        if found.kind in config.exclude:
+            use[found.targets] = False
     return use

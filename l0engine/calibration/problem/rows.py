@@ -15,12 +15,21 @@ BLOCK = 2**24
 
 def largest_parts(m: sp.csr_array, weights: np.ndarray) -> np.ndarray:
     """The largest ``|m_ij| weights_j`` of each row, 0 where it is empty; shape (n_rows,)."""
+    return _reduced(m, weights, np.maximum)
+
+
+def summed_parts(m: sp.csr_array, weights: np.ndarray) -> np.ndarray:
+    """The sum of ``|m_ij| weights_j`` of each row, shape (n_rows,)."""
+    return _reduced(m, weights, np.add)
+
+
+def _reduced(m: sp.csr_array, weights: np.ndarray, how: np.ufunc) -> np.ndarray:
     out = np.zeros(m.shape[0])
     for first, last in _blocks(m.indptr):
         a, b = m.indptr[first], m.indptr[last]
         part = np.abs(m.data[a:b]) * weights[m.indices[a:b]]
         filled, starts = _filled(m.indptr[first : last + 1])
-        out[first:last][filled] = np.maximum.reduceat(part, starts) if len(starts) else 0.0
+        out[first:last][filled] = how.reduceat(part, starts) if len(starts) else 0.0
     return out
 
 

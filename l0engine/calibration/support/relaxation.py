@@ -1,12 +1,14 @@
 """The perspective relaxation: few households, small error and even weights as one convex problem, and a bound for every other answer.
 
-    minimise  1/2 ||A w - b||^2 + price/2 sum_j w_j^2 / z_j   over 0 <= z <= 1, sum_j z_j <= k, 0 <= w_j <= u_j z_j
+    minimise  1/2 ||A w - b||^2 + price/2 sum_j w_j^2 / z_j   over 0 <= z <= 1, sum_j z_j <= k, l_j z_j <= w_j <= u_j z_j
 
 Where the totals fix ``sum w``, ``sum w^2`` is 1 / (effective sample size) up to a constant. With z of 0 and 1 alone this is the problem
 itself. For fixed z its dual is smooth in as many variables as there are targets, see `dual`. Every dual solution theta bounds what k
 households can do:
 
-    b' theta - 1/2 ||theta||^2 - (the k largest of h_j),   h_j = max over 0 <= w <= u_j of (A_j' theta) w - price/2 w^2.
+    b' theta - 1/2 ||theta||^2 - (the k largest of h_j),   h_j = max over w of (A_j' theta) w - price/2 w^2,
+
+where w is 0 or from l_j to u_j; protected households are among the k with l_j to u_j, whatever their h_j.
 
 For fixed theta shares grow with what each household would gain by a larger one, ``z_j <- min(1, z_j sqrt(h_j) / c)`` with the c that gives
 ``sum z = k``; without bounds u this is the best z for the weights. The two alternate. Households outside the pool whose h_j is among the
@@ -27,6 +29,7 @@ import torch
 from torch import Tensor
 
 from l0engine.arrays.linear_map import LinearMap
+from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.support.anchors import Limits, Ridge
 from l0engine.calibration.support.dual import Dual, DualProblem
 
@@ -99,8 +102,8 @@ class Bound(NamedTuple):
 
 def shares(weights: Tensor, k: int) -> Tensor:
     """``min(1, w / c)`` with the c for which they sum to k; 1 for every positive weight where there are no more than k."""
-    if int((weights > 0).sum()) <= k:
-        return (weights > 0).to(weights.dtype)
+    if k == 0 or int((weights > 0).sum()) <= k:
+        return ((weights > 0) & (k > 0)).to(weights.dtype)
     w = weights.sort(descending=True).values
     rest = w.flip(0).cumsum(0).flip(0)  # rest[i]: sum of all but the i largest
     c = rest[:k] / (k - torch.arange(k, device=w.device))
@@ -119,23 +122,31 @@ class Relaxation:
         What each squared residual is divided by: 1, or far less for what must hold exactly.
     upper : ndarray of float64, shape (n_households,), or inf
         Largest weights u.
+    rules : Rules, optional
+        Of all households: smallest weights l, in ``l_j z_j <= w_j``; protected ones have a share of 1.
     """
 
-    def __init__(self, a: LinearMap, b: np.ndarray, hardness: np.ndarray, upper: Any = np.inf) -> None:
+    def __init__(self, a: LinearMap, b: np.ndarray, hardness: np.ndarray, upper: Any = np.inf, rules: Rules | None = None) -> None:
         self._here = partial(torch.tensor, device=a.device)
         self._a, self._b, self._hardness = a, self._here(b), self._here(hardness)
         self._n, self._nothing = a.shape[1], float(b @ b) / 2
         self._upper = self._here(np.broadcast_to(np.asarray(upper, np.float64), self._n))
+        self._lower = torch.zeros_like(self._upper) if rules is None else self._here(rules.smallest)
+        self._held = torch.zeros_like(self._upper, dtype=torch.bool) if rules is None else self._here(rules.protected)
+        self._n_held = int(self._held.sum())
         self._norm = a.squared().rmatvec(torch.ones_like(self._b)).sqrt()
 
     def bound(self, theta: Tensor, k: int, price: float) -> Bound:
         """The bound that a dual solution gives for k households."""
         pull = self._a.rmatvec(theta)
-        w = torch.minimum((pull / price).clamp(min=0.0), self._upper)
-        h = (pull * w - price / 2 * w * w).clamp(min=0.0)
-        largest = torch.topk(h, k, sorted=False).values if k < self._n else h
-        best = float(largest.sum())
-        return Bound(float(self._b @ theta - (self._hardness * theta) @ theta / 2) - best, h, best, float(largest.min()))
+        w = torch.minimum(torch.maximum(pull / price, self._lower), self._upper)
+        h = pull * w - price / 2 * w * w
+        h = torch.where(self._held, h, h.clamp(min=0.0))
+        free = h[~self._held] if self._n_held else h
+        largest = torch.topk(free, k - self._n_held, sorted=False).values if k < self._n else free
+        best = float(largest.sum()) + float(h[self._held].sum())
+        least = float(largest.min()) if len(largest) else np.inf
+        return Bound(float(self._b @ theta - (self._hardness * theta) @ theta / 2) - best, h, best, least)
 
     def solve(self, k: int, price: float, pool: np.ndarray, start: np.ndarray, after: Dual | None = None) -> Relaxed:
         """The solution for all households, from weights of those in a pool.
@@ -150,7 +161,7 @@ class Relaxation:
             Solution for a like k and price to start from.
         """
         k, price_asked, best, among = min(k, self._n), price, -np.inf, self._here(pool)
-        problem, z = self._restricted(among, after), shares(self._here(start), k)
+        problem, z = self._restricted(among, after), self._shares(self._here(start), among, k)
         for step in range(ALTERNATIONS):
             price = price_asked * (SOFT ** max(1 - step / COLD, 0.0) if after is None else 1.0)
             found = self._alternated(problem, z, among, k, price)
@@ -158,18 +169,19 @@ class Relaxation:
                 best = max(best, found.value)
                 if found.best - float(z @ found.h[among]) <= STILL * found.value:
                     break
-            weights = z * (2 * found.h[among] / price).sqrt()
-            z = self._carrying(shares(weights, k), weights, among)
+            weights = z * (2 * found.h[among].clamp(min=0.0) / price).sqrt()
+            z = self._carrying(self._shares(weights, among, k), weights, among)
             if step < PRICING and len(enter := self._entering(found, among[z > 0])):
                 everyone = torch.zeros_like(found.h)
                 everyone[among] = z
                 everyone[enter] = ENTRY
                 among = (everyone > 0).nonzero().flatten()
                 z = (everyone[among] * (k / everyone.sum())).clamp(max=1.0)
+                z[self._held[among]] = 1.0
                 problem = self._restricted(among, problem.dual)
         for _ in range(SHARPER):
-            weights = z * (2 * found.h[among] / price).sqrt()
-            z = self._carrying(shares(weights**2, k), weights, among)
+            weights = z * (2 * found.h[among].clamp(min=0.0) / price).sqrt()
+            z = self._carrying(self._shares(weights**2, among, k), weights, among)
             found = self._alternated(problem, z, among, k, price)
             best = max(best, found.value)
         w = Ridge(z, price, self._limits(among)).weights(problem.a.rmatvec(problem.theta)).value
@@ -183,7 +195,8 @@ class Relaxation:
         """The weights of some households alone, each with a share of 1 and no less than `least`; shape (n_kept,)."""
         among = self._here(kept)
         problem, high = self._restricted(among, after, CLOSE), self._upper[among]
-        ridge = Ridge(torch.ones_like(high), price, Limits(high.clamp(max=least), high))
+        low = torch.maximum(high.clamp(max=least), self._lower[among])
+        ridge = Ridge(torch.ones_like(high), price, Limits(low, high))
         return np.asarray(problem.solve(ridge, self._hardness, FINE * self._nothing).cpu().numpy())
 
     def _alternated(self, problem: DualProblem, z: Tensor, pool: Tensor, k: int, price: float) -> Bound:
@@ -192,7 +205,14 @@ class Relaxation:
         return self.bound(problem.theta, k, price)
 
     def _limits(self, pool: Tensor) -> Limits:
-        return Limits(torch.zeros_like(self._upper[:1]), self._upper[pool])
+        return Limits(self._lower[pool], self._upper[pool])
+
+    def _shares(self, weights: Tensor, pool: Tensor, k: int) -> Tensor:
+        """`shares`, where protected households have theirs in any case."""
+        held = self._held[pool]
+        z = torch.ones_like(weights)
+        z[~held] = shares(weights[~held], k - self._n_held)
+        return z
 
     def _carrying(self, z: Tensor, weights: Tensor, pool: Tensor) -> Tensor:
         """Shares without those that are next to none, of households that carry next to nothing."""

@@ -34,17 +34,14 @@ def is_small(system: ScaledSystem) -> bool:
 
 
 def caps(system: ScaledSystem, config: Config) -> bool:
-    """Whether the relaxation is `Capping`: on a problem that is not small, where every household has a largest weight."""
-    return (config.max_ratio is not None or config.max_weight is not None) and not is_small(system)
+    """Whether the relaxation is `Capping`: on a problem that is not small, where settings alone give a largest weight."""
+    return (config.max_ratio is not None or config.max_weight is not None) and not is_small(system) and system.ruled is None
 
 
 def relaxes(system: ScaledSystem, config: Config) -> bool:
-    """Whether a relaxation is asked for, and the problem of a kind and size for one; smallest weights alone are for small problems,
-    and it knows no rules of single households.
-    """
+    """Whether a relaxation is asked for, and the problem of a kind and size for one; smallest weights alone are for small problems."""
     fits = system.source.nnz <= RELAXED_ENTRIES and len(system.target) <= DENSE_TARGETS
-    holds = not system.ruled and (not config.bounded or is_small(system) or caps(system, config))
-    return config.relax and system.loss.squared and fits and holds
+    return config.relax and system.loss.squared and fits and (not config.bounded or is_small(system) or caps(system, config))
 
 
 def filled(system: ScaledSystem, config: Config, weights: np.ndarray, k: int) -> np.ndarray:
@@ -130,7 +127,8 @@ class Relaxing:
         some = relaxed.kept
         if some.sum() < k:
             some = np.zeros(len(relaxed.pool), bool)
-            some[np.argsort(-relaxed.weights, kind="stable")[:k]] = True
+            held = self._system.rules.protected[relaxed.pool]
+            some[np.argsort(np.where(held, -np.inf, -relaxed.weights), kind="stable")[:k]] = True
         start = np.zeros(self._system.shape[1])
         least = LEAST * self._system.base_weights[relaxed.pool[some]]
         start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
@@ -145,7 +143,7 @@ class Relaxing:
 
     @cached_property
     def _relaxation(self) -> Relaxation:
-        return Relaxation(self._a, self._b, self._hardness, self._upper)
+        return Relaxation(self._a, self._b, self._hardness, self._upper, self._system.ruled)
 
     @cached_property
     def _capping(self) -> Capping:

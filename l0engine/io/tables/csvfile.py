@@ -59,7 +59,7 @@ def read_heads(path: Path, file: str, answers: Mapping[str, str]) -> list[str]:
     return list(dialect.names)
 
 
-def read_csv(path: Path, file: str, answers: Mapping[str, str]) -> tuple[pa.Table, Reading, Origin]:
+def read_csv(source: Path | bytes, file: str, answers: Mapping[str, str]) -> tuple[pa.Table, Reading, Origin]:
     """All cells as text, how they were understood, and where they stand.
 
     Raises
@@ -69,7 +69,7 @@ def read_csv(path: Path, file: str, answers: Mapping[str, str]) -> tuple[pa.Tabl
     ProblemError
         Not text, no usable header, rows of unequal length, or too large.
     """
-    text, dialect = _opened(path, file, answers)
+    text, dialect = _opened(source, file, answers)
     data, ragged = _parsed(text, dialect, file)
     every = range(len(data) + len(ragged))
     records: Records = np.delete(every, [r.record for r in ragged]) if ragged else every
@@ -89,8 +89,8 @@ def read_csv(path: Path, file: str, answers: Mapping[str, str]) -> tuple[pa.Tabl
     return data.rename_columns(names), replace(reading, decimal=sign, thousands=thousands), Origin(text, dialect, records)
 
 
-def _opened(path: Path, file: str, answers: Mapping[str, str]) -> tuple[Text, Dialect]:
-    text = read_text(path, file, answers)
+def _opened(source: Path | bytes, file: str, answers: Mapping[str, str]) -> tuple[Text, Dialect]:
+    text = read_text(source, file, answers)
     dialect = find_dialect(text.head(MAX_HEADER_BYTES), file, answers)
     return (_one_space(text, dialect), replace(dialect, line=dialect.line, offset=0)) if dialect.delimiter == " " else (text, dialect)
 

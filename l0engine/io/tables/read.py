@@ -21,6 +21,8 @@ from l0engine.io.tables.table import Table
 TEXT = (".csv", ".tsv", ".txt", ".tab")
 #: Endings of all files that are read as tables.
 TABLES = (".parquet", *TEXT, *(f"{ending}.gz" for ending in TEXT), *FOREIGN)
+#: Columns of a Parquet file that are read at once: each of them takes room for itself.
+_AT_ONCE = 100
 
 
 def ending(name: str) -> str:
@@ -54,8 +56,8 @@ def read_table(path: Path, answers: Mapping[str, str] | None = None) -> Table:
 
 def _read(path: Path, file: str, said: dict[str, str]) -> Table:
     if path.suffix.lower() in FOREIGN:
-        data, reading = read_foreign(path, file, said)
-        return Table(path, _named(file, data), reading, answers=said)
+        data, reading, origin = read_foreign(path, file, said)
+        return Table(path, _named(file, data), reading, origin, answers=said)
     if path.suffix.lower() == ".parquet":
         return Table(path, _named(file, _read_parquet(path, file)), Reading("Parquet"), answers=said)
     data, reading, origin = read_csv(path, file, said)
@@ -74,7 +76,7 @@ def column_names(path: Path, file: str, answers: Mapping[str, str] | None = None
 
 
 def _read_parquet(path: Path, file: str) -> pa.Table:
-    with readable(file, "Parquet"), pq.ParquetFile(path) as f:
+    with readable(file, "Parquet"), pq.ParquetFile(path, page_checksum_verification=True) as f:
         m = f.metadata
         if m.num_columns > MAX_COLUMNS:
             raise ProblemError(f"{file}: it has {m.num_columns:,} columns; the limit is {MAX_COLUMNS:,}: use a long table.")
@@ -86,7 +88,11 @@ def _read_parquet(path: Path, file: str) -> pa.Table:
             raise ProblemError(f"{file}, column '{clipped(nested)}': it holds lists or records: give one plain value a row.")
         size = max(m.num_rows * m.num_columns * 8, sum(g.total_byte_size for g in groups))
         check_unpacked(file, size, size)  # runs and repeats pack well in Parquet: no limit on the ratio
-        return f.read(use_threads=False)
+        names = f.schema_arrow.names
+        if len(set(names)) < len(names):
+            return f.read(use_threads=False)  # which is refused
+        parts = [f.read(columns=names[i : i + _AT_ONCE], use_threads=False) for i in range(0, len(names), _AT_ONCE)]
+        return pa.table(dict(zip(names, (c for part in parts for c in part.columns), strict=True)))
 
 
 def _neat(name: str) -> str:

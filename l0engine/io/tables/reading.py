@@ -54,6 +54,8 @@ class Reading:
         'leave out': columns of a wide matrix that are no targets, or no households, are.
     columns : tuple of (str, str)
         Known columns by another name in the file: (ours, the file's). As answers: one of `KNOWN` = a name of the file.
+    remarks : tuple of str
+        What else is not plain; nothing that can be answered.
     """
 
     kind: str = "text"
@@ -73,11 +75,12 @@ class Reading:
     leading_zeros: str = ""
     other_columns: str = ""
     columns: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """The reading of which `dataclasses.asdict` and JSON made these fields."""
-        lists = {name: tuple(fields[name]) for name in ("skipped", "last_rows")}
+        lists = {name: tuple(fields[name]) for name in ("skipped", "last_rows", "remarks")}
         return cls(**{**fields, **lists, "columns": tuple((ours, theirs) for ours, theirs in fields["columns"])})
 
     def told(self, answers: Mapping[str, str]) -> Self:
@@ -121,7 +124,7 @@ class Reading:
         if self.other_columns:
             parts.append("further columns left out")
         parts += [f"column '{clipped(theirs)}' taken as '{ours}'" for ours, theirs in self.columns]
-        return "; ".join(parts)
+        return "; ".join([*parts, *self.remarks])
 
 
 #: Encodings of text, and what people call them.

@@ -72,7 +72,8 @@ class Table:
     def place(self, row: int, column: str) -> str:
         """'file, line 7, column 'value'' of the 0-based row; what is no text has rows in place of lines."""
         at = row if self.rows is None else int(self.rows[row])
-        where = f"row {at + 1:,}" if self.origin is None else f"line {self.origin.line(at):,}"
+        number = at + 1 if self.origin is None else self.origin.line(at)
+        where = f"{'row' if self.origin is None or self.reading.sheet else 'line'} {number:,}"
         theirs = dict(self.reading.columns).get(column, column)
         return f"{self.file}, {where}, column '{clipped(theirs)}'"
 

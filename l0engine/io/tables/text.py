@@ -74,19 +74,19 @@ class Text:
             yield from f
 
 
-def read_text(path: Path, file: str, answers: Mapping[str, str]) -> Text:
-    """A file as UTF-8 text.
+def read_text(source: Path | bytes, file: str, answers: Mapping[str, str]) -> Text:
+    """A file, or what was made of one, as UTF-8 text.
 
     Raises
     ------
     ProblemError
         Not text, too large, or in an encoding that is not known; says what it is.
     """
-    size = path.stat().st_size
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
     if size > MAX_BYTES:
         raise ProblemError(f"{file}: it is larger than {MAX_BYTES / 2**30:g} GiB: give the matrix as NPZ or Parquet.")
-    packed = _first(path, 2) == _GZIP
-    raw: Path | bytes = _unpacked(path, file, size) if packed else path
+    packed = isinstance(source, Path) and _first(source, 2) == _GZIP
+    raw = _unpacked(source, file, size) if isinstance(source, Path) and packed else source
     start = _first(raw, 64)
     if not start.strip():
         raise ProblemError(f"{file}: it is empty: export it again.")

@@ -1,0 +1,82 @@
+"""Quotas: how much one session may upload, and how much is kept in all."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import streamlit as st
+
+from l0engine.errors import L0Error
+from l0engine.jobs.problems import default_root
+
+SESSION_BYTES = 2 * 10**9
+ALL_BYTES = 20 * 10**9
+#: Folders of the store that uploads go to.
+_KEPT = ("problems", "tables", "images", "logs")
+
+
+class Quota(NamedTuple):
+    """A limit on uploads.
+
+    Attributes
+    ----------
+    where : str
+        'in this session' or 'in all'.
+    used, most : int
+        Bytes.
+    remedy : str
+    """
+
+    where: str
+    used: int
+    most: int
+    remedy: str
+
+
+def quotas() -> tuple[Quota, Quota]:
+    """What this session has uploaded, and what is kept of all uploads."""
+    root = default_root()
+    kept = sum(_size(os.path.join(folder, file)) for name in _KEPT for folder, _, files in os.walk(root / name) for file in files)
+    return (
+        Quota("in this session", st.session_state.get("uploaded_bytes", 0), SESSION_BYTES, "open the page anew to begin another session"),
+        Quota("in all", kept, ALL_BYTES, f"remove what nobody needs from {root}"),
+    )
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:  # gone since
+        return 0
+
+
+def admit(size: int) -> None:
+    """Refuse uploads of so many bytes where they would be too much.
+
+    Raises
+    ------
+    L0Error
+        A sentence that says which limit, how far it is used, and what to do.
+    """
+    for quota in quotas():
+        if quota.used + size > quota.most:
+            raise L0Error(
+                f"These files take {_gb(size)}; {quota.where}, {_gb(quota.used)} of {_gb(quota.most)} for uploads are used: "
+                f"give smaller ones, or {quota.remedy}."
+            )
+
+
+def took(size: int) -> None:
+    """Count what this session uploaded, and what was kept."""
+    st.session_state.uploaded_bytes = st.session_state.get("uploaded_bytes", 0) + size
+
+
+def warning() -> str:
+    """What to say before a limit is reached: from half of it on."""
+    near = [q for q in quotas() if q.used > q.most / 2]
+    return " ".join(f"Uploads {q.where} take {_gb(q.used)} of {_gb(q.most)}: before it is full, {q.remedy}." for q in near)
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:,.2f} GB"

@@ -1,0 +1,221 @@
+"""Files of other programs, written by those who know them: Excel by openpyxl, Stata and Feather by pandas, SPSS by pyreadstat, R by hand."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyreadstat
+import pytest
+
+from l0engine.errors import AmbiguousTable, ProblemError
+from l0engine.io import load_problem, table_guarded
+from l0engine.io.tables import read_table
+
+#: Ids as numbers, a category with labels, a missing number.
+PEOPLE = pd.DataFrame(
+    {"household_id": [3.0, 1.0, 2.0], "base_weight": [1.5, 2.0, 0.25], "state": [23.0, 50.0, 23.0], "age": [61.0, None, 7.5]}
+)
+STATES = {23: "Maine", 50: "Vermont"}
+READ = {"household_id": [3, 1, 2], "base_weight": [1.5, 2.0, 0.25], "state": ["Maine", "Vermont", "Maine"], "age": [61.0, None, 7.5]}
+SAS = Path(__file__).parents[1] / "data" / "three.sas7bdat"
+
+
+def _word(*numbers: int) -> bytes:
+    return struct.pack(f">{len(numbers)}i", *numbers)
+
+
+def _text(text: str | None) -> bytes:
+    raw = (text or "").encode()
+    return _word(9 | 1 << 15, -1 if text is None else len(raw)) + raw
+
+
+def _vector(kind: int, values, attributes: bytes = b"") -> bytes:
+    head = _word(kind | (0x200 if attributes else 0), len(values))
+    body = {13: lambda: np.array(values, ">i4").tobytes(), 14: lambda: np.array(values, ">f8").tobytes(),
+            16: lambda: b"".join(map(_text, values)), 19: lambda: b"".join(values)}[kind]()  # fmt: skip
+    return head + body + attributes
+
+
+def _attributes(**items: bytes) -> bytes:
+    return b"".join(_word(2 | 0x400) + _word(1) + _text(name) + item for name, item in items.items()) + _word(254)
+
+
+def rds(columns: dict[str, bytes], kind: str = "data.frame", version: int = 3, rows: int = 3) -> bytes:
+    """A data frame as saveRDS writes it."""
+    own = _attributes(names=_vector(16, list(columns)), **{"class": _vector(16, [kind]), "row.names": _vector(13, [-(2**31), -rows])})
+    head = b"X\n" + _word(version, 4 << 16, 3 << 16 | 5 << 8) + (_word(5) + b"UTF-8" if version == 3 else b"")
+    return head + _vector(19, list(columns.values()), own)
+
+
+def _sequence(n: int, start: int) -> bytes:
+    """1:n, as R keeps it."""
+    described = b"".join(_word(2) + item for item in (_word(1) + _text("compact_intseq"), _word(1) + _text("base"), _vector(13, [13])))
+    return _word(238) + described + _word(254) + _vector(14, [n, start, 1]) + _word(254)
+
+
+R = {
+    "household_id": _vector(13, [3, 1, 2]),
+    "base_weight": _vector(14, [1.5, 2.0, 0.25]),
+    "state": _vector(13, [1, 2, 1], _attributes(levels=_vector(16, ["Maine", "Vermont"]), **{"class": _vector(16, ["factor"])})),
+    "age": _vector(14, [61.0, np.nan, 7.5]),
+}
+
+
+def _xlsx(path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append([])
+    book.active.append(list(READ))
+    for row in zip(*READ.values(), strict=True):
+        book.active.append(row)
+    book.save(path)
+
+
+def _arrow_stream(path: Path, table: pa.Table) -> None:
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+
+
+WRITERS = {
+    "t.dta": lambda p: PEOPLE.astype({"state": int}).to_stata(p, write_index=False, value_labels={"state": STATES}),
+    "t.sav": lambda p: pyreadstat.write_sav(PEOPLE, p, variable_value_labels={"state": STATES}),
+    "t.zsav": lambda p: pyreadstat.write_sav(PEOPLE, p, compress=True, variable_value_labels={"state": STATES}),
+    "t.rds": lambda p: p.write_bytes(gzip.compress(rds(R))),
+    "t.feather": lambda p: pd.DataFrame(READ).to_feather(p),
+    "t.arrow": lambda p: _arrow_stream(p, pa.table(READ)),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_what_was_written_is_read(tmp_path, name):
+    WRITERS[name](tmp_path / name)
+    read = read_table(tmp_path / name)
+    assert read.data.to_pydict() == READ
+    assert read.texts("household_id").to_pylist() == ["3", "1", "2"]
+
+
+def test_a_workbook_is_read_as_its_text(tmp_path):
+    _xlsx(tmp_path / "t.xlsx")
+    read = read_table(tmp_path / "t.xlsx")
+    assert read.columns == list(READ) and read.texts("household_id").to_pylist() == ["3", "1", "2"]
+    assert read.numbers("base_weight").tolist() == READ["base_weight"] and read.texts("state").to_pylist() == READ["state"]
+
+
+def test_sas_as_pandas_reads_it():
+    expected = pd.read_sas(SAS, encoding="utf-8")
+    pd.testing.assert_frame_equal(read_table(SAS).data.to_pandas(), expected, check_dtype=False)
+    assert expected["state"].tolist() == ["ME", "Québec", "VT"]
+
+
+def test_a_workbook_of_several_sheets_is_asked_about(tmp_path):
+    book = openpyxl.Workbook()
+    book.create_sheet("Totals").append(["target", "value"])
+    book["Totals"].append(["a", 2.5])
+    book.active.append(["About this table"])
+    book.create_sheet("Empty")
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(
+        AmbiguousTable, match=r'it has 2 sheets .* sheet = "Totals" .sheet .Totals. of 2 rows, which begins with .target., .value.'
+    ) as asked:
+        read_table(tmp_path / "t.xlsx")
+    assert asked.value.setting == "sheet" and [value for value, _ in asked.value.options] == ["Sheet", "Totals"]
+    read = read_table(tmp_path / "t.xlsx", {"sheet": "Totals"})
+    assert read.columns == ["target", "value"] and read.notes == ("t.xlsx: read from the sheet 'Totals'.",)
+
+
+def test_labels_are_taken_where_every_value_has_one(tmp_path):
+    frame = pd.DataFrame({"age": [1.0, 90.0], "kind": [1.0, 2.0]})
+    pyreadstat.write_sav(frame, tmp_path / "t.sav", variable_value_labels={"age": {90: "90 and more"}, "kind": {1: "other", 2: "other"}})
+    read = read_table(tmp_path / "t.sav")
+    assert read.data.to_pydict() == {"age": [1, 90], "kind": ["other (1)", "other (2)"]}
+    assert read.notes == ("t.sav: labels of single values of column 'age' left out (90.0 = '90 and more').",)
+
+
+def test_what_else_r_keeps_in_a_frame(tmp_path):
+    classed = {"date": ["Date"], "time": ["POSIXct", "POSIXt"], "integer64": ["integer64"]}
+    marks = {name: _attributes(**{"class": _vector(16, kinds)}) for name, kinds in classed.items()}
+    columns = {
+        "sequence": _sequence(3, 7),
+        "date": _vector(14, [0.0, np.nan, 19000.0], marks["date"]),
+        "time": _vector(14, [0.0, 1.5, 86400.0], marks["time"]),
+        "long": _vector(14, np.array([1, 2**60 + 1, -(2**63)]).view(float), marks["integer64"]),
+        "text": _vector(16, ["é", None, ""]),
+    }
+    (tmp_path / "t.rds").write_bytes(rds(columns, version=2))
+    assert read_table(tmp_path / "t.rds").data.to_pydict() == {
+        "sequence": [7, 8, 9],
+        "date": ["1970-01-01", None, "2022-01-08"],
+        "time": ["1970-01-01 00:00:00", "1970-01-01 00:00:01", "1970-01-02 00:00:00"],
+        "long": [1, 2**60 + 1, None],
+        "text": ["é", None, ""],
+    }
+
+
+def _far_cell(path: Path) -> None:
+    """A workbook of a few kilobytes whose two cells span a table of 17 thousand million."""
+    _xlsx(path)
+    with zipfile.ZipFile(path) as z:
+        members = {name: z.read(name) for name in z.namelist()}
+    sheet = members["xl/worksheets/sheet1.xml"].replace(
+        b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+    )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, content in {**members, "xl/worksheets/sheet1.xml": sheet}.items():
+            z.writestr(name, content)
+
+
+def _damaged_arrow() -> bytes:
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, pa.schema({"a": pa.string()})) as writer:
+        writer.write_batch(pa.record_batch({"a": ["x", "yy", "zzz"]}))
+    return out.getvalue().replace(struct.pack("<4i", 0, 1, 3, 6), struct.pack("<4i", 0, 1, 3, 2**30))
+
+
+HOSTILE = {
+    "far cell.xlsx": (_far_cell, "reaches to row 1,048,576 and column 16,384"),
+    "no book.xlsx": (lambda p: p.write_bytes(b"PK\3\4"), "cannot be read as Excel"),
+    "table.dta": (lambda p: p.write_bytes(b"a,b\n1,2\n"), "cannot be read as Stata"),
+    "short.sav": (lambda p: p.write_bytes(b"$FL2" + bytes(200)), "cannot be read as SPSS"),
+    "short.sas7bdat": (lambda p: p.write_bytes(SAS.read_bytes()[:5000]), "cannot be read as SAS"),
+    "offsets.arrow": (lambda p: p.write_bytes(_damaged_arrow()), "cannot be read as Arrow"),
+    "old.feather": (lambda p: p.write_bytes(b"FEA1" + bytes(64)), "version 1"),
+    "vector.rds": (lambda p: p.write_bytes(rds(R, kind="list")), "not a data frame"),
+    "function.rds": (lambda p: p.write_bytes(b"X\n" + _word(2, 0, 0, 3)), "more than a plain data frame"),
+    "level.rds": (lambda p: p.write_bytes(rds({"state": R["state"].replace(_word(1, 2, 1), _word(1, 7, 1))})), "level that it does not have"),
+    "lengths.rds": (lambda p: p.write_bytes(rds({**R, "x": _vector(14, [1.0])})), "differ in length"),
+    "claims.rds": (lambda p: p.write_bytes(b"X\n" + _word(2, 0, 0, 14, 2**30)), "1,073,741,824 elements"),
+    "bomb.rds": (lambda p: p.write_bytes(gzip.compress(b"X\n" + bytes(100 * 2**20))), "more than 200 times as much"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_refused_in_a_sentence(tmp_path, name):
+    write, said = HOSTILE[name]
+    write(tmp_path / name)
+    with pytest.raises(ProblemError, match=said) as refused:
+        read_table(tmp_path / name)
+    assert str(refused.value).startswith(name) and "\n" not in str(refused.value) and str(refused.value).endswith(".")
+
+
+def test_a_problem_of_such_files(tmp_path):
+    np.savez(tmp_path / "matrix.npz", np.array([[1.0, 0, 2], [0, 3, 0]]))
+    PEOPLE[["household_id", "base_weight"]].to_stata(tmp_path / "households.dta", write_index=False)
+    book = openpyxl.Workbook()
+    for row in (["target", "value"], ["a", 4], ["b", 5.5]):
+        book.active.append(row)
+    book.save(tmp_path / "targets.xlsx")
+    p = load_problem(tmp_path)
+    assert list(p.household_ids) == ["3", "1", "2"] and p.values.tolist() == [4, 5.5] and p.base_weights.tolist() == [1.5, 2.0, 0.25]
+
+
+def test_the_guarded_child_reads_them_too(tmp_path):
+    WRITERS["t.dta"](tmp_path / "t.dta")
+    table_guarded(tmp_path / "t.dta", tmp_path / "t.parquet")
+    assert pd.read_parquet(tmp_path / "t.parquet")["state"].tolist() == READ["state"]
