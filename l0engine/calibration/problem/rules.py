@@ -58,8 +58,3 @@ class Rules(NamedTuple):
     def given(self) -> bool:
         """Whether there is any."""
         return bool(self.protected.any() or self.smallest.any() or np.isfinite(self.largest).any())
-
-    @property
-    def fixed(self) -> np.ndarray:
-        """True where the weight of a household is given."""
-        return np.asarray(self.protected & (self.smallest == self.largest))
