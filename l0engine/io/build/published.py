@@ -91,7 +91,7 @@ def _refuse_sums(target: Target, frame: pd.DataFrame) -> None:
         if len(rows):
             label = labels[codes[rows[0]]]
             raise ProblemError(
-                f"{target.totals.table}, row {frame.index[rows[0]] + 1:,}: '{clipped(label)}' of '{clipped(column)}' would be added up with "
+                f"{target.totals.table}, row {frame.index[rows[0]] + 1:,}: '{clipped(label)}' of '{clipped(column)}' would be added to "
                 f"its own parts in '{clipped(target.name)}': leave such rows out by a condition."
             )
 

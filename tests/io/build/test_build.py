@@ -208,7 +208,7 @@ def test_totals_of_finer_places_are_added_up_through_a_table():
         ({"totals": Totals("text.csv")}, "'many' is not a number"),
         ({"statistic": Statistic.MEAN}, "means of nothing"),
         ({"scale_to": "u"}, "no other definition"),
-        ({"totals": Totals("parts.csv", add_up=True)}, "row 3: 'Total' of 'tenure' would be added up"),
+        ({"totals": Totals("parts.csv", add_up=True)}, "row 3: 'Total' of 'tenure' would be added to its own parts"),
         ({"totals": Totals("wrong.csv")}, "No total meets a category"),
     ],
 )
