@@ -211,7 +211,7 @@ def _size_column(households: Units) -> str:
 
 
 def _title(of: str, what: str) -> str:
-    return f"{what} of {of}" if what else of.capitalize()
+    return f"Sum of {what}" if what else of.capitalize()
 
 
 def _unique(targets: Sequence[Target]) -> list[Target]:

@@ -80,9 +80,9 @@ class Match:
         else:
             parts = [f"{self.targets:,} of {self.totals:,} totals became targets"]
         if self.sums:
-            parts.append(f"{self.sums:,} are sums of others")
+            parts.append(f"{self.sums:,} {'is a sum' if self.sums == 1 else 'are sums'} of others")
         if self.suppressed:
-            parts.append(f"{self.suppressed:,} have no number")
+            parts.append(f"{self.suppressed:,} {'has' if self.suppressed == 1 else 'have'} no number")
         for u in self.unmatched[:3]:
             near = f" (nearest: {', '.join(u.candidates)})" if u.candidates else ""
             parts.append(f"'{clipped(u.label)}' is no {clipped(u.column)}{near}")

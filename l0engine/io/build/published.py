@@ -63,6 +63,8 @@ def read_published(target: Target, recipe: Recipe, tables: Mapping[str, pd.DataF
     frame = table_of(totals.table, tables)
     rows = Units(HOUSEHOLDS, totals.table, frame, {})
     frame = rows.frame[condition(totals.where, rows)]
+    if totals.add_up or totals.through:
+        _refuse_sums(target, frame)
     details = {d: c for d in DETAILS if (c := _column(frame, totals.columns, d)) is not None}
     read = _cross_table if totals.across else _long_form
     labels, values, at = read(target, frame, set(details.values()), own)
@@ -78,6 +80,20 @@ def read_published(target: Target, recipe: Recipe, tables: Mapping[str, pd.DataF
     if totals.through:
         out = _coarser(target, out, frame, at, table_of(totals.through, tables))
     return out
+
+
+def _refuse_sums(target: Target, frame: pd.DataFrame) -> None:
+    """Rows that are sums of others must not be added up with them."""
+    categories = {_column(frame, target.totals.columns, c) for c in target.by}
+    for column in (str(c) for c in frame.columns if c not in categories and not is_numeric(frame[c])):
+        codes, labels = labelled(frame[column])
+        rows = np.flatnonzero(np.array([*map(is_total, labels), False])[codes])
+        if len(rows):
+            label = labels[codes[rows[0]]]
+            raise ProblemError(
+                f"{target.totals.table}, row {frame.index[rows[0]] + 1:,}: '{clipped(label)}' of '{clipped(column)}' would be added to "
+                f"its own parts in '{clipped(target.name)}': leave such rows out by a condition."
+            )
 
 
 def _long_form(

@@ -208,6 +208,7 @@ def test_totals_of_finer_places_are_added_up_through_a_table():
         ({"totals": Totals("text.csv")}, "'many' is not a number"),
         ({"statistic": Statistic.MEAN}, "means of nothing"),
         ({"scale_to": "u"}, "no other definition"),
+        ({"totals": Totals("parts.csv", add_up=True)}, "row 3: 'Total' of 'tenure' would be added to its own parts"),
         ({"totals": Totals("wrong.csv")}, "No total meets a category"),
     ],
 )
@@ -217,6 +218,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(change, words):
         "t": TWO,
         "twice": pd.concat([TWO, TWO]),
         "text": TWO.assign(value=["many", "1"]),
+        "parts": pd.DataFrame({"region": ["North"] * 3, "tenure": ["own", "rent", "Total"], "value": [1, 2, 3]}),
         "wrong": TWO.assign(region=["a", "b"]),
     }
     with pytest.raises(ProblemError, match=words):
