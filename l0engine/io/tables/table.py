@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import clipped, listed, readable, shown
 from l0engine.io.tables import notation
+from l0engine.io.tables.candidates import candidates, is_numeric, is_text
 from l0engine.io.tables.csvfile import Origin
 from l0engine.io.tables.heads import factor_of, known_heads
 from l0engine.io.tables.numbers import Written
-from l0engine.io.tables.reading import KNOWN, Reading
+from l0engine.io.tables.reading import Reading
 
 _CONTROL = r"[\x00-\x1f\x7f]"
 #: What is not a plain sign: names without such are as they should be.
@@ -81,7 +82,7 @@ class Table:
         """The same table with its known columns under our names: as said, else by their heads but for decorations."""
         heads = known_heads(self.columns, names, self.answers)
         if self.reading.header is None and {"target", "value"} <= set(names):
-            heads = {**{name: found[0] for name in ("target", "value") if len(found := self._candidates(name)) == 1}, **heads}
+            heads = {**{name: found[0] for name in ("target", "value") if len(found := candidates(self.data, name)) == 1}, **heads}
         other = {theirs: ours for ours, theirs in heads.items() if ours != theirs}
         for name in names:
             said = self.answers.get(name, "")
@@ -104,30 +105,11 @@ class Table:
     def _lacks(self, name: str, needed: tuple[str, ...]) -> ProblemError:
         """A question where some columns may be the one that is missing."""
         sentence = f"{self.file}: column '{name}' is missing; needed are {listed(needed)}, found are {listed(self.columns)}"
-        fitting = self._candidates(name)
+        fitting = candidates(self.data, name)
         if not fitting:
             return ProblemError(f"{sentence}: let the first row name the columns.")
         options = tuple((c, f"it begins {listed(map(str, self.data[c][:2].to_pylist()))}") for c in fitting[:8])
         return AmbiguousTable(self.file, name, options, sentence)
-
-    def _candidates(self, name: str) -> list[str]:
-        """Columns that may be the known one of that name: numbers, or names that stand there once, words before numbers."""
-        free = [c for c in self.columns if c and c not in KNOWN]
-        if len(free) > 50 or not len(self):
-            return []
-        numeric = [c for c in free if self._is_numeric(c)]
-        if name in ("value", "weight", "base_weight"):
-            return numeric
-        once = [c for c in free if len(pc.unique(self.data[c])) == len(self)]
-        return [c for c in once if c not in numeric] or once
-
-    def _is_numeric(self, column: str) -> bool:
-        a = self.data[column]
-        if not _is_text(a.type):
-            return bool(pa.types.is_integer(a.type) or pa.types.is_floating(a.type))
-        some = notation.stripped(a.slice(0, 200).cast(pa.string())).core
-        some = some.filter(pc.invert(notation.missing(some)))
-        return len(some) > 0 and any(notation.invalid(some, sign) is None for sign in ".,")
 
     def texts(self, column: str, *, unique: bool = False, empty: bool = False) -> pa.ChunkedArray:
         """A column of names as text, without nulls, control characters, or spaces around them; in NFC.
@@ -148,7 +130,7 @@ class Table:
     def coded(self, column: str, *, empty: bool = False) -> tuple[np.ndarray, pa.Array]:
         """A column of names as `texts` gives them: which name each row has, int of shape (n_rows,), and each name once, as they appear."""
         a = _flat(self.data[column])
-        if not (_is_text(a.type) or pa.types.is_integer(a.type)):
+        if not (is_text(a.type) or pa.types.is_integer(a.type)):
             raise ProblemError(
                 f"{self.file}, column '{clipped(column)}': it holds {a.type}, which does not keep names exactly: store it as text."
             )
@@ -175,7 +157,7 @@ class Table:
             The cells can be read in two ways.
         """
         a = _flat(self.data[column])
-        if _is_text(a.type):
+        if is_text(a.type):
             return self._as_text(column, a.cast(pa.string())).numbers()
         return self._stored(column, a)
 
@@ -206,7 +188,7 @@ class Table:
     def with_values(self, column: str) -> Table:
         """The table without the rows whose cell in a column of numbers is empty or withheld, as said; asked where nothing was said."""
         a = _flat(self.data[column])
-        if _is_text(a.type):
+        if is_text(a.type):
             if notation.plain(a) is not None:
                 return self
             gone = notation.missing(a.cast(pa.string()))
@@ -249,7 +231,7 @@ class Table:
 
     def _written(self, column: str, filled: pa.ChunkedArray) -> pa.ChunkedArray:
         """Numbers as people write them, where they are such throughout; else text. Cells without a value are null."""
-        if not self._is_numeric(column):
+        if not is_numeric(self.data[column]):
             return self.data[column]
         if pc.any(pc.match_substring_regex(filled, _CODE)).as_py():
             return self.data[column]
@@ -272,10 +254,6 @@ class Table:
         if pc.any(bad).as_py():
             row = int(np.argmax(bad.to_numpy(zero_copy_only=False).astype(bool)[codes]))
             raise ProblemError(f"{self.place(row, column)}: {why}.")
-
-
-def _is_text(t: pa.DataType) -> bool:
-    return bool(pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t))
 
 
 def _flat(a: pa.ChunkedArray) -> pa.ChunkedArray:
