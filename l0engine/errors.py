@@ -32,7 +32,8 @@ class AmbiguousTable(ProblemError):  # noqa: N818 - a question, which an answer 
         self.file, self.setting, self.options = file, setting, options
         self.question = question or f"{file}: it can be read in {len(options):,} ways"
         ways = " or ".join(f'{setting} = "{value}" ({meaning})' for value, meaning in options[:6])
-        super().__init__(f'{self.question}: say which under ["{file}"] in reading.toml, {ways}.')
+        sentence = f'{self.question}: say which under ["{file}"] in reading.toml, {ways}.'
+        super().__init__("".join(c if c.isprintable() else " " for c in sentence))
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.file, self.setting, self.options, self.question)

@@ -61,23 +61,24 @@ def matrix_from_table(table: Table, targets: list[str], household_ids: list[str]
 
 
 def _long(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
-    ids = table.texts("household_id").unique().to_pylist() if household_ids is None else household_ids
+    columns, own = table.coded("household_id")
+    ids = own.to_pylist() if household_ids is None else household_ids
     check_shape(table.file, len(targets), len(ids))
-    row = _positions(table, "target", targets, "targets")
-    column = _positions(table, "household_id", ids, "households")
+    row = _positions(table, "target", *table.coded("target"), targets, "targets")
+    column = _positions(table, "household_id", columns, own, ids, "households")
     return TableMatrix(from_coo(table.file, table.numbers("value"), row, column, (len(targets), len(ids))), ids, "long table")
 
 
 def _wide(table: Table, key: str, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
     """A table with a row for each household, or each target, by the column that names them, and a column for each of the others."""
     table.require(key)
-    own, names = table.texts(key, unique=True), [c for c in table.columns if c != key]
+    own, names = table.texts(key, unique=True).combine_chunks(), [c for c in table.columns if c != key]
     turned = key == "household_id"
     ids = household_ids if household_ids is not None else own.to_pylist() if turned else names
     check_shape(table.file, len(targets), len(ids))
     (what, down), (other, across) = (("household", ids), ("target", targets)) if turned else (("target", targets), ("household", ids))
     position = _matched(table, names, across, other)
-    at = _positions(table, key, down, f"{what}s")
+    at = _positions(table, key, np.arange(len(own)), own, down, f"{what}s")
     if len(at) < len(down):
         raise _lacks(table, f"a row for {what}", sorted(set(range(len(down))) - set(at.tolist())), down)
     row, column, data = _entries(table, names, at, position)
@@ -85,23 +86,20 @@ def _wide(table: Table, key: str, targets: list[str], household_ids: list[str] |
     return TableMatrix(from_coo(table.file, data, row, column, (len(targets), len(ids))), ids, f"wide table, a row per {what}")
 
 
-def _positions(table: Table, column: str, known: list[str], what: str) -> np.ndarray:
-    """Where each name of a column stands among the known ones."""
-    theirs, names = pa.array(known, pa.string()), table.data[column]
-    found = pc.index_in(names.cast(theirs.type), value_set=theirs) if names.type in (pa.string(), pa.large_string()) else None
-    if found is None or found.null_count:  # they are not all as they should be
-        names = table.texts(column)
-        found = pc.index_in(_with_zeros(table, names, known, what), value_set=theirs)
+def _positions(table: Table, column: str, codes: np.ndarray, names: pa.Array, known: list[str], what: str) -> np.ndarray:
+    """Where each row's name stands among the known ones, shape (n_rows,)."""
+    found = pc.index_in(_with_zeros(table, names, known, what), value_set=pa.array(known, pa.string()))
     if found.null_count:
-        row = int(np.argmax(found.is_null().to_numpy()))
+        row = int(np.argmax(found.is_null().to_numpy(zero_copy_only=False)[codes]))
         raise ProblemError(
-            f"{table.place(row, column)}: '{clipped(str(names[row]))}' is not among the {what}: "
+            f"{table.place(row, column)}: '{clipped(str(names[codes[row]]))}' is not among the {what}: "
             f"add it to the {what} file or remove the row."
         )
-    return np.asarray(found.to_numpy(), np.int64)
+    at: np.ndarray = found.to_numpy().astype(np.int64)[codes]
+    return at
 
 
-def _with_zeros(table: Table, names: pa.Array | pa.ChunkedArray, known: list[str], what: str) -> pa.Array | pa.ChunkedArray:
+def _with_zeros(table: Table, names: pa.Array, known: list[str], what: str) -> pa.Array:
     """The names as `known` writes them where they differ by leading zeros only, which spreadsheets take off; asked, unless it was said."""
     theirs = pa.array(known, pa.string())
     strange = pc.invert(pc.is_in(names, value_set=theirs))
@@ -109,7 +107,7 @@ def _with_zeros(table: Table, names: pa.Array | pa.ChunkedArray, known: list[str
         return names
     short, shorts = pc.utf8_ltrim(names, "0"), pc.utf8_ltrim(theirs, "0")
     at = pc.index_in(short, value_set=shorts)
-    if at.null_count or len(pc.unique(shorts)) < len(known) or len(pc.unique(short)) < len(pc.unique(names)):
+    if at.null_count or len(pc.unique(shorts)) < len(known) or len(pc.unique(short)) < len(names):
         return names
     if table.answers.get("leading_zeros") == "ignore":
         return theirs.take(pc.cast(at, pa.int64()))
@@ -123,6 +121,12 @@ def _matched(table: Table, names: list[str], known: list[str], what: str) -> dic
     """Position of each column; every column must be known and every known name a column."""
     at = {n: i for i, n in enumerate(known)}
     position = {n: at[k] for n, k in zip(names, _with_zeros(table, pa.array(names), known, f"{what}s").to_pylist(), strict=True) if k in at}
+    strange = [name for name in names if name not in position]
+    if len(position) == len(known) < len(names):
+        if table.answers.get("other_columns") == "leave out":
+            return position
+        ways = (("leave out", f"{listed(strange, 3)} {'is' if len(strange) == 1 else 'are'} left out"),)
+        raise AmbiguousTable(table.file, "other_columns", ways, f"{table.file}: {listed(strange, 3)} is no {what}")
     for name in names:
         if name not in position:
             raise ProblemError(
@@ -142,7 +146,7 @@ def _lacks(table: Table, what: str, missing: list[int], names: list[str]) -> Pro
 def _entries(table: Table, names: list[str], at: np.ndarray, position: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Non-zero cells of a wide table: position of their row, of their column, and value."""
     across, along, data = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
-    for name in names:
+    for name in (n for n in names if n in position):
         values = table.numbers(name)
         k = np.flatnonzero(values)
         across.append(at[k])

@@ -43,7 +43,8 @@ def shown(name: str | Path) -> str:
 
 
 def clipped(text: str, length: int = 40) -> str:
-    """`text`, cut to `length` characters with an ellipsis."""
+    """`text` in printable characters, cut to `length` with an ellipsis."""
+    text = text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -6,10 +6,12 @@ import gzip
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from l0engine.errors import AmbiguousTable
-from l0engine.io import load_problem, recognise_uploads
+from l0engine.errors import AmbiguousTable, ProblemError
+from l0engine.io import load_guarded, load_problem, recognise_uploads, table_guarded
+from l0engine.io.tables import read_table
 
 MATRIX = "target,household_id,value\nmen,h1,1\nmen,h3,2\nwomen,h2,3\nwomen,h3,4\n"
 HOUSEHOLDS = "household_id,base_weight\nh1,10\nh2,20.5\nh3,30\n"
@@ -68,6 +70,11 @@ CASES = {
     "a dash, left out": Case("targets.csv", TARGETS.replace("women", "dash,-\nwomen"), {"missing": "leave out"}),
     "a dash, nought": Case("targets.csv", "target,value\nmen,41580\nwomen,-\n", {"missing": "0"}, [41580, 0]),
     "empty cells in a wide matrix": Case("matrix.csv", "household_id,men,women\nh1,1,\nh2,,3\nh3,2,4\n", {"missing": "0"}),
+    "a row that is commented out": Case("targets.csv", "target,value\nmen,41580\n# girls,77\nwomen,1234567.5\n", {"comment": "#"}),
+    "a total by its sum": Case("targets.csv", TARGETS + "Total population,1276147.5\n", {"last_rows": "1"}),
+    "a wide matrix with attributes": Case(
+        "matrix.csv", "Household ID\tmen\twomen\tstate\nh1\t1\t0\tME\nh2\t0\t3\tME\nh3\t2\t4\tVT\n", {"other_columns": "leave out"}
+    ),
     # encodings and packing
     "UTF-16 with tabs": Case("targets.txt", TARGETS.replace(",", "\t").encode("utf-16")),
     "Latin-1": Case("targets.csv", "target,value,source\nmen,41580,Zürich\nwomen,1234567.5,Genève\n".encode("latin-1")),
@@ -105,7 +112,9 @@ CASES = {
         "targets.csv", TARGETS.replace("men", "mén"), values=VALUES, matrix=DENSE, names=("mén", "womén")
     ),
 }  # fmt: skip
-OTHERS = {"é as two signs": {"matrix.csv": MATRIX.replace("men", "me\u0301n")}}
+OTHERS = {
+    "é as two signs": {"matrix.csv": MATRIX.replace("men", "me\u0301n")},
+}
 
 
 def read(case: Case, others: dict[str, str], tmp_path, load):
@@ -137,3 +146,87 @@ def test_read_right_or_asked_about(name, tmp_path):
     np.testing.assert_array_equal(problem.values, case.values)
     np.testing.assert_array_equal(problem.base_weights, case.weights)
     np.testing.assert_array_equal(problem.matrix.toarray(), case.matrix)
+
+
+def test_leading_zeros_that_a_spreadsheet_took_are_offered(tmp_path):
+    zeros = {"households.csv": HOUSEHOLDS.replace("h", "00").replace("00ouse00old", "household")}
+    files = {"targets.csv": TARGETS, "matrix.csv": MATRIX.replace(",h", ",").replace("ouse", "house"), **zeros}
+    contents = {name: text.encode() for name, text in files.items()}
+    recognise_uploads(contents, tmp_path / "a")
+    with pytest.raises(AmbiguousTable, match=r"matrix\.csv: '1' is not among the households, but '001' is") as question:
+        load_guarded(tmp_path / "a", tmp_path / "out")
+    assert question.value.file == "matrix.csv" and question.value.setting == "leading_zeros"
+    recognise_uploads(contents, tmp_path / "b", {"matrix.csv": {"leading_zeros": "ignore"}})
+    load_guarded(tmp_path / "b", tmp_path / "out")
+    problem = load_problem(tmp_path / "out")
+    assert list(problem.household_ids) == ["001", "002", "003"]
+    np.testing.assert_array_equal(problem.matrix.toarray(), DENSE)
+    assert any("without leading zeros" in note for note in problem.notes)
+
+
+def test_a_table_says_how_it_was_read(tmp_path):
+    (tmp_path / "t.csv").write_bytes("Übersicht\n\nid;Betrag;Anteil\n007;1.234,50;5 %\n8;;7,5 %\n".encode("cp1252"))
+    with pytest.raises(AmbiguousTable) as question:
+        table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet")
+    assert question.value.setting == "factor"
+    reading = table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet", answers={"factor": "0.01"})
+    assert (reading.encoding, reading.delimiter, reading.decimal, reading.thousands) == ("cp1252", ";", ",", ".")
+    assert reading.header == 2 and reading.skipped == ("Übersicht",)
+    frame = pd.read_parquet(tmp_path / "t.parquet")
+    assert list(frame["id"]) == ["007", "8"] and list(frame["Anteil"]) == [0.05, 0.075]
+    assert frame["Betrag"][0] == 1234.5 and np.isnan(frame["Betrag"][1])
+
+
+@pytest.mark.parametrize(
+    "sign, between", [(".", ","), (".", ""), (".", " "), (".", "'"), (",", "."), (",", ""), (",", " "), (",", "\u202f")]
+)
+def test_numbers_in_every_notation(sign, between, tmp_path):
+    rng = np.random.default_rng(5)
+    numbers = np.round(rng.normal(size=300) * 10.0 ** rng.integers(0, 9, 300), rng.integers(1, 3))
+    written = [f"{x:,.2f}".translate({ord(","): between, ord("."): sign}) for x in numbers]
+    (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"x;{w}\n" for w in written))
+    np.testing.assert_array_equal(read_table(tmp_path / "t.csv").numbers("b"), np.round(numbers, 2))
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["1.5", "2,5"], "'2,5' is no number where '.' is the decimal sign"),
+        (["1.234.56", "3"], "'1.234.56' is not|'1.234.56' is no number"),
+        (["12,34,5", "3"], "'12,34,5' is no number"),
+        (["41.58k", "3"], "'41.58k' is not a number"),
+        (["5 %", "6"], "'6' has no % though others"),
+        (["1e400", "3"], "'1e400' is not a finite number"),
+        (["1 2345", "3"], "'1 2345' is no"),
+    ],
+)
+def test_what_is_no_number_is_refused(cells, said, tmp_path):
+    (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"x;{c}\n" for c in cells))
+    with pytest.raises(ProblemError, match=said) as refused:
+        read_table(tmp_path / "t.csv").numbers("b")
+    assert not isinstance(refused.value, AmbiguousTable) and str(refused.value).startswith("t.csv, line ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[x", "cannot be read as TOML"),
+        ('a = "b"', "give answers by file"),
+        ('["targets.csv"]\ncolour = "red"', "'colour' is no setting"),
+        ('["targets.csv"]\ndecimal = "x"', "decimal = 'x' is not known"),
+        ('["targets.csv"]\nheader = "7"', "header = '7' is the number of no line"),
+        ('["targets.csv"]\nlast_rows = "9"', "last_rows = '9' is no number of rows"),
+        ('["targets.csv"]\nvalue = "price"', "value = 'price' is no column"),
+    ],
+)
+def test_answers_that_make_no_sense_are_refused(text, said, tmp_path):
+    for name, content in {"targets.csv": TARGETS, "matrix.csv": MATRIX, "reading.toml": text}.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(ProblemError, match=said):
+        load_problem(tmp_path)
+
+
+def test_lines_are_those_of_the_file(tmp_path):
+    (tmp_path / "t.csv").write_text('Title\n\nsource: us\n# c\na;b\n"x\ny";1,5\n\n# d\nz;oops\n')
+    with pytest.raises(ProblemError, match=r"t\.csv, line 10, column 'b': 'oops' is not a number"):
+        read_table(tmp_path / "t.csv").numbers("b")

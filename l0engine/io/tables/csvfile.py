@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
-from l0engine.errors import ProblemError
-from l0engine.io.limits import MAX_HEADER_BYTES, readable
+from l0engine.errors import AmbiguousTable, ProblemError
+from l0engine.io.limits import MAX_HEADER_BYTES, clipped, readable
 from l0engine.io.tables.dialect import Dialect, find_dialect
 from l0engine.io.tables.notation import decimal_of
 from l0engine.io.tables.reading import Reading
@@ -75,7 +75,7 @@ def read_csv(source: Path | bytes, file: str, answers: Mapping[str, str]) -> tup
     records: Records = np.delete(every, [r.record for r in ragged]) if ragged else every
     head = dialect.header is not None
     data, records = data.slice(int(head)), records[int(head) :]
-    data, records, ragged, comment = _without_comments(data, records, ragged, dialect, answers)
+    data, records, ragged, comment = _without_comments(data, records, ragged, dialect, file, answers)
     ends = ends_of(data, records, [(r.record, r.cells, r.text) for r in ragged], file, answers)
     _refuse_ragged(ragged, ends, text, dialect, file)
     data, records = data.slice(0, ends.keep), records[: ends.keep]
@@ -147,7 +147,7 @@ def _refuse_ragged(ragged: list[Ragged], ends: Ends, text: Text, dialect: Dialec
 
 
 def _without_comments(
-    data: pa.Table, records: Records, ragged: list[Ragged], dialect: Dialect, answers: Mapping[str, str]
+    data: pa.Table, records: Records, ragged: list[Ragged], dialect: Dialect, file: str, answers: Mapping[str, str]
 ) -> tuple[pa.Table, Records, list[Ragged], str]:
     """Lines that begin with the sign of comments: those of another length, and where the sign is sure the others too."""
     sign = dialect.comment or ("#" if "comment" not in answers else "")
@@ -157,6 +157,10 @@ def _without_comments(
     found = len(rest) < len(ragged)
     first = pc.starts_with(data.column(0), sign) if data.num_columns else pa.chunked_array([], pa.bool_())
     n = pc.sum(first).as_py() or 0
+    if 0 < n < len(data) and not (dialect.comment or found or "comment" in answers):
+        text = clipped(str(data.column(0)[pc.index(first, True).as_py()]))
+        ways = (("#", "such rows are left out"), ("none", "they count"))
+        raise AmbiguousTable(file, "comment", ways, f"{file}: the row '{text}' may be a comment")
     if (dialect.comment or found) and 0 < n < len(data):
         keep = pc.invert(first)
         data, records, found = data.filter(keep), np.asarray(records)[keep.to_numpy().astype(bool)], True

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import MAX_COLUMNS, clipped, listed
 from l0engine.io.tables.heads import n_known
-from l0engine.io.tables.reading import DELIMITERS
+from l0engine.io.tables.reading import DELIMITERS, KNOWN
 
 #: Lines that are looked at; the header stands in one of the first `_ABOVE` records.
-_LINES, _ABOVE = 200, 50
+_LINES, _ABOVE = 100, 30
 _SEP = re.compile(r'^"?sep=(.)"?\s*$', re.IGNORECASE)
 _COMMENTS = ("#", "%", "//")
 NUMBER = re.compile(r"^\s*[+\-−–(]?\s*[$€£¥]?\s*(\d[\d.,'’\u00a0\u202f\u2009 ]*|[.,]\d+)([eE][+-]?\d+)?\s*[%)$€£¥]?\s*$")
@@ -85,13 +85,18 @@ def find_dialect(head: str, file: str, answers: Mapping[str, str]) -> Dialect:
     start = 1 if sep else 0
     comment = _comment(lines[start:], answers)
     said = answers.get("delimiter") or (sep[1] if sep and sep[1] in DELIMITERS else "")
-    tried = {d: _records(lines, start, d, comment) for d in ([said] if said else DELIMITERS)}
+    tried: dict[str, list[Record]] = {}
+    for d in [said] if said else DELIMITERS:
+        tried[d] = _records(lines, start, d, comment)
+        if tried[d] and len(set(KNOWN) & set(tried[d][0].cells)) > 1 and _width(tried[d])[1] == 1:
+            said = d  # no other fits better
+            break
     delimiter = said or _delimiter(tried, file)
     records = tried[delimiter]
     if not records:
         raise ProblemError(f"{file}, line 1: the header cannot be read: let the first row name the columns, each shortly.")
     at = _header(records, file, answers)
-    found = _cut(lines, records, at, delimiter, comment if "comment" in answers or comment else "")
+    found = _cut(lines, records, at, delimiter, comment, answers.get("comment", ""))
     if len(found.names) > MAX_COLUMNS:
         raise ProblemError(
             f"{file}: it has {len(found.names):,} columns; the limit is {MAX_COLUMNS:,}: "
@@ -128,7 +133,9 @@ def _records(lines: list[str], start: int, delimiter: str, comment: str) -> list
 
 def _width(records: list[Record]) -> tuple[int, float]:
     """The usual number of cells, and the share of records that have it."""
-    counts = Counter(len(r.cells) for r in records)
+    several = Counter(len(r.cells) for r in records if len(r.cells) > 1)
+    titled = several and max(several.values()) > 1 and 4 * several.total() >= len(records)  # titles and notes have one cell
+    counts = several if titled else Counter(len(r.cells) for r in records)
     width, n = max(counts.items(), key=lambda item: (item[1], item[0])) if counts else (0, 0)
     named = width > 2 and len(records) > 1 and len(records[0].cells) == width - 1  # R gives the column of row names no head
     return width, (n + named) / max(len(records), 1)
@@ -192,7 +199,7 @@ def _ask_for_header(records: list[Record], at: int, file: str) -> None:
     )
 
 
-def _cut(lines: list[str], records: list[Record], at: int | None, delimiter: str, comment: str) -> Dialect:
+def _cut(lines: list[str], records: list[Record], at: int | None, delimiter: str, comment: str, said: str) -> Dialect:
     width, share = _width(records)
     if at is None:
         first = next(i for i, r in enumerate(records) if len(r.cells) == width)
@@ -200,6 +207,8 @@ def _cut(lines: list[str], records: list[Record], at: int | None, delimiter: str
     else:
         names, line = list(records[at].cells), records[at].first
         header = line
+    if not comment and said != "none" and any(text.startswith("#") for text in lines[:line]):
+        comment = "#"
     above = tuple(s for text in lines[:line] if (s := text.strip().strip(delimiter).strip()) and not _SEP.match(text))
     found = Dialect(delimiter, tuple(names), header, line, len("".join(lines[:line]).encode()), above, comment)
     more = at is not None and width == len(names) + 1 and share > 0.5

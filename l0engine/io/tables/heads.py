@@ -17,6 +17,8 @@ WEIGHTS = re.compile(
     r"(?:(?:hh|household|base|design|sample|sampling|survey|final|h|d|p|f|fnl)_?)?(?:weights?|wghts?|wgts?|wts?)(?:_?hh)?"
     r"|w|gewicht|hrf|poids|ponderation|peso|pondera"
 )
+#: What stands in every head that is known.
+_HINT = re.compile("target|value|group|weight|household", re.IGNORECASE)
 _BEHIND = re.compile(r"\s*([(\[{].*|[:;,]\s.*|\bin\s.*)$", re.IGNORECASE)
 _FACTORS = (
     (re.compile(r"(?:^|[^\w.,])(1[ ,.'’]?000|0{3}s?|thousands?|ths|tausend|tsd|milliers|miles)\b|['’]000", re.IGNORECASE), "1000"),
@@ -50,7 +52,7 @@ def known_heads(columns: Iterable[str], names: Iterable[str], said: Mapping[str,
 
 def n_known(cells: Iterable[str]) -> int:
     """How many known names stand among the cells."""
-    return len({_SPELLINGS[p] for c in cells if len(c) < 80 and (p := plain(c)) in _SPELLINGS})
+    return len({_SPELLINGS[p] for c in cells if len(c) < 80 and _HINT.search(c) and (p := plain(c)) in _SPELLINGS})
 
 
 def factor_of(head: str) -> str:

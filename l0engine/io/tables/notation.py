@@ -23,7 +23,8 @@ _GAP = "[ '’`\u00a0\u2009\u202f]"
 _MINUS = "[−–﹣－]"
 _UNITS = r"(?:[$€£¥₹]|US\$|USD|EUR|GBP|CHF|CAD|AUD|JPY|persons?|people|households?|personen|haushalte|hab\.?|pers\.?)"
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
-_SAMPLE_ROWS, _SAMPLE_COLUMNS, _CHUNK = 100, 200, 4096
+_SAMPLE_ROWS, _SAMPLE_COLUMNS, _CHUNK = 50, 200, 4096
+_BEGINS = re.compile(r"[\s\"'(+−–\-$€£¥₹A-Z]{0,6}[\d.,]")
 
 
 def _certain(sign: str, other: str) -> str:
@@ -63,6 +64,15 @@ class Cells:
     core: pa.ChunkedArray
     percent: np.ndarray | None
     parentheses: np.ndarray | None
+
+
+def plain(a: pa.ChunkedArray) -> np.ndarray | None:
+    """The numbers, float64, where all cells are finite ones as programs write them."""
+    try:
+        out = np.asarray(a.cast(pa.float64()).to_numpy())
+    except pa.ArrowInvalid:
+        return None
+    return out if np.isfinite(out).all() else None
 
 
 def missing(a: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -127,9 +137,7 @@ def decimal_of(data: pa.Table, answers: Mapping[str, str]) -> tuple[str, str]:
     votes: dict[str, int] = {}
     gaps: set[str] = set()
     for column in data.slice(0, _SAMPLE_ROWS).columns[:_SAMPLE_COLUMNS]:
-        if not pa.types.is_string(column.type):
-            continue
-        cells = [c for c in stripped(column).core.to_pylist() if c is not None and c not in MISSING]
+        cells = _numbers_of(column)
         for sign in _OTHER:
             if cells and all(_FITS[sign].match(c) for c in cells):
                 if any(_SURE[sign].match(c) for c in cells):
@@ -138,3 +146,15 @@ def decimal_of(data: pa.Table, answers: Mapping[str, str]) -> tuple[str, str]:
     sign = answers.get("decimal") or (next(iter(votes)) if len(votes) == 1 else "")
     found = {" " if g in "\u00a0\u202f\u2009" else "'" if g == "’" else g for g in gaps} - {sign}
     return sign, answers.get("thousands") or (found.pop() if len(found) == 1 else "")
+
+
+def _numbers_of(column: pa.ChunkedArray) -> list[str]:
+    """Cells of a column that seems to hold numbers, bare; none of another."""
+    if not pa.types.is_string(column.type):
+        return []
+    cells = [c for c in column.to_pylist() if c and c not in MISSING]
+    if not cells or not _BEGINS.match(cells[0]):
+        return []
+    if all(_FITS["."].match(c) or _FITS[","].match(c) for c in cells):
+        return cells
+    return [c for c in stripped(column).core.to_pylist() if c and c not in MISSING]

@@ -56,11 +56,8 @@ class Written:
 
     def _plain(self) -> np.ndarray | None:
         """The numbers where all cells are such as programs write them and no point can stand between thousands."""
-        try:
-            out = np.asarray(self.cells.cast(pa.float64()).to_numpy())
-        except pa.ArrowInvalid:
-            return None
-        if not np.isfinite(out).all():
+        out = notation.plain(self.cells)
+        if out is None:
             return None
         if not notation.has(self.cells, ".") or self.answers.get("decimal") == ".":
             return out
@@ -166,7 +163,7 @@ class Written:
         if str(core[row]).lower().lstrip("+-") in ("inf", "infinity"):
             why = f"'{text}' is not a finite number: replace it or remove the row"
         elif set(str(core[row])) <= set("0123456789.,+-'  "):
-            why = f"'{text}' is no number with the decimal sign '{sign}', and others of its column have none with '{other}': correct it"
+            why = f"'{text}' is no number where '{sign}' is the decimal sign, nor others where '{other}' is: write all alike"
         else:
             why = f"'{text}' is not a number: correct it or remove the row"
         return ProblemError(f"{self.place(row)}: {why}.")

@@ -51,8 +51,7 @@ def read_table(path: Path, answers: Mapping[str, str] | None = None) -> Table:
     """
     file, said = shown(path), checked_answers(shown(path), answers)
     table = _read(path, file, said)
-    told = (said.get(name, "") for name in ("missing", "factor", "parentheses", "leading_zeros"))
-    return replace(table, reading=table.reading.told(*told)) if said else table
+    return replace(table, reading=table.reading.told(said)) if said else table
 
 
 def _read(path: Path, file: str, said: dict[str, str]) -> Table:

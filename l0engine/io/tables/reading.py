@@ -50,6 +50,8 @@ class Reading:
         What (1,234) is: 'negative' or 'positive'.
     leading_zeros : str
         'ignore': names are matched without them.
+    other_columns : str
+        'leave out': columns of a wide matrix that are no targets, or no households, are.
     columns : tuple of (str, str)
         Known columns by another name in the file: (ours, the file's). As answers: one of `KNOWN` = a name of the file.
     remarks : tuple of str
@@ -71,6 +73,7 @@ class Reading:
     factor: str = ""
     parentheses: str = ""
     leading_zeros: str = ""
+    other_columns: str = ""
     columns: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -80,9 +83,12 @@ class Reading:
         lists = {name: tuple(fields[name]) for name in ("skipped", "last_rows", "remarks")}
         return cls(**{**fields, **lists, "columns": tuple((ours, theirs) for ours, theirs in fields["columns"])})
 
-    def told(self, missing: str, factor: str, parentheses: str, leading_zeros: str) -> Self:
+    def told(self, answers: Mapping[str, str]) -> Self:
         """The same with what can only be said."""
-        return replace(self, missing=missing, factor=factor, parentheses=parentheses, leading_zeros=leading_zeros)
+        missing, factor, parentheses, zeros, others = (
+            answers.get(name, "") for name in ("missing", "factor", "parentheses", "leading_zeros", "other_columns")
+        )
+        return replace(self, missing=missing, factor=factor, parentheses=parentheses, leading_zeros=zeros, other_columns=others)
 
     @property
     def sentence(self) -> str:
@@ -115,6 +121,8 @@ class Reading:
             parts.append(f"numbers in parentheses {self.parentheses}")
         if self.leading_zeros:
             parts.append("names matched without leading zeros")
+        if self.other_columns:
+            parts.append("further columns left out")
         parts += [f"column '{clipped(theirs)}' taken as '{ours}'" for ours, theirs in self.columns]
         return "; ".join([*parts, *self.remarks])
 
@@ -141,6 +149,7 @@ SETTINGS: dict[str, tuple[str, ...] | None] = {
     "factor": None,
     "parentheses": ("negative", "positive"),
     "leading_zeros": ("ignore",),
+    "other_columns": ("leave out",),
     **dict.fromkeys(KNOWN),
 }
 

@@ -139,6 +139,14 @@ class Table:
         empty : bool
             Let empty cells and nulls pass, as ''.
         """
+        codes, names = self.coded(column, empty=empty)
+        if unique and len(names) < len(codes):
+            row = int(np.argmax(pd.Series(codes).duplicated().to_numpy()))
+            raise ProblemError(f"{self.place(row, column)}: '{clipped(str(names[codes[row]]))}' stands there a second time: keep one.")
+        return pa.chunked_array([names if unique else names.take(pa.array(codes))])
+
+    def coded(self, column: str, *, empty: bool = False) -> tuple[np.ndarray, pa.Array]:
+        """A column of names as `texts` gives them: which name each row has, int of shape (n_rows,), and each name once, as they appear."""
         a = _flat(self.data[column])
         if not (_is_text(a.type) or pa.types.is_integer(a.type)):
             raise ProblemError(
@@ -146,15 +154,17 @@ class Table:
             )
         a = a.cast(pa.string())
         a = pc.fill_null(a, "") if a.null_count else a
-        if pc.any(pc.match_substring_regex(a, _ODD)).as_py():
-            self._refuse(column, pc.match_substring_regex(a, _CONTROL), "the name holds a control character: remove it")
-            a = pc.utf8_normalize(pc.utf8_trim_whitespace(a), "NFC")
+        encoded = a.dictionary_encode().unify_dictionaries()
+        codes = np.concatenate([np.empty(0, np.int32), *(chunk.indices.to_numpy() for chunk in encoded.chunks)])
+        names = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())
+        if pc.any(pc.match_substring_regex(names, _ODD)).as_py():
+            self._refuse(column, codes, pc.match_substring_regex(names, _CONTROL), "the name holds a control character: remove it")
+            neat = pc.utf8_normalize(pc.utf8_trim_whitespace(names), "NFC")
+            names = pc.unique(neat)
+            codes = pc.index_in(neat, value_set=names).to_numpy()[codes]
         if not empty:
-            self._refuse(column, pc.equal(a, ""), "the name is empty: fill it in or remove the row")
-        if unique and len(pc.unique(a)) < len(a):
-            row = int(np.argmax(pd.Series(a.to_numpy()).duplicated().to_numpy()))
-            raise ProblemError(f"{self.place(row, column)}: '{clipped(str(a[row]))}' stands there a second time: keep one.")
-        return a
+            self._refuse(column, codes, pc.equal(names, ""), "the name is empty: fill it in or remove the row")
+        return codes, names
 
     def numbers(self, column: str) -> np.ndarray:
         """A column of finite numbers, float64 (float32 where Parquet stores that), shape (n_rows,).
@@ -197,6 +207,8 @@ class Table:
         """The table without the rows whose cell in a column of numbers is empty or withheld, as said; asked where nothing was said."""
         a = _flat(self.data[column])
         if _is_text(a.type):
+            if notation.plain(a) is not None:
+                return self
             gone = notation.missing(a.cast(pa.string()))
         elif a.null_count:
             gone = a.is_null()
@@ -255,9 +267,10 @@ class Table:
         out[keep] = values
         return pa.chunked_array([pa.array(out, from_pandas=True)])
 
-    def _refuse(self, column: str, mask: pa.ChunkedArray, why: str) -> None:
-        if pc.any(mask).as_py():
-            row = int(np.argmax(mask.to_numpy()))
+    def _refuse(self, column: str, codes: np.ndarray, bad: pa.Array, why: str) -> None:
+        """Name the first row with a bad name."""
+        if pc.any(bad).as_py():
+            row = int(np.argmax(bad.to_numpy(zero_copy_only=False).astype(bool)[codes]))
             raise ProblemError(f"{self.place(row, column)}: {why}.")
 
 

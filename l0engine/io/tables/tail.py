@@ -120,7 +120,25 @@ def _may_be_none(row: _Row, data: pa.Table, records: Sequence[int] | np.ndarray,
     if _NOTE.match(row.text) and re.search(r"[^\W\d]{2}", row.text):
         return True
     total = _TOTAL.match(name)
-    return bool(total) and (not total["more"] if total else False)
+    return bool(total and (not total["more"] or _is_sum(row.cells, data, above)))
+
+
+def _is_sum(cells: list[str], data: pa.Table, below: int) -> bool:
+    """Whether a number of the row is the sum of all above it, in any way to write numbers."""
+    for j, cell in enumerate(cells):
+        for other, sign in ((",", "."), (".", ",")):
+            number = _float(cell, other, sign)
+            above = [_float(c, other, sign) for c in data.column(j).slice(0, len(data) - 1 - below).to_pylist()] if number else []
+            if above and None not in above and abs(sum(x or 0.0 for x in above) - (number or 0.0)) <= 1e-6 * abs(number or 0.0):
+                return True
+    return False
+
+
+def _float(text: str, thousands: str, decimal: str) -> float | None:
+    try:
+        return float(re.sub(r"[\s'’$€£%]", "", text).replace(thousands, "").replace(decimal, "."))
+    except ValueError:
+        return None
 
 
 def _left_out(data: pa.Table, last: list[_Row], n: int) -> Ends:
