@@ -12,6 +12,7 @@ from dashboard.kit import question
 from l0engine.errors import AmbiguousTable, L0Error
 from l0engine.io import pickles
 
+
 def show() -> None:
     """The uploader, the button that reads, and what the files leave open."""
     with st.expander("Or upload a matrix that is ready", icon=":material/upload_file:", expanded=state.held("uploaded") is not None):

@@ -178,6 +178,13 @@ def _damaged_arrow() -> bytes:
     return out.getvalue().replace(struct.pack("<4i", 0, 1, 3, 6), struct.pack("<4i", 0, 1, 3, 2**30))
 
 
+def _arrow_named(name: bytes) -> bytes:
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, pa.schema({"z" * len(name) + "name": pa.int32()})) as writer:
+        writer.write_batch(pa.record_batch({"z" * len(name) + "name": pa.array([1], pa.int32())}))
+    return out.getvalue().replace(b"z" * len(name) + b"name", name + b"name")
+
+
 HOSTILE = {
     "far cell.xlsx": (_far_cell, "reaches to row 1,048,576 and column 16,384"),
     "no book.xlsx": (lambda p: p.write_bytes(b"PK\3\4"), "cannot be read as Excel"),
@@ -185,6 +192,7 @@ HOSTILE = {
     "short.sav": (lambda p: p.write_bytes(b"$FL2" + bytes(200)), "cannot be read as SPSS"),
     "short.sas7bdat": (lambda p: p.write_bytes(SAS.read_bytes()[:5000]), "cannot be read as SAS"),
     "offsets.arrow": (lambda p: p.write_bytes(_damaged_arrow()), "cannot be read as Arrow"),
+    "name.arrow": (lambda p: p.write_bytes(_arrow_named(b"\xa0\xff")), "cannot be read as Arrow"),  # found by fuzzing
     "old.feather": (lambda p: p.write_bytes(b"FEA1" + bytes(64)), "version 1"),
     "vector.rds": (lambda p: p.write_bytes(rds(R, kind="list")), "not a data frame"),
     "function.rds": (lambda p: p.write_bytes(b"X\n" + _word(2, 0, 0, 3)), "more than a plain data frame"),
