@@ -94,7 +94,7 @@ def load_problem(path: str | Path, *, ours: bool = False) -> Problem:
         return read_ordered(whole)
     matrix_file, targets_file = (_required(folder, role) for role in ("matrix", "targets"))
     households_file = _only(folder, "households")
-    answers = _answers(folder)
+    answers = answers_in(folder)
     targets = _targets(read_table(targets_file, answers.get(targets_file.name)))
     households = None if households_file is None else _households(read_table(households_file, answers.get(households_file.name)))
     m, ids, note = _matrix(matrix_file, targets, households, answers.get(matrix_file.name))
@@ -141,7 +141,7 @@ def _required(folder: Path, role: str) -> Path:
     return found
 
 
-def _answers(folder: Path) -> Mapping[str, Mapping[str, str]]:
+def answers_in(folder: Path) -> Mapping[str, Mapping[str, str]]:
     path = folder / ANSWERS
     if not path.is_file():
         return {}

@@ -21,6 +21,7 @@ with atheris.instrument_imports(include=["l0engine.io"]):
     from l0engine.io.logs import read_log
     from l0engine.io.mtx import read_mtx
     from l0engine.io.npz import read_npz
+    from l0engine.io.ordered import read_ordered
     from l0engine.io.tables import read_table
 
 from mutants import seeds  # noqa: E402

@@ -116,6 +116,7 @@ def _problem(recipe: Recipe, households: Units, parts: Sequence[Rows], values: S
     goals = np.where(ratio, 0.0, np.concatenate(values))
     sizes = _sizes(matrix, goals, ratio, parts, base)
     scales = np.abs(sizes * np.concatenate(values))
+    protected, smallest, largest = _rules(recipe, households, base)
     return Problem.create(
         matrix,
         goals,
@@ -128,7 +129,9 @@ def _problem(recipe: Recipe, households: Units, parts: Sequence[Rows], values: S
         scales=np.where(ratio & (scales > 0), scales, np.nan) if ratio.any() else None,
         target_details=_details(parts, np.where(ratio, sizes, 1.0)),
         notes=notes,
-        **_rules(recipe, households, base),
+        protected=protected,
+        smallest=smallest,
+        largest=largest,
     )
 
 
@@ -152,7 +155,7 @@ def _sizes(matrix: sp.csr_array, goals: np.ndarray, ratio: np.ndarray, parts: Se
     return np.concatenate([np.ones(len(p.published)) if p.below is None else np.asarray(p.below @ start) for p in parts])
 
 
-def _rules(recipe: Recipe, households: Units, base: np.ndarray | None) -> dict[str, np.ndarray | None]:
+def _rules(recipe: Recipe, households: Units, base: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Households that stay, and the smallest and largest weights; a frozen one stays, and both are its base weight."""
     protected = condition(recipe.protected, households) if recipe.protected else None
     smallest, largest = (amount(t, households) if t else None for t in (recipe.min_weight, recipe.max_weight))
@@ -162,7 +165,7 @@ def _rules(recipe: Recipe, households: Units, base: np.ndarray | None) -> dict[s
             raise ProblemError("The recipe freezes weights, but has no base weights: name their column.")
         protected = frozen if protected is None else protected | frozen
         smallest, largest = (np.where(frozen, base, np.nan if limit is None else limit) for limit in (smallest, largest))
-    return {"protected": protected, "smallest": smallest, "largest": largest}
+    return protected, smallest, largest
 
 
 def _details(parts: Sequence[Rows], sizes: np.ndarray) -> pd.DataFrame:

@@ -11,12 +11,12 @@ from l0engine.io.build.builder import Built
 from l0engine.io.build.controls import from_controls
 from l0engine.io.build.guess import guess
 from l0engine.io.build.recipe import Recipe
+from l0engine.io.folder import answers_in
 from l0engine.io.limits import readable, shown, writable
 from l0engine.io.saving import save_problem
-from l0engine.io.tables import read_table
+from l0engine.io.tables import TABLES, ending, read_table
 from l0engine.io.whole import write_whole
 
-_SUFFIXES = (".csv", ".parquet")
 _MAX_BYTES = 2**20
 
 
@@ -28,7 +28,7 @@ def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[st
     path : Path
         A recipe (.toml), a control file of PopulationSim (.csv), or a folder of tables, for which a recipe is guessed.
     folder : Path, optional
-        Where the tables are; by default beside the recipe.
+        Where the tables are, and `reading.toml` if a file has to be told how it is to be read; by default beside the recipe.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def save_built(built: Built, folder: Path) -> None:
 
 
 def _all(folder: Path) -> dict[str, pd.DataFrame]:
-    return {f.name: _frame(folder, f.name) for f in sorted(folder.iterdir()) if f.suffix in _SUFFIXES}
+    return {f.name: _frame(folder, f.name) for f in sorted(folder.iterdir()) if ending(f.name) in TABLES}
 
 
 def _frame(folder: Path, name: str) -> pd.DataFrame:
@@ -76,5 +76,5 @@ def _frame(folder: Path, name: str) -> pd.DataFrame:
         raise ProblemError(f"The recipe names the table '{shown(name)}' by a path: name it alone, and give its folder by --tables.")
     if not (folder / name).is_file():
         raise ProblemError(f"The recipe needs '{shown(name)}', which is not in '{shown(folder)}': add it, or give its folder by --tables.")
-    table = read_table(folder / name)
+    table = read_table(folder / name, answers_in(folder).get(name))
     return table.attributes(table.columns)
