@@ -7,6 +7,7 @@ from dashboard.data import facts, preflight, upload
 from dashboard.data.figures import base_errors
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
+from dashboard.kit.download import download
 
 st.title("Data")
 st.markdown("Choose the households and the published totals they should add up to.")
@@ -41,6 +42,9 @@ for sentence in state.held("read_as") or ():
     st.success(sentence, icon=":material/check:")
 state.hold("read_as", None)
 facts.show(problem)
+if recipe := state.store().recipe(record.sha):
+    words = "How this problem was made of tables; it can be edited, and used on the page From tables again."
+    download("Recipe", recipe.encode, "recipe.toml", "application/toml", words, first=False)
 
 left, right = layout.columns([3, 2], key="understood", narrowest=330, gap="large")
 with left:

@@ -25,6 +25,8 @@ def take() -> None:
     files = st.file_uploader(
         "Tables", type=[*TABLES.endings, "toml"], accept_multiple_files=True, key="build_files", help=_HELP, label_visibility="collapsed"
     )
+    if near := state.quota_warning():
+        st.caption(near)
     seen: dict[str, L0Error | None] = state.hold_first("build_read", {})
     new = [f for f in files if f.file_id not in seen]
     recipes = [f.getvalue().decode("utf-8-sig", errors="replace") for f in new if f.name.endswith(".toml")]

@@ -119,7 +119,7 @@ def sample_tables() -> dict[str, str]:
     return {str(folder / "households.parquet"): f"Households: {title}" for folder, title in largest_first}
 
 
-@st.cache_resource(max_entries=3, show_spinner="Reading the table …")
+@st.cache_resource(max_entries=8, show_spinner="Reading the table …")
 def table(path: str) -> pd.DataFrame:
     """A bundled or uploaded table; not to be changed."""
     if path not in sample_tables() and path not in TABLES.titles():

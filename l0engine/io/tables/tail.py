@@ -152,4 +152,4 @@ def _and_more(n: int) -> str:
 
 
 def _and_others(sure: int) -> str:
-    return "" if not sure else f", only the {sure:,} below it are left out"
+    return "" if not sure else f", only what is below it is left out ({sure:,})"
