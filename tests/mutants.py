@@ -144,12 +144,11 @@ def mutant(number: int, only: str = "") -> tuple[str, dict[str, bytes]]:
     return kind, {name: mutate(content, np.random.default_rng(number)), **dict(rest)}
 
 
-def _text(content: bytes) -> pd.DataFrame:
-    """A table as text; bytes that are no UTF-8 are Latin-1."""
+def _decoded(content: bytes) -> str:
     try:
-        return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-    except UnicodeDecodeError:
-        return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="latin-1")
+        return content.decode("utf-8")
+    except UnicodeDecodeError:  # Windows writes so, and it is read so, with a note
+        return content.decode("cp1252")
 
 
 def expected(files: dict[str, bytes]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -160,7 +159,7 @@ def expected(files: dict[str, bytes]) -> tuple[np.ndarray, np.ndarray] | None:
     (name, content), *_ = files.items()
     values = dense().sum(axis=1)
     if name == "targets.csv":
-        table = _text(content)
+        table = pd.read_csv(io.StringIO(_decoded(content)), dtype=str, keep_default_na=False)
         return dense(), np.array([float(v) for v in table["value"]])
     if name == "problem.npz":
         a = np.load(io.BytesIO(content))
@@ -185,7 +184,7 @@ def expected(files: dict[str, bytes]) -> tuple[np.ndarray, np.ndarray] | None:
             m[int(float(row)) - 1, int(float(column)) - 1] += float(value)
         return m, values
     if name == "matrix.csv":
-        table = _text(content)
+        table = pd.read_csv(io.StringIO(_decoded(content)), dtype=str, keep_default_na=False)
         if "value" in table:
             m = np.zeros((Q, N))
             np.add.at(

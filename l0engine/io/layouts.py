@@ -61,11 +61,10 @@ def matrix_from_table(table: Table, targets: list[str], household_ids: list[str]
 
 
 def _long(table: Table, targets: list[str], household_ids: list[str] | None) -> TableMatrix:
-    columns, own = table.coded("household_id")
-    ids = own.to_pylist() if household_ids is None else household_ids
+    ids = table.coded("household_id")[1].to_pylist() if household_ids is None else household_ids
     check_shape(table.file, len(targets), len(ids))
-    row = _positions(table, "target", *table.coded("target"), targets, "targets")
-    column = _positions(table, "household_id", columns, own, ids, "households")
+    row = _found(table, "target", targets, "targets")
+    column = _found(table, "household_id", ids, "households")
     return TableMatrix(from_coo(table.file, table.numbers("value"), row, column, (len(targets), len(ids))), ids, "long table")
 
 
@@ -84,6 +83,16 @@ def _wide(table: Table, key: str, targets: list[str], household_ids: list[str] |
     row, column, data = _entries(table, names, at, position)
     row, column = (column, row) if turned else (row, column)
     return TableMatrix(from_coo(table.file, data, row, column, (len(targets), len(ids))), ids, f"wide table, a row per {what}")
+
+
+def _found(table: Table, column: str, known: list[str], what: str) -> np.ndarray:
+    """Where each row's name stands among the known ones: at once where all are known as they stand in the file."""
+    cells = table.data[column]
+    if cells.type in (pa.string(), pa.large_string()):
+        at = pc.index_in(cells.cast(pa.string()), value_set=pa.array(known, pa.string()))
+        if not at.null_count:
+            return np.asarray(at.to_numpy(), np.int64)
+    return _positions(table, column, *table.coded(column), known, what)
 
 
 def _positions(table: Table, column: str, codes: np.ndarray, names: pa.Array, known: list[str], what: str) -> np.ndarray:

@@ -158,7 +158,7 @@ def test_leading_zeros_that_a_spreadsheet_took_are_offered(tmp_path):
     assert question.value.file == "matrix.csv" and question.value.setting == "leading_zeros"
     recognise_uploads(contents, tmp_path / "b", {"matrix.csv": {"leading_zeros": "ignore"}})
     load_guarded(tmp_path / "b", tmp_path / "out")
-    problem = load_problem(tmp_path / "out")
+    problem = load_problem(tmp_path / "out", ours=True)
     assert list(problem.household_ids) == ["001", "002", "003"]
     np.testing.assert_array_equal(problem.matrix.toarray(), DENSE)
     assert any("without leading zeros" in note for note in problem.notes)
