@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import zipfile
@@ -10,6 +9,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+import tomli_w
 
 from l0engine.errors import ProblemError
 from l0engine.io.folder import ANSWERS, ROLES
@@ -104,9 +105,9 @@ def recognise_uploads(
                 target = folder / f"{role}{ending(roles[role].path.name)}"
                 roles[role].path.replace(target)
                 out.append(Recognised(role, shown(roles[role].name), target.name))
-        said = "".join(_toml(r.file, roles[r.role].answers) for r in out)
+        said = {r.file: roles[r.role].answers for r in out if roles[r.role].answers}
         if said:
-            write_whole(folder / ANSWERS, lambda file: file.write(said.encode()))
+            write_whole(folder / ANSWERS, lambda file: tomli_w.dump(said, file))
         return tuple(out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -135,12 +136,6 @@ def upload_title(names: Sequence[str], n_targets: int, n_households: int, taken:
         number += 1
         numbered = f"{title} ({number})"
     return numbered
-
-
-def _toml(file: str, answers: Mapping[str, str]) -> str:
-    """A table of TOML, whose texts are written as JSON writes them."""
-    lines = [f"{setting} = {json.dumps(value, ensure_ascii=False)}" for setting, value in answers.items()]
-    return "\n".join([f'["{file}"]', *lines, ""]).replace("\x7f", "\\u007f") if lines else ""
 
 
 def _stage(files: Mapping[str, bytes | Path], staging: Path, answers: Mapping[str, Mapping[str, str]]) -> list[_Staged]:
