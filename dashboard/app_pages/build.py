@@ -14,6 +14,7 @@ files.take()
 now = building.building()
 if not now.tables:
     st.info("Drop both tables above. What the totals count, and of whom, is proposed from their columns.", icon=":material/table:")
+    files.example()
     st.stop()
 files.show(now)
 said = state.held("build_guess")
@@ -33,7 +34,7 @@ try:
     matches = {m.name: m for m in built.matches}
 except L0Error as error:
     problem_said = str(error)
-recipe = definition.show_all(recipe, frames, matches)
+recipe = definition.show_all(recipe, frames, matches, check.ratios(built))
 if recipe != now.recipe:
     building.set_recipe(recipe)
     st.rerun()

@@ -13,6 +13,7 @@ from dashboard.build.survey import numbers
 from dashboard.kit import layout, wording
 from dashboard.state import building
 from l0engine.io.build import Match, Recipe, Statistic, Target, Totals
+from l0engine.io.build.guess import NEAR
 
 #: A column with more different values is no column of categories.
 MOST = 5000
@@ -28,12 +29,15 @@ class Columns(NamedTuple):
     sums: list[tuple[str, str]]
 
 
-def show_all(recipe: Recipe, frames: dict[str, pd.DataFrame], matches: Mapping[str, Match]) -> Recipe:
-    """A card a definition, and a way to add one; the recipe as the widgets have it."""
+def show_all(recipe: Recipe, frames: dict[str, pd.DataFrame], matches: Mapping[str, Match], ratios: Mapping[str, float]) -> Recipe:
+    """A card a definition, and a way to add one; the recipe as the widgets have it.
+
+    `ratios` says how many times the survey's own sum the totals of a definition are.
+    """
     totals = {name: frame for name, frame in frames.items() if name not in (recipe.households, recipe.persons)}
     known, found = _columns(recipe, frames), []
     for number, target in enumerate(recipe.targets):
-        changed = _show(number, target, known, totals, matches.get(target.name), bool(recipe.persons))
+        changed = _show(number, target, known, totals, matches.get(target.name), ratios.get(target.name, 1.0), bool(recipe.persons))
         if changed is None:
             building.rewrite(replace(recipe, targets=tuple(t for t in recipe.targets if t is not target)))
             st.rerun()
@@ -58,7 +62,7 @@ def _columns(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Columns:
 
 
 def _show(
-    number: int, target: Target, known: Columns, totals: dict[str, pd.DataFrame], match: Match | None, persons: bool
+    number: int, target: Target, known: Columns, totals: dict[str, pd.DataFrame], match: Match | None, ratio: float, persons: bool
 ) -> Target | None:
     """Its card; the definition as the widgets have it, None where it was removed."""
     with st.container(border=True):
@@ -67,6 +71,7 @@ def _show(
         removed = edit.button("Remove", key=_key(number, "remove"), type="tertiary", icon=":material/close:")
         if match is not None:
             _met(number, match)
+            _far(ratio)
         with st.expander("Change", icon=":material/edit:", expanded=not target.by and not target.totals.columns):
             changed = _form(number, target, known, totals, persons)
     return None if removed else changed
@@ -108,6 +113,14 @@ def _met(number: int, match: Match) -> None:
                     st.rerun()
         if look > _LOOK:
             st.caption(f"and {look - _LOOK:,} more.")
+
+
+def _far(ratio: float) -> None:
+    """A warning where totals are far from what the survey gives: something else is counted, or in another unit."""
+    if 1 / NEAR <= ratio <= NEAR:
+        return
+    times = f"{wording.ratio(ratio)} what" if ratio > 1 else f"{wording.percent(ratio)} of what"
+    st.markdown(f":material/warning: These totals are {times} the survey gives: is it counted of the right ones, and in the same unit?")
 
 
 def _form(number: int, target: Target, known: Columns, totals: dict[str, pd.DataFrame], persons: bool) -> Target:

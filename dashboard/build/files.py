@@ -44,6 +44,17 @@ def take() -> None:
     state.hold("build_here", {f.name: f for f in files})
 
 
+def example() -> None:
+    """Published totals of New England, to try it with."""
+    if st.button("Try it with New England", icon=":material/play_arrow:", key="build_example"):
+        folder = state.SAMPLES / "new_england"
+        for path in (folder / "households.csv", *sorted((folder / "tables").glob("*.csv"))):
+            kept, reading = TABLES.read(path.name, path.read_bytes(), {})
+            building.add_table(path.name, kept, reading, {})
+        building.rewrite(Recipe.from_toml((folder / "tables" / "recipe.toml").read_text(encoding="utf-8")))
+        st.rerun()
+
+
 def show(now: Building) -> None:
     """A card a table: its size, how it was read, its first rows, and the way to leave it out."""
     roles, unused = _roles(now), set(now.tables) - set(now.recipe.tables if now.recipe is not None else now.tables)

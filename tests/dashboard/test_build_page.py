@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from dashboard import state
+from dashboard.kit import wording
+from l0engine.io import load_problem
 from l0engine.io.build import Recipe
 
 USE = "Use this problem"
@@ -155,3 +157,22 @@ def test_a_table_left_out_is_gone_and_can_come_back(page):
     files = [("tenures.csv", csv(TENURES), "text/csv")]
     page.at.file_uploader[0].set_value(files).run()
     assert page.check().metrics["Targets"] == "5" and not page.said("error")
+
+
+def test_the_example_has_the_rows_of_the_sample_it_is_of(page):
+    """Its totals stand in the sample's targets as well; that matrix was made from the source, not by recipes."""
+    made = problem(page.press("Try it with New England"))
+    sample = load_problem(state.SAMPLES / "new_england")
+    names = {"People": "population", "Households with food stamps": "snap_households", "Food stamps, dollars": "snap_cost"}
+    rows = [
+        list(sample.names).index(f"{name.rsplit(' ', 1)[1]}/{names[group]}") for name, group in zip(made.names, made.groups, strict=True)
+    ]
+    assert made.n_targets == len(set(rows)) == 18
+    np.testing.assert_allclose(made.values, sample.values[rows], atol=0.5)
+    np.testing.assert_allclose(made.matrix.toarray(), sample.matrix[rows].toarray(), atol=0.5)  # dollars are rounded in the households
+
+
+def test_totals_in_another_unit_are_warned_of(page):
+    drop(page, survey=SURVEY, regions=REGIONS.assign(households=REGIONS["households"] / 1000))
+    share = wording.percent(REGIONS["households"].sum() / 1000 / SURVEY["weight"].sum())
+    assert any(f"These totals are {share} of what the survey gives" in text for text in page.said("markdown"))

@@ -21,6 +21,8 @@ from l0engine.io.limits import clipped
 _MOST_CATEGORIES = 5000
 #: Words for the number of persons in a household.
 _SIZES = dict.fromkeys(("persons", "people", "members", "hhsize", "np"), "size")
+#: Totals are near what the survey has within this factor.
+NEAR = 3.0
 #: The part of a column's labels that must be categories there are.
 _ENOUGH = 0.6
 
@@ -201,7 +203,18 @@ def _unit(value: str, total: float, persons: bool, units: Mapping[str, Units], r
     heads = np.bincount(units[PERSONS].position, minlength=len(base)) if PERSONS in units else households.numbers(size)
     sums = np.log(np.clip([total, np.nansum(base), np.nansum(base * heads)], 1e-9, 1e300))
     off = np.abs(sums[0] - sums[1:])
+    if off.min() > np.log(NEAR) and (near := _near(words, sums[0], households, base)):
+        return HOUSEHOLDS, near
     return (HOUSEHOLDS, "") if off[0] <= off[1] else of_persons
+
+
+def _near(words: str, total: float, households: Units, base: np.ndarray) -> str:
+    """The column of numbers with a word of the name whose weighted sum is nearest to the logarithm of the total; empty: none is near."""
+    columns = [str(c) for c in households.frame.columns if is_numeric(households.frame[c])]
+    like = [c for c in columns if {*words.split()} & {*key(c).replace("_", " ").split()}]
+    sums = [float(np.log(max(np.nansum(base * households.numbers(c)), 1e-9))) for c in like]
+    off = {c: abs(s - total) for c, s in zip(like, sums, strict=True) if abs(s - total) <= np.log(NEAR)}
+    return min(off, key=off.__getitem__) if off else ""
 
 
 def _size_column(households: Units) -> str:
