@@ -19,8 +19,8 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
+from l0engine.io.matrices.ordered import solution_bytes
 from l0engine.io.optional import details_table, rules_table
-from l0engine.io.ordered import solution_bytes
 from l0engine.io.whole import write_whole
 
 #: First characters that make a spreadsheet read text as a formula.

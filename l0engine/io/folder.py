@@ -16,12 +16,12 @@ from scipy import sparse as sp
 from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import AmbiguousTable, ProblemError
-from l0engine.io.layouts import matrix_from_table, with_our_heads
 from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_IDLE, MAX_TARGETS, listed, readable, shown
-from l0engine.io.mtx import read_mtx
-from l0engine.io.npz import read_npz
+from l0engine.io.matrices.layouts import matrix_from_table, with_our_heads
+from l0engine.io.matrices.mtx import read_mtx
+from l0engine.io.matrices.npz import read_npz
+from l0engine.io.matrices.ordered import read_ordered
 from l0engine.io.optional import RULES, details_of, optional_numbers, rules_note, rules_of
-from l0engine.io.ordered import read_ordered
 from l0engine.io.pickles import refuse_pickle
 from l0engine.io.tables import TABLES, Table, ending, read_table
 from l0engine.io.tables.heads import WEIGHTS, plain

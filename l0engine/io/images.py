@@ -9,7 +9,7 @@ import numpy as np
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import check_unpacked, readable, shown, writable
-from l0engine.io.npz import read_array
+from l0engine.io.matrices.npz import read_array
 from l0engine.io.whole import write_arrays
 
 MAX_IMAGES = 100_000

@@ -15,7 +15,7 @@ import tomli_w
 from l0engine.errors import ProblemError
 from l0engine.io.folder import ANSWERS, ROLES
 from l0engine.io.limits import check_unpacked, clipped, listed, readable, shown
-from l0engine.io.ordered import is_ordered
+from l0engine.io.matrices.ordered import is_ordered
 from l0engine.io.pickles import refuse_pickle
 from l0engine.io.tables import TABLES, column_names, ending, read_table
 from l0engine.io.tables.heads import known_heads

@@ -19,9 +19,9 @@ sys.path[:0] = [str(HERE), str(HERE / "io"), str(HERE.parent)]
 with atheris.instrument_imports(include=["l0engine.io"]):
     from l0engine.io.images import read_images
     from l0engine.io.logs import read_log
-    from l0engine.io.mtx import read_mtx
-    from l0engine.io.npz import read_npz
-    from l0engine.io.ordered import read_ordered
+    from l0engine.io.matrices.mtx import read_mtx
+    from l0engine.io.matrices.npz import read_npz
+    from l0engine.io.matrices.ordered import read_ordered
     from l0engine.io.tables import read_table
 
 from mutants import seeds  # noqa: E402

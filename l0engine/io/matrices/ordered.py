@@ -23,8 +23,8 @@ from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 from l0engine.io.limits import check_shape, clipped, listed, readable, shown
-from l0engine.io.npz import integers, members_of, numbers, read_array
-from l0engine.io.parts import from_compressed
+from l0engine.io.matrices.npz import integers, members_of, numbers, read_array
+from l0engine.io.matrices.parts import from_compressed
 
 PROBLEM, SOLUTION = "microcosm.calibrate.ordered-problem.v1", "microcosm.calibrate.ordered-solution.v1"
 _MEMBERS = {"data", "indices", "indptr", "targets", "weights", "metadata"}

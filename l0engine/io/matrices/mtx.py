@@ -14,8 +14,8 @@ from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import check_shape, check_unpacked, clipped, readable, shown
-from l0engine.io.npz import Fits
-from l0engine.io.parts import from_coo
+from l0engine.io.matrices.npz import Fits
+from l0engine.io.matrices.parts import from_coo
 
 _LAYOUTS = {"coordinate": 3, "array": 2}
 _FIELDS = ("real", "double", "integer", "unsigned-integer", "pattern")

@@ -11,7 +11,7 @@ from scipy import sparse as sp
 
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import check_shape, clipped, listed
-from l0engine.io.parts import from_coo
+from l0engine.io.matrices.parts import from_coo
 from l0engine.io.tables import Table
 
 _LONG = ("target", "household_id", "value")

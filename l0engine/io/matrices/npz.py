@@ -14,7 +14,7 @@ from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import check_shape, check_unpacked, clipped, listed, readable, shown
-from l0engine.io.parts import from_compressed, from_coo, refuse_non_finite
+from l0engine.io.matrices.parts import from_compressed, from_coo, refuse_non_finite
 
 #: Refuses a shape and a number of entries that cannot be right.
 Fits = Callable[[int, int, int], None]
