@@ -18,7 +18,7 @@ if not now.tables:
     st.stop()
 files.show(now)
 said = state.held("build_guess")
-if said and not (now.recipe is not None and now.recipe.targets):
+if said and (said.startswith("The recipe") or now.recipe is None or not now.recipe.targets):
     st.error(said, icon=":material/error:")
 if now.recipe is None or now.recipe.households not in now.tables:
     st.info("Add the other table: a recipe needs households and totals.", icon=":material/hourglass_empty:")

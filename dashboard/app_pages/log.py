@@ -32,7 +32,7 @@ drawn = (
     (loss.plot, loss.info(log, at), "log_loss", "Loss by epoch"),
     (
         partial(error_fan.plot, what="Epoch"),
-        words.fan(log),
+        words.fan(log, at),
         "log_errors",
         "Error of the targets by epoch: the median and the spread",
     ),
@@ -52,10 +52,10 @@ with right:
         column_config={name: st.column_config.NumberColumn(name, format=how) for name, how in looks.items()},
     )  # fmt: skip
     row = next(iter(picked.selection.rows), 0)
-    chart(path.plot, path.info(log, int(order[row])), "log_path", "Estimate of one target by epoch, and its published value")
+    chart(path.plot, path.info(log, int(order[row]), at), "log_path", "Estimate of one target by epoch, and its published value")
 with st.expander("How to read this"):
     st.markdown(
         "Above: what the run tried to make small, and how far off its targets were meanwhile. Below: every target at the chosen epoch, on "
-        "the line where it is met; and one of them over all epochs, with the published total as the dotted line."
+        "the line where it is met; and one of them up to that epoch, with the published total as the dotted line."
     )
 st.page_link("app_pages/data.py", label="Back to Data", icon=":material/arrow_back:")

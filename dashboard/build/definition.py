@@ -72,7 +72,10 @@ def _show(
         if match is not None:
             _met(number, match)
             _far(ratio)
-        with st.expander("Change", icon=":material/edit:", expanded=not target.by and not target.totals.columns):
+        _taken(number, target)
+        with st.expander(
+            "Change", icon=":material/edit:", expanded=not target.by and not target.totals.columns, key=_key(number, "change")
+        ):
             changed = _form(number, target, known, totals, persons)
     return None if removed else changed
 
@@ -97,7 +100,7 @@ def _met(number: int, match: Match) -> None:
         st.caption(f":material/check_circle: {said}.")
         return
     st.markdown(f":material/warning: {said}; **{wording.plural(look, 'label')} to look at**.")
-    with st.expander("Labels that nobody in the survey has", expanded=look <= 3):
+    with st.expander("Labels that nobody in the survey has", expanded=look <= 3, key=_key(number, "labels")):
         for i, u in enumerate(match.unmatched[:_LOOK]):
             words, near = st.columns([3, 2], vertical_alignment="center")
             words.markdown(f"'{u.label}' is no {u.column}: {wording.plural(u.totals, 'total')} left out.")
@@ -113,6 +116,19 @@ def _met(number: int, match: Match) -> None:
                     st.rerun()
         if look > _LOOK:
             st.caption(f"and {look - _LOOK:,} more.")
+
+
+def _taken(number: int, target: Target) -> None:
+    """Labels that were taken as others, each with a way back."""
+    recipe = building.building().recipe
+    same = {} if recipe is None else {c: recipe.same[c] for c in target.by if recipe.same.get(c)}
+    for i, (column, label) in enumerate((c, label) for c, labels in same.items() for label in labels):
+        words, undo = st.columns([5, 1], vertical_alignment="center")
+        words.caption(f":material/swap_horiz: '{label}' is taken as the {column} '{same[column][label]}'.")
+        if recipe is not None and undo.button("Undo", key=_key(number, f"undo_{i}"), type="tertiary"):
+            left = {c: {k: v for k, v in labels.items() if (c, k) != (column, label)} for c, labels in recipe.same.items()}
+            building.rewrite(replace(recipe, same=left))
+            st.rerun()
 
 
 def _far(ratio: float) -> None:

@@ -42,6 +42,8 @@ def take() -> None:
         if (said := seen[file.file_id]) is not None:
             _unread(file, said, seen)
     state.hold("build_here", {f.name: f for f in files})
+    for name in sorted(set(building.building().waiting) - {f.name for f in files}):
+        st.warning(f"{name} was not read, as its question was not answered: add it again.", icon=":material/help:")
 
 
 def example() -> None:
@@ -66,7 +68,7 @@ def show(now: Building) -> None:
             if name in unused:
                 st.caption(":material/warning: Not used yet: add targets below, or leave it out.")
             with st.container(horizontal=True):
-                with st.popover("First rows", icon=":material/table_rows:", type="tertiary"):
+                with st.popover("Rows and reading", icon=":material/table_rows:", type="tertiary"):
                     st.dataframe(frame.head(8), hide_index=True)
                     _again(now, name)
                 if st.button("Leave out", key=f"leave_{name}", icon=":material/close:", type="tertiary"):
@@ -80,6 +82,8 @@ def _read(file: UploadedFile, answers: Mapping[str, str]) -> L0Error | None:
         with st.spinner(f"Reading {file.name}, in a process of its own …"):
             path, reading = TABLES.read(file.name, file.getvalue(), answers)
     except L0Error as error:
+        if isinstance(error, AmbiguousTable):
+            building.wait_for(file.name)
         return error
     building.add_table(file.name, path, reading, answers)
     return None
@@ -119,15 +123,20 @@ def _roles(now: Building) -> dict[str, str]:
 
 def _recipe(text: str) -> None:
     """A recipe from a file, or guessed where the one there is does not know all tables; what is wrong with it is said."""
-    now = building.building()
+    now, refused = building.building(), ""
     try:
         if text:
             building.rewrite(Recipe.from_toml(text))
-        elif len(now.tables) > 1 and (now.recipe is None or set(now.tables) - set(now.recipe.tables)):
+            state.hold("build_guess", "")
+            return
+    except L0Error as error:  # what is there stays, or is guessed
+        refused = str(error)
+    try:
+        if len(now.tables) > 1 and (now.recipe is None or set(now.tables) - set(now.recipe.tables)):
             building.rewrite(_guessed(now.recipe, now.frames))
-        state.hold("build_guess", "")
+        state.hold("build_guess", refused)
     except L0Error as error:
-        state.hold("build_guess", str(error))
+        state.hold("build_guess", refused or str(error))
         if now.recipe is None and now.tables:  # to be defined by hand
             building.rewrite(Recipe(max(now.tables, key=lambda name: len(now.frames[name]))))
 

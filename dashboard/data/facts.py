@@ -26,6 +26,13 @@ def show(problem: Problem) -> None:
         "Time for a run": (_time(problem), "With the settings of the Calibrate page, on two processor cores, roughly."),
     }
     layout.metrics(facts, key="facts", narrowest=125)
+    if problem.base_factor != 1:
+        words = f"{problem.base_factor:.4g}"
+        st.warning(
+            f"The base weights and the totals differ {words} times in size; fits start from base weights brought to it. Are the totals in "
+            "other units, in thousands say, or were their decimals misread?",
+            icon=":material/straighten:",
+        )
     if problem.notes:
         st.caption(" ".join(problem.notes))
 

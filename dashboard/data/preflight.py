@@ -43,7 +43,7 @@ def _finding(problem: Problem, finding: Finding) -> None:
     dropped = finding.kind in state.draft()["exclude"]
     chosen = "" if finding.kind not in EXCLUDABLE else " · left out" if dropped else " · kept"
     label = f"{_MARKS[finding.severity]} {finding.title}: **{wording.count(len(finding.targets))}**{chosen}"
-    with st.expander(label):
+    with st.expander(label, key=f"finding_{finding.kind}"):
         st.markdown(f"{finding.meaning} {finding.action}")
         if finding.kind in EXCLUDABLE:
             key = f"exclude_{finding.kind}"

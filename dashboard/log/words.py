@@ -33,9 +33,9 @@ def known(log: CalibrationLog, at: int) -> np.ndarray:
     return np.asarray(errors[np.isfinite(errors)])
 
 
-def fan(log: CalibrationLog) -> ErrorFanInfo:
-    """Quantiles of the errors at each epoch that has any."""
-    some = [i for i in range(len(log.epochs)) if len(known(log, i))]
+def fan(log: CalibrationLog, at: int) -> ErrorFanInfo:
+    """Quantiles of the errors at each epoch that has any, up to the chosen one."""
+    some = [i for i in range(at + 1) if len(known(log, i))]
     quantiles = np.array([np.quantile(known(log, i), ERROR_QUANTILES) for i in some]).reshape(-1, len(ERROR_QUANTILES))
     return ErrorFanInfo(log.epochs[some].astype(float), quantiles)
 

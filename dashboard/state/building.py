@@ -32,6 +32,8 @@ class Building(Plain):
         How each was read, where that is not plain.
     answers : mapping of mappings of str
         What was said of how to read each.
+    waiting : tuple of str
+        Names of files with an open question.
     recipe : Recipe or None
         None before there are tables that fit together.
     """
@@ -39,6 +41,7 @@ class Building(Plain):
     tables: Mapping[str, str] = field(default_factory=dict)
     readings: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
     recipe: Recipe | None = None
 
     @property
@@ -58,7 +61,7 @@ class Building(Plain):
             raise L0Error("There is no recipe yet: add a table of households and one of totals.")
         missing = [name for name in self.recipe.tables if name not in self.tables]
         if missing:
-            raise L0Error(f"The recipe needs the table '{missing[0]}': add it, or choose another one.")
+            raise L0Error(f"The recipe needs the table '{missing[0]}': add it, or remove the targets that are made of it.")
         return _built(self.recipe.to_toml(), tuple((name, self.tables[name]) for name in self.recipe.tables))
 
 
@@ -82,7 +85,14 @@ def add_table(name: str, path: str, reading: str, answers: Mapping[str, str]) ->
     """Take a table; one that is there under the same name is replaced."""
     now = building()
     readings, said = {**now.readings, name: reading}, {**now.answers, name: dict(answers)}
-    _keep(replace(now, tables={**now.tables, name: path}, readings=readings, answers=said))
+    waiting = tuple(n for n in now.waiting if n != name)
+    _keep(replace(now, tables={**now.tables, name: path}, readings=readings, answers=said, waiting=waiting))
+
+
+def wait_for(name: str) -> None:
+    """Remember a file that cannot be read before a question is answered."""
+    now = building()
+    _keep(replace(now, waiting=tuple(dict.fromkeys([*now.waiting, name]))))
 
 
 def drop_table(name: str) -> None:

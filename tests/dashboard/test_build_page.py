@@ -78,6 +78,9 @@ def test_a_label_that_is_spelt_otherwise_can_be_taken(page):
     assert page.metrics["Targets"] == "2" and any("'Nroth' is no region" in text for text in page.said("markdown"))
     page.choose("It is", "North")
     assert page.metrics["Targets"] == "3" and not any("Nroth" in text for text in page.said("markdown"))
+    page.press("Undo")
+    assert page.metrics["Targets"] == "2" and any("'Nroth' is no region" in text for text in page.said("markdown"))
+    page.choose("It is", "North")
     np.testing.assert_array_equal(problem(page).values, REGIONS["households"])
 
 
@@ -176,3 +179,15 @@ def test_totals_in_another_unit_are_warned_of(page):
     drop(page, survey=SURVEY, regions=REGIONS.assign(households=REGIONS["households"] / 1000))
     share = wording.percent(REGIONS["households"].sum() / 1000 / SURVEY["weight"].sum())
     assert any(f"These totals are {share} of what the survey gives" in text for text in page.said("markdown"))
+
+
+def test_a_bad_recipe_is_said_and_the_proposal_stays(page):
+    files = [("survey.csv", csv(SURVEY), "text/csv"), ("regions.csv", csv(REGIONS), "text/csv"), ("r.toml", b"households =", "text/plain")]
+    page.at.file_uploader[0].set_value(files).run()
+    assert page.check().metrics["Targets"] == "3" and any("not TOML" in text for text in page.said("error"))
+
+
+def test_a_question_left_open_is_not_forgotten(page, visit):
+    drop(page, survey=SURVEY, regions=b"region;households\nNorth;15.000\nSouth;12.000\nEast;14.000\n")
+    again = visit("build", build=dict(page.rerun().at.query_params)["build"])
+    assert any("regions.csv was not read" in text for text in again.said("warning"))

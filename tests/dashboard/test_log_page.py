@@ -53,7 +53,7 @@ def test_figures_leave_gaps_where_nothing_is_known():
         np.array([1, 5]), np.array(["a", "b"], object), np.array([0.0, 4.0]), np.array([[np.nan, 5.0], [1.0, np.nan]]),
         np.array([np.nan, 0.1]), True, np.array([True, False]),
     )  # fmt: skip
-    assert words.fan(log).step.tolist() == [1] and words.known(log, 1).tolist() == []
+    assert words.fan(log, 1).step.tolist() == [1] and words.known(log, 1).tolist() == []
     assert words.worst_first(log, 0).tolist() == [1, 0]
     seen = words.estimates(log, 1)
     assert seen.names.tolist() == ["a"] and not seen.use.any()

@@ -14,7 +14,7 @@ from l0engine.io.logs import CalibrationLog
 
 
 class PathInfo(NamedTuple):
-    """`estimates` at each of `epochs`, nan where nothing was logged."""
+    """`estimates` at each of `epochs` up to the chosen one, nan where nothing was logged."""
 
     name: str
     value: float
@@ -22,9 +22,9 @@ class PathInfo(NamedTuple):
     estimates: np.ndarray
 
 
-def info(log: CalibrationLog, target: int) -> PathInfo:
-    """The estimates of a target by its position."""
-    return PathInfo(str(log.names[target]), float(log.values[target]), log.epochs, log.estimates[:, target])
+def info(log: CalibrationLog, target: int, at: int) -> PathInfo:
+    """The estimates of a target up to an epoch, both by position."""
+    return PathInfo(str(log.names[target]), float(log.values[target]), log.epochs[: at + 1], log.estimates[: at + 1, target])
 
 
 def plot(info: PathInfo, palette: theme.Palette) -> go.Figure:
@@ -33,7 +33,7 @@ def plot(info: PathInfo, palette: theme.Palette) -> go.Figure:
     subtitle = "It was never logged"
     if len(some):
         last = float(info.estimates[some[-1]])
-        subtitle = f"{wording.amount(last)} in the end, published {wording.amount(info.value)}"
+        subtitle = f"{wording.amount(last)} at epoch {info.epochs[some[-1]]:,d}, published {wording.amount(info.value)}"
         subtitle += f" ({wording.percent(last / info.value - 1)})" if info.value > 0 else ""
     y = axes.axis("Total", **_ticks(np.append(info.estimates[some], info.value)))
     x = axes.steps_axis(info.epochs, "Epoch")

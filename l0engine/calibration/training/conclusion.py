@@ -105,7 +105,7 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
         anew = by_price(problem, system, config, gated, price)
         before = system.value(weights) + price * int((weights > 0).sum())
         if anew is not None and anew.loss + price * len(anew.support.kept) < ANEW * before:
-            note = f"The gates shut too early at this price, so {len(anew.support.kept):,} households were chosen anew."
+            note = f"What the gates kept is beaten at this price, so {len(anew.support.kept):,} households were chosen anew."
             return _Answer(anew.weights, anew.measures, anew.certificate, note)
     return _Answer(weights, measure(problem, weights, system.use))
 
