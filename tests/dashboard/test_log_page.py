@@ -57,7 +57,7 @@ def test_figures_leave_gaps_where_nothing_is_known():
     assert words.worst_first(log, 0).tolist() == [1, 0]
     seen = words.estimates(log, 1)
     assert seen.names.tolist() == ["a"] and not seen.use.any()
-    for figure in (loss.plot(loss.info(log, 1), LIGHT), path.plot(path.info(log, 0), LIGHT), path.plot(path.info(log, 1), LIGHT)):
+    for figure in (loss.plot(loss.info(log, 1), LIGHT), path.plot(path.info(log, 0, 1), LIGHT), path.plot(path.info(log, 1, 1), LIGHT)):
         json.loads(figure.to_json())
     assert loss.plot(loss.info(log, 1), LIGHT).data[0].y == (None, 0.1)
-    assert "1 in the end, published 0" in path.plot(path.info(log, 0), LIGHT).layout.title.subtitle.text
+    assert "1 at epoch 5, published 0" in path.plot(path.info(log, 0, 1), LIGHT).layout.title.subtitle.text

@@ -81,13 +81,11 @@ class ScaledSystem:
         Raises
         ------
         ProblemError
-            No target can be used, or all are 0.
+            No target can be used.
         """
         use = targets_in_use(problem, config)
         if not use.any():
             raise ProblemError("No target can be used: all are unreachable, left out or of weight 0; check the preflight.")
-        if config.total == "free" and not problem.values[use].any():
-            raise ProblemError("All targets are 0, as means and shares are: keeping nobody meets them; add a total that fixes the size.")
         loss = LOSSES[config.loss]
         scales, weight = loss.scales(problem)[use], importance(problem, config, use)[use]
         source, chosen = problem.matrix, np.flatnonzero(use)

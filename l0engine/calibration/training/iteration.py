@@ -22,7 +22,7 @@ from l0engine.calibration.training.conclusion import conclude
 from l0engine.calibration.training.devices import choose_device, gave_out, solver_device
 from l0engine.calibration.training.trainer import STRETCH, Trained, Trainer
 from l0engine.draining import drain
-from l0engine.errors import ConfigError
+from l0engine.errors import ConfigError, ProblemError
 from l0engine.machine import running_on
 
 #: Where a fit keeps too few households for its goal, lambda_l0 falls by this factor, and so often; after that all are kept.
@@ -74,6 +74,8 @@ def iterate(
     watch = _Watch(should_stop, save, time.perf_counter(), [])
     device, why = choose_device(problem, config)
     system = ScaledSystem.build(problem, config, solver_device(device))
+    if not system.target.any():
+        raise ProblemError("All targets are 0, as means and shares are: keeping nobody meets them; add a total that fixes the size.")
     if config.budget is not None and config.budget > problem.n_households:
         raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
     held = len(system.protected)

@@ -329,3 +329,11 @@ def test_the_cpu_out_of_memory_is_an_error(monkeypatch):
 def test_one_household_and_one_target():
     result = fit(Problem.create([[2.0]], [10.0], base_weights=[1.0]), replace(CONFIG, lambda_l0=0.0))
     assert result.weights == pytest.approx([5.0], rel=1e-2)
+
+
+def test_totals_that_are_all_0_are_refused_where_nothing_fixes_the_size():
+    """Means and shares alone: no weights at all meet them."""
+    problem = Problem.create([[1.0, -1.0, 2.0], [2.0, -3.0, -1.0]], [0.0, 0.0], scales=[10.0, 10.0])
+    with pytest.raises(ProblemError, match="keeping nobody meets them; add a total"):
+        fit(problem, Config(epochs=2))
+    assert fit(problem, Config(epochs=2, total="exact")).weights.any()
