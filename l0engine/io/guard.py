@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 def _table(source: Path, destination: Path, answers: Mapping[str, str]) -> None:
     table = read_table(source, answers)
     table.require()
-    save_table(table.attributes(table.columns), destination)
+    save_table(table.frame(), destination)
     json.dump(asdict(table.reading), sys.stdout)
 
 

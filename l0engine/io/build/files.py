@@ -76,5 +76,4 @@ def _frame(folder: Path, name: str) -> pd.DataFrame:
         raise ProblemError(f"The recipe names the table '{shown(name)}' by a path: name it alone, and give its folder by --tables.")
     if not (folder / name).is_file():
         raise ProblemError(f"The recipe needs '{shown(name)}', which is not in '{shown(folder)}': add it, or give its folder by --tables.")
-    table = read_table(folder / name, answers_in(folder).get(name))
-    return table.attributes(table.columns)
+    return read_table(folder / name, answers_in(folder).get(name)).frame()

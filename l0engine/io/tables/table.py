@@ -25,7 +25,7 @@ _CONTROL = r"[\x00-\x1f\x7f]"
 _ODD = r"[^\x21-\x7e]"
 _WHOLE = r"^-?(?:0|[1-9]\d{0,14})$"
 #: Digits that are a name: a postal code, a long number.
-_CODE = r"^[+-]?0\d|\d{16}"
+_CODE = r"^[+-]?0\d|^[+-]?\d{16,}$"
 _REAL = r"^(?:-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)?$"
 
 
@@ -162,9 +162,27 @@ class Table:
         return self._stored(column, a)
 
     def _as_text(self, column: str, cells: pa.ChunkedArray) -> Written:
+        sign, factor = self.reading.decimal, self._factor(column)
+        return Written(cells, self.file, column, lambda row: self.place(row, column), sign, factor, self.answers)
+
+    def _factor(self, column: str) -> str:
+        """What the head of a column says that its numbers are multiplied by: of a known column, or of any where just that was said."""
         head = dict(self.reading.columns).get(column, column)
-        factor = factor_of(head) if head != column else ""
-        return Written(cells, self.file, column, lambda row: self.place(row, column), self.reading.decimal, factor, self.answers)
+        factor = factor_of(head)
+        return factor if head != column or factor == self.answers.get("factor") else ""
+
+    def check_factor(self) -> None:
+        """Refuse a factor that was said of a file without a unit."""
+        said = self.answers.get("factor")
+        if not said:
+            return
+        units = {factor for c in self.columns if (factor := factor_of(c))}
+        texts = (a.cast(pa.string()) for a in map(_flat, self.data.columns) if is_text(a.type))
+        if not (said in units or (said == "1" and units)) and not any(map(notation.has_percent, texts)):
+            raise ProblemError(
+                f"{self.file}: factor = '{clipped(said)}' has no effect, as no cell has a % and no head names that unit, "
+                "as 'value (thousands)' does: take it out, or write the unit into the head."
+            )
 
     def _stored(self, column: str, a: pa.ChunkedArray) -> np.ndarray:
         t = a.type
@@ -183,7 +201,8 @@ class Table:
         if bad.any():
             row = int(np.argmax(bad))
             raise ProblemError(f"{self.place(row, column)}: '{clipped(str(a[row]))}' is not a finite number: replace it or remove the row.")
-        return out
+        factor = self._factor(column)
+        return self._as_text(column, pc.cast(a, pa.string())).times(out, factor, 0) if factor else out
 
     def with_values(self, column: str) -> Table:
         """The table without the rows whose cell in a column of numbers is empty or withheld, as said; asked where nothing was said."""
@@ -210,22 +229,40 @@ class Table:
     def attributes(self, columns: list[str]) -> pd.DataFrame:
         """Further columns for the user's own use; text turns to numbers only where nothing is lost."""
         data = self.data.select(columns).replace_schema_metadata(None)
-        if self.origin is not None:
-            for i, name in enumerate(columns):
+        for i, name in enumerate(columns):
+            if not is_text(data[name].type):
+                data = data.set_column(i, name, self._filled(name, data[name].is_null())) if self._factor(name) else data
+            elif self.origin is not None:
                 data = data.set_column(i, name, self._plain(name))
         with readable(self.file, "a table"):
             frame = data.to_pandas()
         return pd.DataFrame(frame, index=pd.RangeIndex(len(self)))
 
+    def frame(self) -> pd.DataFrame:
+        """All columns, as `attributes` gives them, with text that shows decimal signs as numbers in files that know types too.
+
+        Raises
+        ------
+        AmbiguousTable
+            Such text can be read in two ways.
+        """
+        data = self.data
+        for i, name in enumerate(self.columns):
+            a = _flat(data[name])
+            a = a.cast(pa.string()) if is_text(a.type) else None
+            if self.origin is None and a is not None and (notation.has(a, ".") or notation.has(a, ",")):
+                data = data.set_column(i, name, replace(self, data=data.set_column(i, name, a))._plain(name))
+        return replace(self, data=data).attributes(self.columns)
+
     def _plain(self, column: str) -> pa.ChunkedArray:
         """Numbers where every cell is one, without leading zeros; else text."""
-        a = self.data[column]
-        if pc.all(pc.match_substring_regex(a, _WHOLE)).as_py():
+        a, factor = self.data[column], self._factor(column)
+        if not factor and pc.all(pc.match_substring_regex(a, _WHOLE)).as_py():
             return a.cast(pa.int64())
         if pc.all(pc.equal(a, "")).as_py():
             return a
         filled = pc.if_else(pc.equal(a, ""), pa.scalar(None, pa.string()), a)
-        if pc.all(pc.match_substring_regex(a, _REAL)).as_py() and not notation.has(a, "."):
+        if not factor and pc.all(pc.match_substring_regex(a, _REAL)).as_py() and not notation.has(a, "."):
             return filled.cast(pa.float64())
         return self._written(column, filled)
 
@@ -235,16 +272,18 @@ class Table:
             return self.data[column]
         if pc.any(pc.match_substring_regex(filled, _CODE)).as_py():
             return self.data[column]
-        gone = notation.missing(filled)
-        keep = np.flatnonzero(~gone.to_numpy().astype(bool))
-        rows = keep if self.rows is None else self.rows[keep]
-        part = replace(self, data=self.data.take(keep), rows=rows)
         try:
-            values = part.numbers(column)
+            return self._filled(column, notation.missing(filled))
         except AmbiguousTable:
             raise
         except ProblemError:
             return self.data[column]
+
+    def _filled(self, column: str, gone: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The numbers of a column; null in the cells that are `gone`."""
+        keep = np.flatnonzero(~gone.to_numpy().astype(bool))
+        rows = keep if self.rows is None else self.rows[keep]
+        values = replace(self, data=self.data.take(keep), rows=rows).numbers(column)
         out = np.full(len(self), np.nan)
         out[keep] = values
         return pa.chunked_array([pa.array(out, from_pandas=True)])
