@@ -38,7 +38,7 @@ def anything(rows: int, columns: int, entries: int) -> None:
 def values(path: Path) -> None:
     """All columns, as text and as numbers."""
     table = read_table(path)
-    table.attributes(table.columns)
+    table.frame()
     for name in table.columns:
         with contextlib.suppress(ProblemError):
             table.numbers(name)

@@ -286,14 +286,28 @@ def test_text_that_is_a_number_in_one_way_is_read_in_every_file(tmp_path, name, 
 
 def test_cells_of_a_sheet_beside_text_with_signs(tmp_path):
     book = openpyxl.Workbook()
-    for row in (["as of 2.5"], ["id", "a", "b", "kind"], [1, 0.1, "2,5", 1.5], [2, None, 7.25, "1.5.b"], [3, 3, "-", "other"]):
+    for row in (
+        ["as of 2.5"],
+        ["id", "a", "b", "kind", "code"],
+        [1, 0.1, "2,5", 1.5, 12.5],
+        [2, None, 7.25, "1.5.b", "012"],
+        [3, 3, "-", "x", 7],
+    ):
         book.active.append(row)
     book.save(tmp_path / "t.xlsx")
     read = read_table(tmp_path / "t.xlsx", {"missing": "0"})
-    assert read.texts("kind").to_pylist() == ["1.5", "1.5.b", "other"] and read.texts("id").to_pylist() == ["1", "2", "3"]
+    assert read.texts("kind").to_pylist() == ["1.5", "1.5.b", "x"] and read.texts("code").to_pylist() == ["12.5", "012", "7"]
+    assert read.texts("id").to_pylist() == ["1", "2", "3"]
     assert read.numbers("a").tolist() == [0.1, 0, 3] and read.numbers("b").tolist() == [2.5, 7.25, 0]
     with pytest.raises(AmbiguousTable, match="the cell is empty"):
         read_table(tmp_path / "t.xlsx").numbers("a")
+    book.active.append(["Total", 3.1, "2,5", 1.5, 12.5])
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(AmbiguousTable, match=r"3\.1") as asked:
+        read_table(tmp_path / "t.xlsx")
+    assert asked.value.setting == "last_rows" and "e-0" not in str(asked.value)
+    read = read_table(tmp_path / "t.xlsx", {"last_rows": "1"})
+    assert "Total, 3.1, 2,5" in read.notes[0] and "e-0" not in read.notes[0]
 
 
 def test_a_saved_problem_keeps_text_as_it_is(tmp_path):

@@ -73,7 +73,11 @@ def _workbook(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> R
         raise ProblemError(f"{file}: it has no sheet '{clipped(sheet)}': choose one of {listed(found)}.")
     text, powers = sheets.sheet_text(path, sheet, answers.get("decimal", ""))
     as_text = {**({} if powers else {"decimal": "."}), **answers, "encoding": "utf-8", "delimiter": ","}
-    data, reading, origin = read_csv(text, file, as_text)
+    try:
+        data, reading, origin = read_csv(text, file, as_text)
+    except AmbiguousTable as e:
+        options = tuple((value, sheets.plainly(what)) for value, what in e.options)
+        raise AmbiguousTable(e.file, e.setting, options, sheets.plainly(e.question)) from None
     reading = replace(reading, kind=kind, sheet=sheet, delimiter="")
     if powers:
         skipped, last = (tuple(map(sheets.plainly, rows)) for rows in (reading.skipped, reading.last_rows))

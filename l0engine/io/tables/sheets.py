@@ -119,7 +119,8 @@ def without_powers(a: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     if not pc.any(pc.invert(pc.match_substring_regex(rest, r"^(?:-?(?:0|[1-9]\d*))?$"))).as_py():
         return pc.if_else(pc.equal(a, ""), pa.scalar(None, pa.string()), a).cast(pa.float64())
     cells = notation.stripped(rest.filter(pc.invert(notation.missing(rest)))).core
-    if not len(cells) or any(notation.invalid(cells, sign) is None for sign in ".,"):
+    codes = pc.any(pc.match_substring_regex(cells, r"^[+-]?0\d")).as_py()
+    if not len(cells) or (not codes and any(notation.invalid(cells, sign) is None for sign in ".,")):
         return a
     return pa.array([plainly(cell) for cell in a.to_pylist()], pa.string())
 
