@@ -17,7 +17,7 @@ import pytest
 
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io import load_problem, table_guarded
-from l0engine.io.tables import read_table
+from l0engine.io.tables import attributes, frame, read_table
 
 #: Ids as numbers, a category with labels, a missing number.
 PEOPLE = pd.DataFrame(
@@ -252,7 +252,7 @@ TEXTS = {
 
 
 def _both_ways(path: Path, points: list[float], commas: list[float]) -> None:
-    for read in (lambda t: t.numbers("n"), lambda t: t.frame()["n"]):
+    for read in (lambda t: t.numbers("n"), lambda t: frame(t)["n"]):
         with pytest.raises(AmbiguousTable, match="may be") as asked:
             read(read_table(path))
         assert asked.value.setting == "decimal"
@@ -281,7 +281,7 @@ def test_text_that_is_a_number_in_one_way_is_read_in_every_file(tmp_path, name, 
     cells, right = PROVEN[case]
     TEXTS[name](tmp_path / name, cells)
     read = read_table(tmp_path / name)
-    assert read.numbers("n").tolist() == right and read.frame()["n"].tolist() == right
+    assert read.numbers("n").tolist() == right and frame(read)["n"].tolist() == right
 
 
 def test_cells_of_a_sheet_beside_text_with_signs(tmp_path):
@@ -312,15 +312,15 @@ def test_cells_of_a_sheet_beside_text_with_signs(tmp_path):
 
 def test_a_saved_problem_keeps_text_as_it_is(tmp_path):
     pd.DataFrame({"n": ["10.000", "x"], "code": ["01.5", "02.5"]}).to_parquet(tmp_path / "t.parquet")
-    assert read_table(tmp_path / "t.parquet").attributes(["n", "code"]).to_dict("list") == {"n": ["10.000", "x"], "code": ["01.5", "02.5"]}
+    assert attributes(read_table(tmp_path / "t.parquet"), ["n", "code"]).to_dict("list") == {"n": ["10.000", "x"], "code": ["01.5", "02.5"]}
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
 def test_a_factor_is_taken_where_the_head_names_it(tmp_path, name):
-    frame = pd.DataFrame({"region": ["a", "b"], "Households (1000)": [10, 11], "share": [0.5, 2.0]})
-    frame.to_csv(tmp_path / name, index=False) if name == "t.csv" else frame.to_parquet(tmp_path / name)
-    assert read_table(tmp_path / name).frame()["Households (1000)"].tolist() == [10, 11]
-    read = read_table(tmp_path / name, {"factor": "1000"}).frame()
+    given = pd.DataFrame({"region": ["a", "b"], "Households (1000)": [10, 11], "share": [0.5, 2.0]})
+    given.to_csv(tmp_path / name, index=False) if name == "t.csv" else given.to_parquet(tmp_path / name)
+    assert frame(read_table(tmp_path / name))["Households (1000)"].tolist() == [10, 11]
+    read = frame(read_table(tmp_path / name, {"factor": "1000"}))
     assert read["Households (1000)"].tolist() == [10000, 11000] and read["share"].tolist() == [0.5, 2.0]
     with pytest.raises(ProblemError, match=r"factor = '0.01' has no effect"):
         read_table(tmp_path / name, {"factor": "0.01"})
@@ -330,3 +330,8 @@ def test_the_guarded_child_reads_them_too(tmp_path):
     WRITERS["t.dta"](tmp_path / "t.dta")
     table_guarded(tmp_path / "t.dta", tmp_path / "t.parquet")
     assert pd.read_parquet(tmp_path / "t.parquet")["state"].tolist() == READ["state"]
+
+
+def test_a_factor_is_taken_once(tmp_path):
+    pd.DataFrame({"a": ["x", "y"], "n (1000)": ["1.5", "2"]}).to_parquet(tmp_path / "t.parquet")
+    assert frame(read_table(tmp_path / "t.parquet", {"factor": "1000"}))["n (1000)"].tolist() == [1500, 2000]
