@@ -23,7 +23,7 @@ from l0engine.io.matrices.npz import read_npz
 from l0engine.io.matrices.ordered import read_ordered
 from l0engine.io.optional import RULES, details_of, optional_numbers, rules_note, rules_of
 from l0engine.io.pickles import refuse_pickle
-from l0engine.io.tables import TABLES, Table, ending, read_table
+from l0engine.io.tables import TABLES, Table, attributes, ending, read_table
 from l0engine.io.tables.heads import WEIGHTS, plain
 
 #: Which files may play which role, in a problem folder.
@@ -182,7 +182,7 @@ def _households(table: Table) -> _Households:
         raise ProblemError(f"{place}: it is {base[row]:g}; base weights must be positive: remove the household or give it a weight.")
     ids = table.texts("household_id", unique=True).to_pylist()
     rest = [c for c in table.columns if c not in ("household_id", "base_weight", *RULES)]
-    return _Households(ids, base, table.attributes(rest), rules_of(table, base), table)
+    return _Households(ids, base, attributes(table, rest), rules_of(table, base), table)
 
 
 def _with_weight(table: Table) -> Table:

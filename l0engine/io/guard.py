@@ -17,7 +17,7 @@ from l0engine.io.guarded import OUT_OF_MEMORY, REFUSED
 from l0engine.io.images import read_images, save_images
 from l0engine.io.logs import read_log, save_log
 from l0engine.io.saving import save_problem, save_table
-from l0engine.io.tables import read_table
+from l0engine.io.tables import frame, read_table
 from l0engine.io.uploads import recognise_uploads
 
 
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 def _table(source: Path, destination: Path, answers: Mapping[str, str]) -> None:
     table = read_table(source, answers)
     table.require()
-    save_table(table.attributes(table.columns), destination)
+    save_table(frame(table), destination)
     json.dump(asdict(table.reading), sys.stdout)
 
 

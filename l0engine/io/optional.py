@@ -13,7 +13,7 @@ from l0engine.calibration.problem.details import COLUMNS, NUMBERS
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 from l0engine.io.limits import clipped
-from l0engine.io.tables import Table
+from l0engine.io.tables import Table, attributes
 
 #: Columns of households that rule their weights: never dropped; fixed at the base weight; smallest and largest while kept.
 RULES = ("protected", "frozen", "min_weight", "max_weight")
@@ -23,7 +23,7 @@ _MARKS = {"": False, "0": False, "false": False, "no": False, "1": True, "true":
 
 def details_of(table: Table) -> pd.DataFrame:
     """What `Problem.create` wants of the columns that say how targets were published."""
-    details = table.attributes([c for c in COLUMNS if c in table.columns and c not in NUMBERS])
+    details = attributes(table, [c for c in COLUMNS if c in table.columns and c not in NUMBERS])
     for name in NUMBERS:
         if (numbers := optional_numbers(table, name)) is not None:
             details[name] = numbers

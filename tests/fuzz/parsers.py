@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["l0engine.io"]):
     from l0engine.io.matrices.mtx import read_mtx
     from l0engine.io.matrices.npz import read_npz
     from l0engine.io.matrices.ordered import read_ordered
-    from l0engine.io.tables import read_table
+    from l0engine.io.tables import frame, read_table
 
 from mutants import seeds  # noqa: E402
 
@@ -38,7 +38,7 @@ def anything(rows: int, columns: int, entries: int) -> None:
 def values(path: Path) -> None:
     """All columns, as text and as numbers."""
     table = read_table(path)
-    table.attributes(table.columns)
+    frame(table)
     for name in table.columns:
         with contextlib.suppress(ProblemError):
             table.numbers(name)

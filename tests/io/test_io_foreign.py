@@ -17,7 +17,7 @@ import pytest
 
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io import load_problem, table_guarded
-from l0engine.io.tables import read_table
+from l0engine.io.tables import attributes, frame, read_table
 
 #: Ids as numbers, a category with labels, a missing number.
 PEOPLE = pd.DataFrame(
@@ -223,7 +223,115 @@ def test_a_problem_of_such_files(tmp_path):
     assert list(p.household_ids) == ["3", "1", "2"] and p.values.tolist() == [4, 5.5] and p.base_weights.tolist() == [1.5, 2.0, 0.25]
 
 
+def _sheet(path: Path, cells: list[object]) -> None:
+    book = openpyxl.Workbook()
+    for row in (["name", "n"], *zip("abcdefgh", cells, strict=False)):
+        book.active.append(row)
+    book.save(path)
+
+
+#: Text cells as numbers, among them such as are stored as numbers: what they are with decimal points and with decimal commas.
+NOT_PROVEN = {
+    "thousands or decimals": (["10.000", "11.000", "9.000"], [10.0, 11, 9], [10000.0, 11000, 9000]),
+    "one cell": (["81,789"], [81789.0], [81.789]),
+    "with a space": (["10 000", "11.000"], [10000.0, 11], [10000.0, 11000]),
+}
+MIXED = {
+    "whole numbers beside": ([10000, "11.000", 9000], [10000.0, 11, 9000], [10000.0, 11000, 9000]),
+    "fractions beside": ([81.789, "112,833", -0.5, 1e-7], [81.789, 112833, -0.5, 1e-7], [81.789, 112.833, -0.5, 1e-7]),
+}
+PROVEN = {"points": (["12.5", "1,234.5"], [12.5, 1234.5]), "commas": (["12,5", "1.234,5"], [12.5, 1234.5])}
+TEXTS = {
+    "t.xlsx": _sheet,
+    "t.parquet": lambda p, cells: pd.DataFrame({"n": cells}).to_parquet(p),
+    "t.dta": lambda p, cells: pd.DataFrame({"n": cells}).to_stata(p, write_index=False),
+    "t.sav": lambda p, cells: pyreadstat.write_sav(pd.DataFrame({"n": cells}), p),
+    "t.rds": lambda p, cells: p.write_bytes(rds({"n": _vector(16, cells)}, rows=len(cells))),
+    "t.arrow": lambda p, cells: _arrow_stream(p, pa.table({"n": pa.array(cells).dictionary_encode()})),
+}
+
+
+def _both_ways(path: Path, points: list[float], commas: list[float]) -> None:
+    for read in (lambda t: t.numbers("n"), lambda t: frame(t)["n"]):
+        with pytest.raises(AmbiguousTable, match="may be") as asked:
+            read(read_table(path))
+        assert asked.value.setting == "decimal"
+        assert read(read_table(path, {"decimal": "."})).tolist() == points
+        assert read(read_table(path, {"decimal": ","})).tolist() == commas
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("case", NOT_PROVEN)
+def test_text_that_may_be_two_numbers_is_asked_about_in_every_file(tmp_path, name, case):
+    cells, points, commas = NOT_PROVEN[case]
+    TEXTS[name](tmp_path / name, cells)
+    _both_ways(tmp_path / name, points, commas)
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_numbers_of_a_sheet_prove_nothing_of_its_text_and_stay_what_they_are(tmp_path, case):
+    cells, points, commas = MIXED[case]
+    _sheet(tmp_path / "t.xlsx", cells)
+    _both_ways(tmp_path / "t.xlsx", points, commas)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("case", PROVEN)
+def test_text_that_is_a_number_in_one_way_is_read_in_every_file(tmp_path, name, case):
+    cells, right = PROVEN[case]
+    TEXTS[name](tmp_path / name, cells)
+    read = read_table(tmp_path / name)
+    assert read.numbers("n").tolist() == right and frame(read)["n"].tolist() == right
+
+
+def test_cells_of_a_sheet_beside_text_with_signs(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (
+        ["as of 2.5"],
+        ["id", "a", "b", "kind", "code"],
+        [1, 0.1, "2,5", 1.5, 12.5],
+        [2, None, 7.25, "1.5.b", "012"],
+        [3, 3, "-", "x", 7],
+    ):
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    read = read_table(tmp_path / "t.xlsx", {"missing": "0"})
+    assert read.texts("kind").to_pylist() == ["1.5", "1.5.b", "x"] and read.texts("code").to_pylist() == ["12.5", "012", "7"]
+    assert read.texts("id").to_pylist() == ["1", "2", "3"]
+    assert read.numbers("a").tolist() == [0.1, 0, 3] and read.numbers("b").tolist() == [2.5, 7.25, 0]
+    with pytest.raises(AmbiguousTable, match="the cell is empty"):
+        read_table(tmp_path / "t.xlsx").numbers("a")
+    book.active.append(["Total", 3.1, "2,5", 1.5, 12.5])
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(AmbiguousTable, match=r"3\.1") as asked:
+        read_table(tmp_path / "t.xlsx")
+    assert asked.value.setting == "last_rows" and "e-0" not in str(asked.value)
+    read = read_table(tmp_path / "t.xlsx", {"last_rows": "1"})
+    assert "Total, 3.1, 2,5" in read.notes[0] and "e-0" not in read.notes[0]
+
+
+def test_a_saved_problem_keeps_text_as_it_is(tmp_path):
+    pd.DataFrame({"n": ["10.000", "x"], "code": ["01.5", "02.5"]}).to_parquet(tmp_path / "t.parquet")
+    assert attributes(read_table(tmp_path / "t.parquet"), ["n", "code"]).to_dict("list") == {"n": ["10.000", "x"], "code": ["01.5", "02.5"]}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_a_factor_is_taken_where_the_head_names_it(tmp_path, name):
+    given = pd.DataFrame({"region": ["a", "b"], "Households (1000)": [10, 11], "share": [0.5, 2.0]})
+    given.to_csv(tmp_path / name, index=False) if name == "t.csv" else given.to_parquet(tmp_path / name)
+    assert frame(read_table(tmp_path / name))["Households (1000)"].tolist() == [10, 11]
+    read = frame(read_table(tmp_path / name, {"factor": "1000"}))
+    assert read["Households (1000)"].tolist() == [10000, 11000] and read["share"].tolist() == [0.5, 2.0]
+    with pytest.raises(ProblemError, match=r"factor = '0.01' has no effect"):
+        read_table(tmp_path / name, {"factor": "0.01"})
+
+
 def test_the_guarded_child_reads_them_too(tmp_path):
     WRITERS["t.dta"](tmp_path / "t.dta")
     table_guarded(tmp_path / "t.dta", tmp_path / "t.parquet")
     assert pd.read_parquet(tmp_path / "t.parquet")["state"].tolist() == READ["state"]
+
+
+def test_a_factor_is_taken_once(tmp_path):
+    pd.DataFrame({"a": ["x", "y"], "n (1000)": ["1.5", "2"]}).to_parquet(tmp_path / "t.parquet")
+    assert frame(read_table(tmp_path / "t.parquet", {"factor": "1000"}))["n (1000)"].tolist() == [1500, 2000]

@@ -216,6 +216,7 @@ def test_what_is_no_number_is_refused(cells, said, tmp_path):
         ('["targets.csv"]\ndecimal = "x"', "decimal = 'x' is not known"),
         ('["targets.csv"]\nheader = "7"', "header = '7' is the number of no line"),
         ('["targets.csv"]\nlast_rows = "9"', "last_rows = '9' is no number of rows"),
+        ('["targets.csv"]\nfactor = "1000"', "factor = '1000' has no effect, as no cell has a % and no head names that unit"),
         ('["targets.csv"]\nvalue = "price"', "value = 'price' is no column"),
     ],
 )

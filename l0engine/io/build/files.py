@@ -14,7 +14,7 @@ from l0engine.io.build.recipe import Recipe
 from l0engine.io.folder import answers_in
 from l0engine.io.limits import readable, shown, writable
 from l0engine.io.saving import save_problem
-from l0engine.io.tables import TABLES, ending, read_table
+from l0engine.io.tables import TABLES, ending, frame, read_table
 from l0engine.io.whole import write_whole
 
 _MAX_BYTES = 2**20
@@ -76,5 +76,4 @@ def _frame(folder: Path, name: str) -> pd.DataFrame:
         raise ProblemError(f"The recipe names the table '{shown(name)}' by a path: name it alone, and give its folder by --tables.")
     if not (folder / name).is_file():
         raise ProblemError(f"The recipe needs '{shown(name)}', which is not in '{shown(folder)}': add it, or give its folder by --tables.")
-    table = read_table(folder / name, answers_in(folder).get(name))
-    return table.attributes(table.columns)
+    return frame(read_table(folder / name, answers_in(folder).get(name)))

@@ -71,9 +71,20 @@ def _workbook(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> R
         raise AmbiguousTable(file, "sheet", tuple(found.items()), f"{file}: it has {len(found):,} sheets with something in them")
     if sheet not in found:
         raise ProblemError(f"{file}: it has no sheet '{clipped(sheet)}': choose one of {listed(found)}.")
-    as_text = {"decimal": ".", **answers, "encoding": "utf-8", "delimiter": ","}
-    data, reading, origin = read_csv(sheets.sheet_text(path, sheet), file, as_text)
-    return data, replace(reading, kind=kind, sheet=sheet), origin
+    text, powers = sheets.sheet_text(path, sheet, answers.get("decimal", ""))
+    as_text = {**({} if powers else {"decimal": "."}), **answers, "encoding": "utf-8", "delimiter": ","}
+    try:
+        data, reading, origin = read_csv(text, file, as_text)
+    except AmbiguousTable as e:
+        options = tuple((value, sheets.plainly(what)) for value, what in e.options)
+        raise AmbiguousTable(e.file, e.setting, options, sheets.plainly(e.question)) from None
+    reading = replace(reading, kind=kind, sheet=sheet, delimiter="")
+    if powers:
+        skipped, last = (tuple(map(sheets.plainly, rows)) for rows in (reading.skipped, reading.last_rows))
+        names = [sheets.plainly(name) for name in data.column_names]
+        data = pa.table([sheets.without_powers(column) for column in data.columns], names=names)
+        reading = replace(reading, skipped=skipped, last_rows=last)
+    return data, reading, origin
 
 
 def _statistics(path: Path, file: str, kind: str, answers: Mapping[str, str]) -> Read:

@@ -119,6 +119,11 @@ def has(a: pa.ChunkedArray, sign: str) -> bool:
     return bool(pc.any(pc.match_substring(a, sign)).as_py())
 
 
+def has_percent(a: pa.ChunkedArray) -> bool:
+    """Whether some cell ends in a per cent sign."""
+    return bool(pc.any(pc.match_substring_regex(a, r"\d\s*[%٪]\s*\)?\s*$")).as_py())
+
+
 def invalid(a: pa.ChunkedArray, sign: str) -> int | None:
     """The first cell that is no number where `sign` is the decimal sign."""
     ok = pc.match_substring_regex(a, VALID[sign])

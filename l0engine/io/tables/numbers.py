@@ -51,7 +51,7 @@ class Written:
         """
         plain = self._plain()
         if plain is not None:
-            return self._times(plain, self.factor, 0)
+            return self.times(plain, self.factor, 0)
         return self._as_people_write()
 
     def _plain(self) -> np.ndarray | None:
@@ -130,16 +130,16 @@ class Written:
 
     def _scaled(self, out: np.ndarray, percent: np.ndarray | None, gone: np.ndarray) -> np.ndarray:
         if percent is None:
-            return self._times(out, self.factor, 0)
+            return self.times(out, self.factor, 0)
         row = int(np.argmax(percent))
         if not (percent | gone | (out == 0)).all():
             row = int(np.argmin(percent | gone | (out == 0)))
             raise ProblemError(f"{self.place(row)}: '{self._text(row)}' has no % though others of its column have: write all in one unit.")
         if self.factor not in ("", "0.01"):
             raise ProblemError(f"{self.place(row)}: '{self._text(row)}' has a % though its head names another unit: write plain numbers.")
-        return self._times(out, "0.01", row)
+        return self.times(out, "0.01", row)
 
-    def _times(self, out: np.ndarray, natural: str, row: int) -> np.ndarray:
+    def times(self, out: np.ndarray, natural: str, row: int) -> np.ndarray:
         """The numbers in units of 1, by what their unit says and what was said of it."""
         if not natural:
             return out

@@ -51,6 +51,7 @@ def read_table(path: Path, answers: Mapping[str, str] | None = None) -> Table:
     """
     file, said = shown(path), checked_answers(shown(path), answers)
     table = _read(path, file, said)
+    table.check_factor()
     return replace(table, reading=table.reading.told(said)) if said else table
 
 

@@ -88,7 +88,8 @@ class Reading:
         missing, factor, parentheses, zeros, others = (
             answers.get(name, "") for name in ("missing", "factor", "parentheses", "leading_zeros", "other_columns")
         )
-        return replace(self, missing=missing, factor=factor, parentheses=parentheses, leading_zeros=zeros, other_columns=others)
+        told = replace(self, missing=missing, factor=factor, parentheses=parentheses, leading_zeros=zeros, other_columns=others)
+        return replace(told, decimal=answers.get("decimal", self.decimal))
 
     @property
     def sentence(self) -> str:

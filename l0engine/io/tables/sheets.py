@@ -5,20 +5,29 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import math
 import re
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from python_calamine import CalamineWorkbook, SheetTypeEnum
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import MAX_COLUMNS, check_unpacked, clipped, listed
+from l0engine.io.tables import notation
 
 #: Cells of a sheet, with the empty ones up to its last row and column.
 MAX_CELLS = 50_000_000
 _CELL = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br=["']([A-Z]{1,3})(\d{1,7})["']|<(?:\w+:)?row\s[^>]*?\br=["']()(\d{1,7})["']""")
 _CHUNK = 2**20
+#: Text that may be a number with a sign in it.
+_SIGNED = re.compile(r"[^a-z\d]{0,8}[\d.,'’ \u00a0\u2009\u202f]{0,30}[.,]\d")
+#: A fraction that is stored as a number, in powers of ten.
+POWER = r"^-?\d{1,17}e[+-]\d{4}$"
 
 
 def check_workbook(path: Path, file: str) -> None:
@@ -80,17 +89,54 @@ def sheets(path: Path) -> dict[str, str]:
     return out
 
 
-def sheet_text(path: Path, name: str) -> bytes:
-    """A sheet as CSV (UTF-8, commas, decimal points), each row on the line of its number in the sheet; empty columns are left out."""
+def sheet_text(path: Path, name: str, said: str) -> tuple[bytes, bool]:
+    """A sheet as CSV (UTF-8, commas, decimal points), each row on the line of its number in the sheet; empty columns are left out.
+
+    Where cells of text seem to hold numbers, or something was `said` of decimal signs, fractions among the cells of numbers stand there
+    in powers of ten: 1.5 is 15e-0001, a number whatever the decimal sign of the text is, and shows none. True where that is so.
+    """
     with CalamineWorkbook.from_path(str(path)) as book:
         rows = list(book.get_sheet_by_name(name).iter_rows())
+    powers = bool(said) or any(isinstance(c, str) and _SIGNED.match(c) for row in rows for c in row)
     used = [j for j in range(max(map(len, rows), default=0)) if any(row[j] != "" for row in rows)]
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     for row in rows:
-        cells = [_text(row[j]) for j in used]
+        cells = [_power(row[j]) if powers and _is_fraction(row[j]) else _text(row[j]) for j in used]
         writer.writerow(cells if any(cells) else [])
-    return out.getvalue().encode()
+    return out.getvalue().encode(), powers
+
+
+def without_powers(a: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """A column of `sheet_text` where fractions stand in powers of ten: as numbers where all its cells are.
+
+    They stay such powers among text that holds numbers; elsewhere they are written plainly.
+    """
+    power = pc.match_substring_regex(a, POWER)
+    if not pc.any(power).as_py():
+        return a
+    rest = a.filter(pc.invert(power))
+    if not pc.any(pc.invert(pc.match_substring_regex(rest, r"^(?:-?(?:0|[1-9]\d*))?$"))).as_py():
+        return pc.if_else(pc.equal(a, ""), pa.scalar(None, pa.string()), a).cast(pa.float64())
+    cells = notation.stripped(rest.filter(pc.invert(notation.missing(rest)))).core
+    codes = pc.any(pc.match_substring_regex(cells, r"^[+-]?0\d")).as_py()
+    if not len(cells) or (not codes and any(notation.invalid(cells, sign) is None for sign in ".,")):
+        return a
+    return pa.array([plainly(cell) for cell in a.to_pylist()], pa.string())
+
+
+def plainly(text: str) -> str:
+    """Text of a sheet, with its powers of ten as plain numbers."""
+    return re.sub(POWER.strip("^$"), lambda found: repr(float(found[0])), text)
+
+
+def _is_fraction(cell: Any) -> bool:
+    return isinstance(cell, float) and math.isfinite(cell) and not (cell.is_integer() and abs(cell) < 2**53)
+
+
+def _power(cell: Any) -> str:
+    sign, digits, exponent = Decimal(repr(cell)).as_tuple()
+    return f"{'-' * sign}{''.join(map(str, digits))}e{exponent:+05d}"
 
 
 def _text(cell: Any) -> str:

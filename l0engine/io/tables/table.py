@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import clipped, listed, readable, shown
 from l0engine.io.tables import notation
-from l0engine.io.tables.candidates import candidates, is_numeric, is_text
+from l0engine.io.tables.candidates import candidates, is_text
 from l0engine.io.tables.csvfile import Origin
 from l0engine.io.tables.heads import factor_of, known_heads
 from l0engine.io.tables.numbers import Written
@@ -23,10 +23,6 @@ from l0engine.io.tables.reading import Reading
 _CONTROL = r"[\x00-\x1f\x7f]"
 #: What is not a plain sign: names without such are as they should be.
 _ODD = r"[^\x21-\x7e]"
-_WHOLE = r"^-?(?:0|[1-9]\d{0,14})$"
-#: Digits that are a name: a postal code, a long number.
-_CODE = r"^[+-]?0\d|\d{16}"
-_REAL = r"^(?:-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)?$"
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +125,7 @@ class Table:
 
     def coded(self, column: str, *, empty: bool = False) -> tuple[np.ndarray, pa.Array]:
         """A column of names as `texts` gives them: which name each row has, int of shape (n_rows,), and each name once, as they appear."""
-        a = _flat(self.data[column])
+        a = flat(self.data[column])
         if not (is_text(a.type) or pa.types.is_integer(a.type)):
             raise ProblemError(
                 f"{self.file}, column '{clipped(column)}': it holds {a.type}, which does not keep names exactly: store it as text."
@@ -156,15 +152,33 @@ class Table:
         AmbiguousTable
             The cells can be read in two ways.
         """
-        a = _flat(self.data[column])
+        a = flat(self.data[column])
         if is_text(a.type):
             return self._as_text(column, a.cast(pa.string())).numbers()
         return self._stored(column, a)
 
     def _as_text(self, column: str, cells: pa.ChunkedArray) -> Written:
+        sign, factor = self.reading.decimal, self.factor(column)
+        return Written(cells, self.file, column, lambda row: self.place(row, column), sign, factor, self.answers)
+
+    def factor(self, column: str) -> str:
+        """What the head of a column says that its numbers are multiplied by: of a known column, or of any where just that was said."""
         head = dict(self.reading.columns).get(column, column)
-        factor = factor_of(head) if head != column else ""
-        return Written(cells, self.file, column, lambda row: self.place(row, column), self.reading.decimal, factor, self.answers)
+        factor = factor_of(head)
+        return factor if head != column or factor == self.answers.get("factor") else ""
+
+    def check_factor(self) -> None:
+        """Refuse a factor that was said of a file without a unit."""
+        said = self.answers.get("factor")
+        if not said:
+            return
+        units = {factor for c in self.columns if (factor := factor_of(c))}
+        texts = (a.cast(pa.string()) for a in map(flat, self.data.columns) if is_text(a.type))
+        if not (said in units or (said == "1" and units)) and not any(map(notation.has_percent, texts)):
+            raise ProblemError(
+                f"{self.file}: factor = '{clipped(said)}' has no effect, as no cell has a % and no head names that unit, "
+                "as 'value (thousands)' does: take it out, or write the unit into the head."
+            )
 
     def _stored(self, column: str, a: pa.ChunkedArray) -> np.ndarray:
         t = a.type
@@ -183,11 +197,12 @@ class Table:
         if bad.any():
             row = int(np.argmax(bad))
             raise ProblemError(f"{self.place(row, column)}: '{clipped(str(a[row]))}' is not a finite number: replace it or remove the row.")
-        return out
+        factor = self.factor(column)
+        return self._as_text(column, pc.cast(a, pa.string())).times(out, factor, 0) if factor else out
 
     def with_values(self, column: str) -> Table:
         """The table without the rows whose cell in a column of numbers is empty or withheld, as said; asked where nothing was said."""
-        a = _flat(self.data[column])
+        a = flat(self.data[column])
         if is_text(a.type):
             if notation.plain(a) is not None:
                 return self
@@ -207,48 +222,6 @@ class Table:
         rows = keep if self.rows is None else self.rows[keep]
         return replace(self, data=self.data.take(keep), rows=rows, reading=replace(self.reading, missing="leave out"))
 
-    def attributes(self, columns: list[str]) -> pd.DataFrame:
-        """Further columns for the user's own use; text turns to numbers only where nothing is lost."""
-        data = self.data.select(columns).replace_schema_metadata(None)
-        if self.origin is not None:
-            for i, name in enumerate(columns):
-                data = data.set_column(i, name, self._plain(name))
-        with readable(self.file, "a table"):
-            frame = data.to_pandas()
-        return pd.DataFrame(frame, index=pd.RangeIndex(len(self)))
-
-    def _plain(self, column: str) -> pa.ChunkedArray:
-        """Numbers where every cell is one, without leading zeros; else text."""
-        a = self.data[column]
-        if pc.all(pc.match_substring_regex(a, _WHOLE)).as_py():
-            return a.cast(pa.int64())
-        if pc.all(pc.equal(a, "")).as_py():
-            return a
-        filled = pc.if_else(pc.equal(a, ""), pa.scalar(None, pa.string()), a)
-        if pc.all(pc.match_substring_regex(a, _REAL)).as_py() and not notation.has(a, "."):
-            return filled.cast(pa.float64())
-        return self._written(column, filled)
-
-    def _written(self, column: str, filled: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Numbers as people write them, where they are such throughout; else text. Cells without a value are null."""
-        if not is_numeric(self.data[column]):
-            return self.data[column]
-        if pc.any(pc.match_substring_regex(filled, _CODE)).as_py():
-            return self.data[column]
-        gone = notation.missing(filled)
-        keep = np.flatnonzero(~gone.to_numpy().astype(bool))
-        rows = keep if self.rows is None else self.rows[keep]
-        part = replace(self, data=self.data.take(keep), rows=rows)
-        try:
-            values = part.numbers(column)
-        except AmbiguousTable:
-            raise
-        except ProblemError:
-            return self.data[column]
-        out = np.full(len(self), np.nan)
-        out[keep] = values
-        return pa.chunked_array([pa.array(out, from_pandas=True)])
-
     def _refuse(self, column: str, codes: np.ndarray, bad: pa.Array, why: str) -> None:
         """Name the first row with a bad name."""
         if pc.any(bad).as_py():
@@ -256,5 +229,6 @@ class Table:
             raise ProblemError(f"{self.place(row, column)}: {why}.")
 
 
-def _flat(a: pa.ChunkedArray) -> pa.ChunkedArray:
+def flat(a: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column without a dictionary."""
     return a.cast(a.type.value_type) if pa.types.is_dictionary(a.type) else a
