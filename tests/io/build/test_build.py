@@ -242,3 +242,22 @@ def test_shares_no_weights_can_reach_are_refused_as_percents():
         made(share, t=percents)
     made(replace(share, totals=Totals("t.csv", unit=0.01)), t=percents)
     made(replace(share, among="rooms == 6"), t=percents)  # a ratio to others may be above 1
+
+
+@pytest.mark.parametrize(
+    ("regions", "tenures", "refused"),
+    [
+        (["North", "", "South", ""], ["own", "rent"] * 2, "row 2, column 'region'"),  # merged cells
+        (["North", "North", "South", "South"], ["own", "rent", "own", ""], "row 4, column 'tenure'"),
+        (["North", "Total", "South", ""], ["own", "", "own", ""], None),
+    ],
+)
+def test_a_blank_cell_is_a_sum_only_where_the_row_says_so(regions, tenures, refused):
+    totals = pd.DataFrame({"region": regions, "tenure": tenures, "value": [1.0, 2, 3, 4]})
+    target = Target("t", Totals("t.csv"), by=("region", "tenure"))
+    if refused:
+        with pytest.raises(ProblemError, match=refused):
+            made(target, t=totals)
+    else:
+        assert (made(target, t=totals).matches[0].sums, len(totals)) == (2, 4)
+    made(target, t=totals.assign(value=[1.0, "", "", ""]))  # rows without a number are no totals
