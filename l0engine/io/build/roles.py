@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from l0engine.errors import ProblemError
@@ -11,6 +13,7 @@ from l0engine.io.build.labels import key
 from l0engine.io.build.published import is_numeric
 from l0engine.io.build.recipe import Recipe
 from l0engine.io.build.units import labelled
+from l0engine.io.limits import clipped
 
 #: Names that columns of household ids and of base weights go by, best first.
 ID_NAMES = ("household_id", "householdid", "hh_id", "hhid", "hhnum", "hid", "serialno", "serial", "case_id", "caseid", "id")
@@ -20,6 +23,12 @@ WEIGHT_NAMES = (
 )
 
 
+#: A table in which a smaller part of the rows repeats an id is one of households, with mistakes.
+_FEW = 0.1
+#: An id of more digits than a number in a spreadsheet holds.
+_ROUNDED = re.compile(r"\d{15,}0|\d\.\d+e\+\d+")
+
+
 def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", persons: str = "") -> Recipe:
     """A recipe without targets: which table is which, and its columns of ids and weights."""
     households = households or _households(tables)
@@ -27,8 +36,9 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
         raise ProblemError("A recipe needs a table of households and at least one of totals: add the other one.")
     frame = tables[households]
     household_id = named(frame, ID_NAMES)
-    if household_id and not frame[household_id].is_unique:
-        persons = persons or households
+    if household_id and not persons and not frame[household_id].is_unique:
+        _refuse_repeats(households, frame, household_id)
+        persons = households
     persons = persons or _persons(tables, households, household_id)
     theirs = "" if not persons or household_id in tables[persons].columns else named(tables[persons], ID_NAMES)
     return Recipe(
@@ -38,6 +48,20 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
         persons=persons,
         persons_household_id=theirs,
     )
+
+
+def _refuse_repeats(file: str, frame: pd.DataFrame, column: str) -> None:
+    """Ids that stand twice by mistake, or that a spreadsheet has made the same; persons repeat most of theirs."""
+    codes, labels = labelled(frame[column])
+    if all(_ROUNDED.fullmatch(label) for label in labels):
+        raise ProblemError(f"{file}, column '{clipped(column)}': a spreadsheet has rounded the ids to 15 digits: export them as text.")
+    again = pd.Series(codes).duplicated().to_numpy()
+    if again.mean() < _FEW:
+        row = int(np.argmax(again))
+        raise ProblemError(
+            f"{file}, row {row + 1:,}, column '{clipped(column)}': '{clipped(labels[codes[row]]) if codes[row] >= 0 else ''}' "
+            "stands there a second time: keep one, or name the table as persons."
+        )
 
 
 def named(frame: pd.DataFrame, names: Iterable[str]) -> str:
@@ -56,9 +80,9 @@ def _texts(frame: pd.DataFrame) -> set[str]:
 
 
 def _households(tables: Mapping[str, pd.DataFrame]) -> str:
-    """The largest table with unique ids; else one that repeats them, as persons do; else one that has no column of values."""
+    """The largest table with ids that few rows repeat; else one that repeats them, as persons do; else one that has no column of values."""
     ids = {n: c for n, t in tables.items() if (c := named(t, ID_NAMES))}
-    unique = [n for n, c in ids.items() if tables[n][c].is_unique]
+    unique = [n for n, c in ids.items() if tables[n][c].duplicated().mean() < _FEW]
     plain = [n for n, t in tables.items() if not named(t, ("value",))]
     return max(unique or ids or plain or tables, key=lambda n: len(tables[n]), default="")
 

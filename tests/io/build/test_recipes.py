@@ -164,3 +164,17 @@ def test_totals_by_the_categories_of_persons_are_guessed_to_count_persons_whatev
     late = Target("t", Totals("t", where="year == 2024"), by=("Region",))
     with pytest.raises(ProblemError, match="row 3: 'many'"):
         build(Recipe("h", targets=(late,)), {"h": HH, "t": text})
+
+
+def test_few_ids_that_stand_twice_are_mistakes_not_persons():
+    ids = [f"{i}" for i in range(1, 40)]
+    survey = pd.DataFrame({"hh_id": [*ids, "7"], "region": ["N", "S"] * 20, "weight": 2.0})
+    tables = {"h": survey, "t": pd.DataFrame({"region": ["N", "S"], "value": [40, 40]})}
+    for more in ({}, {"p": pd.DataFrame({"hh_id": [*ids, *ids[:20]], "sex": "m"})}):
+        with pytest.raises(ProblemError, match=r"h, row 40.*'7' stands there a second time: keep one"):
+            build(guess({**tables, **more}), {**tables, **more})
+    assert guess(tables, households="h", persons="h").persons == "h"
+    rounded = pd.Series([12345678901234560 + i // 10 * 10 for i in range(40)])
+    for form in (float, str):
+        with pytest.raises(ProblemError, match="rounded the ids"):
+            guess({**tables, "h": survey.assign(hh_id=rounded.astype(form))})
