@@ -23,6 +23,8 @@ WEIGHT_NAMES = (
 )
 
 
+#: Words for the number of persons in a household.
+_SIZES = dict.fromkeys(("persons", "people", "members", "hhsize", "np"), "size")
 #: A table in which a smaller part of the rows repeats an id is one of households, with mistakes.
 _FEW = 0.1
 #: An id of more digits than a number in a spreadsheet holds.
@@ -68,6 +70,12 @@ def named(frame: pd.DataFrame, names: Iterable[str]) -> str:
     """The column that has the first of these names; empty where there is none."""
     keys = _keys(frame)
     return next((keys[n] for n in names if n in keys), "")
+
+
+def alike(first: str, second: str) -> bool:
+    """Whether two names of columns are the same, or one is a word of the other."""
+    a, b = ([_SIZES.get(w, w) for w in key(t).replace("_", " ").split()] for t in (first, second))
+    return bool(a and b) and (a == b or (len(a) == 1 and a[0] in b) or (len(b) == 1 and b[0] in a) or "".join(a) == "".join(b))
 
 
 def _keys(frame: pd.DataFrame) -> dict[str, str]:

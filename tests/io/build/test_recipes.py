@@ -178,3 +178,35 @@ def test_few_ids_that_stand_twice_are_mistakes_not_persons():
     for form in (float, str):
         with pytest.raises(ProblemError, match="rounded the ids"):
             guess({**tables, "h": survey.assign(hh_id=rounded.astype(form))})
+
+
+@pytest.mark.parametrize(
+    ("head", "values", "expected"),
+    [
+        ("Mean income", [8.5, 7.5], (Statistic.MEAN, "income", 1)),
+        ("Durchschnittsincome", [8.5, 7.5], (Statistic.MEAN, "income", 1)),
+        ("Moyenne income (EUR)", [8.5, 7.5], (Statistic.MEAN, "income", 1)),
+        ("average wealth", [8, 7], None),
+        ("Median income", [8.5, 7.5], None),
+        ("Households (%)", [40, 60], (Statistic.SHARE, "", 0.01)),
+        ("Share of income", [0.4, 0.6], (Statistic.SHARE, "income", 1)),
+        ("Anteil der Haushalte", [0.4, 0.6], (Statistic.SHARE, "", 1)),
+        ("part of owners", [40, 60], (Statistic.TOTAL, "", 1)),
+        ("share of owners", [0.4, 0.5], None),
+    ],
+)
+def test_a_head_says_whether_its_column_holds_totals_means_or_shares(head, values, expected):
+    tables = {"h": HH.drop(columns="persons"), "t": pd.DataFrame({"region": ["N", "S", "Total"], head: [*values, sum(values)]})}
+    if expected is None:
+        with pytest.raises(ProblemError, match="define targets by hand"):
+            guess(tables)
+    else:
+        [target] = guess(tables).targets
+        assert (target.statistic, target.sum, target.totals.unit) == expected
+        assert build(guess(tables), tables).problem.n_targets == 2
+
+
+def test_shares_within_a_category_are_told_by_what_they_add_up_to():
+    totals = pd.DataFrame({"region": ["N", "N", "S", "S"], "sex": list("mfmf"), "percent": [30, 70, 45, 55.5]})
+    [target] = guess({"h": HH, "p": PP, "t": totals}).targets
+    assert (target.of, target.within, target.statistic) == ("persons", ("Region",), Statistic.SHARE)
