@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from l0engine.io.build.labels import key
+from l0engine.io.build.matching import NEAR
 from l0engine.io.build.published import is_numeric
 from l0engine.io.build.recipe import HOUSEHOLDS, PERSONS, Recipe, Statistic
 from l0engine.io.build.roles import alike, named
 from l0engine.io.build.units import Units
-from l0engine.io.tables.heads import plain
+from l0engine.io.tables.heads import factor_of, plain
 
-#: Totals are near what the survey has within this factor.
-NEAR = 3.0
 _MEAN = re.compile(r"\b(?:(?:mean|average|avg|mittelwert|moyenn\w*)\b|durchschnitt(?:lich\w*|s)?)")
 _SHARE = re.compile(r"%|\b(?:(?:share|per ?cent|percentage|pct|proportion|prozent|pour ?cent)\b|anteil|part(?= d[eu]|$| *\())")
 _MEDIAN = re.compile(r"\b(?:medians?|mediane?)\b")
@@ -60,7 +59,16 @@ def understood(
         return Value(of, column, Statistic.MEAN) if column else None
     if _SHARE.search(text):
         return _share(_SHARE.sub(" ", plain(head).replace("_", " ")), amounts, labels, persons, units, recipe)
-    return Value(*counted(head, float(np.nansum(amounts)), persons, units, recipe))
+    unit = _times(head, units)
+    of, column = counted(head, unit * float(np.nansum(amounts)), persons, units, recipe)
+    return Value(of, column, unit=unit)
+
+
+def _times(head: str, units: Mapping[str, Units]) -> float:
+    """What totals are to be multiplied by: 1000 for 'Households (in thousands)'; a head that is a column's very name says nothing."""
+    factor = factor_of(head)
+    own = {key(str(c)) for who in units.values() for c in who.frame.columns}
+    return 1.0 if factor in ("", "0.01") or key(head) in own else float(factor)
 
 
 def _share(
@@ -110,7 +118,7 @@ def counted(value: str, total: float, persons: bool, units: Mapping[str, Units],
     households = units[HOUSEHOLDS]
     size = _size_column(households)
     for of, who in units.items():
-        column = next((str(c) for c in who.frame.columns if value and key(str(c)) == key(value) and is_numeric(who.frame[c])), None)
+        column = next((str(c) for c in who.frame.columns if value and plain(str(c)) == plain(value) and is_numeric(who.frame[c])), None)
         if column is not None and not (PERSONS in units and (column == size or (persons and of == HOUSEHOLDS))):
             return of, column
     if persons:

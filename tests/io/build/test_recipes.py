@@ -210,3 +210,19 @@ def test_shares_within_a_category_are_told_by_what_they_add_up_to():
     totals = pd.DataFrame({"region": ["N", "N", "S", "S"], "sex": list("mfmf"), "percent": [30, 70, 45, 55.5]})
     [target] = guess({"h": HH, "p": PP, "t": totals}).targets
     assert (target.of, target.within, target.statistic) == ("persons", ("Region",), Statistic.SHARE)
+
+
+@pytest.mark.parametrize(
+    ("head", "unit"), [("Households (in thousands)", 1e3), ("Haushalte (Tsd.)", 1e3), ("income (millions)", 1e6), ("Persons", 1)]
+)
+def test_heads_say_the_unit_and_totals_far_from_the_survey_are_told_of(head, unit):
+    tables = {"h": HH, "t": pd.DataFrame({"region": ["N", "S"], head: [40 / unit, 60 / unit]})}
+    recipe = guess(tables)
+    [target] = recipe.targets
+    assert target.totals.unit == unit
+    assert target.sum == {"i": "income", "P": "persons"}.get(head[0], "")
+    near = build(recipe.changed(target.name, sum=""), tables)
+    assert near.ratios == pytest.approx({target.name: 1.0}) and not any("times what" in n for n in near.notes)
+    far = build(recipe.changed(target.name, sum="", totals=Totals("t", columns={"value": head}, unit=unit / 1000)), tables)
+    assert far.ratios[target.name] == pytest.approx(0.001)
+    assert "0.001 times what the survey's base weights give" in far.notes[-1]
