@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -14,9 +15,14 @@ from l0engine.io.build.published import is_numeric
 from l0engine.io.build.recipe import Recipe
 from l0engine.io.build.units import labelled
 from l0engine.io.limits import clipped
+from l0engine.io.tables.heads import WEIGHTS
 
 #: Names that columns of household ids and of base weights go by, best first.
-ID_NAMES = ("household_id", "householdid", "hh_id", "hhid", "hhnum", "hid", "serialno", "serial", "case_id", "caseid", "id")
+ID_NAMES = (
+    *("household_id", "householdid", "hh_id", "hhid", "hhnum", "hid", "serialno", "serial", "case_id", "caseid"),
+    *("haushalts_id", "haushaltsid", "haushalt_id", "haushaltsnummer", "haushaltsnr", "hh_nr", "hhnr", "haushalt"),
+    *("id_menage", "idmenage", "menage_id", "identifiant_menage", "menage", "identifiant", "id"),
+)
 WEIGHT_NAMES = (
     *("base_weight", "weight", "wgt", "wt", "weights", "design_weight", "household_weight", "hh_weight", "hhwgt", "hhwt", "wgtp"),
     *("pweight", "pw", "dweight", "finalwgt", "w"),
@@ -46,7 +52,7 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
     return Recipe(
         households=households,
         household_id=household_id,
-        base_weight=named(frame, [n for n in WEIGHT_NAMES if n not in _texts(frame)]),
+        base_weight=_weight(frame),
         persons=persons,
         persons_household_id=theirs,
     )
@@ -79,12 +85,19 @@ def alike(first: str, second: str) -> bool:
 
 
 def _keys(frame: pd.DataFrame) -> dict[str, str]:
-    return {key(str(c)).replace(" ", "_"): str(c) for c in reversed(frame.columns)}
+    """Columns by their names in small letters without accents; of two alike the first."""
+    return {_bare(str(c)): str(c) for c in reversed(frame.columns)}
 
 
-def _texts(frame: pd.DataFrame) -> set[str]:
-    """Names of columns that are no numbers."""
-    return {name for name, column in _keys(frame).items() if name in WEIGHT_NAMES and not is_numeric(frame[column])}
+def _bare(name: str) -> str:
+    return re.sub(r"[\s\-./]+", "_", "".join(c for c in unicodedata.normalize("NFD", key(name)) if not unicodedata.combining(c)))
+
+
+def _weight(frame: pd.DataFrame) -> str:
+    """The column of base weights: numbers, by the best of the names, else by any that surveys keep weights under."""
+    others = [n for n in reversed(_keys(frame)) if WEIGHTS.fullmatch(n)]
+    names = (named(frame, [n]) for n in (*WEIGHT_NAMES, *others))
+    return next((c for c in names if c and is_numeric(frame[c])), "")
 
 
 def _households(tables: Mapping[str, pd.DataFrame]) -> str:

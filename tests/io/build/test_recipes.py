@@ -226,3 +226,13 @@ def test_heads_say_the_unit_and_totals_far_from_the_survey_are_told_of(head, uni
     far = build(recipe.changed(target.name, sum="", totals=Totals("t", columns={"value": head}, unit=unit / 1000)), tables)
     assert far.ratios[target.name] == pytest.approx(0.001)
     assert "0.001 times what the survey's base weights give" in far.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("ids", "weights"),
+    [("Haushalt", "Hochrechnungsfaktor"), ("Haushalts-ID", "Gewicht"), ("identifiant", "Pondération"), ("id_ménage", "poids"), ("SERIALNO", "WGTP")],
+)  # fmt: skip
+def test_ids_and_weights_are_found_by_german_and_french_names(ids, weights):
+    survey = HH.rename(columns={"hh_id": ids, "weight": weights})
+    recipe = guess({"h": survey.assign(PWGTP=1.0, hh_weight="?"), "t": pd.DataFrame({"region": ["N", "S"], "value": [40, 60]})})
+    assert (recipe.household_id, recipe.base_weight) == (ids, weights)
