@@ -101,11 +101,15 @@ def _weight(frame: pd.DataFrame) -> str:
 
 
 def _households(tables: Mapping[str, pd.DataFrame]) -> str:
-    """The largest table with ids that few rows repeat; else one that repeats them, as persons do; else one that has no column of values."""
+    """The largest table with weights and ids that few rows repeat.
+
+    Else without weights; else one that repeats its ids, as persons do; else one that has no column of values.
+    """
     ids = {n: c for n, t in tables.items() if (c := named(t, ID_NAMES))}
     unique = [n for n, c in ids.items() if tables[n][c].duplicated().mean() < _FEW]
     plain = [n for n, t in tables.items() if not named(t, ("value",))]
-    return max(unique or ids or plain or tables, key=lambda n: len(tables[n]), default="")
+    weighted = [n for n in unique if n in plain and _weight(tables[n])]
+    return max(weighted or unique or ids or plain or tables, key=lambda n: len(tables[n]), default="")
 
 
 def _persons(tables: Mapping[str, pd.DataFrame], households: str, household_id: str) -> str:

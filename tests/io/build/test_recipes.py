@@ -236,3 +236,9 @@ def test_ids_and_weights_are_found_by_german_and_french_names(ids, weights):
     survey = HH.rename(columns={"hh_id": ids, "weight": weights})
     recipe = guess({"h": survey.assign(PWGTP=1.0, hh_weight="?"), "t": pd.DataFrame({"region": ["N", "S"], "value": [40, 60]})})
     assert (recipe.household_id, recipe.base_weight) == (ids, weights)
+
+
+def test_of_two_tables_with_unique_ids_the_one_with_weights_is_the_households():
+    totals = {"t": pd.DataFrame({"region": ["N", "S"], "value": [40, 60]}), "s": pd.DataFrame({"sex": ["m", "f"], "persons": [40, 60]})}
+    recipe = guess({"a": pd.DataFrame({"hh_id": ["1", "2", "3", "4"], "sex": list("mfmf")}), "h": HH, **totals})
+    assert (recipe.households, recipe.persons) == ("h", "a")
