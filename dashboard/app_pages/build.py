@@ -34,7 +34,7 @@ try:
     matches = {m.name: m for m in built.matches}
 except L0Error as error:
     problem_said = str(error)
-recipe = definition.show_all(recipe, frames, matches, check.ratios(built))
+recipe = definition.show_all(recipe, frames, matches, {} if built is None else built.ratios)
 if recipe != now.recipe:
     building.set_recipe(recipe)
     st.rerun()

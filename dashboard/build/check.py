@@ -13,7 +13,7 @@ from dashboard.kit.download import download
 from dashboard.state import building
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.preflight import THIN
-from l0engine.io.build import Built, Recipe, Statistic
+from l0engine.io.build import Built, Recipe
 
 
 def show(built: Built) -> None:
@@ -44,19 +44,6 @@ def show(built: Built) -> None:
                 building.rewrite(built.recipe.changed(target.name, scale_to=""))
                 st.rerun()
     chart(base_errors.plot, base_errors.info(problem), "built_errors", "Error of each target at base weights, by group")
-
-
-def ratios(built: Built | None) -> dict[str, float]:
-    """By definition, how many times the survey's own sum its totals are; none for means and shares."""
-    if built is None:
-        return {}
-    problem = built.problem
-    own, out = problem.estimates(problem.base_weights), {}
-    for i, target in enumerate(built.recipe.targets):
-        rows = built.definition == i
-        if target.statistic is Statistic.TOTAL and rows.any() and own[rows].sum() > 0:
-            out[target.name] = float(problem.values[rows].sum() / own[rows].sum())
-    return out
 
 
 def onward(built: Built | None, recipe: Recipe, proposed: str) -> None:

@@ -13,7 +13,7 @@ from dashboard.build.survey import numbers
 from dashboard.kit import layout, wording
 from dashboard.state import building
 from l0engine.io.build import Match, Recipe, Statistic, Target, Totals
-from l0engine.io.build.guess import NEAR
+from l0engine.io.build.matching import NEAR
 
 #: A column with more different values is no column of categories.
 MOST = 5000

@@ -13,8 +13,8 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 from l0engine.io.build.expressions import amount, condition
 from l0engine.io.build.margins import Disagreement, disagreements, factors, stacked
-from l0engine.io.build.matching import Match
-from l0engine.io.build.recipe import HOUSEHOLDS, Recipe
+from l0engine.io.build.matching import NEAR, Match
+from l0engine.io.build.recipe import HOUSEHOLDS, Recipe, Statistic
 from l0engine.io.build.rows import Rows, make_rows
 from l0engine.io.build.units import Units, read_units
 from l0engine.io.limits import clipped
@@ -49,8 +49,22 @@ class Built:
     disagreements: tuple[Disagreement, ...]
 
     @property
+    def ratios(self) -> dict[str, float]:
+        """By definition, how many times the survey's own sum, at base weights, its totals are; none for means and shares."""
+        own, out = self.problem.estimates(self.problem.base_weights), {}
+        for i, target in enumerate(self.recipe.targets):
+            rows = self.definition == i
+            if target.statistic is Statistic.TOTAL and own[rows].sum() > 0:
+                out[target.name] = float(self.problem.values[rows].sum() / own[rows].sum())
+        return out
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        return self.problem.notes
+        if not self.recipe.base_weight:
+            return self.problem.notes
+        far = [f"{name}: its totals are {ratio:.3g} times what the survey's base weights give: check what is counted, and the `unit`."
+               for name, ratio in self.ratios.items() if not 1 / NEAR <= ratio <= NEAR]  # fmt: skip
+        return (*self.problem.notes, *far)
 
 
 def build(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> Built:

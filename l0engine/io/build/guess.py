@@ -12,17 +12,14 @@ from l0engine.errors import ProblemError
 from l0engine.io.build.bands import band_of
 from l0engine.io.build.labels import is_total, key, matched
 from l0engine.io.build.published import is_numeric, read_values
-from l0engine.io.build.recipe import DETAILS, HOUSEHOLDS, PERSONS, Band, Recipe, Target, Totals
-from l0engine.io.build.roles import first_recipe, named
+from l0engine.io.build.recipe import DETAILS, PERSONS, Band, Recipe, Statistic, Target, Totals
+from l0engine.io.build.roles import alike, first_recipe
 from l0engine.io.build.units import Units, labelled, read_units
+from l0engine.io.build.values import counted, understood
 from l0engine.io.limits import clipped
 
 #: More categories than this are rather ids or amounts.
 _MOST_CATEGORIES = 5000
-#: Words for the number of persons in a household.
-_SIZES = dict.fromkeys(("persons", "people", "members", "hhsize", "np"), "size")
-#: Totals are near what the survey has within this factor.
-NEAR = 3.0
 #: The part of a column's labels that must be categories there are.
 _ENOUGH = 0.6
 
@@ -87,17 +84,22 @@ def _targets(name: str, table: pd.DataFrame, units: Mapping[str, Units], recipe:
         return []
     if across is not None:
         cells = np.nansum([read_values(table[c], c).sum() for c in rest if not is_total(c)])
-        of, what = _unit("", float(cells), persons, units, recipe)
+        of, what = counted("", float(cells), persons, units, recipe)
         return [Target(f"{_title(of, what)} by {', '.join(by)}", Totals(name, columns=named, across=across.category), of, what, by)]
     out = []
     for value in rest:
         for kept, where in _patterns(table, meanings):
             chosen = tuple(m.category for c, m in meanings.items() if c in kept)
             rows = _rows(table, meanings, kept)
-            of, what = _unit(value, float(np.nansum(read_values(table[value], value)[rows])), persons, units, recipe)
+            labels = table.loc[rows, [c for c in meanings if c in kept]].astype(str).set_axis(list(chosen), axis=1)
+            told = understood(value, read_values(table[value], value)[rows], labels, persons, units, recipe)
+            if told is None:
+                continue
             columns_of = {**{c: n for c, n in named.items() if c in chosen}, **({} if value == "value" else {"value": value})}
-            title = f"{_title(of, what)} by {', '.join(chosen)}" if chosen else _title(of, what)
-            out.append(Target(title, Totals(name, columns=columns_of, where=where), of, what, chosen))
+            of, what, kind = told.of, told.sum, told.statistic
+            title = f"{_title(of, what, kind)} by {', '.join(chosen)}" if chosen else _title(of, what, kind)
+            totals = Totals(name, columns=columns_of, where=where, unit=told.unit)
+            out.append(Target(title, totals, of, what, chosen, statistic=kind, within=told.within))
     return out
 
 
@@ -107,12 +109,12 @@ def _meaning(column: str, labels: Sequence[str], units: Mapping[str, Units], num
     best: _Meaning | None = None
     for of, who in units.items():
         for own in who.frame.columns:
-            alike = _alike(column, str(own))
-            if numeric and not alike:
+            named_so = alike(column, str(own))
+            if numeric and not named_so:
                 continue  # numbers meet numbers by chance
             if not 0 < len(wanted) <= _MOST_CATEGORIES or who.frame[own].nunique() > _MOST_CATEGORIES:
                 continue
-            share = float((matched(wanted, who.codes(str(own))[1], {}) >= 0).mean()) + (0.01 if alike else 0)
+            share = float((matched(wanted, who.codes(str(own))[1], {}) >= 0).mean()) + (0.01 if named_so else 0)
             if share >= _ENOUGH and (best is None or share > best.share):
                 best = _Meaning(str(own), of, share)
     return best or (None if numeric else _banded(column, wanted, units))
@@ -122,18 +124,12 @@ def _banded(column: str, labels: Sequence[str], units: Mapping[str, Units]) -> _
     """A band of a numeric column of a like name."""
     for of, who in units.items():
         for own in map(str, who.frame.columns):
-            if (not column or _alike(column, own)) and is_numeric(who.frame[own]):
+            if (not column or alike(column, own)) and is_numeric(who.frame[own]):
                 name = column if column and column not in who.frame.columns else f"{own}_band"
                 band = band_of(name, own, labels)
-                if band is not None and (column or _alike(" ".join(labels), own)):
+                if band is not None and (column or alike(" ".join(labels), own)):
                     return _Meaning(name, of, 0.0, band)
     return None
-
-
-def _alike(first: str, second: str) -> bool:
-    """Whether two names of columns are the same, or one is a word of the other."""
-    a, b = ([_SIZES.get(w, w) for w in key(t).replace("_", " ").split()] for t in (first, second))
-    return bool(a and b) and (a == b or (len(a) == 1 and a[0] in b) or (len(b) == 1 and b[0] in a) or "".join(a) == "".join(b))
 
 
 def _each_once(meanings: Mapping[str, _Meaning]) -> dict[str, _Meaning]:
@@ -181,50 +177,10 @@ def _rows(table: pd.DataFrame, meanings: Mapping[str, _Meaning], kept: Sequence[
     return rows
 
 
-def _unit(value: str, total: float, persons: bool, units: Mapping[str, Units], recipe: Recipe) -> tuple[str, str]:
-    """What is counted or summed: told by the categories, by the name of the column, or by the size of the totals."""
-    households = units[HOUSEHOLDS]
-    size = _size_column(households)
-    for of, who in units.items():
-        column = next((str(c) for c in who.frame.columns if value and key(str(c)) == key(value) and is_numeric(who.frame[c])), None)
-        if column is not None and not (PERSONS in units and (column == size or (persons and of == HOUSEHOLDS))):
-            return of, column
-    if persons:
-        return PERSONS, ""
-    words = key(value).replace("_", " ")
-    if any(w in words for w in ("household", "dwelling", "families")) or (not size and PERSONS not in units):
-        return HOUSEHOLDS, ""
-    of_persons = (PERSONS, "") if PERSONS in units else (HOUSEHOLDS, size)
-    if any(w in words for w in ("person", "people", "population", "inhabitants")):
-        return of_persons
-    if not recipe.base_weight:
-        return HOUSEHOLDS, ""
-    base = households.numbers(recipe.base_weight)
-    heads = np.bincount(units[PERSONS].position, minlength=len(base)) if PERSONS in units else households.numbers(size)
-    sums = np.log(np.clip([total, np.nansum(base), np.nansum(base * heads)], 1e-9, 1e300))
-    off = np.abs(sums[0] - sums[1:])
-    if off.min() > np.log(NEAR) and (near := _near(words, sums[0], households, base)):
-        return HOUSEHOLDS, near
-    return (HOUSEHOLDS, "") if off[0] <= off[1] else of_persons
-
-
-def _near(words: str, total: float, households: Units, base: np.ndarray) -> str:
-    """The column of numbers with a word of the name whose weighted sum is nearest to the logarithm of the total; empty: none is near."""
-    columns = [str(c) for c in households.frame.columns if is_numeric(households.frame[c])]
-    like = [c for c in columns if {*words.split()} & {*key(c).replace("_", " ").split()}]
-    sums = [float(np.log(max(np.nansum(base * households.numbers(c)), 1e-9))) for c in like]
-    off = {c: abs(s - total) for c, s in zip(like, sums, strict=True) if abs(s - total) <= np.log(NEAR)}
-    return min(off, key=off.__getitem__) if off else ""
-
-
-def _size_column(households: Units) -> str:
-    """The column with the number of persons in each household."""
-    name = named(households.frame, ("persons", "n_persons", "household_size", "hh_size", "hhsize", "size", "np"))
-    return name if name and is_numeric(households.frame[name]) else ""
-
-
-def _title(of: str, what: str) -> str:
-    return f"Sum of {what}" if what else of.capitalize()
+def _title(of: str, what: str, kind: Statistic = Statistic.TOTAL) -> str:
+    if kind is Statistic.TOTAL:
+        return f"Sum of {what}" if what else of.capitalize()
+    return f"{kind.capitalize()} of {what or of}"
 
 
 def _unique(targets: Sequence[Target]) -> list[Target]:

@@ -15,6 +15,8 @@ from l0engine.io.build.recipe import Target
 from l0engine.io.build.units import Units
 from l0engine.io.limits import clipped
 
+#: Totals are near what the survey has within this factor.
+NEAR = 3.0
 _MOST = 50
 
 

@@ -68,6 +68,7 @@ def read_published(target: Target, recipe: Recipe, tables: Mapping[str, pd.DataF
     details = {d: c for d in DETAILS if (c := _column(frame, totals.columns, d)) is not None}
     read = _cross_table if totals.across else _long_form
     labels, values, at = read(target, frame, set(details.values()), own)
+    _refuse_blanks(target, recipe, frame, labels[np.isfinite(values)], at[np.isfinite(values)])
     found: dict[str, np.ndarray] = {}
     for detail, column in details.items():
         if detail in ("group", "source", "year"):
@@ -94,6 +95,24 @@ def _refuse_sums(target: Target, frame: pd.DataFrame) -> None:
                 f"{target.totals.table}, row {frame.index[rows[0]] + 1:,}: '{clipped(label)}' of '{clipped(column)}' would be added to "
                 f"its own parts in '{clipped(target.name)}': leave such rows out by a condition."
             )
+
+
+def _refuse_blanks(target: Target, recipe: Recipe, frame: pd.DataFrame, labels: pd.DataFrame, at: np.ndarray) -> None:
+    """A blank cell stands for all of a category only where the row has no label at all, or says 'Total' in another column."""
+    sides = {c: n for c in target.by if c != target.totals.across and (n := _column(frame, target.totals.columns, c)) is not None}
+    if len(sides) < 2:
+        return
+    blank = np.array([(labels[c] == "").to_numpy() for c in sides])
+    total = np.any([labels[c].isin([t for t in labels[c].unique() if is_total(str(t))]).to_numpy() for c in sides], axis=0)
+    said = np.array([[any(not key(label) for label in recipe.same.get(c, {}))] for c in sides])
+    bad = blank & ~said & ~blank.all(axis=0) & ~total
+    if bad.any():
+        row = int(np.argmax(bad.any(axis=0)))
+        column = list(sides.values())[int(np.argmax(bad[:, row]))]
+        raise ProblemError(
+            f"{target.totals.table}, row {frame.index[at[row]] + 1:,}, column '{clipped(column)}': the cell is empty: fill it in "
+            "(merged cells keep their content in the first row only), or write 'Total' where the row is a sum."
+        )
 
 
 def _long_form(

@@ -72,7 +72,9 @@ def make_rows(target: Target, recipe: Recipe, units: Mapping[str, Units], tables
         return Rows(target, cells, above, None)
     if target.statistic is Statistic.MEAN:
         return Rows(target, cells, above, _added(cell, np.ones(len(unit)), who.position[unit], shape))
-    return Rows(target, cells, above, _wholes(target, who, cells))
+    whole = _wholes(target, who, cells)
+    _refuse_percents(target, cells, above, whole)
+    return Rows(target, cells, above, whole)
 
 
 def _units(target: Target, units: Mapping[str, Units]) -> Units:
@@ -123,6 +125,19 @@ def _wholes(target: Target, who: Units, cells: Cells) -> sp.csr_array:
     unit, cell = unit[wanted], group[: len(group) - q][wanted]
     shape = int(group.max(initial=0)) + 1, len(who.households)
     return sp.csr_array(_added(cell, _measured(target, who, unit), who.position[unit], shape)[group[len(group) - q :]])
+
+
+def _refuse_percents(target: Target, cells: Cells, above: sp.csr_array, whole: sp.csr_array) -> None:
+    """A share above 1 is refused where no weights can reach it: no household adds more to the part than to the whole."""
+    values = cells.published.values
+    high = (values > 1 + 1e-6) & ((above - whole).max(axis=1).toarray().ravel() <= 0)
+    if high.any():
+        row = int(np.argmax(high))
+        label = ", ".join(map(str, cells.published.labels.iloc[row]))
+        raise ProblemError(
+            f"{target.totals.table or 'The recipe'}: the share of '{clipped(target.name)}'{f' for {clipped(label)!r}' if label else ''} is "
+            f"{values[row]:,.10g}, above 1: where the shares are percents, write `unit = 0.01` in the totals."
+        )
 
 
 def _added(cell: np.ndarray, amounts: np.ndarray, position: np.ndarray, shape: tuple[int, int]) -> sp.csr_array:

@@ -15,7 +15,7 @@ _SPELLINGS = {
 #: Heads under which surveys keep the weights of households.
 WEIGHTS = re.compile(
     r"(?:(?:hh|household|base|design|sample|sampling|survey|final|h|d|p|f|fnl)_?)?(?:weights?|wghts?|wgts?|wts?)(?:_?hh)?"
-    r"|w|wgtp|pwgtp|perwt|asecwth?|gewicht|hrf|poids|ponderation|peso|pondera"
+    r"|w|wgtp|pwgtp|perwt|asecwth?|gewicht|hrf|hochrechnungsfaktor|poids|ponderation|peso|pondera"
 )
 #: What stands in every head that is known.
 _HINT = re.compile("target|value|group|weight|household", re.IGNORECASE)

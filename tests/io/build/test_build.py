@@ -233,3 +233,31 @@ def test_suppressed_totals_are_counted_and_ids_are_checked():
         build(replace(RECIPE, targets=(target,)), {**BASE, "hh.csv": HOUSEHOLDS.assign(id=["h00"] * N)})
     with pytest.raises(ProblemError, match=r"row 2: the household 'x' is not in hh\.csv"):
         build(replace(RECIPE, targets=(target,)), {**BASE, "pp.csv": PERSONS.assign(id=["h00", "x", *PERSONS["id"][2:]])})
+
+
+def test_shares_no_weights_can_reach_are_refused_as_percents():
+    percents = pd.DataFrame({"region": ["North", "South"], "value": [40.0, 60.0]})
+    share = Target("s", Totals("t.csv"), by=("region",), statistic=Statistic.SHARE)
+    with pytest.raises(ProblemError, match=r"t\.csv: the share of 's' for 'North' is 40, above 1: .*`unit = 0.01`"):
+        made(share, t=percents)
+    made(replace(share, totals=Totals("t.csv", unit=0.01)), t=percents)
+    made(replace(share, among="rooms == 6"), t=percents)  # a ratio to others may be above 1
+
+
+@pytest.mark.parametrize(
+    ("regions", "tenures", "refused"),
+    [
+        (["North", "", "South", ""], ["own", "rent"] * 2, "row 2, column 'region'"),  # merged cells
+        (["North", "North", "South", "South"], ["own", "rent", "own", ""], "row 4, column 'tenure'"),
+        (["North", "Total", "South", ""], ["own", "", "own", ""], None),
+    ],
+)
+def test_a_blank_cell_is_a_sum_only_where_the_row_says_so(regions, tenures, refused):
+    totals = pd.DataFrame({"region": regions, "tenure": tenures, "value": [1.0, 2, 3, 4]})
+    target = Target("t", Totals("t.csv"), by=("region", "tenure"))
+    if refused:
+        with pytest.raises(ProblemError, match=refused):
+            made(target, t=totals)
+    else:
+        assert (made(target, t=totals).matches[0].sums, len(totals)) == (2, 4)
+    made(target, t=totals.assign(value=[1.0, "", "", ""]))  # rows without a number are no totals

@@ -164,3 +164,81 @@ def test_totals_by_the_categories_of_persons_are_guessed_to_count_persons_whatev
     late = Target("t", Totals("t", where="year == 2024"), by=("Region",))
     with pytest.raises(ProblemError, match="row 3: 'many'"):
         build(Recipe("h", targets=(late,)), {"h": HH, "t": text})
+
+
+def test_few_ids_that_stand_twice_are_mistakes_not_persons():
+    ids = [f"{i}" for i in range(1, 40)]
+    survey = pd.DataFrame({"hh_id": [*ids, "7"], "region": ["N", "S"] * 20, "weight": 2.0})
+    tables = {"h": survey, "t": pd.DataFrame({"region": ["N", "S"], "value": [40, 40]})}
+    for more in ({}, {"p": pd.DataFrame({"hh_id": [*ids, *ids[:20]], "sex": "m"})}):
+        with pytest.raises(ProblemError, match=r"h, row 40.*'7' stands there a second time: keep one"):
+            build(guess({**tables, **more}), {**tables, **more})
+    assert guess(tables, households="h", persons="h").persons == "h"
+    rounded = pd.Series([12345678901234560 + i // 10 * 10 for i in range(40)])
+    for form in (float, str):
+        with pytest.raises(ProblemError, match="rounded the ids"):
+            guess({**tables, "h": survey.assign(hh_id=rounded.astype(form))})
+
+
+@pytest.mark.parametrize(
+    ("head", "values", "expected"),
+    [
+        ("Mean income", [8.5, 7.5], (Statistic.MEAN, "income", 1)),
+        ("Durchschnittsincome", [8.5, 7.5], (Statistic.MEAN, "income", 1)),
+        ("Moyenne income (EUR)", [8.5, 7.5], (Statistic.MEAN, "income", 1)),
+        ("average wealth", [8, 7], None),
+        ("Median income", [8.5, 7.5], None),
+        ("Households (%)", [40, 60], (Statistic.SHARE, "", 0.01)),
+        ("Share of income", [0.4, 0.6], (Statistic.SHARE, "income", 1)),
+        ("Anteil der Haushalte", [0.4, 0.6], (Statistic.SHARE, "", 1)),
+        ("part of owners", [40, 60], (Statistic.TOTAL, "", 1)),
+        ("share of owners", [0.4, 0.5], None),
+    ],
+)
+def test_a_head_says_whether_its_column_holds_totals_means_or_shares(head, values, expected):
+    tables = {"h": HH.drop(columns="persons"), "t": pd.DataFrame({"region": ["N", "S", "Total"], head: [*values, sum(values)]})}
+    if expected is None:
+        with pytest.raises(ProblemError, match="define targets by hand"):
+            guess(tables)
+    else:
+        [target] = guess(tables).targets
+        assert (target.statistic, target.sum, target.totals.unit) == expected
+        assert build(guess(tables), tables).problem.n_targets == 2
+
+
+def test_shares_within_a_category_are_told_by_what_they_add_up_to():
+    totals = pd.DataFrame({"region": ["N", "N", "S", "S"], "sex": list("mfmf"), "percent": [30, 70, 45, 55.5]})
+    [target] = guess({"h": HH, "p": PP, "t": totals}).targets
+    assert (target.of, target.within, target.statistic) == ("persons", ("Region",), Statistic.SHARE)
+
+
+@pytest.mark.parametrize(
+    ("head", "unit"), [("Households (in thousands)", 1e3), ("Haushalte (Tsd.)", 1e3), ("income (millions)", 1e6), ("Persons", 1)]
+)
+def test_heads_say_the_unit_and_totals_far_from_the_survey_are_told_of(head, unit):
+    tables = {"h": HH, "t": pd.DataFrame({"region": ["N", "S"], head: [40 / unit, 60 / unit]})}
+    recipe = guess(tables)
+    [target] = recipe.targets
+    assert target.totals.unit == unit
+    assert target.sum == {"i": "income", "P": "persons"}.get(head[0], "")
+    near = build(recipe.changed(target.name, sum=""), tables)
+    assert near.ratios == pytest.approx({target.name: 1.0}) and not any("times what" in n for n in near.notes)
+    far = build(recipe.changed(target.name, sum="", totals=Totals("t", columns={"value": head}, unit=unit / 1000)), tables)
+    assert far.ratios[target.name] == pytest.approx(0.001)
+    assert "0.001 times what the survey's base weights give" in far.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("ids", "weights"),
+    [("Haushalt", "Hochrechnungsfaktor"), ("Haushalts-ID", "Gewicht"), ("identifiant", "Pondération"), ("id_ménage", "poids"), ("SERIALNO", "WGTP")],
+)  # fmt: skip
+def test_ids_and_weights_are_found_by_german_and_french_names(ids, weights):
+    survey = HH.rename(columns={"hh_id": ids, "weight": weights})
+    recipe = guess({"h": survey.assign(PWGTP=1.0, hh_weight="?"), "t": pd.DataFrame({"region": ["N", "S"], "value": [40, 60]})})
+    assert (recipe.household_id, recipe.base_weight) == (ids, weights)
+
+
+def test_of_two_tables_with_unique_ids_the_one_with_weights_is_the_households():
+    totals = {"t": pd.DataFrame({"region": ["N", "S"], "value": [40, 60]}), "s": pd.DataFrame({"sex": ["m", "f"], "persons": [40, 60]})}
+    recipe = guess({"a": pd.DataFrame({"hh_id": ["1", "2", "3", "4"], "sex": list("mfmf")}), "h": HH, **totals})
+    assert (recipe.households, recipe.persons) == ("h", "a")
