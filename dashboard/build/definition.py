@@ -54,7 +54,7 @@ def show_all(recipe: Recipe, frames: dict[str, pd.DataFrame], matches: Mapping[s
 def _columns(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Columns:
     """What there is to choose from."""
     bands = {b.name: b.column for b in recipe.bands}
-    households, persons = frames[recipe.households], frames[recipe.persons] if recipe.persons else pd.DataFrame()
+    households, persons = frames[recipe.households], frames.get(recipe.persons, pd.DataFrame())
     own = [*_categories(households, recipe.household_id), *(name for name, column in bands.items() if column in households)]
     further = [*_categories(persons, recipe.persons_household_id), *(name for name, column in bands.items() if column in persons)]
     sums = [("households", c) for c in numbers(households)] + [("persons", c) for c in numbers(persons)]

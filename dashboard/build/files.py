@@ -145,5 +145,8 @@ def _guessed(recipe: Recipe | None, frames: dict[str, pd.DataFrame]) -> Recipe:
     """A recipe for all tables; definitions that are there already stay as they are."""
     if recipe is None or recipe.households not in frames:
         return guess(frames)
-    found, names = guess(frames, recipe.households, recipe.persons), {t.name for t in recipe.targets}
-    return replace(recipe, persons=found.persons, targets=recipe.targets + tuple(t for t in found.targets if t.name not in names))
+    found = guess(frames, recipe.households, recipe.persons if recipe.persons in frames else "")
+    names = {t.name for t in recipe.targets}
+    return replace(
+        recipe, persons=found.persons or recipe.persons, targets=recipe.targets + tuple(t for t in found.targets if t.name not in names)
+    )

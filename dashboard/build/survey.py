@@ -26,7 +26,7 @@ def show(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Recipe:
     )
     base = _choice(weights, "Base weight", numeric, recipe.base_weight, _EQUAL, "Survey weights that the fit starts from.")
     changed = replace(recipe, household_id=household_id, base_weight=base)
-    if recipe.persons:
+    if recipe.persons in frames:
         own = list(frames[recipe.persons].columns)
         of = _choice(st, "Household id of a person", own, recipe.persons_household_id, "", "Says to which household a person belongs.")
         changed = replace(changed, persons_household_id=of)
@@ -80,7 +80,7 @@ def _classes(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Recipe:
         if gone.button("Remove", key=_key(f"no_band_{band.name}"), type="tertiary"):
             building.rewrite(replace(recipe, bands=tuple(b for b in recipe.bands if b != band)))
             st.rerun()
-    units = [name for name in (recipe.households, recipe.persons) if name]
+    units = [name for name in (recipe.households, recipe.persons) if name in frames]
     options = list(dict.fromkeys(column for name in units for column in numbers(frames[name])))
     of, at, add = layout.columns([2, 3, 1], key="new_band", narrowest=120, align="bottom")
     column = of.selectbox("Cut a column of numbers", options, index=None, placeholder="Column", key=_key("band_column"))

@@ -191,3 +191,16 @@ def test_a_question_left_open_is_not_forgotten(page, visit):
     drop(page, survey=SURVEY, regions=b"region;households\nNorth;15.000\nSouth;12.000\nEast;14.000\n")
     again = visit("build", build=dict(page.rerun().at.query_params)["build"])
     assert any("regions.csv was not read" in text for text in again.said("warning"))
+
+
+def test_a_table_of_persons_counts_people_and_may_be_left_out(page):
+    rng = np.random.default_rng(1)
+    persons = pd.DataFrame({"household_id": rng.choice(SURVEY["household_id"], 900), "sex": rng.choice(["female", "male"], 900)})
+    sexes = pd.DataFrame({"sex": ["female", "male"], "persons": [46_000, 45_000]})
+    drop(page, survey=SURVEY, persons=persons, sexes=sexes)
+    assert page.metrics["Targets"] == "2" and not page.said("error")
+    page.at.button(key="leave_persons.csv").click().run()
+    assert any("needs the table 'persons.csv'" in text for text in page.check().said("error")) and page.button(USE).disabled
+    page.at.file_uploader[0].set_value([("persons.csv", csv(persons), "text/csv")]).run()
+    counted = pd.crosstab(persons["sex"], persons["household_id"]).reindex(columns=SURVEY["household_id"], fill_value=0)
+    np.testing.assert_array_equal(problem(page.check()).matrix.toarray(), counted.loc[sexes["sex"]])
