@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.kit import layout
+from dashboard.kit.figures import shares
 from dashboard.state import building
 from l0engine.io.build import Band, Recipe
 
@@ -55,7 +56,7 @@ def _tables(recipe: Recipe, names: list[str]) -> Recipe:
 
 def numbers(frame: pd.DataFrame) -> list[str]:
     """Columns of numbers."""
-    return [str(c) for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c])]
+    return [str(c) for c in frame.columns if shares.is_number(frame[c])]
 
 
 def _limits(recipe: Recipe, columns: list[str], numeric: list[str]) -> Recipe:

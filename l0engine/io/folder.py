@@ -33,8 +33,8 @@ ROLES = {
     "households": TABLES,
     "problem": (".npz",),
 }
-#: Answers to what is unclear about the files, by their names.
-ANSWERS = "reading.toml"
+#: Answers to what is unclear about the files, by their names; and the recipe of a problem that was made of tables.
+ANSWERS, RECIPE = "reading.toml", "recipe.toml"
 _MAX_NOTES_BYTES = 2**20
 
 

@@ -14,6 +14,7 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
 from l0engine.io.limits import clipped
 from l0engine.io.tables import Table, attributes
+from l0engine.io.tables.table import flat
 
 #: Columns of households that rule their weights: never dropped; fixed at the base weight; smallest and largest while kept.
 RULES = ("protected", "frozen", "min_weight", "max_weight")
@@ -99,8 +100,7 @@ def marks(table: Table, column: str) -> np.ndarray | None:
 
 def _cells(table: Table, column: str) -> tuple[pa.ChunkedArray, np.ndarray]:
     """The cells of a column, and which are empty."""
-    a = table.data[column]
-    a = a.cast(a.type.value_type) if pa.types.is_dictionary(a.type) else a
+    a = flat(table.data[column])
     a = a.cast(pa.string()) if pa.types.is_null(a.type) or pa.types.is_string_view(a.type) else a
     empty = np.asarray(pc.is_null(a, nan_is_null=True))
     if pa.types.is_string(a.type) or pa.types.is_large_string(a.type):

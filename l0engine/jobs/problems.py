@@ -12,12 +12,11 @@ from pathlib import Path
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import L0Error
 from l0engine.io import load_problem, save_problem
+from l0engine.io.folder import RECIPE
 from l0engine.io.whole import flush_folder
 from l0engine.jobs.database import Database
 from l0engine.jobs.records import ProblemRecord
 
-#: In a problem's folder, where it was made of tables.
-RECIPE = "recipe.toml"
 _SHA = re.compile(r"[0-9a-f]{64}")
 
 

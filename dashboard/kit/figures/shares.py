@@ -48,7 +48,7 @@ def cut(column: pd.Series, weights: np.ndarray, ends: tuple[float, float], bins:
     bins : int
         About how many.
     """
-    if not _is_number(column) or column.nunique() <= MAX_CATEGORIES:
+    if not is_number(column) or column.nunique() <= MAX_CATEGORIES:
         codes, labels = _categories(column, weights)
         return Cut(codes, tuple(labels), None)
     values = column.to_numpy(float, na_value=np.nan)
@@ -61,13 +61,14 @@ def cut(column: pd.Series, weights: np.ndarray, ends: tuple[float, float], bins:
     return Cut(np.where(np.isnan(values), -1, codes), tuple(ranges), edges)
 
 
-def _is_number(column: pd.Series) -> bool:
+def is_number(column: pd.Series) -> bool:
+    """Whether a column holds numbers; yes and no are none."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _categories(column: pd.Series, weights: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Numbers in their order, words by falling weight; the smallest beyond the cap share 'other'."""
-    if _is_number(column) or isinstance(column.dtype, pd.CategoricalDtype):
+    if is_number(column) or isinstance(column.dtype, pd.CategoricalDtype):
         codes, values = pd.factorize(column, sort=True)
     else:
         codes, values = pd.factorize(column.astype("string"))
@@ -76,7 +77,7 @@ def _categories(column: pd.Series, weights: np.ndarray) -> tuple[np.ndarray, lis
         codes, labels = np.where(codes < 0, len(labels), codes), [*labels, "missing"]
     order = np.argsort(-np.bincount(codes, weights, minlength=len(labels)), kind="stable")
     keep = order[: MAX_CATEGORIES - 1] if len(labels) > MAX_CATEGORIES else order
-    keep = np.sort(keep) if _is_number(column) else keep
+    keep = np.sort(keep) if is_number(column) else keep
     place = np.full(len(labels), len(keep))
     place[keep] = np.arange(len(keep))
     others = len(labels) - len(keep)

@@ -11,7 +11,7 @@ from l0engine.io.build.builder import Built
 from l0engine.io.build.controls import from_controls
 from l0engine.io.build.guess import guess
 from l0engine.io.build.recipe import Recipe
-from l0engine.io.folder import answers_in
+from l0engine.io.folder import RECIPE, answers_in
 from l0engine.io.limits import readable, shown, writable
 from l0engine.io.saving import save_problem
 from l0engine.io.tables import TABLES, ending, frame, read_table
@@ -64,7 +64,7 @@ def save_built(built: Built, folder: Path) -> None:
     """
     save_problem(built.problem, folder)
     with writable("recipe", folder):
-        write_whole(folder / "recipe.toml", lambda file: file.write(built.recipe.to_toml().encode()))
+        write_whole(folder / RECIPE, lambda file: file.write(built.recipe.to_toml().encode()))
 
 
 def _all(folder: Path) -> dict[str, pd.DataFrame]:
