@@ -28,8 +28,12 @@ def within_tolerance(problem: Problem, weights: np.ndarray) -> np.ndarray:
 
     An error counts as in `relative_errors`, see `Problem.tolerances`.
     """
+    return _met(problem, np.abs(relative_errors(problem, weights)))
+
+
+def _met(problem: Problem, errors: np.ndarray) -> np.ndarray:
     tolerances = problem.tolerances
-    return np.where(np.isnan(tolerances), np.nan, np.abs(relative_errors(problem, weights)) <= tolerances)
+    return np.where(np.isnan(tolerances), np.nan, errors <= tolerances)
 
 
 def effective_sample_size(weights: np.ndarray) -> float:
@@ -87,11 +91,10 @@ def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures 
     kept = int(active(weights).sum())
     if kept == 0:
         return None
-    errors = np.abs(relative_errors(problem, weights)[use])
-    if len(errors) == 0:
-        errors = np.array([np.nan])
+    every = np.abs(relative_errors(problem, weights))
+    met = _met(problem, every)[use & ~np.isnan(problem.tolerances)]
+    errors = every[use] if use.any() else np.array([np.nan])
     ess = effective_sample_size(weights)
-    met = within_tolerance(problem, weights)[use & ~np.isnan(problem.tolerances)]
     return Measures(
         kept=kept,
         mean_abs_rel_error=float(errors.mean()),

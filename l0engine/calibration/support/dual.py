@@ -72,6 +72,11 @@ class Factor:
         return np.asfortranarray(self.lower.numpy())
 
 
+def work(n_targets: int, n_kept: int) -> int:
+    """Multiplications that a Newton system takes."""
+    return min(n_targets, n_kept) * n_targets * n_kept
+
+
 class Dual(NamedTuple):
     """What a solution has for a like problem to start from: theta, shape (n_targets,), and its last factor."""
 
@@ -94,8 +99,7 @@ class DualProblem:
 
     def __init__(self, a: LinearMap, b: Tensor, after: Dual | None = None, rough: float = ROUGH) -> None:
         n_targets, n_kept = a.shape
-        work = min(n_targets, n_kept) * n_targets * n_kept
-        self._rough, self._direct = rough, work <= (SMALL_ON_GPU if b.is_cuda else SMALL_WORK)
+        self._rough, self._direct = rough, work(n_targets, n_kept) <= (SMALL_ON_GPU if b.is_cuda else SMALL_WORK)
         self._largest = DENSE_ON_GPU if b.is_cuda else DENSE_TARGETS
         self.a, self.b = a.dense() if self._direct and not b.is_cuda else a, b
         self.squares = self.a.squared()

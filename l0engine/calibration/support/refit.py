@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from l0engine.arrays.linear_map import applied
+from l0engine.arrays.linear_map import applied, linear_map
 from l0engine.calibration.config import Config
-from l0engine.calibration.problem.system import NEGLIGIBLE, ScaledSystem
-from l0engine.calibration.support.dual import Dual
+from l0engine.calibration.problem.system import CPU, NEGLIGIBLE, ScaledSystem
+from l0engine.calibration.support.dual import SMALL_WORK, Dual, work
 from l0engine.calibration.support.raking import SETTLED, TOLERANCE, Raking, Softness
 
 #: Newton's tolerance where the sum of weights must hold: what is missing of it counts squared.
@@ -71,6 +71,8 @@ def recalibrate(
     Dual
     """
     a, importance, weights = system.part(kept), system.importance, start
+    if a.device.type != "cpu" and work(*a.shape) <= SMALL_WORK:
+        a = linear_map(a.host(), CPU, torch.float64)  # done there before a GPU has begun
     bounds, price = system.bounds(kept, config), config.lambda_ratio / system.base_weights[kept] ** 2
 
     def residual(w: np.ndarray) -> np.ndarray:
