@@ -122,14 +122,19 @@ class Chooser:
 
     def _candidates(self, k: int) -> list[Support]:
         s, few = self._system, k < len(self._system.target)
-        found = [self._relaxing.support(k)] if self.relaxes else []
+        splices = few and s.loss.squared and not self._config.bounded
+        if self.relaxes and splices and not self._medium:  # exchange goes out from gates: no worse there, and sooner at hand
+            self._relaxing.prove(k)
+            found = []
+        else:
+            found = [self._relaxing.support(k)] if self.relaxes else []
         if not found or not self._relaxing.settled or self._small or few:
             found.append(self._from_gates(k))
         if self._small or (few and self._medium):
             found += [self._strongest(k), Support.random(s.base_weights, s.rules.protected, k, self._config.seed)]
         if few and self._medium and np.count_nonzero(self._vertex) > k:
             found.append(Elimination(s, self._vertex).down_to(k))
-        if few and s.loss.squared and not self._config.bounded:
+        if splices:
             best = sorted(map(self._fitted, found), key=itemgetter(0))[: SPLICED if self._medium else 1]
             exchanges = min(EXCHANGES, EXCHANGED_ENTRIES // max(k * s.source.nnz // s.shape[1], 1))
             if exchanges:

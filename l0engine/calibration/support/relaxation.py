@@ -33,8 +33,9 @@ from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.support.anchors import Limits, Ridge
 from l0engine.calibration.support.dual import Dual, DualProblem
 
-#: Alternations at most, and Newton steps in each; they end when other shares would lower the objective by less than this share of it.
-ALTERNATIONS, NEWTON, STILL = 36, 10, 1e-3
+#: Alternations at most, and Newton steps in each; they end when other shares would lower the objective by less than this share of it, or
+#: the second where only the bound is wanted.
+ALTERNATIONS, NEWTON, STILL, BOUNDED = 36, 10, 1e-3, 2e-2
 #: After them, so many in which shares grow by the square: those in between go to 0 or 1 while there are others to take over.
 SHARPER = 4
 #: Where there is no solution to start from, a price is reached from this one, relative to it, in so many alternations.
@@ -148,7 +149,9 @@ class Relaxation:
         least = float(largest.min()) if len(largest) else np.inf
         return Bound(float(self._b @ theta - (self._hardness * theta) @ theta / 2) - best, h, best, least)
 
-    def solve(self, k: int, price: float, pool: np.ndarray, start: np.ndarray, after: Dual | None = None) -> Relaxed:
+    def solve(
+        self, k: int, price: float, pool: np.ndarray, start: np.ndarray, after: Dual | None = None, *, rough: bool = False
+    ) -> Relaxed:
         """The solution for all households, from weights of those in a pool.
 
         Parameters
@@ -159,7 +162,10 @@ class Relaxation:
             Weights of theirs to begin with.
         after : Dual, optional
             Solution for a like k and price to start from.
+        rough : bool
+            Whether only the bound is wanted: it ends early, and shares in between stay.
         """
+        still, sharper = (BOUNDED, 0) if rough else (STILL, SHARPER)
         k, price_asked, best, among = min(k, self._n), price, -np.inf, self._here(pool)
         problem, z = self._restricted(among, after), self._shares(self._here(start), among, k)
         for step in range(ALTERNATIONS):
@@ -167,7 +173,7 @@ class Relaxation:
             found = self._alternated(problem, z, among, k, price)
             if price == price_asked:
                 best = max(best, found.value)
-                if found.best - float(z @ found.h[among]) <= STILL * found.value:
+                if found.best - float(z @ found.h[among]) <= still * found.value:
                     break
             weights = z * (2 * found.h[among].clamp(min=0.0) / price).sqrt()
             z = self._carrying(self._shares(weights, among, k), weights, among)
@@ -179,7 +185,7 @@ class Relaxation:
                 z = (everyone[among] * (k / everyone.sum())).clamp(max=1.0)
                 z[self._held[among]] = 1.0
                 problem = self._restricted(among, problem.dual)
-        for _ in range(SHARPER):
+        for _ in range(sharper):
             weights = z * (2 * found.h[among].clamp(min=0.0) / price).sqrt()
             z = self._carrying(self._shares(weights**2, among, k), weights, among)
             found = self._alternated(problem, z, among, k, price)

@@ -79,23 +79,33 @@ class Relaxing:
 
     def support(self, k: int) -> Support:
         """k households, and weights to start from."""
-        price = EVENNESS * self._system.nothing * k / float(self._system.base_weights.sum()) ** 2
-        if self._capped:
-            support, theta = self._capping.down_to(k, price)
-            self._bounds[k] = price, self._relaxation.bound(theta, k, price).value
-            weights = np.zeros(self._system.shape[1])
-            weights[support.kept] = support.start
-            value, bound = self._proven(weights, k)
-            self._apart = 2 * (value - bound) / self._system.nothing
-            return support
+        if not self._capped:
+            return self._rounded(self._solved(k), k)
+        price = self._price(k)
+        support, theta = self._capping.down_to(k, price)
+        self._bounds[k] = price, self._relaxation.bound(theta, k, price).value
+        weights = np.zeros(self._system.shape[1])
+        weights[support.kept] = support.start
+        value, bound = self._proven(weights, k)
+        self._apart = 2 * (value - bound) / self._system.nothing
+        return support
+
+    def prove(self, k: int) -> None:
+        """What `certificate` needs of k households, and no more: a rough solution bounds nearly as well. Not under caps."""
+        self._solved(k, rough=True)
+
+    def _price(self, k: int) -> float:
+        return EVENNESS * self._system.nothing * k / float(self._system.base_weights.sum()) ** 2
+
+    def _solved(self, k: int, *, rough: bool = False) -> Relaxed:
         if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
             stay = self._relaxed.shares > 0
             pool, start, after = self._relaxed.pool[stay], self._relaxed.weights[stay], self._relaxed.dual
-        self._relaxed = self._relaxation.solve(k, price, pool, start, after)
-        self._bounds[k], self._apart = (price, self._relaxed.bound), self._relaxed.apart
-        return self._rounded(self._relaxed, k)
+        self._relaxed = self._relaxation.solve(k, self._price(k), pool, start, after, rough=rough)
+        self._bounds[k], self._apart = (self._relaxed.price, self._relaxed.bound), self._relaxed.apart
+        return self._relaxed
 
     def evened(self, supports: list[Support]) -> list[Support]:
         """The same households, started from the weights that the relaxation has for them alone: as even as its price asks.

@@ -16,11 +16,11 @@ from l0engine.arrays.linear_map import LinearMap, applied
 from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.support.least_squares import least_squares
 
-#: The first block is as large as the set; as many leave in so many rounds; an exchange counts where it lowers the loss by this share,
-#: and the block stays as it is where it does so by the second.
-ROUNDS, GAIN, SLOW = 30, 1e-4, 2e-3
+#: The first block is this share of the set; as many leave in so many rounds; an exchange counts where it lowers the loss by the second
+#: share, and the block stays as it is where it does so by the third.
+FIRST, ROUNDS, GAIN, SLOW = 0.25, 10, 1e-4, 2e-3
 #: Steps of least squares in all rounds together; the most of one round.
-STEPS, LONG = 300, 40
+STEPS, LONG = 200, 40
 
 
 def spliced(
@@ -48,7 +48,7 @@ def spliced(
     """
     here = partial(torch.tensor, device=a.device)
     norm = a.squared().rmatvec(here(np.ones(len(b)))).cpu().numpy()
-    usable, block, size = norm > 0, len(kept), len(kept)
+    usable, block, size = norm > 0, max(int(FIRST * len(kept)), 1), len(kept)
     residual = b - applied(_columns(a, kept), weights)
     for _ in range(exchanges):
         pull = np.maximum(a.rmatvec(here(residual)).cpu().numpy(), 0.0)
