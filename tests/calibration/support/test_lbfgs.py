@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import Bounds, minimize
+from solving import double
 
 from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.support.lbfgs import MEMORY, Curvature
 from l0engine.calibration.support.least_squares import least_squares
-from tests.solving import double
 
 
 def by_recursion(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
