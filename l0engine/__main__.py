@@ -161,7 +161,7 @@ def _build(parsed: argparse.Namespace) -> int:
 
 def _print_finding(problem: Problem, finding: Finding) -> None:
     mark = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.INFO: "-"}[finding.severity]
-    exclude = f" [--exclude {finding.kind}]" if finding.kind in EXCLUDABLE else ""
+    exclude = f" [--exclude {finding.kind}, or --soften {finding.kind}]" if finding.kind in EXCLUDABLE else ""
     print(f"\n{mark} {len(finding.targets):,} {finding.title.lower()}{exclude}\n  {finding.meaning} {finding.action}")
     for i, said in zip_longest(finding.targets[:10], finding.details[:10], fillvalue=""):
         print(f"    {problem.names[i]}  {problem.values[i]:,.10g}  ({problem.support[i]:,} households)  {said}".rstrip())

@@ -59,7 +59,7 @@ with st.container(horizontal=True):
 targets_tab, households_tab, weights_tab = st.tabs(["Targets", "Households", "Weights"], key="results_tab")
 with targets_tab:
     chart(estimates.plot, estimates.info(problem, weights, use), "estimates", "Estimate against published value of each target")
-    table = targets_table(problem, weights, use, run.config.hold_out, found)
+    table = targets_table(problem, weights, use, run.config.hold_out, found, state.softened(run))
     search, group = st.columns([2, 1])
     text = search.text_input("Search targets", placeholder="Part of a name, such as CA/ or snap", key="target_search")
     chosen = group.selectbox("Group", sorted(set(problem.groups)), index=None, placeholder="All groups", key="target_group")

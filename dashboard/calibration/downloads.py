@@ -39,7 +39,7 @@ def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
     def targets() -> bytes:
         found = state.point_weights(record, point)
         limits = state.limits_of(record, point)
-        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out, limits))
+        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out, limits, state.softened(record)))
 
     def summary() -> bytes:
         weights, p = state.point_weights(record, point), point

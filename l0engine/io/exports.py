@@ -17,6 +17,7 @@ from l0engine.calibration import metrics
 from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
+from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
 from l0engine.io.matrices.ordered import solution_bytes
@@ -43,7 +44,12 @@ def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
 
 
 def targets_table(
-    problem: Problem, weights: np.ndarray, use: np.ndarray, hold_out: Collection[str] = (), found: Sequence[Limit] = ()
+    problem: Problem,
+    weights: np.ndarray,
+    use: np.ndarray,
+    hold_out: Collection[str] = (),
+    found: Sequence[Limit] = (),
+    soft: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Every target with its estimate: target, value, estimate, relative_error, group, used, limits, and what it came with.
 
@@ -56,21 +62,24 @@ def targets_table(
         Groups the fit did not see.
     found : sequence of Limit
         `limits.limits` of the weights.
+    soft : ndarray of bool, shape (n_targets,), optional
+        `preflight.softened`.
 
     Notes
     -----
-    relative_error is `metrics.relative_errors`; used is 'yes', 'held out', 'left out' or 'unreachable'; limits holds the kinds
+    relative_error is `metrics.relative_errors`; used is 'yes', 'relaxed', 'held out', 'left out' or 'unreachable'; limits holds the kinds
     of those limits that concern the target, joined by '; '. Where any target came with them: scale, tolerance, standard_error, source,
     year, and within_tolerance, `metrics.within_tolerance` as 'yes' or 'no'.
     """
     unused = np.where(problem.reachable, np.where(problem.in_groups("hold_out", hold_out), "held out", "left out"), "unreachable")
+    used = "yes" if soft is None else np.where(soft, "relaxed", "yes")
     own = pd.DataFrame({
         "target": problem.names,
         "value": problem.values,
         "estimate": problem.estimates(weights),
         "relative_error": metrics.relative_errors(problem, weights),
         "group": problem.groups,
-        "used": np.where(use, "yes", unused),
+        "used": np.where(use, used, unused),
         "limits": kinds(found, problem.n_targets),
     })  # fmt: skip
     further = details_table(problem)
@@ -90,7 +99,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
     `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target names of each `Limit`; taken says what
     was taken by rule.
     """
-    held = problem.in_groups("hold_out", result.config.hold_out)
+    held, soft = problem.in_groups("hold_out", result.config.hold_out), softened(problem, result.config)
     return {
         "status": str(result.status),
         "sentence": result.status.sentence,
@@ -111,6 +120,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
         "taken": list(taken(problem, result.config)),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
         "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~held]],
+        "relaxed": [str(n) for n in problem.names[use & soft]],
         "config": _finite(result.config.to_dict()),
         "versions": _versions(),
         "notes": list(problem.notes),
@@ -139,8 +149,8 @@ def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndar
     _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
     if problem.artifact is not None:
         _write(folder / "solution.npz", solution_bytes(problem, result.weights))
-    found = limits(problem, result.config, result.weights)
-    _write(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found)))
+    found, soft = limits(problem, result.config, result.weights), softened(problem, result.config)
+    _write(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found, soft)))
     _write(folder / "run.json", (summary + "\n").encode())
 
 

@@ -60,6 +60,8 @@ def test_targets_say_what_was_used(problem):
     assert list(table.columns) == ["target", "value", "estimate", "relative_error", "group", "used", "limits"]
     assert table["limits"].tolist() == [""] * 4
     assert table["used"].tolist() == ["yes", "yes", "unreachable", "left out"]
+    soft = np.array([True, False, True, True])
+    assert targets_table(problem, w, USE, soft=soft)["used"].tolist() == ["relaxed", "yes", "unreachable", "left out"]
     assert table["estimate"].tolist() == [2.0, 0.5, 0.0, 1.5]
     assert table["relative_error"][0] == pytest.approx((2 - 4) / 4)
     assert table["relative_error"][1] == pytest.approx((0.5 - 0.3) / 0.3)  # of the published value, also below its floor
