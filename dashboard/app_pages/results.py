@@ -51,7 +51,8 @@ if measures.share_within_tolerance is not None:
 layout.metrics(figures, key="figures", narrowest=130)
 with st.container(horizontal=True):
     if point is None:
-        downloads.show(run, "weights.csv", "targets.csv", "run.json", *(["solution.npz"] if problem.artifact else []))
+        more = [*(["solution.npz"] if problem.artifact else []), *(["recipe.toml"] if state.store().recipe(run.problem) else [])]
+        downloads.show(run, "weights.csv", "targets.csv", "run.json", *more)
     else:
         downloads.show_point(run, point, problem)
 

@@ -20,6 +20,7 @@ from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
 from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
+from l0engine.io.folder import RECIPE
 from l0engine.io.matrices.ordered import solution_bytes
 from l0engine.io.optional import details_table, rules_table
 from l0engine.io.whole import write_whole
@@ -89,7 +90,7 @@ def targets_table(
     return pd.concat([own, further], axis=1)
 
 
-def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, Any]:
+def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str = "") -> dict[str, Any]:
     """All that is needed to read, cite and repeat a run, ready for strict JSON (None where a number is not finite).
 
     Notes
@@ -97,7 +98,8 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
     input_sha256 is `Problem.fingerprint`; threads are those of torch on the CPU, None where an earlier version made the fit; seconds is
     fit_seconds + refit_seconds; gated, refitted and held_out hold the fields of `Measures`, or None; certificate those of
     `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target names of each `Limit`; taken says what
-    was taken by rule.
+    was taken by rule; relaxed names the targets that count for `SOFT` of what others do; recipe is the TOML by which the problem was made
+    of tables, or None.
     """
     held, soft = problem.in_groups("hold_out", result.config.hold_out), softened(problem, result.config)
     return {
@@ -124,6 +126,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
         "config": _finite(result.config.to_dict()),
         "versions": _versions(),
         "notes": list(problem.notes),
+        "recipe": recipe or None,
     }
 
 
@@ -141,14 +144,16 @@ def point_summary(
     return {**run, **own, **_judged(problem, config, weights, certificate)}
 
 
-def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndarray) -> None:
-    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all; solution.npz where it is wanted."""
+def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndarray, recipe: str = "") -> None:
+    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all; solution.npz and recipe.toml if any."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    summary = json.dumps(run_summary(problem, result, use), indent=2, ensure_ascii=False, allow_nan=False)
+    summary = json.dumps(run_summary(problem, result, use, recipe), indent=2, ensure_ascii=False, allow_nan=False)
     _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
     if problem.artifact is not None:
         _write(folder / "solution.npz", solution_bytes(problem, result.weights))
+    if recipe:
+        _write(folder / RECIPE, recipe.encode())
     found, soft = limits(problem, result.config, result.weights), softened(problem, result.config)
     _write(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found, soft)))
     _write(folder / "run.json", (summary + "\n").encode())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from dashboard import state
+from dashboard.calibration import downloads
 from dashboard.kit import wording
+from l0engine.calibration.problem.problem import Problem
 from l0engine.io import load_problem
 from l0engine.io.build import Recipe
+from l0engine.jobs.store import Store
 
 USE = "Use this problem"
 
@@ -137,6 +142,25 @@ def test_a_recipe_is_kept_with_the_problem_and_makes_it_again(page, visit):
     files = [("survey.csv", csv(SURVEY), "text/csv"), ("regions.csv", csv(REGIONS), "text/csv"), ("r.toml", text.encode(), "text/plain")]
     other.at.file_uploader[0].set_value(files).run()
     assert problem(other.check()).fingerprint == sha
+
+
+def test_the_recipe_is_traced_to_from_the_run(page, working):
+    drop(page, survey=SURVEY, regions=REGIONS)
+    sha = problem(page).fingerprint
+    page.to("calibrate").press("Start").until_ended().to("results")
+    assert "Recipe (recipe.toml)" in [b.label for b in page.at.download_button]
+    recipe, run = (downloads.contents(page.record, name).decode() for name in ("recipe.toml", "run.json"))
+    assert json.loads(run)["recipe"] == recipe == state.store().recipe(sha) and Recipe.from_toml(recipe).tables == (
+        "survey.csv",
+        "regions.csv",
+    )
+
+
+def test_a_problem_that_came_as_a_matrix_gets_the_recipe_that_makes_it(home):
+    store, alike = Store(home), Problem.create(np.eye(2), [1.0, 2.0])
+    store.add_problem(alike, "matrix")
+    sha = store.add_problem(alike, "tables", recipe="a = 1").sha
+    assert store.recipe(sha) == "a = 1" and store.add_problem(alike, "again", recipe="b = 2") and store.recipe(sha) == "a = 1"
 
 
 @pytest.mark.parametrize(

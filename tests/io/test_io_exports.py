@@ -130,6 +130,14 @@ def test_a_frontier_has_a_row_for_each_point_and_the_last_word_counts():
     assert table["certificate_gap"].tolist()[0] == 0.5 and table["certificate_gap"][1:].isna().all()
 
 
+def test_the_recipe_goes_with_the_run(problem, result, tmp_path):
+    write_run(tmp_path, problem, result, USE, 'households = "survey.csv"\n')
+    assert (
+        json.loads((tmp_path / "run.json").read_text())["recipe"] == (tmp_path / "recipe.toml").read_text() == 'households = "survey.csv"\n'
+    )
+    assert run_summary(problem, result, USE)["recipe"] is None
+
+
 def test_write_run(problem, result, tmp_path):
     write_run(tmp_path / "run", problem, result, USE)
     write_run(tmp_path / "run", problem, replace(result, refitted=replace(MEASURES, kept=2)), USE)

@@ -16,7 +16,8 @@ def importance(problem: Problem, config: Config, use: np.ndarray) -> np.ndarray:
 
     The target's own weight, divided by the number of targets in use of its group where `normalize_groups` asks for
     averages within groups, times the multiplier of the group, and times `SOFT` where it is relaxed.
-    Where `precision` asks for it, also times ``(scale / standard error)^2``: the squared error is then one in standard errors. A target without one keeps its weight.
+    Where `precision` asks for it, also times ``(scale / standard error)^2``: the squared error is then one in standard
+    errors. A target without one keeps its weight.
 
     Raises
     ------

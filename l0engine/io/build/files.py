@@ -12,12 +12,10 @@ from l0engine.io.build.controls import from_controls
 from l0engine.io.build.guess import guess
 from l0engine.io.build.recipe import Recipe
 from l0engine.io.folder import RECIPE, answers_in
-from l0engine.io.limits import readable, shown, writable
-from l0engine.io.saving import save_problem
+from l0engine.io.limits import shown, writable
+from l0engine.io.saving import recipe_text, save_problem
 from l0engine.io.tables import TABLES, ending, frame, read_table
 from l0engine.io.whole import write_whole
-
-_MAX_BYTES = 2**20
 
 
 def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[str, pd.DataFrame]]:
@@ -42,11 +40,7 @@ def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[st
     if not path.is_file():
         raise ProblemError(f"'{shown(path)}' is no file: give a recipe (.toml), a control file (.csv) or a folder of tables.")
     if path.suffix == ".toml":
-        with readable(shown(path), "a recipe"):
-            if path.stat().st_size > _MAX_BYTES:
-                raise ValueError("too long")
-            text = path.read_text(encoding="utf-8-sig")
-        recipe = Recipe.from_toml(text)
+        recipe = Recipe.from_toml(recipe_text(path))
         return recipe, {name: _frame(folder, name) for name in recipe.tables}
     tables = _all(folder)
     tables.pop(path.name, None)
