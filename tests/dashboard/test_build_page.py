@@ -144,7 +144,7 @@ def test_a_recipe_is_kept_with_the_problem_and_makes_it_again(page, visit):
     assert problem(other.check()).fingerprint == sha
 
 
-def test_the_recipe_is_traced_to_from_the_run(page, working):
+def test_the_recipe_is_traced_to_from_the_run(working, page):
     drop(page, survey=SURVEY, regions=REGIONS)
     sha = problem(page).fingerprint
     page.to("calibrate").press("Start").until_ended().to("results")
