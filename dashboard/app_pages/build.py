@@ -4,8 +4,9 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.build import check, definition, files, survey
+from dashboard.kit import question
 from dashboard.state import building
-from l0engine.errors import L0Error
+from l0engine.errors import AmbiguousRecipe, L0Error
 from l0engine.io import upload_title
 
 st.title("From tables")
@@ -27,19 +28,25 @@ if now.recipe is None or now.recipe.households not in now.tables:
 st.subheader("Households")
 recipe, frames = survey.show(now.recipe, now.frames), now.frames
 st.subheader("Targets")
-built, problem_said = None, ""
+built, problem_said, asked = None, "", None
 matches = {}
 try:
     built = now.built()
     matches = {m.name: m for m in built.matches}
+except AmbiguousRecipe as error:
+    asked = error
 except L0Error as error:
     problem_said = str(error)
-recipe = definition.show_all(recipe, frames, matches, {} if built is None else built.ratios)
+recipe = definition.show_all(recipe, frames, matches, {} if built is None else built.far)
 if recipe != now.recipe:
     building.set_recipe(recipe)
     st.rerun()
 st.subheader("Check")
-if built is None:
+if asked is not None:
+    if (answer := question.ask(asked, f"build_blank_{asked.setting}")) is not None:
+        building.rewrite(recipe.taking({asked.setting: {"": answer}}))
+        st.rerun()
+elif built is None:
     st.error(problem_said, icon=":material/error:")
 else:
     check.show(built)

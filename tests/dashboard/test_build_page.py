@@ -99,6 +99,18 @@ def test_margins_that_disagree_are_said_and_scaled_by_a_click(page):
     np.testing.assert_allclose(problem(page).values, [15_000, 12_000, 14_000, *(TENURES["households"] * 41_000 / 41_500)])
 
 
+def test_an_empty_label_is_asked_about_and_may_be_taken_back(page):
+    totals = pd.DataFrame({"region": ["North", "South", ""], "households": [15_000, 12_000, 14_000]})
+    drop(page, survey=SURVEY.assign(region=SURVEY["region"].where(SURVEY.index >= 5, "")), regions=totals)
+    assert any("row 3, column 'region': the cell is empty" in text for text in page.said("markdown"))
+    page.choose("It means", "East").press("Read it so")
+    assert page.metrics["Targets"] == "3" and any("An empty cell is taken as the region 'East'" in text for text in page.said("caption"))
+    assert any("5 rows have no region and count nowhere" in text for text in page.said("markdown"))
+    assert problem(page).values.tolist() == [15_000, 12_000, 14_000]
+    page.to("build").press("Undo")
+    assert any("the cell is empty" in text for text in page.said("markdown"))
+
+
 def test_the_form_changes_what_is_counted(page):
     drop(page, survey=SURVEY, regions=REGIONS)
     page.choose("Counted or summed", ("households", "age")).choose("Only where", "tenure == 'owner'")

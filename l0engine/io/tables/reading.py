@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from l0engine.errors import ProblemError
@@ -54,6 +54,8 @@ class Reading:
         'leave out': columns of a wide matrix that are no targets, or no households, are.
     columns : tuple of (str, str)
         Known columns by another name in the file: (ours, the file's). As answers: one of `KNOWN` = a name of the file.
+    marks : mapping of str
+        Columns of text whose numbers carry the marks of footnotes, and the first such cell; the marks are left out.
     remarks : tuple of str
         What else is not plain; nothing that can be answered.
     """
@@ -75,6 +77,7 @@ class Reading:
     leading_zeros: str = ""
     other_columns: str = ""
     columns: tuple[tuple[str, str], ...] = ()
+    marks: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @classmethod
@@ -124,6 +127,9 @@ class Reading:
             parts.append("names matched without leading zeros")
         if self.other_columns:
             parts.append("further columns left out")
+        parts += [
+            f"marks of footnotes behind numbers of column '{clipped(c)}' left out ('{clipped(x, 20)}')" for c, x in self.marks.items()
+        ]
         parts += [f"column '{clipped(theirs)}' taken as '{ours}'" for ours, theirs in self.columns]
         return "; ".join([*parts, *self.remarks])
 
