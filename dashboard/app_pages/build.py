@@ -8,6 +8,7 @@ from dashboard.kit import question
 from dashboard.state import building
 from l0engine.errors import AmbiguousRecipe, L0Error
 from l0engine.io import upload_title
+from l0engine.io.build import controls_in
 
 st.title("From tables")
 st.markdown("Two tables are enough: one with a row for each **household** of a survey, one with the **totals** it should add up to.")
@@ -19,7 +20,10 @@ if not now.tables:
     st.stop()
 files.show(now)
 said = state.held("build_guess")
-if said and (said.startswith("The recipe") or now.recipe is None or not now.recipe.targets):
+if told := state.held("build_controls"):
+    st.success(told, icon=":material/check:")
+    state.hold("build_controls", None)
+if said and (controls_in(now.frames) or said.startswith("The recipe") or now.recipe is None or not now.recipe.targets):
     st.error(said, icon=":material/error:")
 if now.recipe is None or now.recipe.households not in now.tables:
     st.info("Add the other table: a recipe needs households and totals.", icon=":material/hourglass_empty:")

@@ -11,6 +11,7 @@ import pytest
 from dashboard import state
 from dashboard.calibration import downloads
 from dashboard.kit import wording
+from l0engine.__main__ import main
 from l0engine.calibration.problem.problem import Problem
 from l0engine.io import load_problem
 from l0engine.io.build import Recipe
@@ -109,6 +110,36 @@ def test_an_empty_label_is_asked_about_and_may_be_taken_back(page):
     assert problem(page).values.tolist() == [15_000, 12_000, 14_000]
     page.to("build").press("Undo")
     assert any("the cell is empty" in text for text in page.said("markdown"))
+
+
+def test_a_control_file_of_populationsim_is_read_as_a_recipe(page, tmp_path):
+    rng = np.random.default_rng(4)
+    seed = pd.DataFrame({"hh_id": range(1, 81), "PUMA": rng.choice([600, 601], 80), "NP": rng.integers(1, 5, 80), "WGTP": 10})
+    controls = pd.DataFrame(
+        [
+            ("num_hh", "PUMA", "households", 1000, "HHBASE", "(households.WGTP > 0) & (households.WGTP < np.inf)"),
+            ("alone", "PUMA", "households", 500, "HH1", "households.NP == 1"),
+            ("people", "REGION", "households", 500, "POP", "households.NP"),
+        ],
+        columns=["target", "geography", "seed_table", "importance", "control_field", "expression"],
+    )
+    tables = {
+        "seed_households": seed,
+        "totals_puma": pd.DataFrame({"PUMA": [600, 601], "HHBASE": [400, 420], "HH1": [90, 80]}),
+        "totals_meta": pd.DataFrame({"REGION": [1], "POP": [2100]}),
+    }
+    drop(page, controls=controls)
+    assert any("add" in text for text in page.said("error", "info"))
+    drop(page, controls=controls, **tables)
+    assert "controls.csv was read as a recipe of 3 definitions." in page.said("success") and not page.said("error")
+    made = problem(page)
+    for name, table in {**tables, "controls": controls}.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    assert main(["build", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert load_problem(tmp_path / "out").fingerprint == made.fingerprint
+    np.testing.assert_array_equal(made.values, [400, 420, 90, 80, 2100])
+    alone = [(seed["PUMA"] == p) & (seed["NP"] == 1) for p in (600, 601)]
+    np.testing.assert_array_equal(made.matrix.toarray(), [seed["PUMA"] == 600, seed["PUMA"] == 601, *alone, seed["NP"]])
 
 
 def test_the_form_changes_what_is_counted(page):
