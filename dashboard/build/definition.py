@@ -35,6 +35,7 @@ def show_all(recipe: Recipe, frames: dict[str, pd.DataFrame], matches: Mapping[s
     """
     totals = {name: frame for name, frame in frames.items() if name not in (recipe.households, recipe.persons)}
     known, found = _columns(recipe, frames), []
+    _gone()
     for number, target in enumerate(recipe.targets):
         changed = _show(number, target, known, totals, matches.get(target.name), far.get(target.name), bool(recipe.persons))
         if changed is None:
@@ -48,6 +49,24 @@ def show_all(recipe: Recipe, frames: dict[str, pd.DataFrame], matches: Mapping[s
         building.rewrite(replace(recipe, targets=(*recipe.targets, new)))
         st.rerun()
     return replace(recipe, targets=tuple(found))
+
+
+def _gone() -> None:
+    """Definitions whose table was left out: the way to take them out as well, and back."""
+    now = building.building()
+    if now.missing:
+        words, act = layout.columns([4, 2], key="gone", narrowest=200, align="center")
+        names = ", ".join(f"'{t.name}'" for t in now.missing[:3]) + (", …" if len(now.missing) > 3 else "")
+        words.markdown(f":material/warning: {wording.plural(len(now.missing), 'definition')} without a table: {names}.")
+        if act.button("Remove them too", key="build_gone", icon=":material/close:", help="They can be brought back."):
+            building.remove_missing()
+            st.rerun()
+    if now.removed:
+        words, act = layout.columns([4, 2], key="removed", narrowest=200, align="center")
+        words.caption(f"{wording.plural(len(now.removed), 'definition')} removed with their table.")
+        if act.button("Bring them back", key="build_back", type="tertiary", icon=":material/undo:"):
+            building.bring_back()
+            st.rerun()
 
 
 def _columns(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Columns:

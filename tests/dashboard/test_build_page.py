@@ -142,6 +142,32 @@ def test_a_control_file_of_populationsim_is_read_as_a_recipe(page, tmp_path):
     np.testing.assert_array_equal(made.matrix.toarray(), [seed["PUMA"] == 600, seed["PUMA"] == 601, *alone, seed["NP"]])
 
 
+def test_definitions_of_a_table_that_is_left_out_can_go_and_come_back(page, visit):
+    drop(page, survey=SURVEY, regions=REGIONS, tenures=TENURES)
+    page.at.button(key="leave_regions.csv").click().run()
+    assert page.check().button(USE).disabled
+    page.press("Remove them too")
+    assert page.metrics["Targets"] == "2" and not page.said("error") and not page.button(USE).disabled
+    again = visit("build", build=dict(page.at.query_params)["build"]).press("Bring them back")  # after a reload, too
+    assert again.said("error") and "Remove them too" in again.buttons()
+    drop(again, regions=REGIONS)
+    assert again.metrics["Targets"] == "5"
+
+
+def test_two_tabs_do_not_overwrite_each_other(page, visit):
+    drop(page, survey=SURVEY, regions=REGIONS)
+    address = dict(page.at.query_params)["build"]
+    other = visit("build", build=address).choose("Only where", "tenure == 'owner'")
+    page.choose("Only where", "age > 30")
+    assert any("Another tab changed this as well" in text for text in page.said("warning"))
+    mine = dict(page.at.query_params)["build"]
+    assert mine != address
+    for key, where in ((address, "tenure == 'owner'"), (mine, "age > 30")):
+        assert visit("build", build=key).widget("Only where").value == where
+    other.choose("Only where", "age > 40")  # the first address is still its own
+    assert dict(other.at.query_params)["build"] == address
+
+
 def test_the_form_changes_what_is_counted(page):
     drop(page, survey=SURVEY, regions=REGIONS)
     page.choose("Counted or summed", ("households", "age")).choose("Only where", "tenure == 'owner'")

@@ -23,6 +23,8 @@ from l0engine.io.tables.totals import is_total
 _MOST_CATEGORIES = 5000
 #: The part of a column's labels that must be categories there are.
 _ENOUGH = 0.6
+#: And where the columns have like names: the other labels are offered to be matched by hand.
+_SOME = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +118,7 @@ def _meaning(column: str, labels: Sequence[str], units: Mapping[str, Units], num
             if not 0 < len(wanted) <= _MOST_CATEGORIES or who.frame[own].nunique() > _MOST_CATEGORIES:
                 continue
             share = float((matched(wanted, who.codes(str(own))[1], {}) >= 0).mean()) + (0.01 if named_so else 0)
-            if share >= _ENOUGH and (best is None or share > best.share):
+            if share >= (_SOME if named_so else _ENOUGH) and (best is None or share > best.share):
                 best = _Meaning(str(own), of, share)
     return best or (None if numeric else _banded(column, wanted, units))
 
