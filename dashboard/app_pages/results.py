@@ -71,7 +71,7 @@ with targets_tab:
     formats = dict.fromkeys(("value", "estimate", "scale", "standard_error"), "compact")
     formats |= dict.fromkeys(("relative_error", "tolerance"), "percent")
     looks = {name: st.column_config.NumberColumn(name.replace("_", " "), format=how) for name, how in formats.items() if name in shown}
-    looks["target"] = st.column_config.TextColumn("target", width="medium", pinned=True)
+    looks["target"] = st.column_config.TextColumn("target", width="medium")
     first = ["target", "relative_error", "value", "estimate", "used"]  # a narrow page shows the error, too
     st.dataframe(shown, hide_index=True, column_config=looks, column_order=[*first, *(c for c in shown if c not in first)])
 with households_tab:

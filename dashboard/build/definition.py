@@ -111,7 +111,7 @@ def sentence(target: Target) -> str:
 def _met(number: int, match: Match) -> None:
     """How many totals became targets; what to look at, with the nearest labels to take."""
     for words in match.uncounted:
-        st.markdown(f":material/warning: {words[0].upper()}{words[1:]}: fill it in in the survey, or the totals ask more of the others.")
+        st.markdown(f":material/warning: {words[0].upper()}{words[1:]}. Fill that in, or the others are weighted up for them.")
     look = len(match.unmatched)
     said = f"{wording.count(match.targets)} of {wording.plural(match.totals, 'total')} became targets"
     left = [f"{wording.count(match.sums)} are sums of others"] if match.sums else []

@@ -136,7 +136,7 @@ def _ask_blank(target: Target, recipe: Recipe, frame: pd.DataFrame, given: Publi
             rest = [label for label in own[category] if label not in set(labels)]
             ways = (("Total", "it is the sum of the others"), *((label, f"it is '{clipped(label)}'") for label in rest[:5]))
             place = f"{target.totals.table}, row {frame.index[at[row]] + 1:,}, column '{clipped(column)}'"
-            raise AmbiguousRecipe(target.totals.table, category, ways, f"{place}: the cell is empty")
+            raise AmbiguousRecipe(target.totals.table, category, ways, f"{place}: the cell is empty (beside {given.values[row]:,.10g})")
 
 
 def _long_form(

@@ -22,9 +22,12 @@ MISSING = (
 _GAP = "[ '’`\u00a0\u2009\u202f]"
 _MINUS = "[−–﹣－]"
 _UNITS = r"(?:[$€£¥₹]|US\$|USD|EUR|GBP|CHF|CAD|AUD|JPY|persons?|people|households?|personen|haushalte|hab\.?|pers\.?)"
-#: What offices put behind a number: marks of footnotes, and letters for provisional, revised, estimated, broken, or unreliable.
-_MARK = r"(?:\*{1,3}|[†‡§]+|[pre]|\([prebu]\)|\[(?:[a-z]|\d{1,2})\])"
-_MARKED = rf"\d\s*{_MARK}$"
+#: What offices put behind a number: marks of footnotes, and letters for provisional, revised, estimated, broken, or unreliable. A letter
+#: with nothing between needs three digits before it: '1p' is rather a name.
+_MARKED = (
+    r"(\d)(?:\s*(?:\*{1,3}|[†‡§]+|\([prebu]\)|\[(?:[a-z]|\d{1,2})\])|\s+[pre])$",
+    r"(\d{3})[pre]$",
+)
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 _SAMPLE_ROWS, _SAMPLE_COLUMNS, _CHUNK = 50, 200, 4096
 _BEGINS = re.compile(r"[\s\"'(+−–\-$€£¥₹A-Z]{0,6}[\d.,]")
@@ -89,18 +92,19 @@ def marks(a: pa.ChunkedArray) -> list[str]:
     if plain(a) is not None:
         return []
     a = pc.utf8_trim_whitespace(a.filter(pc.invert(missing(a))))
-    found = a.filter(pc.match_substring_regex(a, _MARKED))
+    found = a.filter(pc.match_substring_regex(a, "|".join(_MARKED)))
     if not 0 < 2 * len(found) <= len(a):
         return []
-    core = stripped(a, marks=True).core
-    return list(map(str, found.to_pylist())) if any(invalid(core, sign) is None for sign in _OTHER) else []
+    cells = stripped(a, marks=True)
+    numbers = cells.percent is None and any(invalid(cells.core, sign) is None for sign in _OTHER)
+    return list(map(str, found.to_pylist())) if numbers else []
 
 
 def stripped(a: pa.ChunkedArray, *, marks: bool = False) -> Cells:
     """Take off spaces, quotes, currencies, units, % and parentheses; and the marks of footnotes, where asked."""
     a = pc.utf8_trim(a, characters=" \t\"'\u00a0\u202f\u2009")
-    if marks:
-        a = pc.replace_substring_regex(a, rf"(\d)\s*{_MARK}$", r"\1")
+    for mark in _MARKED if marks else ():
+        a = pc.replace_substring_regex(a, mark, r"\1")
     a = pc.replace_substring_regex(a, rf"^([(]?\s*){_MINUS}\s*", r"\1-")
     a = _without_units(a)
     marked = _where(pc.match_substring_regex(a, r"^\(.*\)$"))

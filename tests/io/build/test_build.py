@@ -274,7 +274,7 @@ def test_a_blank_cell_of_the_only_category_is_asked_about_unless_it_is_the_sum(a
         totals = pd.DataFrame({"region": ["North", ""], "value": [600.0, 500]})
         target = Target("t", Totals("t.csv"), by=("region",))
     with pytest.raises(
-        AmbiguousRecipe, match=r"t\.csv, row 2, column 'region': the cell is empty: fill it in, or say in the recipe"
+        AmbiguousRecipe, match=r"t\.csv, row 2, column 'region': the cell is empty \(beside 500\): fill it in, or say in the recipe"
     ) as asked:
         made(target, t=totals)
     assert (asked.value.setting, [value for value, _ in asked.value.options]) == ("region", ["Total", "South"])
