@@ -46,6 +46,12 @@ def in_use(problem: Problem, findings: tuple[Finding, ...]) -> np.ndarray:
     return preflight.in_use(problem, findings, Config(exclude=draft["exclude"], hold_out=draft["hold_out"]))
 
 
+def relaxed(problem: Problem, findings: tuple[Finding, ...]) -> int:
+    """How many of them it would relax."""
+    soft = preflight.softened(problem, Config(soften=state.draft()["soften"]), findings)
+    return int((soft & in_use(problem, findings)).sum())
+
+
 def _finding(problem: Problem, finding: Finding) -> None:
     choice = next(name for name, setting in reversed(_CHOICES.items()) if not setting or finding.kind in state.draft()[setting])
     chosen = f" · {_SAID[choice]}" if finding.kind in EXCLUDABLE else ""

@@ -206,7 +206,9 @@ def test_what_is_relaxed_stays_in_the_address_and_reaches_the_run(visit):
     assert page.button("Calibrate").help == f"To {35 - negative} targets."  # a relaxed target stays in
     again = visit(**{name: page.at.query_params[name] for name in ("problem", "left_out", "relaxed")})  # as a reload, or a second tab
     assert again.expander("Thinly supported").label.endswith("relaxed") and again.expander("Negative").label.endswith("left out")
-    again.to("calibrate").press("Start")
+    again.to("calibrate")
+    assert any("are met, 2 of them relaxed." in text for text in again.said("markdown"))
+    again.press("Start")
     assert (again.record.config.soften, again.record.config.exclude) == (("thin",), ("negative",))
     again.to("data")
     for kind in ("thin", "negative"):
