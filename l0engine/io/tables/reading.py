@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import clipped, listed
+from l0engine.io.tables.heads import factor_of_title
 
 #: Columns with a meaning of their own; an answer of that name says which column of the file it is.
 KNOWN = ("target", "value", "group", "weight", "household_id", "base_weight")
@@ -93,6 +95,11 @@ class Reading:
         )
         told = replace(self, missing=missing, factor=factor, parentheses=parentheses, leading_zeros=zeros, other_columns=others)
         return replace(told, decimal=answers.get("decimal", self.decimal))
+
+    @cached_property
+    def title(self) -> str:
+        """The line above or below the table that says in which unit it is; empty where none does."""
+        return next((line for line in (*self.skipped, *self.last_rows) if factor_of_title(line)), "")
 
     @property
     def sentence(self) -> str:

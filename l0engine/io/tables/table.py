@@ -167,29 +167,24 @@ class Table:
             self.reading.decimal,
             factor,
             self.answers,
-            title=self.title if factor and not factor_of(theirs) else "",
+            title=self.reading.title if factor and not factor_of(theirs) else "",
             marked=theirs in self.reading.marks,
         )
 
     def factor(self, column: str) -> str:
         """What a column's numbers are multiplied by: as the head of a known column says, of any where just that was said, or a title."""
         head = dict(self.reading.columns).get(column, column)
-        factor, title = factor_of(head), factor_of_title(self.title)
+        factor, title = factor_of(head), factor_of_title(self.reading.title)
         if factor or not title or not (is_scaled(head) and is_scaled(column)):
             return factor if head != column or (factor == self.answers.get("factor") and not title) else ""
         return title
-
-    @property
-    def title(self) -> str:
-        """The line above or below the table that says in which unit it is; empty where none does."""
-        return next((line for line in (*self.reading.skipped, *self.reading.last_rows) if factor_of_title(line)), "")
 
     def check_factor(self) -> None:
         """Refuse a factor that was said of a file without a unit."""
         said = self.answers.get("factor")
         if not said:
             return
-        units = {factor for c in self.columns if (factor := factor_of(c))} | {factor_of_title(self.title)} - {""}
+        units = {factor for c in self.columns if (factor := factor_of(c))} | {factor_of_title(self.reading.title)} - {""}
         texts = (a.cast(pa.string()) for a in map(flat, self.data.columns) if is_text(a.type))
         if not (said in units or (said == "1" and units)) and not any(map(notation.has_percent, texts)):
             raise ProblemError(
