@@ -28,6 +28,7 @@ from l0engine.calibration.results import Measures, Result, Snapshot
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, L0Error, ProblemError
 from l0engine.io import load_problem, write_run
+from l0engine.io.saving import recipe_in
 
 #: Settings that ask for one size, where a frontier asks for many.
 _GOALS = ("budget", "max_median_error", "min_ess")
@@ -161,7 +162,7 @@ def _build(parsed: argparse.Namespace) -> int:
 
 def _print_finding(problem: Problem, finding: Finding) -> None:
     mark = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.INFO: "-"}[finding.severity]
-    exclude = f" [--exclude {finding.kind}]" if finding.kind in EXCLUDABLE else ""
+    exclude = f" [--exclude {finding.kind}, or --soften {finding.kind}]" if finding.kind in EXCLUDABLE else ""
     print(f"\n{mark} {len(finding.targets):,} {finding.title.lower()}{exclude}\n  {finding.meaning} {finding.action}")
     for i, said in zip_longest(finding.targets[:10], finding.details[:10], fillvalue=""):
         print(f"    {problem.names[i]}  {problem.values[i]:,.10g}  ({problem.support[i]:,} households)  {said}".rstrip())
@@ -177,12 +178,14 @@ def _fit(parsed: argparse.Namespace) -> int:
         result = _with_progress(problem, config)
     use = targets_in_use(problem, config)
     out.mkdir(parents=True, exist_ok=True)
-    write_run(out, problem, result, use)
+    recipe = recipe_in(parsed.problem)
+    write_run(out, problem, result, use, recipe)
     print(f"{result.status.sentence} {result.message}".strip())
     for name, measures in (("gated", result.gated), ("refitted", result.refitted), ("held out", result.held_out)):
         if measures is not None:
             print(f"{name:>9}: {_words(measures)}")
-    files = ", ".join(["weights.csv", "targets.csv", "run.json", *(["solution.npz"] if problem.artifact else [])])
+    more = [*(["solution.npz"] if problem.artifact else []), *(["recipe.toml"] if recipe else [])]
+    files = ", ".join(["weights.csv", "targets.csv", "run.json", *more])
     print(f"Written to {out}: {files} ({result.fit_seconds + result.refit_seconds:.1f} s on {result.device}).")
     return 0 if result.status.has_result else 1
 

@@ -31,9 +31,22 @@ class AmbiguousTable(ProblemError):  # noqa: N818 - a question, which an answer 
     def __init__(self, file: str, setting: str, options: tuple[tuple[str, str], ...], question: str = "") -> None:
         self.file, self.setting, self.options = file, setting, options
         self.question = question or f"{file}: it can be read in {len(options):,} ways"
-        ways = " or ".join(f'{setting} = "{value}" ({meaning})' for value, meaning in options[:6])
-        sentence = f'{self.question}: say which under ["{file}"] in reading.toml, {ways}.'
-        super().__init__("".join(c if c.isprintable() else " " for c in sentence))
+        super().__init__("".join(c if c.isprintable() else " " for c in self._sentence()))
+
+    def _sentence(self) -> str:
+        ways = " or ".join(f'{self.setting} = "{value}" ({meaning})' for value, meaning in self.options[:6])
+        return f'{self.question}: say which under ["{self.file}"] in reading.toml, {ways}.'
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.file, self.setting, self.options, self.question)
+
+
+class AmbiguousRecipe(AmbiguousTable):
+    """An empty cell of a table of totals may stand for several categories, or for their sum: the recipe has to say which.
+
+    `setting` is the category column; an answer is what the empty cell is the same as.
+    """
+
+    def _sentence(self) -> str:
+        ways = " or ".join(f'same = {{"{self.setting}" = {{"" = "{value}"}}}} ({meaning})' for value, meaning in self.options[:6])
+        return f"{self.question}: fill it in, or say in the recipe {ways}."

@@ -15,7 +15,9 @@ title, start = layout.columns([5, 1], key="heading", narrowest=150, align="botto
 with title:
     st.title("Calibrate")
     households, totals = wording.plural(problem.n_households, "household"), wording.plural(n_targets, "total")
-    st.markdown(f"Keep few of {households} so that {totals} of **{record.title}** are met.")
+    soft = preflight.relaxed(problem, state.findings())
+    but = f", {wording.count(soft)} of them relaxed" if soft else ""
+    st.markdown(f"Keep few of {households} so that {totals} of **{record.title}** are met{but}.")
 failed = run is not None and run.status.ended and not run.status.has_result
 if run is not None and failed:
     outcome.show(run, problem)  # before all else: what went wrong, and what to do

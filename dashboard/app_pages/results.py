@@ -51,7 +51,8 @@ if measures.share_within_tolerance is not None:
 layout.metrics(figures, key="figures", narrowest=130)
 with st.container(horizontal=True):
     if point is None:
-        downloads.show(run, "weights.csv", "targets.csv", "run.json", *(["solution.npz"] if problem.artifact else []))
+        more = [*(["solution.npz"] if problem.artifact else []), *(["recipe.toml"] if state.store().recipe(run.problem) else [])]
+        downloads.show(run, "weights.csv", "targets.csv", "run.json", *more)
     else:
         downloads.show_point(run, point, problem)
 
@@ -59,7 +60,7 @@ with st.container(horizontal=True):
 targets_tab, households_tab, weights_tab = st.tabs(["Targets", "Households", "Weights"], key="results_tab")
 with targets_tab:
     chart(estimates.plot, estimates.info(problem, weights, use), "estimates", "Estimate against published value of each target")
-    table = targets_table(problem, weights, use, run.config.hold_out, found)
+    table = targets_table(problem, weights, use, run.config.hold_out, found, state.softened(run))
     search, group = st.columns([2, 1])
     text = search.text_input("Search targets", placeholder="Part of a name, such as CA/ or snap", key="target_search")
     chosen = group.selectbox("Group", sorted(set(problem.groups)), index=None, placeholder="All groups", key="target_group")
@@ -70,7 +71,9 @@ with targets_tab:
     formats = dict.fromkeys(("value", "estimate", "scale", "standard_error"), "compact")
     formats |= dict.fromkeys(("relative_error", "tolerance"), "percent")
     looks = {name: st.column_config.NumberColumn(name.replace("_", " "), format=how) for name, how in formats.items() if name in shown}
-    st.dataframe(shown, hide_index=True, column_config=looks)
+    looks["target"] = st.column_config.TextColumn("target", width="medium")
+    first = ["target", "relative_error", "value", "estimate", "used"]  # a narrow page shows the error, too
+    st.dataframe(shown, hide_index=True, column_config=looks, column_order=[*first, *(c for c in shown if c not in first)])
 with households_tab:
     attributes = list(problem.attributes.columns)
     if attributes:

@@ -28,6 +28,8 @@ def show(built: Built) -> None:
         "Thin targets": (wording.count(thin), f"Fewer than {THIN} households count in them, so those get extreme weights."),
     }
     layout.metrics(figures, key="built", narrowest=130)
+    for words in built.remarks:
+        st.caption(f":material/swap_horiz: {words}")
     for i, d in enumerate(built.disagreements):
         with st.container(border=True):
             st.markdown(f":material/warning: {d.sentence}")

@@ -13,7 +13,6 @@ from dashboard.build.survey import numbers
 from dashboard.kit import layout, wording
 from dashboard.state import building
 from l0engine.io.build import Match, Recipe, Statistic, Target, Totals
-from l0engine.io.build.matching import NEAR
 
 #: A column with more different values is no column of categories.
 MOST = 5000
@@ -29,15 +28,16 @@ class Columns(NamedTuple):
     sums: list[tuple[str, str]]
 
 
-def show_all(recipe: Recipe, frames: dict[str, pd.DataFrame], matches: Mapping[str, Match], ratios: Mapping[str, float]) -> Recipe:
+def show_all(recipe: Recipe, frames: dict[str, pd.DataFrame], matches: Mapping[str, Match], far: Mapping[str, float]) -> Recipe:
     """A card a definition, and a way to add one; the recipe as the widgets have it.
 
-    `ratios` says how many times the survey's own sum the totals of a definition are.
+    `far` says of some definitions how many times the survey's own sum their totals are.
     """
     totals = {name: frame for name, frame in frames.items() if name not in (recipe.households, recipe.persons)}
     known, found = _columns(recipe, frames), []
+    _gone()
     for number, target in enumerate(recipe.targets):
-        changed = _show(number, target, known, totals, matches.get(target.name), ratios.get(target.name, 1.0), bool(recipe.persons))
+        changed = _show(number, target, known, totals, matches.get(target.name), far.get(target.name), bool(recipe.persons))
         if changed is None:
             building.rewrite(replace(recipe, targets=tuple(t for t in recipe.targets if t is not target)))
             st.rerun()
@@ -51,6 +51,24 @@ def show_all(recipe: Recipe, frames: dict[str, pd.DataFrame], matches: Mapping[s
     return replace(recipe, targets=tuple(found))
 
 
+def _gone() -> None:
+    """Definitions whose table was left out: the way to take them out as well, and back."""
+    now = building.building()
+    if now.missing:
+        words, act = layout.columns([4, 2], key="gone", narrowest=200, align="center")
+        names = ", ".join(f"'{t.name}'" for t in now.missing[:3]) + (", …" if len(now.missing) > 3 else "")
+        words.markdown(f":material/warning: {wording.plural(len(now.missing), 'definition')} without a table: {names}.")
+        if act.button("Remove them too", key="build_gone", icon=":material/close:", help="They can be brought back."):
+            building.remove_missing()
+            st.rerun()
+    if now.removed:
+        words, act = layout.columns([4, 2], key="removed", narrowest=200, align="center")
+        words.caption(f"{wording.plural(len(now.removed), 'definition')} removed with their table.")
+        if act.button("Bring them back", key="build_back", type="tertiary", icon=":material/undo:"):
+            building.bring_back()
+            st.rerun()
+
+
 def _columns(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Columns:
     """What there is to choose from."""
     bands = {b.name: b.column for b in recipe.bands}
@@ -62,7 +80,7 @@ def _columns(recipe: Recipe, frames: dict[str, pd.DataFrame]) -> Columns:
 
 
 def _show(
-    number: int, target: Target, known: Columns, totals: dict[str, pd.DataFrame], match: Match | None, ratio: float, persons: bool
+    number: int, target: Target, known: Columns, totals: dict[str, pd.DataFrame], match: Match | None, far: float | None, persons: bool
 ) -> Target | None:
     """Its card; the definition as the widgets have it, None where it was removed."""
     with st.container(border=True):
@@ -71,7 +89,8 @@ def _show(
         removed = edit.button("Remove", key=_key(number, "remove"), type="tertiary", icon=":material/close:")
         if match is not None:
             _met(number, match)
-            _far(ratio)
+        if far is not None:
+            _far(far)
         _taken(number, target)
         with st.expander(
             "Change", icon=":material/edit:", expanded=not target.by and not target.totals.columns, key=_key(number, "change")
@@ -91,6 +110,8 @@ def sentence(target: Target) -> str:
 
 def _met(number: int, match: Match) -> None:
     """How many totals became targets; what to look at, with the nearest labels to take."""
+    for words in match.uncounted:
+        st.markdown(f":material/warning: {words[0].upper()}{words[1:]}. Fill that in, or the others are weighted up for them.")
     look = len(match.unmatched)
     said = f"{wording.count(match.targets)} of {wording.plural(match.totals, 'total')} became targets"
     left = [f"{wording.count(match.sums)} are sums of others"] if match.sums else []
@@ -124,7 +145,8 @@ def _taken(number: int, target: Target) -> None:
     same = {} if recipe is None else {c: recipe.same[c] for c in target.by if recipe.same.get(c)}
     for i, (column, label) in enumerate((c, label) for c, labels in same.items() for label in labels):
         words, undo = st.columns([5, 1], vertical_alignment="center")
-        words.caption(f":material/swap_horiz: '{label}' is taken as the {column} '{same[column][label]}'.")
+        what = f"'{label}'" if label else "An empty cell"
+        words.caption(f":material/swap_horiz: {what} is taken as the {column} '{same[column][label]}'.")
         if recipe is not None and undo.button("Undo", key=_key(number, f"undo_{i}"), type="tertiary"):
             left = {c: {k: v for k, v in labels.items() if (c, k) != (column, label)} for c, labels in recipe.same.items()}
             building.rewrite(replace(recipe, same=left))
@@ -132,9 +154,7 @@ def _taken(number: int, target: Target) -> None:
 
 
 def _far(ratio: float) -> None:
-    """A warning where totals are far from what the survey gives: something else is counted, or in another unit."""
-    if 1 / NEAR <= ratio <= NEAR:
-        return
+    """A warning that totals are far from what the survey gives: something else is counted, or in another unit."""
     times = f"{wording.ratio(ratio)} what" if ratio > 1 else f"{wording.percent(ratio)} of what"
     st.markdown(f":material/warning: These totals are {times} the survey gives: is it counted of the right ones, and in the same unit?")
 

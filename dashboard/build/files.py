@@ -15,9 +15,12 @@ from dashboard.state import building
 from dashboard.state.building import Building
 from dashboard.state.uploads import TABLES
 from l0engine.errors import AmbiguousTable, L0Error
-from l0engine.io.build import Recipe, guess
+from l0engine.io.build import Recipe, controls_in, from_controls, guess, is_controls
 
-_HELP = "One table has a row for each household, another one the published totals. A table of persons and a recipe (.toml) may come along."
+_HELP = (
+    "One table has a row for each household, another one the published totals. A table of persons and a recipe (.toml) may come along. "
+    "Or a control file of PopulationSim (controls.csv) with its seed tables, totals and crosswalk."
+)
 
 
 def take() -> None:
@@ -118,7 +121,8 @@ def _again(now: Building, name: str) -> None:
 def _roles(now: Building) -> dict[str, str]:
     recipe = now.recipe
     known = {} if recipe is None else {recipe.households: "Households", recipe.persons: "Persons"}
-    return {name: known.get(name, "Totals" if recipe is not None else "Table") for name in now.tables}
+    kinds = {name: "Controls of PopulationSim" for name, frame in now.frames.items() if is_controls(frame)}
+    return {name: kinds.get(name) or known.get(name, "Totals" if recipe is not None else "Table") for name in now.tables}
 
 
 def _recipe(text: str) -> None:
@@ -131,13 +135,19 @@ def _recipe(text: str) -> None:
             return
     except L0Error as error:  # what is there stays, or is guessed
         refused = str(error)
+    controls = controls_in(now.frames)
     try:
-        if len(now.tables) > 1 and (now.recipe is None or set(now.tables) - set(now.recipe.tables)):
+        if controls:
+            recipe = from_controls(now.frames[controls], now.frames)
+            building.drop_table(controls)
+            building.rewrite(recipe)
+            state.hold("build_controls", f"{controls} was read as a recipe of {wording.plural(len(recipe.targets), 'definition')}.")
+        elif len(now.tables) > 1 and (now.recipe is None or set(now.tables) - set(now.recipe.tables)):
             building.rewrite(_guessed(now.recipe, now.frames))
         state.hold("build_guess", refused)
     except L0Error as error:
         state.hold("build_guess", refused or str(error))
-        if now.recipe is None and now.tables:  # to be defined by hand
+        if now.recipe is None and now.tables and not controls:  # to be defined by hand
             building.rewrite(Recipe(max(now.tables, key=lambda name: len(now.frames[name]))))
 
 

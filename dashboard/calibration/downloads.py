@@ -16,11 +16,14 @@ _FILES = {
     "targets.csv": ("Targets", "text/csv", "Each target with its value, estimate and relative error."),
     "solution.npz": ("Solution", "application/zip", "For microcosm: a weight for every household of the ordered problem."),
     "run.json": ("Run", "application/json", "Settings, status, versions, seed, input SHA-256 and all measures."),
+    "recipe.toml": ("Recipe", "application/toml", "How the targets were made of tables: edit it, or use it on next year's files."),
 }
 
 
 def contents(record: RunRecord, name: str) -> bytes:
-    """One file of a run that has ended with weights."""
+    """One file of a run that has ended with weights, or the recipe of its problem."""
+    if name == "recipe.toml":
+        return state.store().recipe(record.problem).encode()
     return (state.store().folder(record.id) / name).read_bytes()
 
 
@@ -39,7 +42,7 @@ def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
     def targets() -> bytes:
         found = state.point_weights(record, point)
         limits = state.limits_of(record, point)
-        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out, limits))
+        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out, limits, state.softened(record)))
 
     def summary() -> bytes:
         weights, p = state.point_weights(record, point), point
@@ -55,6 +58,8 @@ def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
     _button("run.json", f"run_{point.measures.kept}.json", summary)
     if problem.artifact is not None:
         _button("solution.npz", f"solution_{point.measures.kept}.npz", solution)
+    if contents(record, "recipe.toml"):
+        _button("recipe.toml", "recipe.toml", lambda: contents(record, "recipe.toml"))
 
 
 def _button(kind: str, name: str, content: Callable[[], bytes], *, first: bool = False) -> None:

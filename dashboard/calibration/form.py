@@ -14,7 +14,7 @@ from l0engine.calibration.config import GOALS, PRESETS, Config, Setting, setting
 from l0engine.errors import ConfigError
 
 #: Fields that other parts of the page edit.
-_ELSEWHERE = ("exclude", "group_multipliers")
+_ELSEWHERE = ("exclude", "soften", "group_multipliers")
 #: What stands in an empty field, where that is not 'none'.
 _EMPTY = {"lambda_l0": "by the price", "lambda_l2": "by the price", "share": "by the price", "mu": "by rule"}
 #: The absolute price that overrules a relative one, by the field of the latter; the first that is set counts.

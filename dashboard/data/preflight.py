@@ -1,4 +1,4 @@
-"""The preflight: each finding with its targets, what it means, and the choice to drop or keep them."""
+"""The preflight: each finding with its targets, what it means, and the choice to keep, relax or leave out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.kit import wording
-from l0engine.calibration.config import EXCLUDABLE, Config
+from l0engine.calibration.config import EXCLUDABLE, SOFT, Config
 from l0engine.calibration.problem import preflight
 from l0engine.calibration.problem.preflight import Finding, Severity
 from l0engine.calibration.problem.problem import Problem
@@ -22,6 +22,13 @@ _MARKS = {
     Severity.WARNING: ":material/warning:",
     Severity.INFO: ":material/info:",
 }
+#: What may be done with the targets of a finding, and the setting that holds it.
+_CHOICES = {"Keep": "", "Relax": "soften", "Leave out": "exclude"}
+_SAID = {"Keep": "kept", "Relax": "relaxed", "Leave out": "left out"}
+_HELP = (
+    f"Relax: they stay in the fit and count for {SOFT:g} of what others do, so that they are met where that costs little. Leave out: "
+    "the fit does not see them. Both can be taken back, stand in the address of this page, and are written into run.json."
+)
 
 
 def show(problem: Problem, findings: tuple[Finding, ...]) -> None:
@@ -39,17 +46,23 @@ def in_use(problem: Problem, findings: tuple[Finding, ...]) -> np.ndarray:
     return preflight.in_use(problem, findings, Config(exclude=draft["exclude"], hold_out=draft["hold_out"]))
 
 
+def relaxed(problem: Problem, findings: tuple[Finding, ...]) -> int:
+    """How many of them it would relax."""
+    soft = preflight.softened(problem, Config(soften=state.draft()["soften"]), findings)
+    return int((soft & in_use(problem, findings)).sum())
+
+
 def _finding(problem: Problem, finding: Finding) -> None:
-    dropped = finding.kind in state.draft()["exclude"]
-    chosen = "" if finding.kind not in EXCLUDABLE else " · left out" if dropped else " · kept"
+    choice = next(name for name, setting in reversed(_CHOICES.items()) if not setting or finding.kind in state.draft()[setting])
+    chosen = f" · {_SAID[choice]}" if finding.kind in EXCLUDABLE else ""
     label = f"{_MARKS[finding.severity]} {finding.title}: **{wording.count(len(finding.targets))}**{chosen}"
     with st.expander(label, key=f"finding_{finding.kind}"):
         st.markdown(f"{finding.meaning} {finding.action}")
         if finding.kind in EXCLUDABLE:
             key = f"exclude_{finding.kind}"
-            state.hold(key, "Leave out" if dropped else "Keep")
+            state.hold(key, choice)
             then = {"on_change": _choose, "args": (finding.kind, key)}
-            st.segmented_control("In the fit", ["Keep", "Leave out"], key=key, required=True, label_visibility="collapsed", **then)
+            st.segmented_control("In the fit", list(_CHOICES), key=key, required=True, help=_HELP, **then)
         i = finding.targets
         table = pd.DataFrame({"target": problem.names[i], "value": problem.values[i], "households": problem.support[i]})
         if finding.details:
@@ -72,5 +85,6 @@ def _explained(problem: Problem, finding: Finding) -> Iterator[str]:
 
 def _choose(kind: str, key: str) -> None:
     draft = state.draft()
-    others = [k for k in draft["exclude"] if k != kind]
-    draft["exclude"] = [*others, kind] if state.held(key) == "Leave out" else others
+    for setting in filter(None, _CHOICES.values()):
+        others = [k for k in draft[setting] if k != kind]
+        draft[setting] = [*others, kind] if _CHOICES[state.held(key)] == setting else others

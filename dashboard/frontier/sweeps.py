@@ -71,7 +71,7 @@ def _stop(runs: Sequence[RunRecord]) -> None:
 
 
 def _form() -> None:
-    names = [n for n, s in settings().items() if n not in ("exclude", "hold_out", "group_multipliers", "device", "refit")]
+    names = [n for n, s in settings().items() if n not in ("exclude", "soften", "hold_out", "group_multipliers", "device", "refit")]
     labels = {n: settings()[n].label for n in names}
     axes = st.multiselect("Settings to vary", names, default=["price_l0", "seed"], format_func=labels.get, max_selections=4, key="axes")
     entries = {}

@@ -21,7 +21,7 @@ from dashboard.state.problems import (
 )
 from dashboard.state.quotas import warning as quota_warning
 from dashboard.state.resources import store, supervisor
-from dashboard.state.runs import in_use, kept_sets, open_run, other_caps, result, run, start_run, start_sweep, sweeps, taken
+from dashboard.state.runs import in_use, kept_sets, open_run, other_caps, result, run, softened, start_run, start_sweep, sweeps, taken
 from dashboard.state.uploads import calibration_log, logs
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 
@@ -32,6 +32,6 @@ __all__ += ["DEFAULT_SAMPLE", "KINDS", "SAMPLES", "Sample", "findings", "open_bu
 __all__ += ["problem", "problem_record", "problem_sha", "sample_source", "samples"]
 __all__ += ["quota_warning"]
 __all__ += ["store", "supervisor"]
-__all__ += ["in_use", "kept_sets", "open_run", "other_caps", "result", "run", "start_run", "start_sweep", "sweeps", "taken"]
+__all__ += ["in_use", "kept_sets", "open_run", "other_caps", "result", "run", "softened", "start_run", "start_sweep", "sweeps", "taken"]
 __all__ += ["calibration_log", "logs"]
 __all__ += ["held", "hold", "hold_first", "hold_one_of", "menu"]

@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboard.state import uploads
 from l0engine.errors import L0Error
-from l0engine.io.build import Built, Recipe, build
+from l0engine.io.build import Built, Recipe, Target, build
 from l0engine.io.whole import write_whole
 from l0engine.jobs.problems import default_root
 from l0engine.plain import Plain
@@ -36,6 +36,8 @@ class Building(Plain):
         Names of files with an open question.
     recipe : Recipe or None
         None before there are tables that fit together.
+    removed : tuple of Target
+        Definitions that were taken out with their table, and can come back.
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +45,13 @@ class Building(Plain):
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
     recipe: Recipe | None = None
+    removed: tuple[Target, ...] = ()
+
+    @property
+    def missing(self) -> tuple[Target, ...]:
+        """Definitions whose totals are in no table that is there."""
+        targets = self.recipe.targets if self.recipe is not None else ()
+        return tuple(t for t in targets if {t.totals.table, t.totals.through} - {""} - set(self.tables))
 
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -81,6 +90,23 @@ def rewrite(recipe: Recipe | None) -> None:
     st.session_state.building_version = version() + 1
 
 
+def remove_missing() -> None:
+    """Take out the definitions whose table is not there; `bring_back` undoes it."""
+    now = building()
+    assert now.recipe is not None  # something is missing from it
+    rewrite(replace(now.recipe, targets=tuple(t for t in now.recipe.targets if t not in now.missing)))
+    _keep(replace(building(), removed=(*now.removed, *now.missing)))
+
+
+def bring_back() -> None:
+    """Put what `remove_missing` took out behind the others, but for names that are taken."""
+    now = building()
+    assert now.recipe is not None  # it is what they were removed from
+    taken = {t.name for t in now.recipe.targets}
+    rewrite(replace(now.recipe, targets=(*now.recipe.targets, *(t for t in now.removed if t.name not in taken))))
+    _keep(replace(building(), removed=()))
+
+
 def add_table(name: str, path: str, reading: str, answers: Mapping[str, str]) -> None:
     """Take a table; one that is there under the same name is replaced."""
     now = building()
@@ -114,17 +140,23 @@ def arrive(query: Mapping[str, str]) -> None:
     path = _path(key)
     if not re.fullmatch(r"[0-9a-f]{16}", key) or not path.exists():
         raise L0Error("What was being built here is not in this store: add the tables again.")
-    st.session_state.building, st.session_state.building_held = key, Building.from_dict(json.loads(path.read_text()))
+    st.session_state.building_written = content = path.read_bytes()
+    st.session_state.building, st.session_state.building_held = key, Building.from_dict(json.loads(content))
 
 
 def _keep(changed: Building) -> None:
+    """Write what changed; where another tab wrote since, go on in a copy, so that neither loses anything."""
     if changed == building():
         return
     key = st.session_state.setdefault("building", secrets.token_hex(8))
     st.session_state.building_held = changed
+    if _path(key).exists() and _path(key).read_bytes() != st.session_state.get("building_written"):
+        key = st.session_state.building = secrets.token_hex(8)
+        st.session_state.notice = "Another tab changed this as well: this page goes on in a copy of its own, at an address of its own."
     path, content = _path(key), json.dumps(changed.to_dict(), ensure_ascii=False).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda file: file.write(content))
+    st.session_state.building_written = content
 
 
 def _path(key: str) -> Path:

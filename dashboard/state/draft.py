@@ -9,6 +9,9 @@ import streamlit as st
 
 from l0engine.calibration.config import Config
 
+#: Settings that stand in the address, and as what.
+_IN_ADDRESS = {"exclude": "left_out", "soften": "relaxed"}
+
 
 def draft() -> dict[str, Any]:
     """The settings being edited, by name; kept over page switches."""
@@ -26,6 +29,23 @@ def set_draft(values: Mapping[str, Any]) -> None:
     """Replace the settings being edited, and have every widget of the form read them anew."""
     st.session_state.draft = dict(values)
     st.session_state.form_version = form_version() + 1
+
+
+def arrive(query: Mapping[str, str]) -> None:
+    """Take up what an address says of the targets that are left out or relaxed.
+
+    Raises
+    ------
+    ConfigError
+        It names no finding.
+    """
+    said = {name: query[key].split(",") for name, key in _IN_ADDRESS.items() if query.get(key)}
+    draft().update({name: list(getattr(Config(**said), name)) for name in said})
+
+
+def address() -> dict[str, str | None]:
+    """What is left out or relaxed, for the address: a reload or a second tab has it too."""
+    return {key: ",".join(draft()[name]) or None for name, key in _IN_ADDRESS.items()}
 
 
 def form_version() -> int:

@@ -14,6 +14,7 @@ from dashboard.state.resources import store, supervisor
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.preflight import in_use as preflight_in_use
+from l0engine.calibration.problem.preflight import softened as preflight_softened
 from l0engine.calibration.results import Result
 from l0engine.jobs.records import Plan, RunRecord
 from l0engine.jobs.sweeps import queue_sweep
@@ -74,7 +75,7 @@ def other_caps(record: RunRecord) -> list[RunRecord]:
     """The latest finished frontiers of the same targets under another cap on the ratio of weights, one a cap, two at most."""
     found: dict[float | None, RunRecord] = {record.config.max_ratio: record}
     for run in store().runs(record.problem, limit=200):
-        alike = all(getattr(run.config, name) == getattr(record.config, name) for name in ("hold_out", "exclude", "loss"))
+        alike = all(getattr(run.config, name) == getattr(record.config, name) for name in ("hold_out", "exclude", "soften", "loss"))
         if run.plan is not None and run.status.has_result and alike:
             found.setdefault(run.config.max_ratio, run)
     return list(found.values())[1:3]
@@ -83,6 +84,11 @@ def other_caps(record: RunRecord) -> list[RunRecord]:
 def in_use(record: RunRecord) -> np.ndarray:
     """The targets that the measures of a run count."""
     return preflight_in_use(read_problem(record.problem), read_findings(record.problem), record.config)
+
+
+def softened(record: RunRecord) -> np.ndarray:
+    """The targets that a run relaxes."""
+    return preflight_softened(read_problem(record.problem), record.config, read_findings(record.problem))
 
 
 def taken(record: RunRecord) -> tuple[str, ...]:

@@ -17,10 +17,12 @@ ANCHORS = ("entropy", "chi-square")
 TOTALS = ("free", "soft", "exact")
 #: The settings that ask for a number of households, or for a quality that the fewest should have.
 GOALS = ("budget", "max_median_error", "max_error", "min_ess")
-#: Preflight findings whose targets a user may leave out of the fit.
+#: Preflight findings whose targets a user may leave out of the fit, or relax.
 EXCLUDABLE = ("thin", "zero", "below_floor", "negative", "duplicate", "disagreeing", "far_off", "carried", "limits")
 #: How much a target counts: all alike, or those that are published with a standard error by that.
 PRECISIONS = ("equal", "standard error")
+#: What a relaxed target counts, of what it would: its error may be ten times as large at the same squared loss.
+SOFT = 0.01
 
 
 class Setting(NamedTuple):
@@ -117,6 +119,10 @@ class Config:
     exclude: tuple[str, ...] = _setting(
         (), "Leave out targets", "Findings of the preflight whose targets the fit leaves out.", choices=EXCLUDABLE
     )
+    soften: tuple[str, ...] = _setting(
+        (), "Relax targets", f"Findings of the preflight whose targets count for {SOFT:g} of what others do: they are met where that costs "
+        "the others little.", choices=EXCLUDABLE
+    )  # fmt: skip
     hold_out: tuple[str, ...] = _setting(
         (), "Hold out groups", "Target groups the fit never sees; their error is reported apart, as a test of what was not aimed at."
     )
@@ -172,6 +178,8 @@ class Config:
     def __post_init__(self) -> None:
         for f in fields(self):
             object.__setattr__(self, f.name, _checked(f.name, f.metadata["setting"], f.default, getattr(self, f.name)))
+        if both := [kind for kind in self.soften if kind in self.exclude]:
+            raise ConfigError(f"'{both[0]}' is to be left out and to be relaxed: name it in exclude or in soften.")
         if len(self.goals) > 2:
             raise ConfigError(f"{len(self.goals)} goals are set ({', '.join(self.goals)}): ask for two at most.")
         if self.min_weight is not None and self.max_weight is not None and self.min_weight > self.max_weight:
@@ -210,7 +218,8 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**plain, "group_multipliers": dict(self.group_multipliers), "exclude": list(self.exclude), "hold_out": list(self.hold_out)}
+        lists = {name: list(value) for name, value in plain.items() if isinstance(value, tuple)}
+        return {**plain, **lists, "group_multipliers": dict(self.group_multipliers)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -12,11 +12,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from l0engine.calibration.config import Config
+from l0engine.calibration.config import SOFT, Config
 from l0engine.calibration.metrics import active, relative_errors
 from l0engine.calibration.problem.bounds import Bounds
 from l0engine.calibration.problem.margins import equal_margins, plain_number
-from l0engine.calibration.problem.preflight import targets_in_use
+from l0engine.calibration.problem.preflight import softened, targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate
 
@@ -192,7 +192,7 @@ def _floor(a: _Answer) -> Iterator[Limit]:
 
 def taken(problem: Problem, config: Config) -> tuple[str, ...]:
     """What was taken by rule or setting: the price of a household, the size of the base weights, targets without a standard error where
-    those count; a sentence each.
+    those count, targets that are relaxed; a sentence each.
     """
     from l0engine.calibration.problem.system import ScaledSystem  # needs torch, which a server that only shows answers does without
 
@@ -211,9 +211,14 @@ def taken(problem: Problem, config: Config) -> tuple[str, ...]:
     if scaled and problem.rules.given:
         scaled = f"{scaled} The limits and fixed weights of single households were taken as they stand."
     unknown = np.flatnonzero(system.use & np.isnan(problem.standard_errors) & (config.precision == "standard error"))
-    names = ", ".join(f"'{problem.names[i]}'" for i in unknown[:NAMED]) + (", ..." if len(unknown) > NAMED else "")
-    alike = f"{len(unknown):,} without a standard error keep their weight: {names}." if len(unknown) else ""
-    return tuple(sentence for sentence in (f"{price}{goal}.", scaled, alike) if sentence)
+    alike = f"{len(unknown):,} without a standard error keep their weight: {_names(problem, unknown)}." if len(unknown) else ""
+    soft = np.flatnonzero(system.use & softened(problem, config))
+    relaxed = f"{len(soft):,} relaxed, counting for {SOFT:g} of what others do: {_names(problem, soft)}." if len(soft) else ""
+    return tuple(sentence for sentence in (f"{price}{goal}.", scaled, alike, relaxed) if sentence)
+
+
+def _names(problem: Problem, rows: np.ndarray) -> str:
+    return ", ".join(f"'{problem.names[i]}'" for i in rows[:NAMED]) + (", ..." if len(rows) > NAMED else "")
 
 
 def proof(certificate: Certificate) -> str:

@@ -17,8 +17,10 @@ from l0engine.calibration import metrics
 from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
+from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
+from l0engine.io.folder import RECIPE
 from l0engine.io.matrices.ordered import solution_bytes
 from l0engine.io.optional import details_table, rules_table
 from l0engine.io.whole import write_whole
@@ -43,7 +45,12 @@ def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
 
 
 def targets_table(
-    problem: Problem, weights: np.ndarray, use: np.ndarray, hold_out: Collection[str] = (), found: Sequence[Limit] = ()
+    problem: Problem,
+    weights: np.ndarray,
+    use: np.ndarray,
+    hold_out: Collection[str] = (),
+    found: Sequence[Limit] = (),
+    soft: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Every target with its estimate: target, value, estimate, relative_error, group, used, limits, and what it came with.
 
@@ -56,21 +63,24 @@ def targets_table(
         Groups the fit did not see.
     found : sequence of Limit
         `limits.limits` of the weights.
+    soft : ndarray of bool, shape (n_targets,), optional
+        `preflight.softened`.
 
     Notes
     -----
-    relative_error is `metrics.relative_errors`; used is 'yes', 'held out', 'left out' or 'unreachable'; limits holds the kinds
+    relative_error is `metrics.relative_errors`; used is 'yes', 'relaxed', 'held out', 'left out' or 'unreachable'; limits holds the kinds
     of those limits that concern the target, joined by '; '. Where any target came with them: scale, tolerance, standard_error, source,
     year, and within_tolerance, `metrics.within_tolerance` as 'yes' or 'no'.
     """
     unused = np.where(problem.reachable, np.where(problem.in_groups("hold_out", hold_out), "held out", "left out"), "unreachable")
+    used = "yes" if soft is None else np.where(soft, "relaxed", "yes")
     own = pd.DataFrame({
         "target": problem.names,
         "value": problem.values,
         "estimate": problem.estimates(weights),
         "relative_error": metrics.relative_errors(problem, weights),
         "group": problem.groups,
-        "used": np.where(use, "yes", unused),
+        "used": np.where(use, used, unused),
         "limits": kinds(found, problem.n_targets),
     })  # fmt: skip
     further = details_table(problem)
@@ -80,7 +90,7 @@ def targets_table(
     return pd.concat([own, further], axis=1)
 
 
-def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, Any]:
+def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str = "") -> dict[str, Any]:
     """All that is needed to read, cite and repeat a run, ready for strict JSON (None where a number is not finite).
 
     Notes
@@ -88,9 +98,10 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
     input_sha256 is `Problem.fingerprint`; threads are those of torch on the CPU, None where an earlier version made the fit; seconds is
     fit_seconds + refit_seconds; gated, refitted and held_out hold the fields of `Measures`, or None; certificate those of
     `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target names of each `Limit`; taken says what
-    was taken by rule.
+    was taken by rule; relaxed names the targets that count for `SOFT` of what others do; recipe is the TOML by which the problem was made
+    of tables, or None.
     """
-    held = problem.in_groups("hold_out", result.config.hold_out)
+    held, soft = problem.in_groups("hold_out", result.config.hold_out), softened(problem, result.config)
     return {
         "status": str(result.status),
         "sentence": result.status.sentence,
@@ -111,9 +122,11 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray) -> dict[str, 
         "taken": list(taken(problem, result.config)),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
         "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~held]],
+        "relaxed": [str(n) for n in problem.names[use & soft]],
         "config": _finite(result.config.to_dict()),
         "versions": _versions(),
         "notes": list(problem.notes),
+        "recipe": recipe or None,
     }
 
 
@@ -131,16 +144,18 @@ def point_summary(
     return {**run, **own, **_judged(problem, config, weights, certificate)}
 
 
-def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndarray) -> None:
-    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all; solution.npz where it is wanted."""
+def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndarray, recipe: str = "") -> None:
+    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all; solution.npz and recipe.toml if any."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    summary = json.dumps(run_summary(problem, result, use), indent=2, ensure_ascii=False, allow_nan=False)
+    summary = json.dumps(run_summary(problem, result, use, recipe), indent=2, ensure_ascii=False, allow_nan=False)
     _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
     if problem.artifact is not None:
         _write(folder / "solution.npz", solution_bytes(problem, result.weights))
-    found = limits(problem, result.config, result.weights)
-    _write(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found)))
+    if recipe:
+        _write(folder / RECIPE, recipe.encode())
+    found, soft = limits(problem, result.config, result.weights), softened(problem, result.config)
+    _write(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found, soft)))
     _write(folder / "run.json", (summary + "\n").encode())
 
 

@@ -95,7 +95,7 @@ def load_problem(path: str | Path, *, ours: bool = False) -> Problem:
     matrix_file, targets_file = (_required(folder, role) for role in ("matrix", "targets"))
     households_file = _only(folder, "households")
     answers = answers_in(folder)
-    targets = _targets(read_table(targets_file, answers.get(targets_file.name)))
+    targets = _targets(read_table(targets_file, answers.get(targets_file.name)), ours)
     households = None if households_file is None else _households(read_table(households_file, answers.get(households_file.name)))
     m, ids, note = _matrix(matrix_file, targets, households, answers.get(matrix_file.name))
     notes = [note]
@@ -154,7 +154,7 @@ def answers_in(folder: Path) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def _targets(table: Table) -> _Targets:
+def _targets(table: Table, ours: bool) -> _Targets:
     table = table.known("target", "value", "group", "weight")
     table.require("target", "value")
     table = table.with_values("value")
@@ -167,7 +167,7 @@ def _targets(table: Table) -> _Targets:
         raise ProblemError(f"{place}: the weight is negative: set it to 0 (left out) or more.")
     groups = table.texts("group", empty=True).to_pylist() if "group" in has else None
     names, scales = table.texts("target", unique=True).to_pylist(), optional_numbers(table, "scale")
-    return _Targets(names, table.numbers("value"), groups, weights, scales, details_of(table), table)
+    return _Targets(names, table.numbers("value"), groups, weights, scales, details_of(table, ours), table)
 
 
 def _households(table: Table) -> _Households:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 import struct
 import tokenize
 import zipfile
@@ -34,6 +35,9 @@ _BROKEN = (
     *(lzma.LZMAError, struct.error, tokenize.TokenError, SyntaxError, LookupError),
     *(OSError, ValueError, OverflowError, EOFError, RuntimeError, TypeError),
 )
+
+#: An object of ours by its place in memory, which says nothing and differs each time.
+_OBJECT = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 
 
 def shown(name: str | Path) -> str:
@@ -85,7 +89,8 @@ def readable(file: str, kind: str) -> Iterator[None]:
     except (ProblemError, MemoryError):
         raise
     except _BROKEN as e:
-        lines = str(e).splitlines()
+        told = e.args[0] if isinstance(e, tokenize.TokenError) else _OBJECT.sub("something else", str(e))
+        lines = str(told).splitlines()
         reason = clipped(lines[0].strip().rstrip(".:") if lines else type(e).__name__, 160)
         raise ProblemError(f"{file}: it cannot be read as {kind} ({reason}): save it again.") from e
 

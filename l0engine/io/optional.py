@@ -22,13 +22,25 @@ RULES = ("protected", "frozen", "min_weight", "max_weight")
 _MARKS = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
-def details_of(table: Table) -> pd.DataFrame:
-    """What `Problem.create` wants of the columns that say how targets were published."""
+def details_of(table: Table, ours: bool) -> pd.DataFrame:
+    """What `Problem.create` wants of the columns that say how targets were published; those that we wrote are as they should be."""
     details = attributes(table, [c for c in COLUMNS if c in table.columns and c not in NUMBERS])
     for name in NUMBERS:
         if (numbers := optional_numbers(table, name)) is not None:
-            details[name] = numbers
+            details[name] = refuse_percents(table.file, numbers) if name == "tolerance" and not ours else numbers
     return details
+
+
+def refuse_percents(place: str, tolerances: np.ndarray) -> np.ndarray:
+    """Tolerances as they are, or a ProblemError where one is above 1: a percentage that was written as such."""
+    high = np.flatnonzero(np.nan_to_num(tolerances) > 1)
+    if len(high):
+        number = tolerances[high[0]]
+        raise ProblemError(
+            f"{place}: a tolerance of {number:g} lets a total miss by {100 * number:g} %: write {number / 100:g} for {number:g} %; "
+            "1 is the most."
+        )
+    return tolerances
 
 
 def rules_of(table: Table, base: np.ndarray | None) -> dict[str, np.ndarray | None]:

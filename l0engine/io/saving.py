@@ -16,9 +16,31 @@ from scipy import sparse as sp
 
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ProblemError
-from l0engine.io.limits import clipped, shown, writable
+from l0engine.io.folder import RECIPE
+from l0engine.io.limits import clipped, readable, shown, writable
 from l0engine.io.optional import RULES, details_table, rules_table
 from l0engine.io.whole import write_whole
+
+_MAX_RECIPE_BYTES = 2**20
+
+
+def recipe_in(folder: Path) -> str:
+    """The recipe beside a problem that was made of tables, as TOML; empty where there is none.
+
+    Raises
+    ------
+    ProblemError
+        It is no text of a recipe's size.
+    """
+    return recipe_text(folder / RECIPE) if (folder / RECIPE).is_file() else ""
+
+
+def recipe_text(path: Path) -> str:
+    """The text of a recipe, or a ProblemError."""
+    with readable(shown(path), "a recipe"):
+        if path.stat().st_size > _MAX_RECIPE_BYTES:
+            raise ValueError("too long")
+        return path.read_text(encoding="utf-8-sig")
 
 
 def save_problem(problem: Problem, folder: str | Path) -> None:

@@ -37,7 +37,7 @@ def _calibrate(job: Execution, problem: Problem) -> Generator[Snapshot, None, En
     result = _of_another(job, plan.source) if plan and plan.source else (yield from _train(job, problem))
     if not result.status.has_result:
         return Ending(None, result.status, result.message)
-    write_run(job.folder, problem, result, targets_in_use(problem, job.task.config))
+    write_run(job.folder, problem, result, targets_in_use(problem, job.task.config), job.store.recipe(job.task.problem))
     job.store.save_result(job.job.id, result)
     if plan is None or result.status is Status.STOPPED:
         return Ending(None, result.status, result.message)

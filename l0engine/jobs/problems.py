@@ -13,7 +13,8 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import L0Error
 from l0engine.io import load_problem, save_problem
 from l0engine.io.folder import RECIPE
-from l0engine.io.whole import flush_folder
+from l0engine.io.saving import recipe_in
+from l0engine.io.whole import flush_folder, write_whole
 from l0engine.jobs.database import Database
 from l0engine.jobs.records import ProblemRecord
 
@@ -36,17 +37,17 @@ class ProblemShelf:
         self._database = Database(self.root / "store.sqlite")
 
     def add_problem(self, problem: Problem, title: str, source: str = "", recipe: str = "") -> ProblemRecord:
-        """Keep a problem, and the recipe it was made by, if any; one that is there already keeps its first title."""
+        """Keep a problem, and the recipe it was made by, if any; one that is there already keeps its first title and recipe."""
         folder = self._problem_folder(problem.fingerprint)
         if not folder.exists():
             staged = self._staging()
             try:
                 save_problem(problem, staged)
-                if recipe:
-                    (staged / RECIPE).write_text(recipe, encoding="utf-8")
                 _move_in(staged, folder)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
+        if recipe and not (folder / RECIPE).exists():  # it may have come as a matrix before
+            write_whole(folder / RECIPE, lambda file: file.write(recipe.encode()))
         return self._register(problem, title, source)
 
     def adopt_problem(self, folder: Path | str, title: str, source: str = "upload") -> ProblemRecord:
@@ -81,8 +82,7 @@ class ProblemShelf:
 
     def recipe(self, sha: str) -> str:
         """The recipe by which a problem was made of tables, as TOML; empty where it was not."""
-        path = self._problem_folder(sha) / RECIPE
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        return recipe_in(self._problem_folder(sha))
 
     def _problem_folder(self, sha: str) -> Path:
         return self.root / "problems" / _checked_sha(sha)

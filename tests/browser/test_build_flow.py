@@ -51,6 +51,7 @@ def test_from_two_files_to_weights(server, open_tab):
         page.get_by_text(answer).click()
         settle(page)
         press(page, "Read it so")
+        page.mouse.move(5, 5)  # as a hand does: a hint on the next question's button would cover its answers
         clicks += 2
     page.get_by_text("6 of 6 totals became targets").wait_for()
     settle(page)

@@ -35,6 +35,8 @@ def test_every_bound_holds(name):
         ({"estimator": "mean"}, "expected, sampled, ungated"),
         ({"device": "tpu"}, "auto, cpu, cuda, mps"),
         ({"exclude": ("thin", "thick")}, "exclude is 'thick'"),
+        ({"soften": ("thick",)}, "soften is 'thick'"),
+        ({"exclude": ("thin", "zero"), "soften": ("zero",)}, "'zero' is to be left out and to be relaxed"),
         ({"epochs": 2.5}, "whole number"),
         ({"refit": 1}, "true or false"),
         ({"price_l0": None}, "price_l0 is None"),

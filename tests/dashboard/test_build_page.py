@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from dashboard import state
+from dashboard.calibration import downloads
 from dashboard.kit import wording
+from l0engine.__main__ import main
+from l0engine.calibration.problem.problem import Problem
 from l0engine.io import load_problem
 from l0engine.io.build import Recipe
+from l0engine.jobs.store import Store
 
 USE = "Use this problem"
 
@@ -94,6 +100,74 @@ def test_margins_that_disagree_are_said_and_scaled_by_a_click(page):
     np.testing.assert_allclose(problem(page).values, [15_000, 12_000, 14_000, *(TENURES["households"] * 41_000 / 41_500)])
 
 
+def test_an_empty_label_is_asked_about_and_may_be_taken_back(page):
+    totals = pd.DataFrame({"region": ["North", "South", ""], "households": [15_000, 12_000, 14_000]})
+    drop(page, survey=SURVEY.assign(region=SURVEY["region"].where(SURVEY.index >= 5, "")), regions=totals)
+    assert any("row 3, column 'region': the cell is empty" in text for text in page.said("markdown"))
+    page.choose("It means", "East").press("Read it so")
+    assert page.metrics["Targets"] == "3" and any("An empty cell is taken as the region 'East'" in text for text in page.said("caption"))
+    assert any("5 rows have no region and count nowhere" in text for text in page.said("markdown"))
+    assert problem(page).values.tolist() == [15_000, 12_000, 14_000]
+    page.to("build").press("Undo")
+    assert any("the cell is empty" in text for text in page.said("markdown"))
+
+
+def test_a_control_file_of_populationsim_is_read_as_a_recipe(page, tmp_path):
+    rng = np.random.default_rng(4)
+    seed = pd.DataFrame({"hh_id": range(1, 81), "PUMA": rng.choice([600, 601], 80), "NP": rng.integers(1, 5, 80), "WGTP": 10})
+    controls = pd.DataFrame(
+        [
+            ("num_hh", "PUMA", "households", 1000, "HHBASE", "(households.WGTP > 0) & (households.WGTP < np.inf)"),
+            ("alone", "PUMA", "households", 500, "HH1", "households.NP == 1"),
+            ("people", "REGION", "households", 500, "POP", "households.NP"),
+        ],
+        columns=["target", "geography", "seed_table", "importance", "control_field", "expression"],
+    )
+    tables = {
+        "seed_households": seed,
+        "totals_puma": pd.DataFrame({"PUMA": [600, 601], "HHBASE": [400, 420], "HH1": [90, 80]}),
+        "totals_meta": pd.DataFrame({"REGION": [1], "POP": [2100]}),
+    }
+    drop(page, controls=controls)
+    assert any("add" in text for text in page.said("error", "info"))
+    drop(page, controls=controls, **tables)
+    assert "controls.csv was read as a recipe of 3 definitions." in page.said("success") and not page.said("error")
+    made = problem(page)
+    for name, table in {**tables, "controls": controls}.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    assert main(["build", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert load_problem(tmp_path / "out").fingerprint == made.fingerprint
+    np.testing.assert_array_equal(made.values, [400, 420, 90, 80, 2100])
+    alone = [(seed["PUMA"] == p) & (seed["NP"] == 1) for p in (600, 601)]
+    np.testing.assert_array_equal(made.matrix.toarray(), [seed["PUMA"] == 600, seed["PUMA"] == 601, *alone, seed["NP"]])
+
+
+def test_definitions_of_a_table_that_is_left_out_can_go_and_come_back(page, visit):
+    drop(page, survey=SURVEY, regions=REGIONS, tenures=TENURES)
+    page.at.button(key="leave_regions.csv").click().run()
+    assert page.check().button(USE).disabled
+    page.press("Remove them too")
+    assert page.metrics["Targets"] == "2" and not page.said("error") and not page.button(USE).disabled
+    again = visit("build", build=dict(page.at.query_params)["build"]).press("Bring them back")  # after a reload, too
+    assert again.said("error") and "Remove them too" in again.buttons()
+    drop(again, regions=REGIONS)
+    assert again.metrics["Targets"] == "5"
+
+
+def test_two_tabs_do_not_overwrite_each_other(page, visit):
+    drop(page, survey=SURVEY, regions=REGIONS)
+    address = dict(page.at.query_params)["build"]
+    other = visit("build", build=address).choose("Only where", "tenure == 'owner'")
+    page.choose("Only where", "age > 30")
+    assert any("Another tab changed this as well" in text for text in page.said("warning"))
+    mine = dict(page.at.query_params)["build"]
+    assert mine != address
+    for key, where in ((address, "tenure == 'owner'"), (mine, "age > 30")):
+        assert visit("build", build=key).widget("Only where").value == where
+    other.choose("Only where", "age > 40")  # the first address is still its own
+    assert dict(other.at.query_params)["build"] == address
+
+
 def test_the_form_changes_what_is_counted(page):
     drop(page, survey=SURVEY, regions=REGIONS)
     page.choose("Counted or summed", ("households", "age")).choose("Only where", "tenure == 'owner'")
@@ -137,6 +211,25 @@ def test_a_recipe_is_kept_with_the_problem_and_makes_it_again(page, visit):
     files = [("survey.csv", csv(SURVEY), "text/csv"), ("regions.csv", csv(REGIONS), "text/csv"), ("r.toml", text.encode(), "text/plain")]
     other.at.file_uploader[0].set_value(files).run()
     assert problem(other.check()).fingerprint == sha
+
+
+def test_the_recipe_is_traced_to_from_the_run(working, page):
+    drop(page, survey=SURVEY, regions=REGIONS)
+    sha = problem(page).fingerprint
+    page.to("calibrate").press("Start").until_ended().to("results")
+    assert "Recipe (recipe.toml)" in [b.label for b in page.at.download_button]
+    recipe, run = (downloads.contents(page.record, name).decode() for name in ("recipe.toml", "run.json"))
+    assert json.loads(run)["recipe"] == recipe == state.store().recipe(sha) and Recipe.from_toml(recipe).tables == (
+        "survey.csv",
+        "regions.csv",
+    )
+
+
+def test_a_problem_that_came_as_a_matrix_gets_the_recipe_that_makes_it(home):
+    store, alike = Store(home), Problem.create(np.eye(2), [1.0, 2.0])
+    store.add_problem(alike, "matrix")
+    sha = store.add_problem(alike, "tables", recipe="a = 1").sha
+    assert store.recipe(sha) == "a = 1" and store.add_problem(alike, "again", recipe="b = 2") and store.recipe(sha) == "a = 1"
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,32 @@ def test_what_is_left_out_in_the_preflight_reaches_the_run(visit):
     assert set(page.record.config.exclude) == {"thin", "negative"}  # the run that was started keeps its own
 
 
+def test_what_is_relaxed_stays_in_the_address_and_reaches_the_run(visit):
+    plain = uploads.massachusetts()
+    negative = int((plain.targets["value"] < 0).sum())
+    soft = int((((plain.matrix != 0).sum(axis=1) < 5) & (plain.targets["value"] >= 0)).sum())
+    page = visit()
+    page.at.button_group(key="exclude_thin").set_value("Relax").run()
+    page.at.button_group(key="exclude_negative").set_value("Leave out").run()
+    assert page.check().expander("Thinly supported").label.endswith("relaxed")
+    assert page.button("Calibrate").help == f"To {35 - negative} targets."  # a relaxed target stays in
+    again = visit(**{name: page.at.query_params[name] for name in ("problem", "left_out", "relaxed")})  # as a reload, or a second tab
+    assert again.expander("Thinly supported").label.endswith("relaxed") and again.expander("Negative").label.endswith("left out")
+    again.to("calibrate")
+    assert any(f"are met, {soft} of them relaxed." in text for text in again.said("markdown"))
+    again.press("Start")
+    assert (again.record.config.soften, again.record.config.exclude) == (("thin",), ("negative",))
+    again.to("data")
+    for kind in ("thin", "negative"):
+        again.at.button_group(key=f"exclude_{kind}").set_value("Keep").run()
+    assert {"left_out", "relaxed"}.isdisjoint(again.check().at.query_params) and again.button("Calibrate").help == "To 35 targets."
+
+
+def test_an_address_that_names_no_finding_opens_all_the_same(visit):
+    page = visit(relaxed="thick")
+    assert "soften is 'thick'" in page.said("warning")[0] and not page.at.session_state["draft"]["soften"]
+
+
 def test_the_tables_of_the_preflight_name_the_targets(visit):
     plain = uploads.massachusetts()
     thin = plain.targets["target"][(plain.matrix != 0).sum(axis=1) < 5]

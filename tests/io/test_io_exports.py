@@ -60,6 +60,8 @@ def test_targets_say_what_was_used(problem):
     assert list(table.columns) == ["target", "value", "estimate", "relative_error", "group", "used", "limits"]
     assert table["limits"].tolist() == [""] * 4
     assert table["used"].tolist() == ["yes", "yes", "unreachable", "left out"]
+    soft = np.array([True, False, True, True])
+    assert targets_table(problem, w, USE, soft=soft)["used"].tolist() == ["relaxed", "yes", "unreachable", "left out"]
     assert table["estimate"].tolist() == [2.0, 0.5, 0.0, 1.5]
     assert table["relative_error"][0] == pytest.approx((2 - 4) / 4)
     assert table["relative_error"][1] == pytest.approx((0.5 - 0.3) / 0.3)  # of the published value, also below its floor
@@ -126,6 +128,14 @@ def test_a_frontier_has_a_row_for_each_point_and_the_last_word_counts():
     assert table["kept"].tolist() == [20, 10, 10] and table["method"].tolist() == ["l0engine", "l0engine", "random"]
     assert table["median_abs_rel_error"].tolist() == [0.1, 0.3, 0.4] and table["max_abs_rel_error"].tolist() == [1.0, 3.0, 4.0]
     assert table["certificate_gap"].tolist()[0] == 0.5 and table["certificate_gap"][1:].isna().all()
+
+
+def test_the_recipe_goes_with_the_run(problem, result, tmp_path):
+    write_run(tmp_path, problem, result, USE, 'households = "survey.csv"\n')
+    assert (
+        json.loads((tmp_path / "run.json").read_text())["recipe"] == (tmp_path / "recipe.toml").read_text() == 'households = "survey.csv"\n'
+    )
+    assert run_summary(problem, result, USE)["recipe"] is None
 
 
 def test_write_run(problem, result, tmp_path):

@@ -335,3 +335,31 @@ def test_the_guarded_child_reads_them_too(tmp_path):
 def test_a_factor_is_taken_once(tmp_path):
     pd.DataFrame({"a": ["x", "y"], "n (1000)": ["1.5", "2"]}).to_parquet(tmp_path / "t.parquet")
     assert frame(read_table(tmp_path / "t.parquet", {"factor": "1000"}))["n (1000)"].tolist() == [1500, 2000]
+
+
+def test_values_that_spss_declares_missing_are_missing_and_said(tmp_path):
+    frame_ = pd.DataFrame({"id": ["a", "b", "c", "d"], "income": [5.0, -9, 7, -8], "tenure": [1.0, 2, 9, 1], "kind": ["x", "NA", "y", "x"]})
+    declared = {"income": [{"lo": -9, "hi": -8}], "tenure": [9], "kind": ["NA"]}
+    path = tmp_path / "t.sav"
+    pyreadstat.write_sav(frame_, path, missing_ranges=declared, variable_value_labels={"tenure": {1: "own", 2: "rent", 9: "refused"}})
+    table = read_table(path)
+    read = frame(table)
+    assert read["income"].sum() == 12 and read["income"].isna().tolist() == [False, True, False, True]
+    assert read["tenure"].fillna("").tolist() == ["own", "rent", "", "own"] and read["kind"].isna().sum() == 1
+    said = table.reading.sentence
+    assert "-9 to -8 of column 'income' taken as no value" in said and "9 of column 'tenure'" in said and "NA of column 'kind'" in said
+
+
+def test_a_labelled_refusal_among_amounts_is_no_value_and_a_category_stays_one(tmp_path):
+    frame_ = pd.DataFrame({"income": [5.0, -9, 7, -8, 99], "tenure": [1.0, 2, 9, 1, 2], "top": [1.0, 2, 3, 4, 99]})
+    labels = {
+        "income": {-9: "Refused", -8: "Don't know"}, "tenure": {1: "own", 2: "rent", 9: "Refused"}, "top": {99: "99 or more"},
+    }  # fmt: skip
+    pyreadstat.write_dta(frame_, tmp_path / "t.dta", variable_value_labels=labels)
+    table = read_table(tmp_path / "t.dta")
+    read = frame(table)
+    assert read["income"].fillna(0).tolist() == [5, 0, 7, 0, 99] and read["income"].isna().sum() == 2
+    assert read["tenure"].tolist() == ["own", "rent", "Refused", "own", "rent"] and read["top"].tolist() == [1, 2, 3, 4, 99]
+    said = table.reading.sentence
+    assert "-9 ('Refused'), -8 ('Don't know') of column 'income' taken as no value, as their labels say" in said
+    assert "labels of single values of column 'top' left out" in said

@@ -179,7 +179,15 @@ def test_a_damaged_member_is_named(method, tmp_path):
 
 def test_a_header_without_an_end_is_named(tmp_path):
     content = npy(np.ones((2, 3))).replace(b"'shape': (2, 3), }", b"'shape': (2, 3), (")
-    assert "member 'a': it cannot be read as an array" in refused(tmp_path, **{"matrix.npz": zipped({"a.npy": content})})
+    said = refused(tmp_path, **{"matrix.npz": zipped({"a.npy": content})})
+    assert "member 'a': it cannot be read as an array (EOF in multi-line statement)" in said
+
+
+def test_a_header_with_a_name_in_it_is_told_without_places_in_memory(tmp_path):
+    """Mutant 737."""
+    content = npy(np.ones((2, 3))).replace(b"'shape': (2, 3), }", b"'shape': (2, n), }")
+    said = refused(tmp_path, **{"matrix.npz": zipped({"a.npy": content})})
+    assert "member 'a': it cannot be read as an array (" in said and "0x" not in said
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io import load_guarded, load_problem, recognise_uploads, table_guarded
-from l0engine.io.tables import read_table
+from l0engine.io.tables import frame, read_table
 
 MATRIX = "target,household_id,value\nmen,h1,1\nmen,h3,2\nwomen,h2,3\nwomen,h3,4\n"
 HOUSEHOLDS = "household_id,base_weight\nh1,10\nh2,20.5\nh3,30\n"
@@ -63,6 +63,11 @@ CASES = {
     "parentheses": Case("targets.csv", 'target,value\nmen,41580\nwomen,"(1,234,567.5)"\n', {"parentheses": "negative"}, [41580, -1234567.5]),
     "a minus of typesetters": Case("targets.csv", "target,value\nmen,41580\nwomen,−1234567.5\n", {}, [41580, -1234567.5]),
     "thousands in the head": Case("targets.csv", "target,value (thousands)\nmen,41.58\nwomen,1234.5675\n", {"factor": "1000"}),
+    "thousands in a title": Case("targets.csv", "Persons (in thousands)\ntarget,value\nmen,41.58\nwomen,1234.5675\n", {"factor": "1000"}),
+    "thousands in a note": Case("targets.csv", "target,value\nmen,41.58\nwomen,1234.5675\nNote: all numbers in thousands\n", {"factor": "1000"}),
+    "a title that says nothing": Case("targets.csv", "Persons (in thousands)\n" + TARGETS, {"factor": "1"}),
+    "marks of footnotes": Case("targets.csv", 'target,value\nmen,41580 (p)\nwomen,"1,234,567.5"\nall,1276147*\nboys,3\ngirls,4\nothers,5\n', {},
+        [41580, 1234567.5, 1276147, 3, 4, 5], matrix=[*DENSE, *[[0.0] * 3] * 4], names=("men", "women", "all", "boys", "girls", "others")),
     # cells without a value
     "withheld, left out": Case(
         "targets.csv", TARGETS + "girls,..\n", {"missing": "leave out"},
@@ -177,6 +182,27 @@ def test_a_table_says_how_it_was_read(tmp_path):
     assert frame["Betrag"][0] == 1234.5 and np.isnan(frame["Betrag"][1])
 
 
+def test_marks_of_footnotes_are_told_of_and_leave_names_alone(tmp_path):
+    cells = ["12*", "3 r", "4", "5", "6 [a]", "7", "800p", "9"]
+    (tmp_path / "t.csv").write_text("id,sum,kind\n" + "".join(f"{c},{c},{k}\n" for c, k in zip(cells, "ABCDEFGH", strict=True)))
+    table = read_table(tmp_path / "t.csv")
+    np.testing.assert_array_equal(table.numbers("sum"), [12, 3, 4, 5, 6, 7, 800, 9])
+    assert "marks of footnotes behind numbers of column 'sum' left out ('12*')" in table.reading.sentence
+    (tmp_path / "u.csv").write_text("kind,n\n" + "".join(f"{kind},1\n" for kind in ("1", "1p", "2", "3", "3e")))
+    plain = read_table(tmp_path / "u.csv")
+    assert list(frame(plain)["kind"]) == ["1", "1p", "2", "3", "3e"] and not plain.reading.sentence
+
+
+def test_a_unit_in_a_title_leaves_years_and_ids_alone(tmp_path):
+    (tmp_path / "t.csv").write_text("Households (in thousands)\nhh_id,year,households\n7,2024,41.5\n8,2025,12\n")
+    with pytest.raises(AmbiguousTable, match=r"\(in thousands\)' stands above or below the table") as question:
+        frame(read_table(tmp_path / "t.csv"))
+    assert [value for value, _ in question.value.options] == ["1000", "1"]
+    both = frame(read_table(tmp_path / "t.csv", {"factor": "1000"}))
+    assert list(both["hh_id"]) == [7, 8] and list(both["year"]) == [2024, 2025] and list(both["households"]) == [41500, 12000]
+    assert list(frame(read_table(tmp_path / "t.csv", {"factor": "1"}))["households"]) == [41.5, 12]
+
+
 @pytest.mark.parametrize(
     "sign, between", [(".", ","), (".", ""), (".", " "), (".", "'"), (",", "."), (",", ""), (",", " "), (",", "\u202f")]
 )
@@ -195,6 +221,8 @@ def test_numbers_in_every_notation(sign, between, tmp_path):
         (["1.234.56", "3"], "'1.234.56' is not|'1.234.56' is no number"),
         (["12,34,5", "3"], "'12,34,5' is no number"),
         (["41.58k", "3"], "'41.58k' is not a number"),
+        (["5*", "4*", "3"], r"'5\*' is not a number"),  # most of them: rather stars
+        (["7m", "3", "4"], "'7m' is not a number"),
         (["5 %", "6"], "'6' has no % though others"),
         (["1e400", "3"], "'1e400' is not a finite number"),
         (["1 2345", "3"], "'1 2345' is no"),

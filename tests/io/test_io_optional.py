@@ -70,6 +70,7 @@ def test_empty_columns_are_none(tmp_path):
         (",60,", ",a lot,", "households.csv, line 4, column 'max_weight': 'a lot' is not a number"),
         (",60,", ",0,", "Household '3' has a largest weight that is not above 0"),
         ("0.05", "-0.05", "The tolerance of target 'a' is -0.05"),
+        ("0.05", "5", r"targets\.csv: a tolerance of 5 lets a total miss by 500 %: write 0\.05 for 5 %"),
         ("b,0,40", "b,0,-40", "The scale of target 'b' is -40"),
         ("2.5", "two", "targets.csv, line 2, column 'standard_error': 'two' is not a number"),
     ],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from l0engine.calibration.config import Config
+from l0engine.calibration.config import SOFT, Config
 from l0engine.calibration.losses import LOSSES
+from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import ConfigError
 
@@ -14,8 +15,9 @@ def importance(problem: Problem, config: Config, use: np.ndarray) -> np.ndarray:
     """The importance a_i of each target in the loss, shape (n_targets,); 0 where not in `use`.
 
     The target's own weight, divided by the number of targets in use of its group where `normalize_groups` asks for
-    averages within groups, times the multiplier of the group. Where `precision` asks for it, also times
-    ``(scale / standard error)^2``: the squared error is then one in standard errors. A target without one keeps its weight.
+    averages within groups, times the multiplier of the group, and times `SOFT` where it is relaxed.
+    Where `precision` asks for it, also times ``(scale / standard error)^2``: the squared error is then one in standard
+    errors. A target without one keeps its weight.
 
     Raises
     ------
@@ -33,4 +35,5 @@ def importance(problem: Problem, config: Config, use: np.ndarray) -> np.ndarray:
         a[use] /= counts[group]
     for name, factor in config.group_multipliers.items():
         a[problem.in_groups("group_multipliers", [name])] *= factor
+    a[softened(problem, config)] *= SOFT
     return a

@@ -26,7 +26,7 @@ class Finding:
     Attributes
     ----------
     kind : str
-        The name `Config.exclude` takes; or 'unreachable' or 'wrong_sign', whose targets are always left out.
+        The name `Config.exclude` and `Config.soften` take; or 'unreachable' or 'wrong_sign', whose targets are always left out.
     severity : Severity
     title, meaning, action : str
         For a person: what it is, what it does to the fit, what to do about it.
@@ -104,7 +104,7 @@ def targets_in_use(problem: Problem, config: Config) -> np.ndarray:
     ConfigError
         A group to hold out is not there.
     """
-    return in_use(problem, _excluded(problem, config), config)
+    return in_use(problem, _of_kinds(problem, config.exclude), config)
 
 
 def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:
@@ -115,12 +115,21 @@ def in_use(problem: Problem, findings: Iterable[Finding], config: Config) -> np.
 def held_out_targets(problem: Problem, config: Config) -> np.ndarray:
     """True for the targets that `hold_out` keeps from a fit which would else see them, shape (n_targets,)."""
     withheld = problem.in_groups("hold_out", config.hold_out)
-    return np.asarray(_wanted(problem, _excluded(problem, config), config) & withheld) if withheld.any() else withheld
+    return np.asarray(_wanted(problem, _of_kinds(problem, config.exclude), config) & withheld) if withheld.any() else withheld
 
 
-def _excluded(problem: Problem, config: Config) -> Iterator[Finding]:
+def softened(problem: Problem, config: Config, findings: Iterable[Finding] | None = None) -> np.ndarray:
+    """True for the targets that `soften` relaxes, shape (n_targets,); from findings at hand, if any."""
+    soft = np.zeros(problem.n_targets, bool)
+    for found in _of_kinds(problem, config.soften) if findings is None else findings:
+        if found.kind in config.soften:
+            soft[found.targets] = True
+    return soft
+
+
+def _of_kinds(problem: Problem, kinds: Iterable[str]) -> Iterator[Finding]:
     """The only findings that matter to a fit."""
-    return (finding(problem, kind) for kind in config.exclude)
+    return (finding(problem, kind) for kind in kinds)
 
 
 def _wanted(problem: Problem, findings: Iterable[Finding], config: Config) -> np.ndarray:

@@ -1,7 +1,7 @@
 """From a table of households and tables of published totals to a problem: a recipe says how, and is kept."""
 
 from l0engine.io.build.builder import Built, build
-from l0engine.io.build.controls import from_controls, is_controls
+from l0engine.io.build.controls import controls_in, from_controls, is_controls
 from l0engine.io.build.files import read_recipe, save_built
 from l0engine.io.build.guess import guess
 from l0engine.io.build.margins import Disagreement
@@ -9,6 +9,6 @@ from l0engine.io.build.matching import Match, Unmatched
 from l0engine.io.build.recipe import Band, Recipe, Statistic, Target, Totals
 
 # The recipe
-__all__ = ["Band", "Recipe", "Statistic", "Target", "Totals", "from_controls", "guess", "is_controls", "read_recipe"]
+__all__ = ["Band", "Recipe", "Statistic", "Target", "Totals", "controls_in", "from_controls", "guess", "is_controls", "read_recipe"]
 # What comes of it
 __all__ += ["Built", "Disagreement", "Match", "Unmatched", "build", "save_built"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from l0engine.io.build.recipe import HOUSEHOLDS, Recipe, Statistic
 from l0engine.io.build.rows import Rows, make_rows
 from l0engine.io.build.units import Units, read_units
 from l0engine.io.limits import clipped
-from l0engine.io.optional import RULES
+from l0engine.io.optional import RULES, refuse_percents
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,8 @@ class Built:
     matches : tuple of Match
         One a definition.
     disagreements : tuple of Disagreement
+    remarks : tuple of str
+        How persons met their households, where that is not plain.
     notes : tuple of str
         How the tables were understood, a sentence each.
     """
@@ -47,8 +50,9 @@ class Built:
     published: np.ndarray
     matches: tuple[Match, ...]
     disagreements: tuple[Disagreement, ...]
+    remarks: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def ratios(self) -> dict[str, float]:
         """By definition, how many times the survey's own sum, at base weights, its totals are; none for means and shares."""
         own, out = self.problem.estimates(self.problem.base_weights), {}
@@ -59,12 +63,14 @@ class Built:
         return out
 
     @property
+    def far(self) -> dict[str, float]:
+        """Those of `ratios` that are far from 1, where there are base weights to tell: something else is counted, or in another unit."""
+        return {name: ratio for name, ratio in self.ratios.items() if self.recipe.base_weight and not 1 / NEAR <= ratio <= NEAR}
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        if not self.recipe.base_weight:
-            return self.problem.notes
-        far = [f"{name}: its totals are {ratio:.3g} times what the survey's base weights give: check what is counted, and the `unit`."
-               for name, ratio in self.ratios.items() if not 1 / NEAR <= ratio <= NEAR]  # fmt: skip
-        return (*self.problem.notes, *far)
+        words = "times what the survey's base weights give: check what is counted, and the `unit`."
+        return (*self.problem.notes, *(f"{name}: its totals are {ratio:.3g} {words}" for name, ratio in self.far.items()))
 
 
 def build(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> Built:
@@ -92,10 +98,11 @@ def build(recipe: Recipe, tables: Mapping[str, pd.DataFrame]) -> Built:
         raise ProblemError(f"No total meets a category: {parts[0].cells.match.sentence}")
     values, notes = _scaled(recipe, parts)
     differ = disagreements(parts, values)
-    told = [*(p.cells.match.sentence for p in parts), *notes, *(d.sentence for d in differ)]
+    remarks = tuple(u.remark for u in units.values() if u.remark)
+    told = [*remarks, *(p.cells.match.sentence for p in parts), *notes, *(d.sentence for d in differ)]
     problem = _problem(recipe, units[HOUSEHOLDS], parts, values, told)
     definition = np.repeat(np.arange(len(parts)), [len(v) for v in values])
-    return Built(recipe, problem, definition, np.concatenate(values), tuple(p.cells.match for p in parts), differ)
+    return Built(recipe, problem, definition, np.concatenate(values), tuple(p.cells.match for p in parts), differ, remarks)
 
 
 def _scaled(recipe: Recipe, parts: Sequence[Rows]) -> tuple[list[np.ndarray], list[str]]:
@@ -186,12 +193,17 @@ def _details(parts: Sequence[Rows], sizes: np.ndarray) -> pd.DataFrame:
     """What the totals say of themselves, for the targets; a standard error in the units of the row."""
     return pd.DataFrame(
         {
-            "tolerance": np.concatenate([_number(p, "tolerance", p.target.tolerance or np.nan) for p in parts]),
+            "tolerance": np.concatenate([_tolerance(p) for p in parts]),
             "standard_error": sizes * np.concatenate([_number(p, "standard_error", p.target.standard_error or np.nan) for p in parts]),
             "source": np.concatenate([_text(p, "source", p.target.source) for p in parts]),
             "year": np.concatenate([_text(p, "year", p.target.year) for p in parts]),
         }
     )
+
+
+def _tolerance(part: Rows) -> np.ndarray:
+    place = part.target.totals.table if "tolerance" in part.cells.published.details else f"The recipe, '{clipped(part.target.name)}'"
+    return refuse_percents(place, _number(part, "tolerance", part.target.tolerance or np.nan))
 
 
 def _text(part: Rows, detail: str, default: str) -> np.ndarray:

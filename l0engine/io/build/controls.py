@@ -28,6 +28,11 @@ def is_controls(table: pd.DataFrame) -> bool:
     return set(_NEEDED) <= {str(c) for c in table.columns}
 
 
+def controls_in(tables: Mapping[str, pd.DataFrame]) -> str:
+    """The file name of the control file among some tables; empty where there is none."""
+    return next((name for name, table in tables.items() if is_controls(table)), "")
+
+
 def from_controls(controls: pd.DataFrame, tables: Mapping[str, pd.DataFrame], households: str = "", persons: str = "") -> Recipe:
     """The recipe that a control file tells of.
 
@@ -36,7 +41,8 @@ def from_controls(controls: pd.DataFrame, tables: Mapping[str, pd.DataFrame], ho
     controls : DataFrame
         Columns target, geography, seed_table, expression, and, if any, importance and control_field.
     tables : mapping of DataFrames
-        By file name: the seed tables, the totals of each geography, and a crosswalk where households know no such geography.
+        By file name: the seed tables, the totals of each geography, and a crosswalk where households know no such geography. The control
+        file itself may be among them.
     households, persons : str
         File names of the seed tables; looked for where empty.
 
@@ -52,6 +58,7 @@ def from_controls(controls: pd.DataFrame, tables: Mapping[str, pd.DataFrame], ho
     """
     if not is_controls(controls):
         raise ProblemError(f"A control file has the columns {listed(_NEEDED)}; this one has {listed(map(str, controls.columns))}.")
+    tables = {name: table for name, table in tables.items() if not is_controls(table)}
     recipe = first_recipe(tables, households or _seed(tables, "household"), persons or _seed(tables, "person"))
     importance = np.ones(len(controls))
     if "importance" in controls.columns:

@@ -8,16 +8,14 @@ import pandas as pd
 
 from l0engine.errors import ProblemError
 from l0engine.io.build.builder import Built
-from l0engine.io.build.controls import from_controls
+from l0engine.io.build.controls import controls_in, from_controls
 from l0engine.io.build.guess import guess
 from l0engine.io.build.recipe import Recipe
 from l0engine.io.folder import RECIPE, answers_in
-from l0engine.io.limits import readable, shown, writable
-from l0engine.io.saving import save_problem
+from l0engine.io.limits import shown, writable
+from l0engine.io.saving import recipe_text, save_problem
 from l0engine.io.tables import TABLES, ending, frame, read_table
 from l0engine.io.whole import write_whole
-
-_MAX_BYTES = 2**20
 
 
 def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[str, pd.DataFrame]]:
@@ -26,7 +24,8 @@ def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[st
     Parameters
     ----------
     path : Path
-        A recipe (.toml), a control file of PopulationSim (.csv), or a folder of tables, for which a recipe is guessed.
+        A recipe (.toml), a control file of PopulationSim (.csv), or a folder of tables, for which a recipe is guessed, unless there is a
+        control file among them.
     folder : Path, optional
         Where the tables are, and `reading.toml` if a file has to be told how it is to be read; by default beside the recipe.
 
@@ -37,20 +36,18 @@ def read_recipe(path: Path, folder: Path | None = None) -> tuple[Recipe, dict[st
     """
     if path.is_dir():
         tables = _all(path)
-        return guess(tables), tables
+        return _of_controls(controls_in(tables), tables) if controls_in(tables) else (guess(tables), tables)
     folder = path.parent if folder is None else folder
     if not path.is_file():
         raise ProblemError(f"'{shown(path)}' is no file: give a recipe (.toml), a control file (.csv) or a folder of tables.")
     if path.suffix == ".toml":
-        with readable(shown(path), "a recipe"):
-            if path.stat().st_size > _MAX_BYTES:
-                raise ValueError("too long")
-            text = path.read_text(encoding="utf-8-sig")
-        recipe = Recipe.from_toml(text)
+        recipe = Recipe.from_toml(recipe_text(path))
         return recipe, {name: _frame(folder, name) for name in recipe.tables}
-    tables = _all(folder)
-    tables.pop(path.name, None)
-    recipe = from_controls(_frame(path.parent, path.name), tables)
+    return _of_controls(path.name, {**_all(folder), path.name: _frame(path.parent, path.name)})
+
+
+def _of_controls(name: str, tables: dict[str, pd.DataFrame]) -> tuple[Recipe, dict[str, pd.DataFrame]]:
+    recipe = from_controls(tables[name], tables)
     return recipe, {name: tables[name] for name in recipe.tables}
 
 

@@ -10,18 +10,21 @@ import pandas as pd
 
 from l0engine.errors import ProblemError
 from l0engine.io.build.bands import band_of
-from l0engine.io.build.labels import is_total, key, matched
+from l0engine.io.build.labels import key, matched
 from l0engine.io.build.published import is_numeric, read_values
 from l0engine.io.build.recipe import DETAILS, PERSONS, Band, Recipe, Statistic, Target, Totals
 from l0engine.io.build.roles import alike, first_recipe
 from l0engine.io.build.units import Units, labelled, read_units
 from l0engine.io.build.values import counted, understood
 from l0engine.io.limits import clipped
+from l0engine.io.tables.totals import is_total
 
 #: More categories than this are rather ids or amounts.
 _MOST_CATEGORIES = 5000
 #: The part of a column's labels that must be categories there are.
 _ENOUGH = 0.6
+#: And where the columns have like names: the other labels are offered to be matched by hand.
+_SOME = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +118,7 @@ def _meaning(column: str, labels: Sequence[str], units: Mapping[str, Units], num
             if not 0 < len(wanted) <= _MOST_CATEGORIES or who.frame[own].nunique() > _MOST_CATEGORIES:
                 continue
             share = float((matched(wanted, who.codes(str(own))[1], {}) >= 0).mean()) + (0.01 if named_so else 0)
-            if share >= _ENOUGH and (best is None or share > best.share):
+            if share >= (_SOME if named_so else _ENOUGH) and (best is None or share > best.share):
                 best = _Meaning(str(own), of, share)
     return best or (None if numeric else _banded(column, wanted, units))
 

@@ -14,35 +14,12 @@ _DIGITS = re.compile(r"\d+")
 #: Candidates for a label are looked for among so many.
 _MOST_LOOKED_AT = 5000
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-_TOTALS = {
-    "total",
-    "totals",
-    "all",
-    "sum",
-    "overall",
-    "grand total",
-    "gesamt",
-    "insgesamt",
-    "summe",
-    "ensemble",
-    "tous",
-    "totale",
-    "everyone",
-}
 
 
 def key(label: str) -> str:
     """What equal labels have in common: case, spaces, the form of accents and dashes do not count, nor does '.0' after a number."""
     text = " ".join(unicodedata.normalize("NFC", label).translate(_DASHES).casefold().split())
     return f"{float(text):.15g}" if _NUMBER.fullmatch(text) and not _has_leading_zero(text) else text
-
-
-def is_total(label: str) -> bool:
-    """True of 'Total', 'All' and their like: a sum over the categories."""
-    text = key(label)
-    if text in _TOTALS or text.startswith("total ") or text.endswith(" total"):
-        return True
-    return text.startswith("all ") and "other" not in text
 
 
 def matched(published: Sequence[str], own: Sequence[str], same: Mapping[str, str]) -> np.ndarray:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from l0engine.errors import ProblemError
-from l0engine.io.build.labels import is_total, matched, nearest
+from l0engine.io.build.labels import matched, nearest
 from l0engine.io.build.published import Published
 from l0engine.io.build.recipe import Target
 from l0engine.io.build.units import Units
 from l0engine.io.limits import clipped
+from l0engine.io.tables.totals import is_total
 
 #: Totals are near what the survey has within this factor.
 NEAR = 3.0
@@ -62,6 +63,8 @@ class Match:
         Categories without a total, and how many households or persons have them; the most frequent first, at most 50.
     n_missing : int
         How many such categories there are.
+    outside : tuple of (str, int)
+        Category columns, and how many households or persons have nothing there, or stand in no class of it: no total counts them.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Match:
     suppressed: int = 0
     missing: tuple[tuple[str, int], ...] = ()
     n_missing: int = 0
+    outside: tuple[tuple[str, int], ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -94,7 +98,15 @@ class Match:
             first, count = self.missing[0]
             more = f" and {self.n_missing - 1:,} more" if self.n_missing > 1 else ""
             parts.append(f"no total for {first} ({count:,} rows){more}")
-        return f"{self.name}: {'; '.join(parts)}."
+        return f"{self.name}: {'; '.join([*parts, *self.uncounted])}."
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Who counts nowhere, in words."""
+        return tuple(
+            f"{n:,} {'row has' if n == 1 else 'rows have'} no {clipped(column)} and {'counts' if n == 1 else 'count'} nowhere"
+            for column, n in self.outside
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +152,7 @@ def match_cells(
     key, is_sum, ok = np.zeros(n, np.int64), np.zeros(n, bool), np.ones(n, bool)
     own_key, own_ok = np.zeros(len(counted), np.int64), np.ones(len(counted), bool)
     unmatched: list[Unmatched] = []
+    outside: list[tuple[str, int]] = []
     labels = published.labels.copy()
     for category in target.by:
         codes, own = units.codes(category)
@@ -156,6 +169,7 @@ def match_cells(
         labels[category] = np.array([*own, ""], dtype=object)[at[given]]
         key, own_key = _joined(key, np.maximum(at[given], 0), own_key, np.maximum(codes, 0), len(own))
         own_ok &= codes >= 0
+        outside += [(category, int((codes < 0).sum()))] if (codes < 0).any() else []
     known = Published(labels, published.values, published.details)
     has_value, is_sum = np.isfinite(published.values), is_sum & ~ok
     taken, key = _without_repeats(target, known.only(ok & has_value), key[ok & has_value])
@@ -165,7 +179,7 @@ def match_cells(
     missing, n_missing = _missing(units, target.by, counted, own_key, own_ok & (cell < 0))
     match = Match(
         name=target.name, targets=len(key), totals=n, added=int((ok & has_value).sum()) - len(key), unmatched=tuple(unmatched),
-        sums=int(is_sum.sum()), suppressed=int((ok & ~has_value).sum()), missing=missing, n_missing=n_missing,
+        sums=int(is_sum.sum()), suppressed=int((ok & ~has_value).sum()), missing=missing, n_missing=n_missing, outside=tuple(outside),
     )  # fmt: skip
     return Cells(taken, known.only(is_sum & has_value), match), cell
 

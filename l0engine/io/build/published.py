@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from l0engine.errors import ProblemError
+from l0engine.errors import AmbiguousRecipe, ProblemError
 from l0engine.io.build.expressions import condition
-from l0engine.io.build.labels import is_total, key, matched
+from l0engine.io.build.labels import key, matched
 from l0engine.io.build.recipe import DETAILS, HOUSEHOLDS, Recipe, Target
 from l0engine.io.build.units import Units, as_numbers, labelled, table_of
 from l0engine.io.limits import clipped, listed
+from l0engine.io.tables.totals import is_total
 
 #: What stands in a table for a number that is not given.
 SUPPRESSED = {"", "-", "..", "...", ".", ":", "x", "c", "n/a", "na", "nan", "*", "–", "—"}
@@ -68,7 +69,9 @@ def read_published(target: Target, recipe: Recipe, tables: Mapping[str, pd.DataF
     details = {d: c for d in DETAILS if (c := _column(frame, totals.columns, d)) is not None}
     read = _cross_table if totals.across else _long_form
     labels, values, at = read(target, frame, set(details.values()), own)
-    _refuse_blanks(target, recipe, frame, labels[np.isfinite(values)], at[np.isfinite(values)])
+    given = np.isfinite(values)
+    _refuse_blanks(target, recipe, frame, labels[given], at[given])
+    _ask_blank(target, recipe, frame, Published(labels[given], values[given], {}), at[given], own)
     found: dict[str, np.ndarray] = {}
     for detail, column in details.items():
         if detail in ("group", "source", "year"):
@@ -113,6 +116,27 @@ def _refuse_blanks(target: Target, recipe: Recipe, frame: pd.DataFrame, labels: 
             f"{target.totals.table}, row {frame.index[at[row]] + 1:,}, column '{clipped(column)}': the cell is empty: fill it in "
             "(merged cells keep their content in the first row only), or write 'Total' where the row is a sum."
         )
+
+
+def _ask_blank(target: Target, recipe: Recipe, frame: pd.DataFrame, given: Published, at: np.ndarray, own: Mapping[str, list[str]]) -> None:
+    """Where one column alone has categories, an empty cell of it may be a sum, unless it adds up to one, or any category."""
+    sides = {c: n for c in target.by if c != target.totals.across and (n := _column(frame, target.totals.columns, c)) is not None}
+    if len(sides) != 1:
+        return
+    ((category, column),) = sides.items()
+    if any(not key(label) for label in recipe.same.get(category, {})):
+        return
+    labels = given.labels[category]
+    blank = (labels == "").to_numpy()
+    parts = ~blank & ~labels.isin([t for t in labels.unique() if is_total(str(t))]).to_numpy()
+    groups = given.labels[target.totals.across].to_numpy() if target.totals.across else np.zeros(len(labels), int)
+    for row in np.flatnonzero(blank).tolist():
+        whole = given.values[parts & (groups == groups[row])].sum()
+        if not np.isclose(given.values[row], whole, rtol=1e-6):
+            rest = [label for label in own[category] if label not in set(labels)]
+            ways = (("Total", "it is the sum of the others"), *((label, f"it is '{clipped(label)}'") for label in rest[:5]))
+            place = f"{target.totals.table}, row {frame.index[at[row]] + 1:,}, column '{clipped(column)}'"
+            raise AmbiguousRecipe(target.totals.table, category, ways, f"{place}: the cell is empty (beside {given.values[row]:,.10g})")
 
 
 def _long_form(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from l0engine.errors import ProblemError
-from l0engine.io.build.labels import key
+from l0engine.io.build.labels import key, matched
 from l0engine.io.build.published import is_numeric
 from l0engine.io.build.recipe import Recipe
 from l0engine.io.build.units import labelled
@@ -113,13 +113,13 @@ def _households(tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _persons(tables: Mapping[str, pd.DataFrame], households: str, household_id: str) -> str:
-    """The largest other table whose rows name households."""
+    """The largest other table whose rows name households, leading zeros or not."""
     if not household_id:
         return ""
-    ids = set(labelled(tables[households][household_id])[1])
+    ids = labelled(tables[households][household_id])[1]
     found = []
     for name, table in tables.items():
         column = household_id if household_id in table.columns else named(table, ID_NAMES)
-        if name != households and column and len(table) > 1 and set(labelled(table[column])[1]) <= ids:
+        if name != households and column and len(table) > 1 and (matched(labelled(table[column])[1], ids, {}) >= 0).all():
             found.append(name)
     return max(found, key=lambda n: len(tables[n]), default="")

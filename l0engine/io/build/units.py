@@ -29,12 +29,15 @@ class Units:
         Of persons, the households; of households, themselves.
     position : ndarray of int, shape (n_rows,)
         Row number of the household of each.
+    remark : str
+        How persons met their households, where that is not plain.
     """
 
     def __init__(self, kind: str, file: str, frame: pd.DataFrame, bands: Mapping[str, Band], households: Units | None = None) -> None:
         self.kind, self.file, self.frame, self.bands = kind, file, frame.reset_index(drop=True), bands
         self.households = households or self
         self.position = np.arange(len(frame))
+        self.remark = ""
         self._codes: dict[str, tuple[np.ndarray, list[str]]] = {}
         self._numbers: dict[str, np.ndarray] = {}
 
@@ -230,7 +233,12 @@ def _positions(recipe: Recipe, households: Units, persons: Units) -> np.ndarray:
     own_codes, own = households.codes(recipe.household_id)
     row_of = np.empty(len(own), np.int64)
     row_of[own_codes] = np.arange(len(own_codes))
-    found = np.append(matched(labels, own, {}), -1)[codes]
+    meant = matched(labels, own, {})
+    found = np.append(meant, -1)[codes]
+    other = next((i for i, at in enumerate(meant.tolist()) if at >= 0 and labels[i] != own[at]), None)
+    if other is not None:
+        home, theirs = clipped(own[meant[other]]), clipped(labels[other])
+        persons.remark = f"{recipe.persons}: its '{theirs}' was taken as the household '{home}' of {recipe.households}, and so on."
     if (found < 0).any():
         row = int(np.argmax(found < 0))
         label = labels[codes[row]] if codes[row] >= 0 else ""

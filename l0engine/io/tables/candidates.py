@@ -27,7 +27,7 @@ def is_numeric(column: pa.ChunkedArray) -> bool:
     """Whether a column holds numbers, or text that begins with numbers as people write them."""
     if not is_text(column.type):
         return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
-    some = notation.stripped(column.slice(0, 200).cast(pa.string())).core
+    some = notation.stripped(column.slice(0, 200).cast(pa.string()), marks=True).core
     some = some.filter(pc.invert(notation.missing(some)))
     return len(some) > 0 and any(notation.invalid(some, sign) is None for sign in ".,")
 

@@ -16,8 +16,9 @@ import pyarrow.csv as pcsv
 
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import MAX_HEADER_BYTES, clipped, readable
+from l0engine.io.tables.candidates import is_numeric
 from l0engine.io.tables.dialect import Dialect, find_dialect
-from l0engine.io.tables.notation import decimal_of
+from l0engine.io.tables.notation import decimal_of, marks
 from l0engine.io.tables.reading import Reading
 from l0engine.io.tables.tail import Ends, ends_of
 from l0engine.io.tables.text import Text, line_of, read_text
@@ -86,7 +87,9 @@ def read_csv(source: Path | bytes, file: str, answers: Mapping[str, str]) -> tup
         skipped=dialect.skipped, comment=comment, last_rows=ends.texts,
     )  # fmt: skip
     sign, thousands = decimal_of(data, answers)
-    return data.rename_columns(names), replace(reading, decimal=sign, thousands=thousands), Origin(text, dialect, records)
+    data = data.rename_columns(names)
+    found = {name: cells[0] for name, column in zip(names, data.columns, strict=True) if is_numeric(column) and (cells := marks(column))}
+    return data, replace(reading, decimal=sign, thousands=thousands, marks=found), Origin(text, dialect, records)
 
 
 def _opened(source: Path | bytes, file: str, answers: Mapping[str, str]) -> tuple[Text, Dialect]:

@@ -5,7 +5,7 @@ They are parsed by code that others wrote, in part in C: what was uploaded is re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -97,7 +97,7 @@ def _statistics(path: Path, file: str, kind: str, answers: Mapping[str, str]) ->
     _, meta = read(str(path), metadataonly=True, **encoding)
     _check_size(file, meta.number_rows, meta.number_columns, path.stat().st_size)
     columns, meta = read(str(path), output_format="dict", **encoding)
-    remarks, out = [], {}
+    remarks, out = _declared(path, list(columns), answers) if kind == "SPSS" else [], {}
     for name, values in columns.items():
         out[name] = labels.column(values)
         known = meta.variable_value_labels.get(name)
@@ -105,6 +105,25 @@ def _statistics(path: Path, file: str, kind: str, answers: Mapping[str, str]) ->
             out[name], remark = labels.labelled(name, out[name], known)
             remarks += [remark] if remark else []
     return pa.table(out), Reading(kind, remarks=tuple(remarks)), None
+
+
+def _declared(path: Path, columns: list[str], answers: Mapping[str, str]) -> list[str]:
+    """What an SPSS file declares to be missing, and is read so: codes such as -9 for 'refused', a remark each column."""
+    import pyreadstat
+
+    _, meta = pyreadstat.read_sav(str(path), metadataonly=True, user_missing=True, encoding=answers.get("encoding"))
+    return [
+        f"{_ranges(meta.missing_ranges[name])} of column '{clipped(name)}' taken as no value, as the file declares"
+        for name in columns
+        if meta.missing_ranges.get(name)
+    ]
+
+
+def _ranges(ranges: Sequence[Any]) -> str:
+    """Values and ranges of them: '-9 to -8, 99'."""
+    both = [(r["lo"], r["hi"]) if isinstance(r, Mapping) else (r, r) for r in ranges]
+    ends = [[clipped(f"{end:g}" if isinstance(end, float) else str(end), 20) for end in pair] for pair in both]
+    return ", ".join(low if low == high else f"{low} to {high}" for low, high in ends)
 
 
 def _check_size(file: str, rows: int | None, columns: int, size: int) -> None:

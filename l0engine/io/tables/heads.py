@@ -21,10 +21,20 @@ WEIGHTS = re.compile(
 _HINT = re.compile("target|value|group|weight|household", re.IGNORECASE)
 _BEHIND = re.compile(r"\s*([(\[{].*|[:;,]\s.*|\bin\s.*)$", re.IGNORECASE)
 _FACTORS = (
-    (re.compile(r"(?:^|[^\w.,])(1[ ,.'’]?000|0{3}s?|thousands?|ths|tausend|tsd|milliers|miles)\b|['’]000", re.IGNORECASE), "1000"),
+    (re.compile(r"(?:^|[^\w.,])(1[ ,.'’]?000s?|0{3}s?|thousands?|ths|tausend|tsd|milliers|miles)\b|['’]000", re.IGNORECASE), "1000"),
     (re.compile(r"\b(1[ ,.'’]?000[ ,.'’]?000|millions?|mio|mill|mn|millionen|millones)\b", re.IGNORECASE), "1000000"),
     (re.compile(r"\b(billions?|bn|milliarden|mrd|milliards|miles de millones)\b", re.IGNORECASE), "1000000000"),
     (re.compile(r"%|\b(per ?cent|percentage|prozent|pct|pour ?cent|por ?ciento)\b", re.IGNORECASE), "0.01"),
+)
+
+#: Columns that a title such as 'in thousands' does not speak of: years, ages, codes and ids, weights and precisions.
+_UNSCALED = re.compile(
+    r"(?:.*_)?(?:years?|jahre?|ann[eé]e|a[nñ]o|anno|date|month|quarter|age|alter|code|codes?|key|fips|geoid|zip|plz|rank|tolerance|"
+    r"id|ids|nr|no|num|number|nummer|serialno|serial|hhid|hhnum|hid|caseid)"
+)
+_IN_TITLE = re.compile(
+    r"\b(?:in|en|em|x|per)\b\s*(.{1,25})|[(\[]([^)\]]{1,40})[)\]]|^(\S+(?:\s\S+)?)$|[,;:–-]\s*(\S+)$",
+    re.IGNORECASE,
 )
 
 
@@ -59,3 +69,15 @@ def factor_of(head: str) -> str:
     """What a head says that its numbers are to be multiplied by: '1000' for 'value (thousands)'; empty where it says nothing."""
     found = [factor for pattern, factor in reversed(_FACTORS) if pattern.search(head)]
     return max(found, key=float) if found else ""
+
+
+def factor_of_title(line: str) -> str:
+    """What a title or a note says that numbers are to be multiplied by: '1000' for 'Households (in thousands)'; else empty."""
+    parts = ("".join(filter(None, m.groups())) for m in _IN_TITLE.finditer(" ".join(line.strip(' ",;').split())))
+    return next((factor for part in parts if (factor := factor_of(part)) not in ("", "0.01")), "")
+
+
+def is_scaled(head: str) -> bool:
+    """Whether a title speaks of the numbers of a column."""
+    name = plain(head)
+    return not (_UNSCALED.fullmatch(name) or WEIGHTS.fullmatch(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,14 @@ import pyarrow.compute as pc
 from l0engine.io.limits import clipped
 
 _EXACT = 2**53
+
+#: Labels of values that are no answer, alone or two after each other: 'Refused / no answer'.
+_NONE = (
+    r"(?:refus(?:ed|al)?|refused to answer|don'?t know|do not know|dk|no (?:answer|response|data)|missing|unknown|inapplicable|niu|n\.?/?a"
+    r"|not (?:applicable|asked|stated|available|reported|known|ascertained)|(?:item )?non[ -]?response|keine (?:angabe|antwort)"
+    r"|wei(?:ß|ss) nicht|trifft nicht zu|verweigert|unbekannt|fehlend|ne sait pas|sans r[ée]ponse|non concern[ée]|manquant)"
+)
+_NO_ANSWER = re.compile(rf"\W*{_NONE}(?:\W+(?:or |oder |ou )?{_NONE})?\W*", re.IGNORECASE)
 
 
 def column(values: Sequence[Any] | np.ndarray) -> pa.Array:
@@ -30,12 +39,17 @@ def column(values: Sequence[Any] | np.ndarray) -> pa.Array:
 def labelled(name: str, a: pa.Array, labels: Mapping[Any, str]) -> tuple[pa.Array, str | None]:
     """A column as the text of its labels where every value has one, else as it is; and a remark, where labels are not used.
 
-    Two values with one label stay apart: their values are added to it.
+    Two values with one label stay apart: their values are added to it. Where others have none, what is labelled 'refused' is no value.
     """
     values, codes = a.dictionary_encode().dictionary.to_pylist(), a.dictionary_encode().indices
     texts = {code: str(text).strip() or str(code) for code, text in labels.items()}
     bare = [v for v in values if v not in texts]
     if bare or not values:
+        gone = {code: text for code, text in texts.items() if code in values and _NO_ANSWER.fullmatch(text[:80])}
+        if bare and gone and not pa.types.is_string(a.type):
+            said = ", ".join(f"{code:g} ('{clipped(text, 20)}')" for code, text in list(gone.items())[:3])
+            a = pc.if_else(pc.is_in(a, value_set=pa.array(list(gone), a.type)), pa.scalar(None, a.type), a)
+            return a, f"{said} of column '{clipped(name)}' taken as no value, as their labels say"
         kept = ", ".join(f"{code} = '{clipped(text, 20)}'" for code, text in list(texts.items())[:3])
         return a, f"labels of single values of column '{clipped(name)}' left out ({kept})" if values else None
     often = Counter(texts[v] for v in values)

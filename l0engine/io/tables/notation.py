@@ -22,6 +22,12 @@ MISSING = (
 _GAP = "[ '’`\u00a0\u2009\u202f]"
 _MINUS = "[−–﹣－]"
 _UNITS = r"(?:[$€£¥₹]|US\$|USD|EUR|GBP|CHF|CAD|AUD|JPY|persons?|people|households?|personen|haushalte|hab\.?|pers\.?)"
+#: What offices put behind a number: marks of footnotes, and letters for provisional, revised, estimated, broken, or unreliable. A letter
+#: with nothing between needs three digits before it: '1p' is rather a name.
+_MARKED = (
+    r"(\d)(?:\s*(?:\*{1,3}|[†‡§]+|\([prebu]\)|\[(?:[a-z]|\d{1,2})\])|\s+[pre])$",
+    r"(\d{3})[pre]$",
+)
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 _SAMPLE_ROWS, _SAMPLE_COLUMNS, _CHUNK = 50, 200, 4096
 _BEGINS = re.compile(r"[\s\"'(+−–\-$€£¥₹A-Z]{0,6}[\d.,]")
@@ -81,9 +87,24 @@ def missing(a: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.or_(pc.is_null(a), pc.fill_null(pc.is_in(trimmed, value_set=pa.array(MISSING, a.type)), False))
 
 
-def stripped(a: pa.ChunkedArray) -> Cells:
-    """Take off spaces, quotes, currencies, units, % and parentheses."""
+def marks(a: pa.ChunkedArray) -> list[str]:
+    """The cells of a column of numbers that carry the mark of a footnote; none where most do, which are rather names."""
+    if plain(a) is not None:
+        return []
+    a = pc.utf8_trim_whitespace(a.filter(pc.invert(missing(a))))
+    found = a.filter(pc.match_substring_regex(a, "|".join(_MARKED)))
+    if not 0 < 2 * len(found) <= len(a):
+        return []
+    cells = stripped(a, marks=True)
+    numbers = cells.percent is None and any(invalid(cells.core, sign) is None for sign in _OTHER)
+    return list(map(str, found.to_pylist())) if numbers else []
+
+
+def stripped(a: pa.ChunkedArray, *, marks: bool = False) -> Cells:
+    """Take off spaces, quotes, currencies, units, % and parentheses; and the marks of footnotes, where asked."""
     a = pc.utf8_trim(a, characters=" \t\"'\u00a0\u202f\u2009")
+    for mark in _MARKED if marks else ():
+        a = pc.replace_substring_regex(a, mark, r"\1")
     a = pc.replace_substring_regex(a, rf"^([(]?\s*){_MINUS}\s*", r"\1-")
     a = _without_units(a)
     marked = _where(pc.match_substring_regex(a, r"^\(.*\)$"))
@@ -162,4 +183,4 @@ def _numbers_of(column: pa.ChunkedArray) -> list[str]:
         return []
     if all(_FITS["."].match(c) or _FITS[","].match(c) for c in cells):
         return cells
-    return [c for c in stripped(column).core.to_pylist() if c and c not in MISSING]
+    return [c for c in stripped(column, marks=True).core.to_pylist() if c and c not in MISSING]

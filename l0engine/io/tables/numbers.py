@@ -27,7 +27,11 @@ class Written:
     seen : str
         The decimal sign that the rest of the file shows; empty where it shows none.
     factor : str
-        What the head of the column says that its numbers are multiplied by; empty where it says nothing.
+        What the head of the column, or a title, says that its numbers are multiplied by; empty where neither says anything.
+    title : str
+        The title that says it; empty where the head does.
+    marked : bool
+        Some cells carry the mark of a footnote, of which the reading tells.
     answers : mapping of str to str
     """
 
@@ -38,6 +42,8 @@ class Written:
     seen: str
     factor: str
     answers: Mapping[str, str]
+    title: str = ""
+    marked: bool = False
 
     def numbers(self) -> np.ndarray:
         """Float64, shape (n,).
@@ -68,7 +74,7 @@ class Written:
     def _as_people_write(self) -> np.ndarray:
         gone = notation.missing(self.cells)
         n_gone = pc.sum(gone).as_py() or 0
-        whole = notation.stripped(self.cells)
+        whole = notation.stripped(self.cells, marks=self.marked)
         core = pc.if_else(gone, "0", whole.core) if n_gone else whole.core
         sign = self._decimal(core)
         bad = notation.invalid(core, sign)
@@ -148,8 +154,10 @@ class Written:
             return out / 100 if said == "0.01" else out * float(said)  # 0.01 is no binary fraction
         text = self._text(row)
         times = "a hundredth of what is written" if natural == "0.01" else f"{int(natural):,} times what is written"
-        ways = ((natural, f"numbers are {times}"), ("1", "they are as written"))
-        raise AmbiguousTable(self.file, "factor", ways, f"{self.place(row)}: '{text}' has a unit beside it")
+        which = "numbers but years, ages, codes and weights" if self.title else "numbers"
+        ways = ((natural, f"{which} are {times}"), ("1", "they are as written"))
+        where = f"'{clipped(self.title, 60)}' stands above or below the table" if self.title else f"'{text}' has a unit beside it"
+        raise AmbiguousTable(self.file, "factor", ways, f"{self.place(row)}: {where}")
 
     def lacks(self, row: int, n: int, *options: tuple[str, str]) -> AmbiguousTable:
         """The question what a cell without a value means."""

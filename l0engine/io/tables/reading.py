@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import clipped, listed
+from l0engine.io.tables.heads import factor_of_title
 
 #: Columns with a meaning of their own; an answer of that name says which column of the file it is.
 KNOWN = ("target", "value", "group", "weight", "household_id", "base_weight")
@@ -54,6 +56,8 @@ class Reading:
         'leave out': columns of a wide matrix that are no targets, or no households, are.
     columns : tuple of (str, str)
         Known columns by another name in the file: (ours, the file's). As answers: one of `KNOWN` = a name of the file.
+    marks : mapping of str
+        Columns of text whose numbers carry the marks of footnotes, and the first such cell; the marks are left out.
     remarks : tuple of str
         What else is not plain; nothing that can be answered.
     """
@@ -75,6 +79,7 @@ class Reading:
     leading_zeros: str = ""
     other_columns: str = ""
     columns: tuple[tuple[str, str], ...] = ()
+    marks: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @classmethod
@@ -90,6 +95,11 @@ class Reading:
         )
         told = replace(self, missing=missing, factor=factor, parentheses=parentheses, leading_zeros=zeros, other_columns=others)
         return replace(told, decimal=answers.get("decimal", self.decimal))
+
+    @cached_property
+    def title(self) -> str:
+        """The line above or below the table that says in which unit it is; empty where none does."""
+        return next((line for line in (*self.skipped, *self.last_rows) if factor_of_title(line)), "")
 
     @property
     def sentence(self) -> str:
@@ -124,6 +134,9 @@ class Reading:
             parts.append("names matched without leading zeros")
         if self.other_columns:
             parts.append("further columns left out")
+        parts += [
+            f"marks of footnotes behind numbers of column '{clipped(c)}' left out ('{clipped(x, 20)}')" for c, x in self.marks.items()
+        ]
         parts += [f"column '{clipped(theirs)}' taken as '{ours}'" for ours, theirs in self.columns]
         return "; ".join([*parts, *self.remarks])
 

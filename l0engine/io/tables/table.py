@@ -16,7 +16,7 @@ from l0engine.io.limits import clipped, listed, readable, shown
 from l0engine.io.tables import notation
 from l0engine.io.tables.candidates import candidates, is_text
 from l0engine.io.tables.csvfile import Origin
-from l0engine.io.tables.heads import factor_of, known_heads
+from l0engine.io.tables.heads import factor_of, factor_of_title, is_scaled, known_heads
 from l0engine.io.tables.numbers import Written
 from l0engine.io.tables.reading import Reading
 
@@ -158,21 +158,33 @@ class Table:
         return self._stored(column, a)
 
     def _as_text(self, column: str, cells: pa.ChunkedArray) -> Written:
-        sign, factor = self.reading.decimal, self.factor(column)
-        return Written(cells, self.file, column, lambda row: self.place(row, column), sign, factor, self.answers)
+        theirs, factor = dict(self.reading.columns).get(column, column), self.factor(column)
+        return Written(
+            cells,
+            self.file,
+            column,
+            lambda row: self.place(row, column),
+            self.reading.decimal,
+            factor,
+            self.answers,
+            title=self.reading.title if factor and not factor_of(theirs) else "",
+            marked=theirs in self.reading.marks,
+        )
 
     def factor(self, column: str) -> str:
-        """What the head of a column says that its numbers are multiplied by: of a known column, or of any where just that was said."""
+        """What a column's numbers are multiplied by: as the head of a known column says, of any where just that was said, or a title."""
         head = dict(self.reading.columns).get(column, column)
-        factor = factor_of(head)
-        return factor if head != column or factor == self.answers.get("factor") else ""
+        factor, title = factor_of(head), factor_of_title(self.reading.title)
+        if factor or not title or not (is_scaled(head) and is_scaled(column)):
+            return factor if head != column or (factor == self.answers.get("factor") and not title) else ""
+        return title
 
     def check_factor(self) -> None:
         """Refuse a factor that was said of a file without a unit."""
         said = self.answers.get("factor")
         if not said:
             return
-        units = {factor for c in self.columns if (factor := factor_of(c))}
+        units = {factor for c in self.columns if (factor := factor_of(c))} | {factor_of_title(self.reading.title)} - {""}
         texts = (a.cast(pa.string()) for a in map(flat, self.data.columns) if is_text(a.type))
         if not (said in units or (said == "1" and units)) and not any(map(notation.has_percent, texts)):
             raise ProblemError(

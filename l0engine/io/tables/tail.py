@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import clipped
+from l0engine.io.tables.totals import after_total
 
 #: Rows at the end that are looked at.
 _MOST = 50
@@ -19,11 +20,6 @@ _NOTE = re.compile(
     r"(sources?|notes?|footnotes?|n\.?\s?b|quellen?|hinweise?|anmerkung(en)?|fußnoten?|fuentes?|notas?|remarques?|fonti?|bron|"
     r"last updated|updated|released?|retrieved|accessed|downloaded|extracted|copyright|disclaimer|stand|prepared by|legend|key)\b\s*[:.)]"
     r"|(copyright|last updated|retrieved|downloaded|extracted|prepared by)\b)",
-    re.IGNORECASE,
-)
-_TOTAL = re.compile(
-    r"^\s*((grand|overall|sub)?[\s-]*totals?|sum|all|overall|altogether|(ins)?gesamt(summe)?|summe|zusammen|ensemble|somme|suma|totale|totaal|"
-    r"totaux|razem|i alt)\b\W*(?P<more>.*)$",
     re.IGNORECASE,
 )
 
@@ -114,13 +110,13 @@ def _may_be_none(row: _Row, data: pa.Table, records: Sequence[int] | np.ndarray,
     """A total, a note with a number, or words of another length than the rows."""
     name = next((c for c in row.cells if c.strip()), "")
     if row.ragged:
-        return len(row.text.split()) >= 3 or bool(_TOTAL.match(row.text))
+        return len(row.text.split()) >= 3 or after_total(row.text) is not None
     if len(row.cells) < 2 or len(data) < 2:
         return False
     if _NOTE.match(row.text) and re.search(r"[^\W\d]{2}", row.text):
         return True
-    total = _TOTAL.match(name)
-    return bool(total and (not total["more"] or _is_sum(row.cells, data, above)))
+    more = after_total(name)
+    return more is not None and (not more or _is_sum(row.cells, data, above))
 
 
 def _is_sum(cells: list[str], data: pa.Table, below: int) -> bool:

@@ -245,6 +245,20 @@ def test_excluded_targets_are_as_if_they_were_not_there():
     assert (included.weights != without.weights).any()
 
 
+def test_relaxed_targets_count_a_hundredth_and_give_way():
+    """As if their own weight were a hundredth; of two totals that contradict each other the one that is kept comes out nearer."""
+    dense = PROBLEM.matrix.toarray()
+    values, names = [*PROBLEM.values, 1.5 * PROBLEM.values[0]], [*PROBLEM.names, "again"]
+    parts = {"names": names, "base_weights": PROBLEM.base_weights}
+    more = Problem.create(np.vstack([dense, dense[:1]]), values, **parts)
+    weights = np.append(np.ones(PROBLEM.n_targets), 0.01)
+    by_hand = Problem.create(np.vstack([dense, dense[:1]]), values, target_weights=weights, **parts)
+    relaxed, alike, kept = fit(more, replace(CONFIG, soften=("duplicate",))), fit(by_hand, CONFIG), fit(more, CONFIG)
+    assert relaxed.weights.tobytes() == alike.weights.tobytes()
+    near, between = (abs(relative_errors(PROBLEM, r.weights)[0]) for r in (relaxed, kept))
+    assert near < between / 3 and between > 0.1
+
+
 def test_no_usable_target_is_refused():
     with pytest.raises(ProblemError, match="No target can be used"):
         fit(Problem.create([[1.0, 1.0]], [-5.0], base_weights=[1, 1]), CONFIG)

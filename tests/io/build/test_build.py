@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from l0engine import ProblemError
-from l0engine.io.build import Band, Recipe, Statistic, Target, Totals, build
+from l0engine.errors import AmbiguousRecipe
+from l0engine.io.build import Band, Recipe, Statistic, Target, Totals, build, guess
 
 RNG = np.random.default_rng(3)
 N, M = 40, 110
@@ -110,7 +111,7 @@ def test_means_and_shares_are_met_where_their_rows_are_zero():
 @pytest.mark.parametrize(
     ("published", "candidates"),
     [
-        ("NORTH ", None), ("north", None), ("No\u0301rd", ()), ("Northern", ("North",)), ("Total", "sum"), ("", "sum"), ("Elsewhere", ()),
+        ("NORTH ", None), ("north", None), ("No\u0301rd", ()), ("Northern", ("North",)), ("Total", "sum"), ("Elsewhere", ()),
     ],
 )  # fmt: skip
 def test_a_label_meets_its_category_or_is_listed(published, candidates):
@@ -261,3 +262,57 @@ def test_a_blank_cell_is_a_sum_only_where_the_row_says_so(regions, tenures, refu
     else:
         assert (made(target, t=totals).matches[0].sums, len(totals)) == (2, 4)
     made(target, t=totals.assign(value=[1.0, "", "", ""]))  # rows without a number are no totals
+
+
+@pytest.mark.parametrize("across", ["", "sex"])
+def test_a_blank_cell_of_the_only_category_is_asked_about_unless_it_is_the_sum(across):
+    """Nobody can tell whether the row without a region is the third region, or a sum: the recipe says so."""
+    if across:
+        totals = pd.DataFrame({"region": ["North", ""], "m": [600.0, 500], "f": [610.0, 510]})
+        target = Target("t", Totals("t.csv", across="sex"), of="persons", by=("region", "sex"))
+    else:
+        totals = pd.DataFrame({"region": ["North", ""], "value": [600.0, 500]})
+        target = Target("t", Totals("t.csv"), by=("region",))
+    with pytest.raises(
+        AmbiguousRecipe, match=r"t\.csv, row 2, column 'region': the cell is empty \(beside 500\): fill it in, or say in the recipe"
+    ) as asked:
+        made(target, t=totals)
+    assert (asked.value.setting, [value for value, _ in asked.value.options]) == ("region", ["Total", "South"])
+    for answer, targets in (("Total", 1), ("South", 2)):
+        b = made(target, recipe=Recipe.from_toml(RECIPE.taking({"region": {"": answer}}).to_toml()), t=totals)
+        assert b.problem.n_targets == targets * (2 if across else 1)
+    number = {c: [600.0, 500, 1100] for c in totals.columns[1:]}
+    summed = made(target, t=pd.DataFrame({"region": ["North", "South", ""], **number}))
+    assert summed.matches[0].sums == (2 if across else 1)  # it adds up: no need to ask
+
+
+def test_who_has_no_category_is_said_to_count_nowhere():
+    regions = HOUSEHOLDS["region"].where(HOUSEHOLDS.index % 10 != 0, "")
+    target = Target("t", Totals("two.csv"), by=("region",))
+    b = build(replace(RECIPE, targets=(target,)), {**BASE, "hh.csv": HOUSEHOLDS.assign(region=regions), "two.csv": TWO})
+    assert b.matches[0].outside == (("region", 4),) and b.matches[0].uncounted == ("4 rows have no region and count nowhere",)
+    assert any("4 rows have no region and count nowhere" in note for note in b.notes)
+    assert (b.problem.support == [(regions == r).sum() for r in TWO["region"]]).all()
+    assert not made(target, two=TWO).matches[0].outside
+
+
+def test_a_tolerance_that_is_a_percentage_is_refused():
+    target = Target("t", Totals("two.csv"), by=("region",))
+    with pytest.raises(ProblemError, match=r"The recipe, 't': a tolerance of 5 lets a total miss by 500 %: write 0\.05 for 5 %"):
+        made(replace(target, tolerance=5.0), two=TWO)
+    with pytest.raises(ProblemError, match=r"two\.csv: a tolerance of 2\.5"):
+        made(target, two=TWO.assign(tolerance=[0.1, 2.5]))
+
+
+def test_persons_whose_ids_lost_their_zeros_meet_their_households():
+    households = HOUSEHOLDS.assign(id=[f"{i:04d}" for i in range(N)])
+    persons = PERSONS.assign(id=PERSONS["id"].str[1:].astype(int))
+    sexes = pd.DataFrame({"sex": ["m", "f"], "value": [900.0, 950]})
+    tables = {"hh.csv": households, "pp.csv": persons, "sexes.csv": sexes}
+    recipe = guess(tables)
+    assert (recipe.persons, recipe.targets[0].of) == ("pp.csv", "persons")
+    b = build(recipe, tables)
+    expected = [[((persons["sex"] == s) & (persons["id"] == i)).sum() for i in range(N)] for s in ("m", "f")]
+    np.testing.assert_array_equal(b.problem.matrix.toarray(), expected)
+    (said,) = b.remarks
+    assert said.startswith("pp.csv: its '") and "was taken as the household '00" in said and said in b.problem.notes

@@ -116,6 +116,8 @@ def test_the_recipe_beside_a_problem_makes_it_again(population, capsys):
     again = folder / "one" / "recipe.toml"
     assert main(["build", str(again), "--tables", str(folder), "--out", str(folder / "two")]) == 0
     assert load_problem(folder / "one").fingerprint == load_problem(folder / "two").fingerprint
+    assert main(["fit", str(folder / "two"), "--out", str(folder / "run"), "--epochs", "20"]) == 0
+    assert (folder / "run" / "recipe.toml").read_text() == again.read_text()
     assert Recipe.from_toml(again.read_text()) == from_controls(pd.read_csv(folder / "controls.csv"), tables)
     capsys.readouterr()
     again.write_text(again.read_text().replace("seed_households.csv", "../seed_households.csv"))

@@ -138,6 +138,19 @@ def test_a_recipe_is_guessed_from_the_tables_alone(case):
     np.testing.assert_allclose(built.problem.estimates(built.problem.base_weights), built.problem.values, rtol=0.6)
 
 
+def test_a_column_of_the_same_name_is_proposed_though_half_of_its_labels_differ():
+    survey = pd.DataFrame({"household_id": range(8), "region": ["North", "South", "East", "West"] * 2})
+    for labels, proposed in ((["North", "South", "Ost", "Westen"], True), (["Nord", "Sued", "Ost", "Westen"], False)):
+        tables = {"survey.csv": survey, "totals.csv": pd.DataFrame({"region": labels, "households": [1.0, 2, 3, 4]})}
+        if proposed:
+            recipe = guess(tables)
+            assert recipe.targets[0].by == ("region",)
+            assert [u.label for u in build(recipe, tables).matches[0].unmatched] == ["Ost", "Westen"]
+        else:
+            with pytest.raises(ProblemError, match="name the columns alike"):
+                guess(tables)
+
+
 def test_nothing_is_guessed_where_nothing_fits():
     with pytest.raises(ProblemError, match="name the columns alike"):
         guess({"h": HH, "t": pd.DataFrame({"colour": ["red", "blue"], "value": [1, 2]})})
