@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 
 from l0engine.calibration.frontier.path import curve, frontier
 from l0engine.calibration.frontier.references import compare
@@ -34,14 +35,21 @@ def run(job: Execution) -> Generator[Snapshot, None, Ending[Outcome]]:
 
 def _calibrate(job: Execution, problem: Problem) -> Generator[Snapshot, None, Ending[Outcome]]:
     plan = job.task.plan
-    result = _of_another(job, plan.source) if plan and plan.source else (yield from _train(job, problem))
+    result = _of_another(job, plan.source) if plan and plan.source else (yield from trained(job, problem))
     if not result.status.has_result:
         return Ending(None, result.status, result.message)
-    write_run(job.folder, problem, result, targets_in_use(problem, job.task.config), job.store.recipe(job.task.problem))
-    job.store.save_result(job.job.id, result)
+    kept(job, problem, result)
     if plan is None or result.status is Status.STOPPED:
         return Ending(None, result.status, result.message)
     return _frontier(job, problem, result, plan)
+
+
+def kept(job: Execution, problem: Problem, result: Result) -> None:
+    """Keep what a fit ended in: its files, then its weights and measures."""
+    job.persist(
+        lambda: write_run(job.folder, problem, result, targets_in_use(problem, job.task.config), job.store.recipe(job.task.problem))
+    )
+    job.persist(lambda: job.store.save_result(job.job.id, result))
 
 
 def _of_another(job: Execution, source: str) -> Result:
@@ -52,7 +60,8 @@ def _of_another(job: Execution, source: str) -> Result:
     return replace(found, config=job.task.config)
 
 
-def _train(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result]:
+def trained(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result]:
+    """Fit from the last checkpoint on, or from the start, with checkpoints on the way."""
     store, run_id, state = job.store, job.job.id, _state(job)
     store.forget_after(run_id, -1 if state is None else int(state.step))
     earlier = store.snapshots(run_id)
@@ -60,8 +69,9 @@ def _train(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result
     if state is not None:
         log.info("It goes on from step %d", int(state.step))
 
-    steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state)
+    steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state, changes=job.changes)
     result = yield from translated(steps, lambda s: replace(s, seconds=s.seconds + before - job.paused))
+    job.keep()
     seconds = result.fit_seconds + before - job.paused
     return replace(result, history=tuple(store.snapshots(run_id)), fit_seconds=seconds)
 
@@ -79,17 +89,17 @@ def _frontier(job: Execution, problem: Problem, result: Result, plan: Plan) -> E
     """Points, then reference methods, then the curve of each point; each is kept as soon as it is there."""
     store, run_id, points = job.store, job.job.id, {}  # by key: a point that is made anew replaces itself
     for point in frontier(problem, result, plan.budgets, should_stop=job.should_stop, watch=_further(job)):
-        record = store.save_point(run_id, point)
+        record = job.persist(partial(store.save_point, run_id, point))
         points[record.key] = (point, record)
         job.say(f"{len(points)} of {len(plan.budgets)} points are there.")
     for budget in plan.compare:
         for point in compare(problem, result, budget, plan.references, should_stop=job.should_stop):
-            store.save_point(run_id, point)
+            job.persist(partial(store.save_point, run_id, point))
             job.say(f"Comparing with other methods at {budget:,} households.")
     for number, (point, record) in enumerate(points.values(), 1):
         if not job.should_stop():
             job.say(f"Error against effective sample size: point {number} of {len(points)}.")
-            store.save_curve(run_id, record, list(curve(problem, job.task.config, point)))
+            job.persist(partial(store.save_curve, run_id, record, list(curve(problem, job.task.config, point))))
     if job.should_stop():
         return Ending(None, Status.STOPPED, f"Stopped with {len(points)} of {len(plan.budgets)} points; they can be used.")
     return Ending(None, result.status, f"The frontier has {len(points)} points.")
