@@ -46,6 +46,7 @@ dashboard.data dashboard.samples dashboard.features dashboard.pruning
 dashboard.build
 dashboard.calibration
 dashboard.frontier dashboard.log
+dashboard.runs
 dashboard.app_pages
 dashboard.app
 """.strip().splitlines()
