@@ -1,6 +1,6 @@
 """The SQLite file of a store: schema, and short connections that any thread or process may open.
 
-What is one job's stands under its id: its row in `jobs`, its snapshots, its points (the column `run`).
+What is one job's stands under its id: its row in `jobs`, its snapshots and points (the column `run`), its events.
 """
 
 from __future__ import annotations
@@ -50,6 +50,14 @@ _STEPS: tuple[tuple[str | Callable[[sqlite3.Connection, Path], None], ...], ...]
             status, message, created, started, ended, pid, request, checkpoint, outcome, sweep FROM runs""",
         "DROP TABLE runs",
         adopt_studies,
+    ),
+    (
+        "ALTER TABLE jobs ADD COLUMN name TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE jobs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE jobs ADD COLUMN deleted REAL",
+        "CREATE TABLE events (number INTEGER PRIMARY KEY, job TEXT NOT NULL, step INTEGER, body TEXT NOT NULL, time REAL NOT NULL)",
+        "CREATE INDEX events_by_job ON events (job, number)",
     ),
 )
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
@@ -23,6 +23,24 @@ class Request(StrEnum):
     NONE = "none"
     PAUSE = "pause"
     STOP = "stop"
+
+
+class Event(NamedTuple):
+    """What a person changed in a job after it had begun.
+
+    Attributes
+    ----------
+    step : int or None
+        The step after which it took effect; None while the job has yet to see it.
+    changes : dict
+        New values of settings, by their names in `Config`; a continuation changes 'epochs', the steps in all.
+    time : float
+        When it was asked for, in seconds since the epoch.
+    """
+
+    step: int | None
+    changes: dict[str, Any]
+    time: float
 
 
 class LiveJob(NamedTuple):
@@ -58,6 +76,12 @@ class JobRecord(Generic[TaskT, ResultT]):
         None until there is one.
     sweep : str or None
         Id that the jobs of one sweep share.
+    name, note : str
+        What a person calls it, and wrote about it; empty where nobody did.
+    pinned : bool
+        Kept at hand, and never cleared away with what is old.
+    deleted : float or None
+        When it was put into the trash, in seconds since the epoch; None where it is not there.
     """
 
     id: str
@@ -72,12 +96,16 @@ class JobRecord(Generic[TaskT, ResultT]):
     checkpoint: int | None = None
     result: ResultT | None = None
     sweep: str | None = None
+    name: str = ""
+    note: str = ""
+    pinned: bool = False
+    deleted: float | None = None
 
     @property
     def title(self) -> str:
-        """For menus, in local time: '22 Nov 16:40 · λ 1e-3'."""
+        """For menus: its name, or when it was made, in local time, and what it is about: '22 Nov 16:40 · λ 1e-3'."""
         when = datetime.fromtimestamp(self.created)
-        return f"{when.day} {when:%b %H:%M} · {self.task.label}"
+        return self.name or f"{when.day} {when:%b %H:%M} · {self.task.label}"
 
     @property
     def sentence(self) -> str:
@@ -107,7 +135,7 @@ class JobRecord(Generic[TaskT, ResultT]):
     @property
     def can_requeue(self) -> bool:
         """True where `Store.requeue(id)` takes it up again."""
-        return self.status is Status.INTERRUPTED
+        return self.status is Status.INTERRUPTED and self.deleted is None
 
 
 def remedy(checkpoint: int | None) -> str:

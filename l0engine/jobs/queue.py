@@ -17,7 +17,7 @@ from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
 from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
 from l0engine.jobs.problems import ProblemShelf
-from l0engine.jobs.records import RunRecord
+from l0engine.jobs.rows import forget_rows, one_job, record_of, update_row
 from l0engine.jobs.task import KINDS, Step, Stored, Task, task_class, task_of
 from l0engine.machine import on_gpu
 
@@ -74,7 +74,7 @@ class JobShelf(ProblemShelf):
     def job(self, job_id: str) -> JobRecord[Any, Any]:
         """One job."""
         with self._database.connect() as db:
-            return _one(db, job_id)
+            return one_job(db, job_id)
 
     def jobs(
         self,
@@ -83,12 +83,16 @@ class JobShelf(ProblemShelf):
         *,
         statuses: Collection[Status] = tuple(Status),
         sweep: str | None = None,
+        trashed: bool = False,
         limit: int = 200,
     ) -> list[JobRecord[Any, Any]]:
-        """Jobs, newest first; of a kind, problem or sweep, or in one of some statuses, where asked. Another version's are left out."""
+        """Jobs, newest first; of a kind, problem or sweep, or in one of some statuses, or those in the trash, where asked.
+
+        Another version's are left out.
+        """
         wanted = {"kind": kind, "problem": problem, "sweep": sweep}
         given = {name: value for name, value in wanted.items() if value is not None}
-        where = "".join(f" AND {name} = ?" for name in given)
+        where = f" AND deleted IS {'NOT ' * trashed}NULL" + "".join(f" AND {name} = ?" for name in given)
         with self._database.connect() as db:
             rows = db.execute(
                 f"SELECT * FROM jobs WHERE status IN ({', '.join('?' * len(statuses))}){where} ORDER BY created DESC, id DESC LIMIT ?",
@@ -97,7 +101,7 @@ class JobShelf(ProblemShelf):
         found = []
         for row in rows:
             with suppress(L0Error):
-                found.append(_record(row))
+                found.append(record_of(row))
         return found
 
     def set_status(self, job_id: str, status: Status, message: str = "", **fields: Any) -> None:
@@ -107,12 +111,12 @@ class JobShelf(ProblemShelf):
         if status.ended:
             fields.setdefault("ended", time.time())
         with self._database.write() as db:
-            _update(db, checked_id(job_id), status=status, message=message, **fields)
+            update_row(db, checked_id(job_id), status=status, message=message, **fields)
 
     def set_result(self, job_id: str, result: Stored) -> None:
         """Keep what a job ended in; the status is set apart, last."""
         with self._database.write() as db:
-            _update(db, checked_id(job_id), result=json.dumps(result.to_dict()))
+            update_row(db, checked_id(job_id), result=json.dumps(result.to_dict()))
 
     def live(self) -> list[LiveJob]:
         """The jobs that should have a process now, those of another version too."""
@@ -125,14 +129,14 @@ class JobShelf(ProblemShelf):
     def request(self, job_id: str, request: Request) -> JobRecord[Any, Any]:
         """Ask a job to pause, to stop, or (`Request.NONE`) to go on; one still queued stops at once."""
         with self._database.write() as db:
-            job = _one(db, job_id)
+            job = one_job(db, job_id)
             if job.status.ended:
                 raise L0Error(f"Job {job_id} has ended ({job.status}): there is nothing to {_VERBS[request]}.")
-            _update(db, job_id, request=request)
+            update_row(db, job_id, request=request)
             if job.status is Status.QUEUED and request is Request.STOP:
                 message = "Taken out of the queue on request; resume to queue it again."
-                _update(db, job_id, status=Status.INTERRUPTED, message=message, ended=time.time())
-            return _one(db, job_id)
+                update_row(db, job_id, status=Status.INTERRUPTED, message=message, ended=time.time())
+            return one_job(db, job_id)
 
     def requested(self, job_id: str) -> Request:
         """The request that stands, in one light query for the worker's loop."""
@@ -143,13 +147,15 @@ class JobShelf(ProblemShelf):
     def requeue(self, job_id: str) -> JobRecord[Any, Any]:
         """Queue an interrupted job again; it goes on from its checkpoint, where it has one."""
         with self._database.write() as db:
-            job = _one(db, job_id)
+            job = one_job(db, job_id)
+            if job.deleted is not None:
+                raise L0Error(f"Job {job_id} is in the trash: restore it first.")
             if not job.can_requeue:
                 raise L0Error(f"Job {job_id} is {job.status}: only an interrupted one can be resumed.")
-            _update(db, job_id, status=Status.QUEUED, message="", started=None, ended=None, pid=None, request=Request.NONE)
+            update_row(db, job_id, status=Status.QUEUED, message="", started=None, ended=None, pid=None, request=Request.NONE)
             # A page that follows it must not take what comes anew for what it has seen.
-            _forget(db, job_id, -1 if job.checkpoint is None else job.checkpoint)
-            return _one(db, job_id)
+            forget_rows(db, job_id, -1 if job.checkpoint is None else job.checkpoint)
+            return one_job(db, job_id)
 
     def claim_next(self, slots: int = 1) -> JobRecord[Any, Any] | None:
         """Take the oldest queued job that fits to running; atomic over all processes.
@@ -160,21 +166,21 @@ class JobShelf(ProblemShelf):
         """
         with self._database.write() as db:
             while (job_id := _next(db, 3 * slots + 1 if slots else 0)) is not None:
-                _update(db, job_id, status=Status.RUNNING, started=time.time(), pid=None)
+                update_row(db, job_id, status=Status.RUNNING, started=time.time(), pid=None)
                 try:
-                    return _one(db, job_id)
+                    return one_job(db, job_id)
                 except L0Error as error:  # of another version: it must not stop the queue
-                    _update(db, job_id, status=Status.FAILED, message=str(error), ended=time.time())
+                    update_row(db, job_id, status=Status.FAILED, message=str(error), ended=time.time())
         return None
 
     def begin(self, job_id: str, pid: int) -> JobRecord[Any, Any]:
         """Enter a process as the one that carries out a job which is queued, or was claimed for it."""
         with self._database.write() as db:
-            job = _one(db, job_id)
+            job = one_job(db, job_id)
             if not (job.status is Status.QUEUED or (job.status is Status.RUNNING and job.pid in (None, pid))):
                 raise L0Error(f"Job {job_id} is {job.status}: only a queued one can be carried out; queue it first.")
-            _update(db, job_id, status=Status.RUNNING, started=time.time() if job.started is None else job.started, pid=pid)
-            return _one(db, job_id)
+            update_row(db, job_id, status=Status.RUNNING, started=time.time() if job.started is None else job.started, pid=pid)
+            return one_job(db, job_id)
 
     def lose(self, job_id: str, pid: int | None, message: str) -> bool:
         """Mark a job interrupted whose process `pid` is gone; False where it ended, or moved on, in the meantime."""
@@ -209,12 +215,7 @@ class JobShelf(ProblemShelf):
     def forget_after(self, job_id: str, step: int) -> None:
         """Drop the snapshots of steps that a resumed job is about to take again."""
         with self._database.write() as db:
-            _forget(db, checked_id(job_id), step)
-
-
-def _update(db: sqlite3.Connection, job_id: str, **values: Any) -> None:
-    sets = ", ".join(f"{name} = ?" for name in values)
-    db.execute(f"UPDATE jobs SET {sets} WHERE id = ?", (*values.values(), job_id))
+            forget_rows(db, checked_id(job_id), step)
 
 
 def _next(db: sqlite3.Connection, places: int) -> str | None:
@@ -238,27 +239,3 @@ def _needs(row: sqlite3.Row) -> tuple[int, bool]:
     """How many places a job takes, and whether the GPU; a frontier on the GPU keeps a core busy too, and takes places."""
     gpu = on_gpu(row["device"])
     return (0 if gpu and row["plan"] is None else KINDS[row["kind"]].places), gpu
-
-
-def _forget(db: sqlite3.Connection, job_id: str, step: int) -> None:
-    db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (job_id, step))
-
-
-def _one(db: sqlite3.Connection, job_id: str) -> JobRecord[Any, Any]:
-    row = db.execute("SELECT * FROM jobs WHERE id = ?", (checked_id(job_id),)).fetchone()
-    if row is None:
-        raise L0Error(f"There is no job {job_id}: choose one from the list.")
-    return _record(row)
-
-
-def _record(row: sqlite3.Row) -> JobRecord[Any, Any]:
-    values = dict(row)
-    kind, result = values.pop("kind"), values.pop("result")
-    del values["problem"]
-    task = task_of(kind, json.loads(values["task"]))
-    try:
-        found = None if result is None else task.result.from_dict(json.loads(result))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise L0Error(f"The result of job {values['id']} was made by another version: start it anew.") from error
-    values |= {"task": task, "status": Status(values["status"]), "request": Request(values["request"]), "result": found}
-    return (RunRecord if kind == "calibration" else JobRecord)(**values)

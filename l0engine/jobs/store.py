@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import zipfile
-from collections.abc import Collection, Mapping
-
-import numpy as np
+from collections.abc import Collection
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays, write_whole
-from l0engine.jobs.points import PointShelf
 from l0engine.jobs.problems import default_root
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
+from l0engine.jobs.steering import SteeringShelf
 
 __all__ = ["Store", "default_root"]
 
 log = logging.getLogger(__name__)
 
 
-class Store(PointShelf):
+class Store(SteeringShelf):
     """All that outlives a process, under `root`: store.sqlite, problems/<sha>/, runs/<id>/.
 
     Every method may be called from any thread and any process. Ids come from URLs, so they are checked before they
@@ -50,32 +47,16 @@ class Store(PointShelf):
         return found
 
     def runs(
-        self, problem: str | None = None, *, statuses: Collection[Status] = tuple(Status), sweep: str | None = None, limit: int = 200
+        self,
+        problem: str | None = None,
+        *,
+        statuses: Collection[Status] = tuple(Status),
+        sweep: str | None = None,
+        trashed: bool = False,
+        limit: int = 200,
     ) -> list[RunRecord]:
-        """Runs, newest first; of one problem or sweep, or in one of some statuses, where asked."""
-        return self.jobs(Calibration.kind, problem, statuses=statuses, sweep=sweep, limit=limit)  # type: ignore[return-value]
-
-    def save_checkpoint(self, job_id: str, step: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write a checkpoint in the place of the last one, and only then record its step.
-
-        Raises
-        ------
-        OSError
-            Nothing was written, for instance for want of disk space; the last checkpoint still stands.
-        """
-        write_arrays(self.folder(job_id) / "checkpoint.npz", arrays)
-        with self._database.write() as db:
-            db.execute("UPDATE jobs SET checkpoint = ? WHERE id = ?", (step, job_id))
-
-    def checkpoint(self, job_id: str) -> dict[str, np.ndarray] | None:
-        """The last checkpoint; None where there is none that can be read (the job then starts at its first step)."""
-        if self.job(job_id).checkpoint is None:
-            return None
-        try:
-            return read_arrays(self.folder(job_id) / "checkpoint.npz")
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            log.warning("The checkpoint of job %s cannot be read (%s): it starts at its first step.", job_id, error)
-            return None
+        """Runs, newest first; of one problem or sweep, or in one of some statuses, or those in the trash, where asked."""
+        return self.jobs(Calibration.kind, problem, statuses=statuses, sweep=sweep, trashed=trashed, limit=limit)  # type: ignore[return-value]
 
     def save_result(self, run_id: str, result: Result) -> None:
         """Keep the weights and measures of a finished fit; the status is set apart, last."""
