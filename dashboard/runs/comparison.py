@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -12,11 +11,12 @@ from dashboard import state
 from dashboard.frontier.figures import overlap
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart, side_by_side
+from dashboard.kit.figures.marks import marks
 from dashboard.kit.live_plot import live_plot
 from dashboard.runs import table, words
 from dashboard.runs.figures import errors, frontiers, members, pair, ridges, series
 from dashboard.runs.figures.looks import Drawn, looks
-from dashboard.state import comparing
+from dashboard.state import comparing, problems
 from l0engine.calibration.results import Snapshot
 from l0engine.jobs.records import RunRecord
 
@@ -77,17 +77,21 @@ def _pictures(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequen
     if not steps:
         st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
         return
+    lines = [line for line, _ in histories]
     loss, smoothing, at = _controls(max(steps))
-    marks: list[Any] = []
-    drawn = (
-        (partial(series.plot_loss, what=loss), series.info(histories, series.LOSSES[loss], smoothing, at, marks), "cmp_loss", "Loss by step"),
-        (series.plot_kept, series.info(histories, lambda s: s.kept, smoothing, at, marks), "cmp_kept", "Households kept by step"),
-        (errors.plot, errors.info(histories, at), "cmp_errors", "Errors of the targets at the step"),
+    changed = [mark for line, run in zip(lines, runs, strict=True) for mark in marks(comparing.events(run), line.colour)]
+    total = partial(series.plot_loss, what=loss)
+    course = (
+        (total, series.info(histories, series.LOSSES[loss], smoothing, at, changed), "cmp_loss", "Loss by step"),
+        (series.plot_kept, series.info(histories, lambda s: s.kept, smoothing, at, changed), "cmp_kept", "Households kept by step"),
     )
-    left, right = side_by_side(drawn, "cmp_course", live_plot)
-    if (info := frontiers.info([(line, comparing.points(run)) for (line, _), run in zip(histories, runs, strict=True)])).lines:
+    left, right = side_by_side(course, "cmp_course", live_plot)
+    frontier = frontiers.info([(line, comparing.points(run)) for (line, _), run in zip(histories, runs, strict=True)])
+    with left if frontier.lines else st.container():
+        live_plot(errors.plot, errors.info(histories, at), key="cmp_errors", alt="Errors of the targets at the step")
+    if frontier.lines:
         with right:
-            chart(frontiers.plot, info, "cmp_frontiers", "Median error against households kept, for each run with a frontier")
+            chart(frontiers.plot, frontier, "cmp_frontiers", "Median error against households kept, for each run with a frontier")
     _gates(runs, histories, sizes, at)
 
 
@@ -95,16 +99,16 @@ def _controls(last: int) -> tuple[str, float, int | None]:
     """Which loss, how much smoothing, and which step; None for the end."""
     which, smooth, step = layout.columns([2, 2, 4], key="cmp_controls", narrowest=180, gap="medium")
     loss = which.segmented_control("Loss", list(series.LOSSES), default="Total", required=True, key="cmp_which")
-    smoothing = smooth.slider("Smoothing", 0.0, 0.98, 0.0, 0.02, key="cmp_smoothing", help="How much each step takes over from those before.")
+    smoothing = smooth.slider(
+        "Smoothing", 0.0, 0.98, 0.0, 0.02, key="cmp_smoothing", help="How much each step takes over from those before."
+    )
     if last < 2:
         return str(loss), smoothing, None
     at = step.slider("Step", 1, last, last, key=f"cmp_step_{last}", help="Takes loss, households, errors and gates back to this step.")
     return str(loss), smoothing, None if at == last else at
 
 
-def _gates(
-    runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[Snapshot]]], sizes: dict[str, int], at: int | None
-) -> None:
+def _gates(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[Snapshot]]], sizes: dict[str, int], at: int | None) -> None:
     """A few runs' gates over time."""
     names = {line.id: line.name for line, _ in histories}
     chosen = list(names)
@@ -154,7 +158,7 @@ def _two(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
     a = first.selectbox("This run", ids, 0, format_func=titles.get, key="cmp_a")
     b = second.selectbox("against", ids, 1, format_func=titles.get, key="cmp_b")
     (run_a, line_a), (run_b, line_b) = by_id[str(a)], by_id[str(b)]
-    problem = state.problem_of(run_a.problem)
+    problem = problems.read_problem(run_a.problem)
     (errors_a, use_a), (errors_b, use_b) = comparing.errors(run_a), comparing.errors(run_b)
     targets = pair.errors_info(line_a, line_b, problem.names, errors_a, errors_b, use_a & use_b)
     households = pair.weights_info(line_a, line_b, problem.household_ids, comparing.weights(run_a), comparing.weights(run_b))

@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.frontier.figures import setting_names
-from dashboard.kit import wording
+from dashboard.kit import setting_names, wording
 from dashboard.runs import words
 from l0engine.calibration.results import Measures
 from l0engine.jobs.job import JobRecord
 from l0engine.jobs.records import RunRecord
 
 #: Head of the column of colours.
-SWATCH = "■"
+SWATCH = "▬▬"
 #: Kinds of jobs as the navigation names them.
 KINDS = {"calibration": "Calibration", "samples": "Sample gates", "features": "Feature gates", "pruning": "Pruning"}
 
 _LOOKS: Mapping[str, Any] = {
-    SWATCH: st.column_config.TextColumn("", width=28, help="Its colour in the pictures."),
-    "pin": st.column_config.TextColumn("", width=28, help="Pinned: stays on top, and is never cleared away."),
-    "status": st.column_config.TextColumn("Status", width=104),
-    "name": st.column_config.TextColumn("Name", width="medium"),
-    "problem": st.column_config.TextColumn("Problem", width=130),
-    "made": st.column_config.DatetimeColumn("Made", format="D MMM HH:mm", width=100),
-    "kept": st.column_config.NumberColumn("Kept", format="localized", help="Households with a positive weight."),
-    "median": st.column_config.TextColumn("Median error", help="Half of the targets are closer than this."),
-    "mean": st.column_config.TextColumn("Mean error"),
-    "ess": st.column_config.NumberColumn("Effective size", format="localized", help="Kish's effective sample size, in households."),
-    "seconds": st.column_config.NumberColumn("Time", format="%.1f s"),
-    "device": st.column_config.TextColumn("Device", width=70),
-    "disk": st.column_config.NumberColumn("Disk", format="bytes"),
-    "note": st.column_config.TextColumn("Note", width="medium"),
+    SWATCH: st.column_config.TextColumn("", width=40, help="Its colour in the pictures."),
+    "pin": st.column_config.TextColumn("", width=30, help="Pinned: stays on top, and is never cleared away."),
+    "status": st.column_config.TextColumn("Status", width=100),
+    "name": st.column_config.TextColumn("Name", width=170),
+    "problem": st.column_config.TextColumn("Problem", width=118),
+    "made": st.column_config.DatetimeColumn("Made", format="D MMM HH:mm", width=96),
+    "kept": st.column_config.NumberColumn("Kept", width=66, format="localized", help="Households with a positive weight."),
+    "median": st.column_config.NumberColumn("Median error", width=90, format="%.3g %%", help="Half of the targets are closer than this."),
+    "mean": st.column_config.NumberColumn("Mean error", width=82, format="%.3g %%"),
+    "ess": st.column_config.NumberColumn("ESS", width=62, format="localized", help="Kish's effective sample size, in households."),
+    "seconds": st.column_config.NumberColumn("Time", width=62, format="%.1f s"),
+    "device": st.column_config.TextColumn("Device", width=60),
+    "disk": st.column_config.NumberColumn("Disk", width=66, format="bytes"),
+    "note": st.column_config.TextColumn("Note", width=120),
 }
 
 
@@ -53,12 +54,57 @@ def row(job: JobRecord[Any, Any]) -> dict[str, Any]:
     m, outcome = measures(job), job.outcome if isinstance(job, RunRecord) else None
     return {
         "kept": m and m.kept,
-        "median": m and m.median_abs_rel_error,
-        "mean": m and m.mean_abs_rel_error,
+        "median": m and 100 * m.median_abs_rel_error,
+        "mean": m and 100 * m.mean_abs_rel_error,
         "ess": m and round(m.ess),
         "seconds": (outcome.fit_seconds + outcome.refit_seconds) if outcome else job.seconds or None,
         "device": outcome.device if outcome else "",
     }
+
+
+def listed(
+    jobs: Sequence[JobRecord[Any, Any]], problems: Mapping[str, str], costs: Mapping[str, int], *, settings: bool
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Jobs, one a row, and the looks of the columns.
+
+    Parameters
+    ----------
+    problems : mapping of str
+        Titles by SHA-256.
+    costs : mapping of int
+        Bytes by job.
+    settings : bool
+        In place of when, where and how long, the settings in which they differ; all are calibrations.
+    """
+    apart = words.differing([job for job in jobs if isinstance(job, RunRecord)]) if settings else []
+    rows = []
+    for job in jobs:
+        about = problems.get(job.problem, "") if isinstance(job, RunRecord) else KINDS.get(job.task.kind, job.task.kind)
+        came = row(job)
+        made = {"pin": "📌" if job.pinned else "", "name": job.name or job.task.label, "status": words.status(job.status), "problem": about}
+        what = {name: came[name] for name in ("kept", "median", "mean", "ess")}
+        if settings:
+            rows.append(made | what | {field: setting_names.value(getattr(job.task.config, field)) for field in apart})
+        else:
+            rest = {"seconds": came["seconds"], "disk": costs.get(job.id), "note": job.note, "device": came["device"]}
+            rows.append(made | what | {"made": datetime.fromtimestamp(job.created)} | rest)
+    frame = pd.DataFrame(rows)
+    return frame, looks(frame)
+
+
+def choose(
+    jobs: Sequence[JobRecord[Any, Any]], frame: pd.DataFrame, looks: Mapping[str, Any], *, key: str, rows: int, alt: str
+) -> list[JobRecord[Any, Any]]:
+    """Draw a table of jobs, `rows` high, and give those whose rows are chosen.
+
+    Rows are chosen by place: where other jobs are listed, or in another order, nothing is chosen any more.
+    """
+    key = f"{key}_{crc32('.'.join(job.id for job in jobs).encode()):08x}"
+    event = st.dataframe(
+        frame, hide_index=True, column_config=looks, height=35 * (min(len(jobs), rows) + 1) + 3, on_select="rerun",
+        selection_mode="multi-row", key=key, alt=alt,
+    )  # fmt: skip
+    return [jobs[i] for i in event.selection.rows if i < len(jobs)]
 
 
 def compared(runs: Sequence[RunRecord], names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any]]:

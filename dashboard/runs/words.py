@@ -5,8 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from dashboard.frontier.figures import setting_names
-from dashboard.kit import wording
+from dashboard.kit import setting_names, wording
 from dashboard.runs.figures.looks import Drawn
 from l0engine.calibration.config import settings
 from l0engine.calibration.results import Status
@@ -46,7 +45,7 @@ def names(runs: Sequence[RunRecord]) -> dict[str, str]:
 
     def of(run: RunRecord) -> str:
         more = [f"{setting_names.name(name)} {setting_names.value(getattr(run.config, name))}".lower() for name in apart]
-        return run.name or ", ".join([run.task.label, *more])
+        return run.name or ", ".join([run.task.label.removesuffix(" · frontier"), *more])
 
     return wording.distinct({run.id: of(run) for run in runs})
 

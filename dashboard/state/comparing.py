@@ -13,6 +13,7 @@ from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.preflight import in_use
 from l0engine.calibration.results import Snapshot
 from l0engine.errors import L0Error
+from l0engine.jobs.job import Event
 from l0engine.jobs.records import PointRecord, RunRecord
 
 
@@ -78,6 +79,16 @@ def _points(run_id: str, ended: float) -> tuple[PointRecord, ...]:
 def points(run: RunRecord) -> Sequence[PointRecord]:
     """The frontier of a run; empty where it has none, or none yet."""
     return _points(run.id, run.ended or 0.0) if run.plan is not None and run.status.ended else ()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _events(run_id: str, ended: float) -> tuple[Event, ...]:
+    return tuple(store().events(run_id))
+
+
+def events(run: RunRecord) -> Sequence[Event]:
+    """What was changed in a run after it had begun."""
+    return _events(run.id, run.ended or 0.0) if run.status.ended else store().events(run.id)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the weights …")

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.frontier.figures import setting_names
-from dashboard.kit import theme, wording
+from dashboard.kit import setting_names, theme, wording
 from dashboard.kit.figures import axes
 from dashboard.kit.figures.traces import SECOND, add_dots
 from l0engine.jobs.records import RunRecord

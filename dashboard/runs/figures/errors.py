@@ -37,7 +37,7 @@ def plot(info: ErrorsInfo, palette: theme.Palette) -> go.Figure:
     """A run a row: a thin line for nine tenths of the targets, a thick one for the middle half, a mark for the median."""
     n, q = len(info.runs), axes.at_least(info.quantiles)
     x = axes.percent_log_axis("Absolute relative error (log)", q if n else [1e-4, 1.0])
-    names = [theme.label(run.name, 26) for run in info.runs]
+    names = [theme.label(run.name, 30) for run in info.runs]
     y = axes.axis("", range=[max(n, 1) - 0.4, -0.6], tickvals=list(range(n)), ticktext=names, showgrid=False)
     subtitle = "No step recorded yet"
     if n:

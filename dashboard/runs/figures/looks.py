@@ -10,8 +10,8 @@ from dashboard.kit import theme
 
 #: Where colours begin again, lines differ in their dashes.
 DASHES = ("solid", "dash", "dot", "dashdot")
-#: The last colour is hard to see on a white page: it is nobody's own.
-_OWN = len(theme.OKABE_ITO) - 1
+#: Yellow is left out: a line of it cannot be seen on a white page.
+COLOURS = theme.OKABE_ITO[:6]
 
 
 class Drawn(NamedTuple):
@@ -35,11 +35,8 @@ def looks(runs: Sequence[tuple[str, str, bool]]) -> dict[str, Drawn]:
     takes the next that is free: to add a younger run changes nobody else.
     """
     taken: dict[str, tuple[int, int]] = {}
-    colours = len(theme.OKABE_ITO)
     for run, _, _ in sorted(runs, key=lambda r: (not r[2], r[0])):
-        own, turn = crc32(run.encode()) % _OWN, len(taken) // colours
-        used = {colour for colour, when in taken.values() if when == turn}
-        taken[run] = (next(c % colours for c in range(own, own + colours) if c % colours not in used), turn)
-    return {
-        run: Drawn(run, name, theme.OKABE_ITO[taken[run][0]], DASHES[taken[run][1] % len(DASHES)]) for run, name, _ in runs
-    }
+        n, turn = len(COLOURS), len(taken) // len(COLOURS)
+        own, used = crc32(run.encode()) % n, {colour for colour, when in taken.values() if when == turn}
+        taken[run] = (next(c % n for c in range(own, own + n) if c % n not in used), turn)
+    return {run: Drawn(run, name, COLOURS[taken[run][0]], DASHES[taken[run][1] % len(DASHES)]) for run, name, _ in runs}

@@ -67,7 +67,7 @@ def plot(info: MembersInfo, palette: theme.Palette) -> go.Figure:
     rest = len(info.counts) - len(counts)
     below = f"{rest:,} smaller sets hold {wording.plural(int(info.counts[MOST:].sum()), 'household')} more" if rest > 0 else ""
     x = axes.axis(below, range=[-0.6, columns - 0.4], showticklabels=False, showgrid=False, anchor="y2")
-    y = axes.count_axis("Households", float(counts.max(initial=1))) | {"domain": _BARS}
+    y = axes.count_axis("Households", 1.12 * float(counts.max(initial=1))) | {"domain": _BARS}
     fig = theme.figure(palette, "Who is kept by whom", subtitle, x, y, height=270 + 26 * max(n, 3))
     names = [theme.label(run.name, 26) for run in info.runs]
     who = axes.axis("", range=[n - 0.4, -0.6], tickvals=list(range(n)), ticktext=names, showgrid=False) | {"domain": _WHO}

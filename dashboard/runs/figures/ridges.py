@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
+from dashboard.kit.figures.traces import ALONE, add_line
 from dashboard.runs.figures.looks import Drawn
 from l0engine.calibration.results import Snapshot
 from l0engine.gates.bins import GATE_BINS
@@ -85,22 +87,17 @@ def _subtitle(info: RidgesInfo, palette: theme.Palette) -> str:
 
 
 def _draw(fig: go.Figure, ridge: Ridge, unit: float, line: str, fill: str, width: float, n_households: int) -> None:
-    """Steps over bins; a flat line below, so that the fill ends there."""
-    edges = [_ENDS[0], *zip(GATE_BINS[:-1], GATE_BINS[1:], strict=True), _ENDS[1]]
-    x = np.array(edges).ravel()
-    y = ridge.step - np.repeat(np.log1p(ridge.counts), 2) * unit
-    x, y = np.concatenate([x[:2], [x[1], x[2]], x[2:-2], [x[-3], x[-2]], x[-2:]]), _closed(y, ridge.step)
-    names = ["exactly 0", *(f"{a:.2f} to {b:.2f}" for a, b in edges[1:-1]), "exactly 1"]
-    words = [f"Step {wording.count(ridge.step)}, gate {n}<br>{wording.of(c, n_households)}" for n, c in zip(names, ridge.counts, strict=True)]
-    words = np.repeat(words, 2).tolist()
-    words = [*words[:2], words[1], words[2], *words[2:-2], words[-3], words[-2], *words[-2:]]
+    """Steps over the bins, down to the base between them and the ends; a flat line first, so that the fill ends there."""
+    bins = [_ENDS[0], *itertools.pairwise(GATE_BINS), _ENDS[1]]
+    names = ["exactly 0", *(f"{a:.2f} to {b:.2f}" for a, b in bins[1:-1]), "exactly 1"]
+    x: list[float] = []
+    y: list[float] = []
+    words: list[str] = []
+    for i, ((a, b), count, name) in enumerate(zip(bins, ridge.counts, names, strict=True)):
+        said = f"Step {wording.count(ridge.step)}, gate {name}<br>{wording.of(count, n_households)}"
+        if i in (1, len(bins) - 1):
+            x, y, words = [*x, x[-1], a], [*y, ridge.step, ridge.step], [*words, words[-1], said]
+        height = ridge.step - float(np.log1p(count)) * unit
+        x, y, words = [*x, a, b], [*y, height, height], [*words, said, said]
     fig.add_scatter(x=[x[0], x[-1]], y=[ridge.step] * 2, mode="lines", line={"color": line, "width": 0.6}, hoverinfo="skip")
-    fig.add_scatter(
-        x=x, y=y, mode="lines", line={"color": line, "width": width, "shape": "linear"}, fill="tonexty", fillcolor=fill,
-        customdata=words, hovertemplate="%{customdata}<extra></extra>",
-    )  # fmt: skip
-
-
-def _closed(y: np.ndarray, base: float) -> np.ndarray:
-    """Down to the base between the ends and the bins."""
-    return np.concatenate([y[:2], [base, base], y[2:-2], [base, base], y[-2:]])
+    add_line(fig, x, y, f"Step {ridge.step:,}", words, line, width=width, hover=ALONE, fill="tonexty", fillcolor=fill)

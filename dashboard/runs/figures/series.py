@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
+from dashboard.kit.figures.marks import Mark, add_marks
 from dashboard.kit.figures.traces import add_line
 from dashboard.runs.figures.looks import Drawn
 from l0engine.calibration.results import Snapshot
@@ -29,11 +30,11 @@ class Curve(NamedTuple):
 
 
 class SeriesInfo(NamedTuple):
-    """Lines of one measure, the step that is looked at (None for the end of each), and marks of changes: step, words, colour."""
+    """Lines of one measure, the step that is looked at (None for the end of each), and where settings were changed on the way."""
 
     curves: tuple[Curve, ...]
     at: int | None
-    marks: tuple[tuple[int, str, str], ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 def info(
@@ -41,7 +42,7 @@ def info(
     value: Callable[[Snapshot], float],
     smoothing: float = 0.0,
     at: int | None = None,
-    marks: Sequence[tuple[int, str, str]] = (),
+    marks: Sequence[Mark] = (),
 ) -> SeriesInfo:
     """Of each run `value`, and its smoothed course; see `smoothed`."""
     curves = []
@@ -93,7 +94,7 @@ def _plot(info: SeriesInfo, palette: theme.Palette, title: str, y: dict[str, obj
             add_line(fig, curve.step, theme.positive(curve.raw), curve.run.label, [], faint, width=1.2, hover="", hoverinfo="skip")
         add_line(fig, curve.step, theme.positive(curve.smooth), curve.run.label, theme.texts(words, curve.raw), curve.run.colour, **look)
     _look_at(fig, info, palette)
-    _mark(fig, info)
+    add_marks(fig, info.marks, palette)
     return fig
 
 
@@ -122,16 +123,6 @@ def _look_at(fig: go.Figure, info: SeriesInfo, palette: theme.Palette) -> None:
         if i is not None and curve.smooth[i] > 0:
             marker = {"size": 9, "color": curve.run.colour, "line": {"width": 1.5, "color": palette.surface}}
             fig.add_scatter(x=[curve.step[i]], y=[curve.smooth[i]], mode="markers", marker=marker, hoverinfo="skip", name=curve.run.label)
-
-
-def _mark(fig: go.Figure, info: SeriesInfo) -> None:
-    """A line where a setting was changed while the run went on, its words at the top."""
-    for i, (step, words, colour) in enumerate(info.marks):
-        fig.add_vline(x=step, line={"color": colour, "width": 1.4, "dash": "dash"})
-        fig.add_annotation(
-            x=step, xanchor="left", xshift=3, y=1 - 0.07 * (i % 4), yref="paper", yanchor="top", text=theme.label(words, 40),
-            font={"size": 11, "color": colour},
-        )  # fmt: skip
 
 
 def _loss_words(value: float) -> str:
