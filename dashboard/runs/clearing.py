@@ -43,10 +43,9 @@ def show(jobs: Sequence[JobRecord[Any, Any]]) -> None:
     """What is taken, in one line that opens; what it holds is only looked for then."""
     if near := state.quota_warning():
         st.warning(near, icon=":material/hard_drive:")
-    trashed = state.store().trashed()
-    title = f"Trash ({len(trashed)}) and disk" if trashed else "Trash and disk"
-    room = st.expander(title, icon=":material/hard_drive:", key="runs_room", on_change="rerun")
+    room = st.expander("Trash and disk", icon=":material/hard_drive:", key="runs_room", on_change="rerun")
     if room.open:
+        trashed = state.store().trashed()
         with room:
             _usage(jobs, trashed)
             old, unused = layout.columns(2, key="runs_clear", narrowest=320, gap="large")
@@ -62,7 +61,7 @@ def _usage(jobs: Sequence[JobRecord[Any, Any]], trashed: Sequence[JobRecord[Any,
     figures = {
         "Runs and studies": (_sum(jobs), "Snapshots, weights and files of all jobs that are listed."),
         "Trash": (_sum(trashed), "Given free by emptying it."),
-        "Uploads and problems": (f"{wording.size(uploads.used)} of {wording.size(uploads.most)}", "Beyond this nothing more is taken in."),
+        "Uploads and problems": (wording.size(uploads.used), f"Beyond {wording.size(uploads.most)} nothing more is taken in."),
         "Free on the disk": (wording.size(leftovers.free()), "Of the disk that the store is on."),
     }
     layout.metrics(figures, key="runs_usage", narrowest=160)
@@ -89,10 +88,11 @@ def _unused() -> None:
     st.markdown("**Problems and uploads nobody refers to**")
     found = leftovers.unused()
     titles = {item.key: f"{item.title} ({wording.size(item.size)})" for item in found}
-    chosen = st.multiselect(
-        "Remove", list(titles), format_func=titles.get, placeholder="None chosen" if titles else "There are none", key="runs_unused"
-    )
-    st.caption("They are removed at once and for good; a problem that is open in another window goes too." if titles else "All are in use.")
+    if not titles:
+        st.caption("All are in use.")
+        return
+    chosen = st.multiselect("Remove", list(titles), format_func=titles.get, placeholder="None chosen", key="runs_unused")
+    st.caption("They are removed at once and for good, also where another window has them open.")
     label = f"Remove {wording.size(sum(item.size for item in found if item.key in chosen))}" if chosen else "Remove"
     if st.button(label, icon=":material/delete_forever:", disabled=not chosen, help=None if chosen else "Choose what to remove first."):
         attempt(lambda: leftovers.remove([item for item in found if item.key in chosen]))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
+from zlib import crc32
 
 import streamlit as st
 
 from dashboard import state
 from dashboard.frontier.figures import overlap
 from dashboard.kit import layout, wording
-from dashboard.kit.chart import chart, side_by_side
+from dashboard.kit.chart import side_by_side
 from dashboard.kit.figures.marks import marks
 from dashboard.kit.live_plot import live_plot
 from dashboard.runs import table, words
@@ -85,13 +87,15 @@ def _pictures(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequen
         (total, series.info(histories, series.LOSSES[loss], smoothing, at, changed), "cmp_loss", "Loss by step"),
         (series.plot_kept, series.info(histories, lambda s: s.kept, smoothing, at, changed), "cmp_kept", "Households kept by step"),
     )
-    left, right = side_by_side(course, "cmp_course", live_plot)
-    frontier = frontiers.info([(line, comparing.points(run)) for (line, _), run in zip(histories, runs, strict=True)])
-    with left if frontier.lines else st.container():
-        live_plot(errors.plot, errors.info(histories, at), key="cmp_errors", alt="Errors of the targets at the step")
+    side_by_side(course, "cmp_course", live_plot)
+    frontier = frontiers.info([(line, comparing.points(run)) for line, run in zip(lines, runs, strict=True)])
+    ends: list[Any] = [(errors.plot, errors.info(histories, at), "cmp_errors", "Errors of the targets at the step")]
     if frontier.lines:
-        with right:
-            chart(frontiers.plot, frontier, "cmp_frontiers", "Median error against households kept, for each run with a frontier")
+        ends.append((frontiers.plot, frontier, "cmp_frontiers", "Median error against households kept, for each run with a frontier"))
+        side_by_side(ends, "cmp_ends", live_plot)
+    else:
+        plot, info, key, alt = ends[0]
+        live_plot(plot, info, key=key, alt=alt)
     _gates(runs, histories, sizes, at)
 
 
@@ -113,9 +117,11 @@ def _gates(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[
     names = {line.id: line.name for line, _ in histories}
     chosen = list(names)
     if len(names) > _FIRST_RIDGES:
-        state.hold_first("cmp_gates", chosen[:_FIRST_RIDGES])
-        state.hold("cmp_gates", [run for run in state.held("cmp_gates") if run in names])
-        chosen = st.multiselect("Gates of", chosen, format_func=names.get, max_selections=_MOST_RIDGES, key="cmp_gates")
+        asked = st.pills(
+            "Gates of", chosen, selection_mode="multi", default=chosen[:_FIRST_RIDGES], format_func=names.get,
+            key=f"cmp_gates_{crc32('.'.join(names).encode()):08x}", help=f"Of up to {_MOST_RIDGES} runs at a time.",
+        )  # fmt: skip
+        chosen = asked[:_MOST_RIDGES]
     drawn = []
     for (line, snapshots), run in zip(histories, runs, strict=True):
         if line.id in chosen:
@@ -142,7 +148,7 @@ def _outcomes(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
         (members.plot, members.info([line for _, line in mine], kept), "cmp_members", "Households by the runs that keep them"),
         (overlap.plot_overlap, overlap.info(short, kept), "cmp_overlap", "Overlap of the households kept, for each two runs"),
     )
-    side_by_side(drawn, "cmp_who")
+    side_by_side(drawn, "cmp_who", live_plot)
     _two(mine)
 
 
@@ -163,10 +169,10 @@ def _two(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
     targets = pair.errors_info(line_a, line_b, problem.names, errors_a, errors_b, use_a & use_b)
     households = pair.weights_info(line_a, line_b, problem.household_ids, comparing.weights(run_a), comparing.weights(run_b))
     drawn = (
-        (pair.plot_errors, targets, "cmp_targets", "Error of each target in the one run against the other"),
-        (pair.plot_weights, households, "cmp_weights", "Weight of each household in the one run against the other"),
+        (pair.plot_errors, targets, f"cmp_targets_{a}_{b}", "Error of each target in the one run against the other"),
+        (pair.plot_weights, households, f"cmp_weights_{a}_{b}", "Weight of each household in the one run against the other"),
     )
-    side_by_side(drawn, "cmp_two")
+    side_by_side(drawn, "cmp_two", live_plot)
 
 
 def _settings(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
@@ -175,6 +181,6 @@ def _settings(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
     frame, looks_ = table.compared(runs, [line.name for line in lines])
     if not words.differing(runs):
         st.caption("All settings are the same.")
-    colours = [line.colour for line in lines]
-    styled = frame.style.apply(lambda column: [f"color: {c}" for c in colours], subset=[table.SWATCH])
+    colours = [f"color: {line.colour}" for line in lines]
+    styled = frame.style.apply(lambda _: colours, subset=[table.SWATCH]).format(table.WORDS, na_rep=wording.MISSING)
     st.dataframe(styled, hide_index=True, column_config=looks_, height="content", alt="Outcomes and settings that differ, a run a row")

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.kit import setting_names, wording
+from dashboard.kit.figures.axes import ERROR_FLOOR
 from dashboard.runs import words
 from l0engine.calibration.results import Measures
 from l0engine.jobs.job import JobRecord
@@ -29,14 +30,22 @@ _LOOKS: Mapping[str, Any] = {
     "problem": st.column_config.TextColumn("Problem", width=118),
     "made": st.column_config.DatetimeColumn("Made", format="D MMM HH:mm", width=96),
     "kept": st.column_config.NumberColumn("Kept", width=66, format="localized", help="Households with a positive weight."),
-    "median": st.column_config.NumberColumn("Median error", width=90, format="%.3g %%", help="Half of the targets are closer than this."),
-    "mean": st.column_config.NumberColumn("Mean error", width=82, format="%.3g %%"),
+    "median": st.column_config.NumberColumn(
+        "Median error", width=90, format="%.3g %%", help="Half of the targets are closer than this; 0.001 % stands for that or less."
+    ),
+    "mean": st.column_config.NumberColumn(
+        "Mean error", width=82, format="%.3g %%", help="Over the targets in use; 0.001 % stands for that or less."
+    ),
     "ess": st.column_config.NumberColumn("ESS", width=62, format="localized", help="Kish's effective sample size, in households."),
-    "seconds": st.column_config.NumberColumn("Time", width=62, format="%.1f s"),
+    "seconds": st.column_config.NumberColumn("Time", width=62, format="%,.1f s"),
     "device": st.column_config.TextColumn("Device", width=60),
     "disk": st.column_config.NumberColumn("Disk", width=66, format="bytes"),
     "note": st.column_config.TextColumn("Note", width=120),
 }
+#: Measures in words, for tables of a few rows; longer ones are left to the browser.
+WORDS: Mapping[str, Any] = {
+    "kept": wording.count, "median": wording.percent, "mean": wording.percent, "ess": wording.count, "seconds": wording.seconds,
+}  # fmt: skip
 
 
 def looks(frame: pd.DataFrame) -> dict[str, Any]:
@@ -54,8 +63,8 @@ def row(job: JobRecord[Any, Any]) -> dict[str, Any]:
     m, outcome = measures(job), job.outcome if isinstance(job, RunRecord) else None
     return {
         "kept": m and m.kept,
-        "median": m and 100 * m.median_abs_rel_error,
-        "mean": m and 100 * m.mean_abs_rel_error,
+        "median": m and m.median_abs_rel_error,
+        "mean": m and m.mean_abs_rel_error,
         "ess": m and round(m.ess),
         "seconds": (outcome.fit_seconds + outcome.refit_seconds) if outcome else job.seconds or None,
         "device": outcome.device if outcome else "",
@@ -82,13 +91,15 @@ def listed(
         about = problems.get(job.problem, "") if isinstance(job, RunRecord) else KINDS.get(job.task.kind, job.task.kind)
         came = row(job)
         made = {"pin": "📌" if job.pinned else "", "name": job.name or job.task.label, "status": words.status(job.status), "problem": about}
-        what = {name: came[name] for name in ("kept", "median", "mean", "ess")}
+        errors = {name: came[name] and 100 * max(came[name], ERROR_FLOOR) for name in ("median", "mean")}
+        what = {"kept": came["kept"], **errors, "ess": came["ess"]}
         if settings:
             rows.append(made | what | {field: setting_names.value(getattr(job.task.config, field)) for field in apart})
         else:
             rest = {"seconds": came["seconds"], "disk": costs.get(job.id), "note": job.note, "device": came["device"]}
             rows.append(made | what | {"made": datetime.fromtimestamp(job.created)} | rest)
     frame = pd.DataFrame(rows)
+    frame = frame.drop(columns=[name for name in ("pin", "note") if name in frame and not frame[name].any()])
     return frame, looks(frame)
 
 
@@ -116,7 +127,9 @@ def compared(runs: Sequence[RunRecord], names: Sequence[str]) -> tuple[pd.DataFr
         for run, name in zip(runs, names, strict=True)
     ]
     frame = pd.DataFrame(rows)
-    return frame, looks(frame)
+    return frame, {name: look for name, look in looks(frame).items() if name not in WORDS} | {
+        name: st.column_config.Column(_LOOKS[name]["label"]) for name in WORDS
+    }
 
 
 def sentence(job: JobRecord[Any, Any]) -> str:
