@@ -18,8 +18,9 @@ class TrainingState:
     step : ndarray of int64, shape ()
     alive : ndarray of int64, shape (n_alive,)
         Households still trained; the others are dropped for good.
-    settled : ndarray of float64, shape (3,)
-        Step, households kept and loss since when neither has moved; see `trainer.SETTLED_STEPS`.
+    settled : ndarray of float64, shape (4,)
+        Step, households kept and loss since when neither has moved, see `trainer.SETTLED_STEPS`; and 1 where that is long enough. The
+        last is not there in what earlier versions wrote.
     parameters, exp_avg, exp_avg_sq : ndarray of float32, shape (2, n_alive)
         Log weights and log_alpha, and Adam's two moments of their gradients.
     """

@@ -17,7 +17,7 @@ from l0engine.calibration.results import Certificate, Measures, Result, Snapshot
 from l0engine.calibration.support.goals import by_price, smallest
 from l0engine.calibration.support.polish import polished
 from l0engine.calibration.support.refit import refit
-from l0engine.calibration.training.trainer import Ended, Trained
+from l0engine.calibration.training.trained import Ended, Trained
 from l0engine.gates.estimators import ESTIMATORS
 
 #: A fit is far off with more than this share of the loss of keeping none; another choice is taken where it costs less than this share.
@@ -38,7 +38,6 @@ class _Answer(NamedTuple):
 def conclude(
     problem: Problem,
     config: Config,
-    lower: Config,
     system: ScaledSystem,
     trained: Trained,
     history: tuple[Snapshot, ...],
@@ -48,9 +47,10 @@ def conclude(
 
     Parameters
     ----------
-    lower : Config
-        That of the training, with the price of a household lowered where a goal asked for it.
+    trained : Trained
+        Its config is that of the training, with the price of a household lowered where a goal asked for it, and as steered at its end.
     """
+    lower = trained.config
     started, gated, reason, price = time.perf_counter(), trained.gated, trained.reason, system.lambda_l0(lower)
     kept = gated > 0  # single precision may have left some just outside their bounds
     kept[system.protected] = True

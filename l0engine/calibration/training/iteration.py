@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -20,7 +20,9 @@ from l0engine.calibration.support.relaxing import relaxes
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.conclusion import conclude
 from l0engine.calibration.training.devices import choose_device, gave_out, solver_device
-from l0engine.calibration.training.trainer import STRETCH, Trained, Trainer
+from l0engine.calibration.training.steering import Change, Changes
+from l0engine.calibration.training.trained import Trained
+from l0engine.calibration.training.trainer import STRETCH, Trainer
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.machine import running_on
@@ -38,6 +40,7 @@ def iterate(
     should_stop: Callable[[], bool] = lambda: False,
     save: Callable[[Callable[[], TrainingState]], None] | None = None,
     resume: TrainingState | None = None,
+    changes: Changes = (),
     stretch: tuple[float, float] = STRETCH,
 ) -> Generator[Snapshot, None, Result]:
     """Fit a problem, step by step.
@@ -49,10 +52,13 @@ def iterate(
     should_stop : callable
         Polled every step; once True the training ends and the refit follows.
     save : callable, optional
-        Called just before each snapshot is yielded, with a function that copies the state from the device. The function may be called
-        then, or whenever `should_stop` is polled or the run is over: it gives the state of that moment.
+        Called once each snapshot was taken in, and after the last step, with a function that copies the state from the device. The
+        function may be called then, or whenever `should_stop` is polled or the run is over: it gives the state of that moment.
     resume : TrainingState, optional
         Go on from here; the steps that follow are those of an uninterrupted run.
+    changes : sequence of Change, or callable
+        Settings that change on the way, by step: all of them, or a function that is asked before every step for those known so far.
+        The same changes lead to the same bits, whether they are known from the start, come on the way, or the run is resumed.
     stretch : tuple of float
         Gamma and zeta of the gates, see `HardConcreteDistribution`.
 
@@ -71,7 +77,8 @@ def iterate(
     ProblemError, ConfigError
         Problem and config do not go together, before the first step.
     """
-    watch = _Watch(should_stop, save, time.perf_counter(), [])
+    known = changes if callable(changes) else _from_the_start(changes)
+    watch = _Watch(should_stop, save, known, time.perf_counter(), [])
     device, why = choose_device(problem, config)
     system = ScaledSystem.build(problem, config, solver_device(device))
     if not system.target.any():
@@ -91,13 +98,18 @@ def iterate(
         ended = attempt == FALLS or trained.reason.status in (Status.STOPPED, Status.DIVERGED)
         last = ended or not config.has_goal or relaxes(system, config)
         if last or np.count_nonzero(trained.gated > 0) >= (config.budget or 1):
-            result = _concluded(problem, config, lower, system, trained, watch)
+            result = _concluded(problem, config, system, trained, watch)
             short = falls_short(config, result.final) if result.final is not None else ""
             if last or not short:
                 break
         attempt, resume, device = attempt + 1, None, trained.device
     missed = f"The goal is out of reach: {short}." if short else ""
     return replace(result, message=" ".join(filter(None, [result.message, missed, why])))
+
+
+def _from_the_start(changes: Sequence[Change]) -> Callable[[int], Sequence[Change]]:
+    by_step = sorted(changes, key=lambda change: change.step)
+    return lambda _: by_step
 
 
 def fit(problem: Problem, config: Config | None = None) -> Result:
@@ -110,6 +122,7 @@ class _Watch(NamedTuple):
 
     should_stop: Callable[[], bool]
     save: Callable[[Callable[[], TrainingState]], None] | None
+    changes: Callable[[int], Sequence[Change]]
     started: float
     history: list[Snapshot]
 
@@ -140,16 +153,19 @@ def _train(
     while True:
         training = None
         try:
-            training = Trainer(system, config, device, last, stretch)
-            while (reason := training.ended(watch.should_stop)) is None:
+            training = Trainer(system, config, device, last, stretch, watch.changes(int(last.step) if last is not None else 0))
+            while True:
+                training.steer(watch.changes(training.step))
+                if (reason := training.ended(watch.should_stop)) is not None:
+                    break
                 training.advance()
                 if training.at_snapshot():
                     snapshot = look(training)
                     if device.type != "cpu" and time.perf_counter() - copied > COPY_SECONDS:
                         last, copied = training.state(), time.perf_counter()
+                    yield snapshot
                     if watch.save is not None:
                         watch.save(partial(state, training))
-                    yield snapshot
             break
         except RuntimeError as error:
             if not (what := gave_out(error, device)):
@@ -160,22 +176,25 @@ def _train(
             notes.append(f"The {device.type} device {what}; the run went on from step {step} on the CPU.")
             system, device = system.on(CPU), CPU
             del watch.history[sum(s.step - first <= step for s in watch.history) :]
-    if not watch.history or watch.history[-1].step != training.step + first:
+    told = resume is not None and int(resume.step) == training.step and training.at_snapshot()
+    if not told and (not watch.history or watch.history[-1].step != training.step + first):
         yield look(training)
-    return Trained(training.weights(), reason, notes, device)
+        if watch.save is not None:
+            watch.save(partial(state, training))
+    return Trained(training.weights(), reason, notes, device, training.config)
 
 
-def _concluded(problem: Problem, config: Config, lower: Config, system: ScaledSystem, trained: Trained, watch: _Watch) -> Result:
+def _concluded(problem: Problem, config: Config, system: ScaledSystem, trained: Trained, watch: _Watch) -> Result:
     """The end of a fit, on the CPU where the device gives out."""
     seconds, history = time.perf_counter() - watch.started, tuple(watch.history)
     try:
-        return conclude(problem, config, lower, system, trained, history, seconds)
+        return conclude(problem, config, system, trained, history, seconds)
     except RuntimeError as error:
         if not (what := gave_out(error, system.device)):
             raise
         note = f"The {system.device.type} device {what}; the weights were refitted on the CPU."
         trained = trained._replace(notes=[*trained.notes, note])
-        return conclude(problem, config, lower, system.on(CPU), trained, history, seconds)
+        return conclude(problem, config, system.on(CPU), trained, history, seconds)
 
 
 def falling(config: Config, system: ScaledSystem, attempt: int) -> Config:
@@ -190,7 +209,7 @@ def falling(config: Config, system: ScaledSystem, attempt: int) -> Config:
 
 def _attempt(config: Config, resume: TrainingState | None) -> tuple[int, TrainingState | None]:
     """Which attempt at a goal a state belongs to, and the state as that attempt knows it."""
-    if resume is None:
-        return 0, None
+    if resume is None or not config.has_goal:
+        return 0, resume
     attempt, step = divmod(int(resume.step), config.epochs + 1)
     return attempt, replace(resume, step=np.asarray(step))

@@ -46,10 +46,14 @@ class Objective:
         self._importance = _float32(system.importance / self.unit, device)
         self._relative = _float32(system.relative, device)
         self._square = _float32(system.squares[alive] / self.unit, device)
+        self.price(system, config, alive)
+
+    def price(self, system: ScaledSystem, config: Config, alive: np.ndarray) -> None:
+        """Take the prices of these settings."""
         self._lambda_l0 = system.lambda_l0(config) / self.unit if self._estimator.gated else 0.0
         lambda_l2 = system.lambda_l2(config) + config.lambda_ratio / system.base_weights[alive] ** 2
         lambda_l2 = np.where(system.squares[alive] > 0, lambda_l2, 0.0)  # a household in no target has no reason to change its weight
-        self._lambda_l2 = _float32(lambda_l2 / self.unit, device)
+        self._lambda_l2 = _float32(lambda_l2 / self.unit, self._square.device)
         self._spread = self._square + self._lambda_l2  # what a unit of gate variance costs, for each squared weight
 
     def columns(self, chosen: Tensor) -> Objective:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from l0engine.calibration.config import Config
 from l0engine.errors import ConfigError
+from l0engine.gates.estimators import ESTIMATORS
 
 #: Settings a person may change in a running fit, and what each takes the place of.
 STEERED: dict[str, dict[str, Any]] = {
@@ -61,5 +62,6 @@ def all_steered(config: Config, changes: Iterable[tuple[str, Any]]) -> Config:
 
 
 def _gated(config: Config) -> bool:
-    """Whether gates play a part."""
-    return config.estimator != "ungated"
+    """Whether gates play a part; where households cost nothing, they never did."""
+    price = config.lambda_l0 if config.lambda_l0 is not None else config.price_l0
+    return ESTIMATORS[config.estimator].gated and (config.estimator != "expected" or (price if config.share is None else config.share) > 0)

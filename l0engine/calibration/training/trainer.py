@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -14,7 +13,10 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot, Status
 from l0engine.calibration.training.checkpoint import TrainingState
+from l0engine.calibration.training.graphs import captured
 from l0engine.calibration.training.objective import Forward, Objective
+from l0engine.calibration.training.steering import Change, all_steered
+from l0engine.calibration.training.trained import Ended
 from l0engine.errors import ProblemError
 from l0engine.gates.counts import gate_counts
 from l0engine.gates.estimators import ESTIMATORS
@@ -30,7 +32,7 @@ SNAPSHOTS = 100
 #: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
 SETTLED_STEPS, SETTLED_LOSS = 50, 1e-4
 #: `TrainingState.settled` of a fit that has not been looked at yet.
-UNSETTLED = np.full(3, np.inf)
+UNSETTLED = np.array([np.inf, np.inf, np.inf, 0.0])
 #: Whether steps on CUDA that are all alike are captured as a graph: one launch in place of some fifty.
 GRAPHS = True
 #: Gamma and zeta of the gates, unless asked otherwise.
@@ -42,20 +44,6 @@ def dead_below(init_keep_prob: float) -> float:
     return min(DEAD, 0.4 * init_keep_prob)
 
 
-class Ended(NamedTuple):
-    status: Status
-    message: str
-
-
-class Trained(NamedTuple):
-    """What a training leaves: gated weights of all households, why it ended, what there is to say, and where it ended."""
-
-    gated: np.ndarray
-    reason: Ended
-    notes: list[str]
-    device: torch.device
-
-
 class Trainer:
     """The mutable part of a fit: parameters, optimiser and the households still alive, on one device."""
 
@@ -63,10 +51,17 @@ class Trainer:
     _graph: torch.cuda.CUDAGraph | None
 
     def __init__(
-        self, system: ScaledSystem, config: Config, device: torch.device, resume: TrainingState | None, stretch: tuple[float, float]
+        self,
+        system: ScaledSystem,
+        config: Config,
+        device: torch.device,
+        resume: TrainingState | None,
+        stretch: tuple[float, float],
+        changes: Sequence[Change] = (),
     ) -> None:
-        self._n, self._config, self._device, self._stretch = system.shape[1], config, device, stretch
-        self._every = -(-config.epochs // SNAPSHOTS)  # rounded up
+        self.config, self._system = config, system
+        self._n, self._device, self._stretch = system.shape[1], device, stretch
+        self._planned, self._steered = config.epochs, 0
         self._gated = ESTIMATORS[config.estimator].gated
         if resume is None:
             log_alpha = float(self._dist(0).log_alpha_for(config.init_keep_prob))
@@ -78,33 +73,40 @@ class Trainer:
         elif len(resume.alive) and resume.alive.max() >= self._n:
             raise ProblemError("The checkpoint belongs to another problem: start the run anew.")
         self.step, alive = int(resume.step), np.asarray(resume.alive)
+        self._take(changes)
+        config = self.config
         tensors = (torch.from_numpy(np.array(a, np.float32)).to(device) for a in (resume.parameters, resume.exp_avg, resume.exp_avg_sq))
         self._bounded = system.bounded(config)
         bounds = (torch.from_numpy(b.astype(np.float32)).to(device) for b in _bounds(system, config, alive))
         objective = Objective(system, config, alive, device)
         self._load(objective, torch.tensor(alive, device=device), tuple(tensors), tuple(bounds))
-        self._finite, self._settled = True, np.asarray(resume.settled)
+        self._finite, self._settled = True, np.append(resume.settled, 0.0)[:4]
         self._terms: Tensor | None = None
-        self._may_settle = config.stop_when_settled and config.final_temperature is None
-        self._stands_still = False
+
+    def steer(self, changes: Sequence[Change]) -> None:
+        """Take in what changes from this step on; `changes` are all that are known, by step."""
+        if self._take(changes):
+            self._objective.price(self._system, self.config, self._alive.cpu().numpy())
+            self._graph = None
 
     def ended(self, should_stop: Callable[[], bool]) -> Ended | None:
         """Why the training is over, or None to go on."""
         if not self._finite:
-            remedy = f"lower learning_rate (now {self._config.learning_rate:g})"
+            remedy = f"lower learning_rate (now {self.config.learning_rate:g})"
             return Ended(Status.DIVERGED, f"The loss was no longer a finite number at step {self.step}: {remedy}.")
-        if self.step >= self._config.epochs:
+        if self.step >= self.config.epochs:
             return Ended(Status.STEP_LIMIT, "")
-        if self._stands_still and self._may_settle:
-            return Ended(Status.CONVERGED, f"Settled after {self.step:,} of {self._config.epochs:,} epochs.")
+        may_settle = self.config.stop_when_settled and self.config.final_temperature is None
+        if may_settle and self._settled[3]:
+            return Ended(Status.CONVERGED, f"Settled after {self.step:,} of {self.config.epochs:,} epochs.")
         if should_stop():
-            return Ended(Status.STOPPED, f"Stopped after {self.step:,} of {self._config.epochs:,} epochs.")
+            return Ended(Status.STOPPED, f"Stopped after {self.step:,} of {self.config.epochs:,} epochs.")
         return None
 
     def advance(self) -> None:
         """One step of Adam; now and then, drop the dead."""
         if self._graph is None and self._forward is not None and self._may_capture():
-            self._graph = _captured(self._advanced)
+            self._graph = captured(self._advanced)
         if self._graph is None:
             self._advanced()
         else:
@@ -115,7 +117,7 @@ class Trainer:
             self._compact()
 
     def at_snapshot(self) -> bool:
-        return self.step % self._every == 0 or self.step == self._config.epochs
+        return self.step % _stage(self.config.epochs) == 0 or self.step == self.config.epochs
 
     def snapshot(self, seconds: float) -> Snapshot:
         """The present state as numbers; the loss terms are those the last step started from. All come from the device in two copies."""
@@ -135,7 +137,7 @@ class Trainer:
         self._settle(kept, data + l0 + l2)
         return Snapshot(
             step=self.step,
-            epochs=self._config.epochs,
+            epochs=self.config.epochs,
             seconds=seconds,
             data_loss=data,
             l0_loss=l0,
@@ -163,11 +165,17 @@ class Trainer:
 
     def _settle(self, kept: int, loss: float) -> None:
         """Remember since which step neither the kept households nor the loss have moved, and whether that is long enough."""
-        since, kept_then, loss_then = self._settled
-        moved = kept != kept_then or abs(loss - loss_then) > SETTLED_LOSS * abs(loss_then)
-        if moved:
-            self._settled = np.array([self.step, kept, loss])
-        self._stands_still = not moved and self.step - since >= SETTLED_STEPS
+        since, kept_then, loss_then, _ = self._settled
+        if kept != kept_then or abs(loss - loss_then) > SETTLED_LOSS * abs(loss_then):
+            self._settled = np.array([self.step, kept, loss, 0.0])
+        else:
+            self._settled = np.array([since, kept_then, loss_then, self.step - since >= SETTLED_STEPS])
+
+    def _take(self, changes: Sequence[Change]) -> bool:
+        """Bring the settings to this step; whether any changed."""
+        due = [(c.name, c.value) for c in changes[self._steered :] if c.step <= self.step]
+        self.config, self._steered = all_steered(self.config, due), self._steered + len(due)
+        return bool(due)
 
     def _pass(self) -> Forward:
         """Forward and backward pass at the present parameters."""
@@ -182,20 +190,22 @@ class Trainer:
 
     def _may_capture(self) -> bool:
         """Whether the steps to come are all alike, and on a device that can replay them."""
-        return GRAPHS and self._device.type == "cuda" and self._config.final_temperature is None and self._config.estimator != "sampled"
+        return GRAPHS and self._device.type == "cuda" and self.config.final_temperature is None and self.config.estimator != "sampled"
 
     def _dist(self, step: int) -> HardConcreteDistribution:
-        c = self._config
+        c = self.config
         if c.final_temperature is None:
             return HardConcreteDistribution(c.temperature, *self._stretch)
-        stage = step // self._every * self._every  # a temperature has a moment table, so it moves in stages
-        return HardConcreteDistribution(geometric(stage, c.epochs, c.temperature, c.final_temperature), *self._stretch)
+        every, planned = _stage(self._planned), self._planned  # a temperature has a moment table, so it moves in stages
+        return HardConcreteDistribution(
+            geometric(min(step // every * every, planned), planned, c.temperature, c.final_temperature), *self._stretch
+        )
 
     def _adam(self) -> None:
         """One step of torch's fused Adam. Its class would import the compiler on first use, which takes longer than a small fit."""
         adam(
             [self._parameters], [self._gradient], [self._exp_avg], [self._exp_avg_sq], [], [self._adam_step],
-            fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self._config.learning_rate, weight_decay=0.0,
+            fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self.config.learning_rate, weight_decay=0.0,
             eps=1e-8 / self._objective.unit, maximize=False, foreach=False, capturable=self._device.type == "cuda", differentiable=False,
             grad_scale=None, found_inf=None, has_complex=False,
         )  # fmt: skip
@@ -212,10 +222,15 @@ class Trainer:
 
     def _compact(self) -> None:
         """Drop the columns of dead households where enough would go to pay for it."""
-        live = (self._dist(self.step).p_active(self._parameters[1]) >= dead_below(self._config.init_keep_prob)).nonzero().flatten()
+        live = (self._dist(self.step).p_active(self._parameters[1]) >= dead_below(self.config.init_keep_prob)).nonzero().flatten()
         if 0 < len(live) <= (1 - COMPACT_SHARE) * len(self._alive):
             tensors, bounds = (tuple(t.index_select(-1, live) for t in of) for of in (self._tensors(), self._bounds))
             self._load(self._objective.columns(live), self._alive[live], tensors, bounds)
+
+
+def _stage(epochs: int) -> int:
+    """Steps from one snapshot to the next."""
+    return -(-epochs // SNAPSHOTS)  # rounded up
 
 
 def _bounds(system: ScaledSystem, config: Config, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -224,18 +239,3 @@ def _bounds(system: ScaledSystem, config: Config, alive: np.ndarray) -> tuple[np
     anyhow = np.full(len(alive), np.inf)
     opened = np.where(system.rules.protected[alive], LOG_ALPHA_BOUND, -anyhow)
     return np.stack([low, opened]), np.stack([high, anyhow])
-
-
-def _captured(act: Callable[[], None]) -> torch.cuda.CUDAGraph:
-    """The kernels of an act, ready to be replayed on the same tensors in one launch.
-
-    As `torch.cuda.graph`, without its collection of garbage and emptying of caches, which take longer than many steps.
-    """
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        graph.capture_begin(capture_error_mode="thread_local")  # other threads may fit as well
-        act()
-        graph.capture_end()
-    torch.cuda.current_stream().wait_stream(stream)
-    return graph

@@ -304,14 +304,14 @@ def test_an_error_of_the_program_is_not_blamed_on_the_device(monkeypatch):
 def test_a_device_that_gives_out_in_the_refit_leaves_it_to_the_cpu(monkeypatch):
     whole, conclude, concluded = fit(PROBLEM, CONFIG), module.conclude, module._concluded
 
-    def full(problem, config, lower, system, *rest):
+    def full(problem, config, system, *rest):
         if system.device.type == "cuda":
             raise torch.OutOfMemoryError("no room")
-        return conclude(problem, config, lower, system, *rest)
+        return conclude(problem, config, system, *rest)
 
     monkeypatch.setattr(module, "conclude", full)
     elsewhere = torch.device("cuda")
-    monkeypatch.setattr(module, "_concluded", lambda p, c, lower, system, *rest: concluded(p, c, lower, system.on(elsewhere), *rest))
+    monkeypatch.setattr(module, "_concluded", lambda p, c, system, *rest: concluded(p, c, system.on(elsewhere), *rest))
     result = fit(PROBLEM, CONFIG)
     same(whole, result)
     assert result.message == "The cuda device ran out of memory; the weights were refitted on the CPU."
