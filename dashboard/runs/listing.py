@@ -24,20 +24,16 @@ _STATES = {
 
 def show(jobs: Sequence[JobRecord[Any, Any]], *, low: bool) -> None:
     """The list, `low` where a comparison stands below it; the page runs anew when a job begins or ends."""
-    drawn = _states(jobs)
-    if any(not job.status.ended for job in jobs):
+    drawn = {job.id: job.status for job in jobs if not job.status.ended}
+    if drawn:
 
         @st.fragment(run_every=state.tick_seconds())
         def watch() -> None:
-            if _states(keeping.jobs()) != drawn:
+            if keeping.live() != drawn:
                 st.rerun()
 
         watch()
     _list(jobs, low)
-
-
-def _states(jobs: Sequence[JobRecord[Any, Any]]) -> dict[str, tuple[Any, ...]]:
-    return {job.id: (job.status, job.message if job.status.ended else "") for job in jobs}
 
 
 @st.fragment

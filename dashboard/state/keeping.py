@@ -12,6 +12,7 @@ from dashboard.state.current import choose_run
 from dashboard.state.resources import store
 from dashboard.state.runs import open_run
 from dashboard.state.studies import close_study, open_study
+from l0engine.calibration.results import Status
 from l0engine.jobs.job import JobRecord
 from l0engine.jobs.records import Calibration, RunRecord
 
@@ -22,6 +23,11 @@ MOST = 5_000
 def jobs() -> list[JobRecord[Any, Any]]:
     """All jobs but those in the trash: pinned ones first, then the newest."""
     return sorted(store().jobs(limit=MOST), key=lambda job: not job.pinned)
+
+
+def live() -> dict[str, Status]:
+    """How jobs stand that have not ended."""
+    return {job.id: job.status for job in store().jobs(statuses=[s for s in Status if not s.ended], limit=MOST)}
 
 
 @st.cache_resource

@@ -29,7 +29,7 @@ def two_runs(store: Store) -> list[str]:
 
 def tick(page, row: int, ready: str) -> None:
     """Click the box of a row until a button is there to press; the table is drawn on a canvas, where boxes are found by their place."""
-    button = page.get_by_role("button", name=ready, exact=True, disabled=False)
+    button = page.locator(".st-key-runs_actions").get_by_role("button", name=ready, exact=True, disabled=False)
     while True:
         settle(page)
         box = page.locator("[data-testid='stDataFrame']").first.bounding_box()

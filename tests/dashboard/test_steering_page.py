@@ -19,7 +19,7 @@ def snapshot(step: int) -> Snapshot:
 
 def at_work(visit, **settings):
     """A run that looks as if a worker had it, open on Calibrate."""
-    page = visit("data")
+    visit("data")  # puts the sample into the store
     store = state.store()
     run = store.create_run(state.problem_sha(), Config(**settings))
     store.set_status(run.id, Status.RUNNING, pid=os.getpid(), started=run.created)

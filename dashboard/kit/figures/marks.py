@@ -42,6 +42,8 @@ def add_marks(fig: go.Figure, marks: Sequence[Mark], palette: theme.Palette) -> 
         fig.add_vline(x=mark.step, line={"color": colour, "width": 1.4, "dash": "dash"})
         right = end is not None and mark.step > 0.6 * end
         side = {"xanchor": "right", "xshift": -4} if right else {"xanchor": "left", "xshift": 4}
-        text = theme.label(mark.words, 44)
+        text = theme.label(mark.words, 60)
         font = {"size": 11, "color": palette.text}
-        fig.add_annotation(x=mark.step, y=1 - 0.075 * (i % 5), yref="paper", yanchor="top", text=text, font=font, **side)
+        fig.add_annotation(
+            x=mark.step, y=1 - 0.075 * (i % 5), yref="paper", yanchor="top", text=text, font=font, bgcolor=palette.surface, **side
+        )
