@@ -13,6 +13,10 @@ class ConfigError(L0Error, ValueError):
     """A setting is out of its bounds, unknown, or does not go with another one."""
 
 
+class StorageError(L0Error):
+    """The disk refuses what the store is to keep, or to read; what is kept already stays."""
+
+
 class AmbiguousTable(ProblemError):  # noqa: N818 - a question, which an answer settles
     """A file can be read in several ways that give other numbers; one of `options` answers it.
 

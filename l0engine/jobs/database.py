@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from l0engine.errors import L0Error
 from l0engine.jobs.adoption import adopt_studies
+from l0engine.jobs.edge import at_the_edge
 
 #: Seconds a connection waits for another one's write to end.
 BUSY_SECONDS = 30.0
@@ -65,12 +67,15 @@ _STEPS: tuple[tuple[str | Callable[[sqlite3.Connection, Path], None], ...], ...]
 class Database:
     """One SQLite file in write-ahead mode: readers never wait for the writer.
 
-    Connections live for one call, so that none crosses a thread or a fork, and none is left open.
+    Connections live for one call, so that none crosses a thread or a fork. One more stays open and idle: without it, every call would be
+    the last to close, which makes SQLite empty its log and remove the files that a full disk then has no room for.
 
     Raises
     ------
     L0Error
         The file was written by a newer version.
+    StorageError
+        The disk is full, or the file cannot be used; also from `connect` and `write`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -90,17 +95,18 @@ class Database:
                     f"{path} has schema {found} but this version reads schema {len(_STEPS)}: "
                     "update l0engine, or set L0ENGINE_HOME to another folder."
                 )
+        with at_the_edge():
+            held = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            weakref.finalize(self, held.close)
+            _version(held)
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
         """A connection for reading, closed at the end."""
-        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
+        with at_the_edge(), closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as db:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA synchronous = NORMAL")
             yield db
-        finally:
-            db.close()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

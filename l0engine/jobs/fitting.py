@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 
 from l0engine.calibration.frontier.path import curve, frontier
 from l0engine.calibration.frontier.references import compare
@@ -37,8 +38,8 @@ def _calibrate(job: Execution, problem: Problem) -> Generator[Snapshot, None, En
     result = _of_another(job, plan.source) if plan and plan.source else (yield from _train(job, problem))
     if not result.status.has_result:
         return Ending(None, result.status, result.message)
-    write_run(job.folder, problem, result, targets_in_use(problem, job.task.config))
-    job.store.save_result(job.job.id, result)
+    job.persist(lambda: write_run(job.folder, problem, result, targets_in_use(problem, job.task.config)))
+    job.persist(lambda: job.store.save_result(job.job.id, result))
     if plan is None or result.status is Status.STOPPED:
         return Ending(None, result.status, result.message)
     return _frontier(job, problem, result, plan)
@@ -60,8 +61,9 @@ def _train(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result
     if state is not None:
         log.info("It goes on from step %d", int(state.step))
 
-    steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state)
+    steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state, changes=job.changes)
     result = yield from translated(steps, lambda s: replace(s, seconds=s.seconds + before - job.paused))
+    job.keep()
     seconds = result.fit_seconds + before - job.paused
     return replace(result, history=tuple(store.snapshots(run_id)), fit_seconds=seconds)
 
@@ -79,17 +81,17 @@ def _frontier(job: Execution, problem: Problem, result: Result, plan: Plan) -> E
     """Points, then reference methods, then the curve of each point; each is kept as soon as it is there."""
     store, run_id, points = job.store, job.job.id, {}  # by key: a point that is made anew replaces itself
     for point in frontier(problem, result, plan.budgets, should_stop=job.should_stop, watch=_further(job)):
-        record = store.save_point(run_id, point)
+        record = job.persist(partial(store.save_point, run_id, point))
         points[record.key] = (point, record)
         job.say(f"{len(points)} of {len(plan.budgets)} points are there.")
     for budget in plan.compare:
         for point in compare(problem, result, budget, plan.references, should_stop=job.should_stop):
-            store.save_point(run_id, point)
+            job.persist(partial(store.save_point, run_id, point))
             job.say(f"Comparing with other methods at {budget:,} households.")
     for number, (point, record) in enumerate(points.values(), 1):
         if not job.should_stop():
             job.say(f"Error against effective sample size: point {number} of {len(points)}.")
-            store.save_curve(run_id, record, list(curve(problem, job.task.config, point)))
+            job.persist(partial(store.save_curve, run_id, record, list(curve(problem, job.task.config, point))))
     if job.should_stop():
         return Ending(None, Status.STOPPED, f"Stopped with {len(points)} of {len(plan.budgets)} points; they can be used.")
     return Ending(None, result.status, f"The frontier has {len(points)} points.")

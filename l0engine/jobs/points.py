@@ -14,6 +14,7 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.results import Measures
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays
+from l0engine.jobs.edge import at_the_edge
 from l0engine.jobs.job import checked_id
 from l0engine.jobs.queue import JobShelf
 from l0engine.jobs.records import PointRecord
@@ -24,12 +25,13 @@ _KEY = re.compile(r"[a-z0-9]{1,20}-[0-9]{1,12}")
 class PointShelf(JobShelf):
     """The part of `Store` that keeps frontier points, under runs/<id>/points/<key>.npz and in the database."""
 
+    @at_the_edge()
     def save_point(self, run_id: str, point: FrontierPoint) -> PointRecord:
         """Keep a point; one of the same key is replaced.
 
         Raises
         ------
-        OSError
+        StorageError
             Its weights could not be written; it is not recorded.
         """
         p = point
@@ -40,6 +42,7 @@ class PointShelf(JobShelf):
         self._record(run_id, record)
         return record
 
+    @at_the_edge()
     def save_curve(self, run_id: str, point: PointRecord, curve: Sequence[tuple[float, Measures]]) -> None:
         """Add its curve of error against effective sample size to a point."""
         self._record(run_id, replace(point, curve=tuple(curve)))

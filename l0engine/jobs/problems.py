@@ -15,6 +15,7 @@ from l0engine.io import load_problem, save_problem
 from l0engine.io.folder import RECIPE
 from l0engine.io.whole import flush_folder
 from l0engine.jobs.database import Database
+from l0engine.jobs.edge import at_the_edge
 from l0engine.jobs.records import ProblemRecord
 
 _SHA = re.compile(r"[0-9a-f]{64}")
@@ -30,11 +31,13 @@ class ProblemShelf:
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("problems", "runs"):
-            (self.root / name).mkdir(exist_ok=True)
+        with at_the_edge():
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in ("problems", "runs"):
+                (self.root / name).mkdir(exist_ok=True)
         self._database = Database(self.root / "store.sqlite")
 
+    @at_the_edge()
     def add_problem(self, problem: Problem, title: str, source: str = "", recipe: str = "") -> ProblemRecord:
         """Keep a problem, and the recipe it was made by, if any; one that is there already keeps its first title."""
         folder = self._problem_folder(problem.fingerprint)
@@ -49,6 +52,7 @@ class ProblemShelf:
                 shutil.rmtree(staged, ignore_errors=True)
         return self._register(problem, title, source)
 
+    @at_the_edge()
     def adopt_problem(self, folder: Path | str, title: str, source: str = "upload") -> ProblemRecord:
         """Move a folder that `save_problem` wrote into the store; it is gone from its old place afterwards."""
         problem = load_problem(folder, ours=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
+from l0engine.jobs.edge import at_the_edge
 from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
 from l0engine.jobs.problems import ProblemShelf
 from l0engine.jobs.rows import forget_rows, one_job, record_of, update_row
@@ -35,6 +36,7 @@ class JobShelf(ProblemShelf):
         earlier = self.root / "studies" / job_id  # where studies stood once
         return earlier if earlier.is_dir() else folder
 
+    @at_the_edge()
     def queue(self, task: Task, inputs: Mapping[str, Path | str] | None = None, sweep: str | None = None) -> JobRecord[Any, Any]:
         """Queue a task.
 
@@ -143,19 +145,6 @@ class JobShelf(ProblemShelf):
         with self._database.connect() as db:
             row = db.execute("SELECT request FROM jobs WHERE id = ?", (checked_id(job_id),)).fetchone()
         return Request(row["request"]) if row else Request.STOP
-
-    def requeue(self, job_id: str) -> JobRecord[Any, Any]:
-        """Queue an interrupted job again; it goes on from its checkpoint, where it has one."""
-        with self._database.write() as db:
-            job = one_job(db, job_id)
-            if job.deleted is not None:
-                raise L0Error(f"Job {job_id} is in the trash: restore it first.")
-            if not job.can_requeue:
-                raise L0Error(f"Job {job_id} is {job.status}: only an interrupted one can be resumed.")
-            update_row(db, job_id, status=Status.QUEUED, message="", started=None, ended=None, pid=None, request=Request.NONE)
-            # A page that follows it must not take what comes anew for what it has seen.
-            forget_rows(db, job_id, -1 if job.checkpoint is None else job.checkpoint)
-            return one_job(db, job_id)
 
     def claim_next(self, slots: int = 1) -> JobRecord[Any, Any] | None:
         """Take the oldest queued job that fits to running; atomic over all processes.

@@ -18,6 +18,13 @@ def update_row(db: sqlite3.Connection, job_id: str, **values: Any) -> None:
     db.execute(f"UPDATE jobs SET {sets} WHERE id = ?", (*values.values(), job_id))
 
 
+def take_up(db: sqlite3.Connection, job_id: str, checkpoint: int | None) -> None:
+    """Queue a job that was there before, to go on from a checkpoint."""
+    update_row(
+        db, job_id, status=Status.QUEUED, message="", started=None, ended=None, pid=None, request=Request.NONE, checkpoint=checkpoint
+    )
+
+
 def forget_rows(db: sqlite3.Connection, job_id: str, step: int) -> None:
     db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (job_id, step))
 

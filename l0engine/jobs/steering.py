@@ -11,10 +11,10 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
 from l0engine.calibration.training.steering import STEERED, Change, all_steered
 from l0engine.errors import ConfigError, L0Error
-from l0engine.jobs.job import Event, JobRecord, Request, checked_id
+from l0engine.jobs.job import Event, JobRecord, checked_id
 from l0engine.jobs.keeping import KeepingShelf
 from l0engine.jobs.records import RunRecord
-from l0engine.jobs.rows import one_job, update_row
+from l0engine.jobs.rows import one_job, take_up
 
 
 class SteeringShelf(KeepingShelf):
@@ -66,7 +66,7 @@ class SteeringShelf(KeepingShelf):
             # What was asked for but did not take effect before it ended.
             db.execute("DELETE FROM events WHERE job = ? AND (step IS NULL OR step > ?)", (run_id, done))
             _add(db, run_id, done, changes)
-            update_row(db, run_id, status=Status.QUEUED, message="", started=None, ended=None, pid=None, request=Request.NONE)
+            take_up(db, run_id, done)
             return _calibration(one_job(db, run_id))
 
     def events(self, job_id: str) -> list[Event]:

@@ -10,6 +10,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays, write_whole
+from l0engine.jobs.edge import at_the_edge
 from l0engine.jobs.problems import default_root
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
 from l0engine.jobs.steering import SteeringShelf
@@ -31,6 +32,7 @@ class Store(SteeringShelf):
         An id is malformed or unknown, or what is asked does not go with the status of the job.
     """
 
+    @at_the_edge()
     def create_run(self, sha: str, config: Config, plan: Plan | None = None, sweep: str | None = None) -> RunRecord:
         """Queue a run of a problem that is in the store; with a frontier after it, or as one of a sweep, where asked."""
         self.problem_record(sha)
@@ -58,6 +60,7 @@ class Store(SteeringShelf):
         """Runs, newest first; of one problem or sweep, or in one of some statuses, or those in the trash, where asked."""
         return self.jobs(Calibration.kind, problem, statuses=statuses, sweep=sweep, trashed=trashed, limit=limit)  # type: ignore[return-value]
 
+    @at_the_edge()
     def save_result(self, run_id: str, result: Result) -> None:
         """Keep the weights and measures of a finished fit; the status is set apart, last."""
         write_arrays(self.folder(run_id) / "result.npz", {"weights": result.weights, "gated_weights": result.gated_weights})

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import math
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 from typing import Any
 
-import psutil
-
 from l0engine.calibration.results import Status
+from l0engine.jobs.deaths import ending, is_worker, killed_for_memory
 from l0engine.jobs.job import JobRecord, LiveJob, remedy
+from l0engine.jobs.leftovers import clear
 from l0engine.jobs.store import Store
 from l0engine.machine import MOST, cores, environment
 
@@ -23,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds a claimed job may be without a process before it counts as lost with the server that claimed it.
 GRACE_SECONDS = 30.0
+#: Seconds between two looks for what killed processes left.
+CLEAR_SECONDS = 60.0
 
 
 class Supervisor:
@@ -46,6 +47,8 @@ class Supervisor:
         self._slots = slots
         self._poll = poll
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._killed_before: dict[int, int] = {}  # by process: how many the system had killed for want of memory when it began
+        self._cleared = -math.inf
         self._stopping = threading.Event()
         self._waking = threading.Event()
         self._thread: threading.Thread | None = None
@@ -67,6 +70,7 @@ class Supervisor:
             # Let go of on purpose: without a code, the handle would warn that its process still runs.
             child.returncode = child.poll() or 0
         self._children.clear()
+        self._killed_before.clear()
 
     def wake(self) -> None:
         """Look at the store now, for a job that was just queued."""
@@ -81,6 +85,10 @@ class Supervisor:
                 log.warning("Job %s was lost: %s", job.id, why)
         for pid in finished:
             del self._children[pid]
+            del self._killed_before[pid]
+        if time.monotonic() - self._cleared > CLEAR_SECONDS:
+            clear(self._store)
+            self._cleared = time.monotonic()
         while (claimed := self._store.claim_next(self._slots)) is not None:
             self._spawn(claimed)
 
@@ -101,12 +109,18 @@ class Supervisor:
         child = self._children.get(job.pid)
         if child is not None:
             code = child.poll()
-            return None if code is None else ending(code, remedy(job.checkpoint))
+            if code is None:
+                return None
+            return ending(code, self._remedy(job), memory=killed_for_memory() > self._killed_before.get(job.pid, 0))
         if is_worker(job):
             return None
-        return f"Its process is gone, perhaps with a restart of the machine; {remedy(job.checkpoint)}"
+        return f"Its process is gone, perhaps with a restart of the machine; {self._remedy(job)}"
+
+    def _remedy(self, job: LiveJob) -> str:
+        return remedy(self._store.checkpoint_step(job.id))
 
     def _spawn(self, job: JobRecord[Any, Any]) -> None:
+        before = killed_for_memory()
         command = [sys.executable, "-m", "l0engine.jobs.worker", job.id, "--home", str(self._store.root.resolve())]
         try:
             with (self._store.folder(job.id) / "worker.log").open("ab") as output:
@@ -118,7 +132,7 @@ class Supervisor:
             message = f"No process could be started for it ({error.strerror}); resume to queue it again."
             self._store.set_status(job.id, Status.INTERRUPTED, message)
             return
-        self._children[child.pid] = child
+        self._children[child.pid], self._killed_before[child.pid] = child, before
         self._store.spawned(job.id, child.pid)
 
 
@@ -129,34 +143,3 @@ _MEMORY = {"MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "40
 def worker_environment(slots: int) -> dict[str, str]:
     """What a worker process gets on top of the server's environment: its threads, as many as every other job, and how it keeps memory."""
     return {**environment(max(1, min(MOST, cores() // slots))), **_MEMORY}
-
-
-def is_worker(job: LiveJob) -> bool:
-    """True where the process of a job lives.
-
-    Numbers of processes are used again. The one meant names the job, or, as of a pool that `sweep` uses, was there before it began.
-    """
-    try:
-        process = psutil.Process(job.pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return job.id in process.cmdline() or process.create_time() <= (job.started or 0.0) + 2.0  # times of creation are rough
-    except psutil.AccessDenied:  # another user's: rather leave a job alone than start it twice
-        return True
-    except psutil.Error:
-        return False
-
-
-def ending(code: int, what_next: str) -> str:
-    """How a process ended, in a sentence, from its return code."""
-    if code == -signal.SIGKILL:
-        return (
-            "Its process was killed (SIGKILL), most often because memory ran out: close other programs or lower the "
-            f"number of jobs at a time, then {what_next}"
-        )
-    if code < 0:
-        name = f"signal {-code}"
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-code).name
-        return f"Its process was ended by {name}; the end of worker.log may say why; {what_next}"
-    return f"Its process ended with code {code} before the work did; the end of worker.log says why; {what_next}"

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,11 +21,11 @@ from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.errors import L0Error
 from l0engine.io import save_problem
 from l0engine.jobs import execution, fitting
+from l0engine.jobs.deaths import ending, killed_for_memory
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.job import Request
 from l0engine.jobs.records import _short
 from l0engine.jobs.store import Store, default_root
-from l0engine.jobs.supervisor import ending
 
 
 def a_problem(value: float = 3.0) -> Problem:
@@ -193,8 +194,9 @@ def test_checkpoints_are_replaced_whole(store, run_id):
 
 def test_a_full_disk_keeps_the_old_checkpoint_and_the_run(store, run_id, monkeypatch):
     run = store.begin(run_id, os.getpid())
-    job = Execution(store, run)
     monkeypatch.setattr(execution, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(execution, "CHECKPOINT_SHARE", np.inf)
+    job = Execution(store, run)
     job.save(lambda: a_state(5))
 
     def full(_: int) -> None:
@@ -219,23 +221,53 @@ def test_a_state_is_asked_for_only_when_a_checkpoint_is_due(store, run_id, monke
         return a_state(5)
 
     job.save(copied)
-    assert not asked
-    monkeypatch.setattr(execution, "CHECKPOINT_SECONDS", 0.0)
     job.save(copied)
-    assert asked == [5]
+    assert asked == [5], "the first at once, the next a while later"
+    job._checkpointed -= 60
+    job.save(copied)
+    assert asked == [5, 5]
+    job.keep()
+    assert asked == [5, 5, 5] and job._checkpointed > time.monotonic() - 30, "it is written already"
     np.testing.assert_array_equal(store.checkpoint(run_id)["parameters"], a_state(5).parameters)
 
 
-def test_results_that_cannot_be_written_leave_the_run_to_be_resumed(store, monkeypatch):
+@pytest.mark.parametrize("place", ["write_run", "save_result", "append", "set_result"])
+def test_a_full_disk_pauses_a_run_until_there_is_room(store, monkeypatch, place):
+    """Whatever it is that finds the disk full: nothing is lost, and it goes on by itself."""
+    run_id = store.create_run(store.add_problem(a_problem(), "tiny").sha, Config(epochs=20, lambda_l0=1e-6)).id
+    owner, name = (fitting if place == "write_run" else Store), place
+    real, tries, seen = getattr(owner, name), [], []
+
+    def full_for_a_while(*given, **named):
+        tries.append(1)
+        if 3 <= len(tries) < 6 or (place != "append" and len(tries) < 3):
+            seen.append(store.run(run_id))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*given, **named)
+
+    monkeypatch.setattr(execution, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(owner, name, full_for_a_while)
+    assert Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.STEP_LIMIT
+    assert seen[-1].status is Status.PAUSED and "the disk is full (No space left on device): it goes on by itself" in seen[-1].message
+    assert [s.step for s in store.snapshots(run_id)] == list(range(1, 21)) and store.result(run_id) is not None
+    assert store.run(run_id).message == "" and not list(store.folder(run_id).glob(".*"))
+
+
+@pytest.mark.parametrize("asked", [Request.STOP, None])
+def test_a_run_that_waits_for_room_can_be_stopped_or_ended_and_is_resumed(store, monkeypatch, asked):
+    run_id = store.create_run(store.add_problem(a_problem(), "tiny").sha, Config(epochs=20, lambda_l0=1e-6)).id
+    job = Execution(store, store.begin(run_id, os.getpid()))
+
     def full(*_: object) -> None:
+        store.request(run_id, asked) if asked else job.terminate()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    run_id = store.create_run(store.add_problem(a_problem(), "tiny").sha, Config(epochs=20, lambda_l0=1e-6)).id
     with monkeypatch.context() as patch:
+        patch.setattr(execution, "RETRY_SECONDS", 0.01)
         patch.setattr(fitting, "write_run", full)
-        assert Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.INTERRUPTED
+        assert job.carry_out() is Status.INTERRUPTED
     run = store.run(run_id)
-    assert "No space left" in run.message and run.checkpoint == 20 and store.result(run_id) is None
+    assert ("disk is full" in run.message) == (asked is not None) and run.checkpoint == 20 and store.result(run_id) is None
     store.requeue(run_id)
     assert Execution(store, store.begin(run_id, os.getpid())).carry_out() is Status.STEP_LIMIT
     assert [s.step for s in store.snapshots(run_id)] == list(range(1, 21))
@@ -254,7 +286,12 @@ def test_every_error_becomes_a_status_and_a_sentence(store, run_id, monkeypatch,
     assert said in store.run(run_id).message and "xxx" not in store.run(run_id).message
 
 
-@pytest.mark.parametrize(("code", "said"), [(-9, "memory ran out"), (-11, "SIGSEGV"), (-250, "signal 250"), (3, "code 3 before")])
+def test_memory_is_blamed_only_where_the_system_says_so():
+    assert "memory" not in ending(-9, "resume.") and "killed (SIGKILL)" in ending(-9, "resume.")
+    assert "ran out of memory" in ending(-9, "resume.", memory=True) and killed_for_memory() >= 0
+
+
+@pytest.mark.parametrize(("code", "said"), [(-9, "was killed"), (-11, "SIGSEGV"), (-250, "signal 250"), (3, "code 3 before")])
 def test_how_a_process_ended_is_said(code, said):
     assert said in ending(code, "resume.") and ending(code, "resume.").endswith("resume.")
 

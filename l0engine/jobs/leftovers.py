@@ -1,0 +1,48 @@
+"""Leftovers of a kill or a full disk: files that were being written, and folders on their way in or out; cleared once nobody uses them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from l0engine.jobs.reserve import NAME
+from l0engine.jobs.store import Store
+
+log = logging.getLogger(__name__)
+
+#: Seconds without a change after which a folder on its way in or out counts as left.
+LEFT_SECONDS = 600.0
+#: Names that `write_whole` writes under.
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
+
+
+def clear(store: Store) -> None:
+    """Remove what was left in the folders of jobs that have no process, and folders of the store that nobody has changed for long."""
+    live = {job.id for job in store.live()}
+    for folder in (*(store.root / "runs").iterdir(), *(store.root / "studies").glob("*")):
+        if folder.name.startswith("."):
+            _clear_folder(folder)
+        elif folder.name not in live:
+            _clear_files(folder)
+    for folder in (store.root / "problems").glob(".*"):
+        _clear_folder(folder)
+
+
+def _clear_files(folder: Path) -> None:
+    for file in folder.rglob(".*"):
+        if file.name == NAME or _TEMPORARY.fullmatch(file.name):
+            with suppress(OSError):
+                file.unlink()
+                log.info("Removed %s, which a process left", file)
+
+
+def _clear_folder(folder: Path) -> None:
+    with suppress(OSError):
+        changed = max(place.lstat().st_mtime for place in (folder, *folder.rglob("*")))
+        if time.time() - changed > LEFT_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+            log.info("Removed %s, which a process left", folder)
