@@ -355,7 +355,7 @@ def test_names_say_what_sets_runs_apart(several):
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), sqlite3.OperationalError("database or disk is full")])
 def test_a_full_disk_is_said_in_a_sentence(visit, several, monkeypatch, error):
     if isinstance(error, sqlite3.Error):
-        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        error.sqlite_errorname = "SQLITE_FULL"
 
     def full(*_: object) -> None:
         raise error
@@ -363,9 +363,9 @@ def test_a_full_disk_is_said_in_a_sentence(visit, several, monkeypatch, error):
     page = select(visit("runs"), 0)
     monkeypatch.setattr(keeping, "trash", full)
     page.press("Delete")
-    assert any("The disk is full" in text and "Nothing kept before is lost" in text for text in page.said("error"))
+    assert any("the disk is full" in text and "make room" in text for text in page.said("error"))
     monkeypatch.setattr(keeping, "jobs", full)
-    assert any("The disk is full" in text for text in page.rerun().said("error"))
+    assert any("the disk is full" in text and "Nothing that was kept is lost" in text for text in page.rerun().said("error"))
 
 
 def test_other_errors_are_not_taken_for_a_full_disk():
