@@ -62,7 +62,9 @@ def _filtered(jobs: Sequence[JobRecord[Any, Any]], titles: dict[str, str]) -> tu
     kind = kinds.selectbox("Kind", list(table.KINDS), index=None, format_func=table.KINDS.get, placeholder="All kinds", key="runs_kind")
     which = states.selectbox("Status", list(_STATES), index=None, placeholder="Any", key="runs_status")
     apart = differences.toggle(
-        "Only the settings that differ", key="runs_apart", help="Of the calibrations that are listed, in place of times, devices and notes."
+        "Only differences",
+        key="runs_apart",
+        help="The settings in which the calibrations that are listed differ, in place of times, devices and notes.",
     )
 
     def fits(job: JobRecord[Any, Any]) -> bool:

@@ -86,11 +86,12 @@ def listed(
         In place of when, where and how long, the settings in which they differ; all are calibrations.
     """
     apart = words.differing([job for job in jobs if isinstance(job, RunRecord)]) if settings else []
+    names = _labels(jobs)
     rows = []
     for job in jobs:
         about = problems.get(job.problem, "") if isinstance(job, RunRecord) else KINDS.get(job.task.kind, job.task.kind)
         came = row(job)
-        made = {"pin": "📌" if job.pinned else "", "name": job.name or job.task.label, "status": words.status(job.status), "problem": about}
+        made = {"pin": "📌" if job.pinned else "", "name": names[job.id], "status": words.status(job.status), "problem": about}
         errors = {name: came[name] and 100 * max(came[name], ERROR_FLOOR) for name in ("median", "mean")}
         what = {"kept": came["kept"], **errors, "ess": came["ess"]}
         if settings:
@@ -101,6 +102,19 @@ def listed(
     frame = pd.DataFrame(rows)
     frame = frame.drop(columns=[name for name in ("pin", "note") if name in frame and not frame[name].any()])
     return frame, looks(frame)
+
+
+def _labels(jobs: Sequence[JobRecord[Any, Any]]) -> dict[str, str]:
+    """What jobs are called: runs by what sets them apart from others of their problem, those with a frontier by that."""
+    found = {job.id: job.name or job.task.label for job in jobs}
+    by_problem: dict[str, list[RunRecord]] = {}
+    for job in jobs:
+        if isinstance(job, RunRecord):
+            by_problem.setdefault(job.problem, []).append(job)
+    for runs in by_problem.values():
+        for run, label in zip(runs, words.labels(runs), strict=True):
+            found[run.id] = run.name or f"{label}{' · frontier' if run.plan else ''}"
+    return found
 
 
 def choose(

@@ -41,13 +41,18 @@ def differing(runs: Sequence[RunRecord]) -> list[str]:
 
 def names(runs: Sequence[RunRecord]) -> dict[str, str]:
     """A name for each run: its own, or what it was asked for and what sets it apart from the others."""
+    return wording.distinct({run.id: name for run, name in zip(runs, labels(runs), strict=True)})
+
+
+def labels(runs: Sequence[RunRecord]) -> list[str]:
+    """As `names`, but two may have the same."""
     apart = [name for name in differing([run for run in runs if not run.name]) if name not in _SAID][:_NAMED]
 
     def of(run: RunRecord) -> str:
         more = [f"{setting_names.name(name)} {setting_names.value(getattr(run.config, name))}".lower() for name in apart]
         return run.name or ", ".join([run.task.label.removesuffix(" · frontier"), *more])
 
-    return wording.distinct({run.id: of(run) for run in runs})
+    return [of(run) for run in runs]
 
 
 def legend(runs: Sequence[tuple[Drawn, str]]) -> str:

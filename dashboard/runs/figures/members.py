@@ -14,7 +14,7 @@ from dashboard.kit.figures.traces import add_bars, add_dots
 from dashboard.runs.figures.looks import Drawn
 
 #: Sets of runs that get a bar; the rest are summed up in words.
-MOST = 14
+MOST = 10
 #: Shares of the height: bars above, who is meant below.
 _BARS, _WHO = (0.46, 1.0), (0.0, 0.4)
 
@@ -69,13 +69,19 @@ def plot(info: MembersInfo, palette: theme.Palette) -> go.Figure:
     x = axes.axis(below, range=[-0.6, columns - 0.4], showticklabels=False, showgrid=False, anchor="y2")
     y = axes.count_axis("Households", 1.12 * float(counts.max(initial=1))) | {"domain": _BARS}
     fig = theme.figure(palette, "Who is kept by whom", subtitle, x, y, height=270 + 26 * max(n, 3))
-    names = [theme.label(run.name, 26) for run in info.runs]
+    names = [theme.label(run.name, 30) for run in info.runs]
     who = axes.axis("", range=[n - 0.4, -0.6], tickvals=list(range(n)), ticktext=names, showgrid=False) | {"domain": _WHO}
     fig.update_layout(showlegend=False, bargap=0.3, yaxis2=who)
     words = [_words(info, members[i], int(counts[i]), ever) for i in range(len(counts))]
     colours = [_colour(info, m, palette) for m in members]
     texts = theme.texts(wording.short, counts)
-    look = {"text": texts, "textposition": "outside", "cliponaxis": False, "textfont": {"size": 11, "color": palette.muted}}
+    look = {
+        "text": texts,
+        "textposition": "outside",
+        "cliponaxis": False,
+        "constraintext": "none",
+        "textfont": {"size": 11, "color": palette.muted},
+    }
     add_bars(fig, list(range(len(counts))), counts, "Households", words, colours, **look)
     column, row = np.nonzero(members)
     empty_column, empty_row = np.nonzero(~members)
