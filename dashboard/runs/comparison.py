@@ -80,7 +80,8 @@ def _pictures(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequen
         st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
         return
     lines = [line for line, _ in histories]
-    loss, smoothing, at = _controls(max(steps))
+    planned = [s[-1].epochs for run, (_, s) in zip(runs, histories, strict=True) if s and not run.status.ended]
+    loss, smoothing, at = _controls(max(steps + planned))  # a slider that grew with every step would let go of where it stands
     changed = [mark for line, run in zip(lines, runs, strict=True) for mark in marks(comparing.events(run), line.colour)]
     total = partial(series.plot_loss, what=loss)
     course = (
@@ -137,7 +138,11 @@ def _gates(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[
 
 def _outcomes(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
     """Who is kept, and two runs against each other: of one problem, as households must be the same."""
-    mine = [(run, line) for run, line in zip(runs, lines, strict=True) if run.problem == runs[0].problem and run.status.has_result]
+    mine = [
+        (run, line)
+        for run, line in zip(runs, lines, strict=True)
+        if run.problem == runs[0].problem and run.status.has_result and run.outcome
+    ]
     if len(mine) < 2:
         st.caption("Households and targets are compared once two runs of the problem have ended with weights.")
         return

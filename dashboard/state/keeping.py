@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from l0engine.jobs.records import Calibration, RunRecord
 
 #: Jobs that are listed, newest first.
 MOST = 5_000
+#: How long a way back is offered beside the list; the trash offers it for ever.
+UNDO_SECONDS = 120.0
 
 
 def jobs() -> list[JobRecord[Any, Any]]:
@@ -58,7 +61,7 @@ def open_job(job: JobRecord[Any, Any]) -> str:
 def trash(ids: Sequence[str]) -> None:
     """Put jobs into the trash; they are nobody's current ones any more, and `undo` brings them back."""
     store().trash(ids)
-    st.session_state.trashed = tuple(ids)
+    st.session_state.trashed, st.session_state.trashed_at = tuple(ids), time.monotonic()
     comparing.compare([run for run in st.session_state.get("compare", ()) if run not in ids])
     if st.session_state.get("run") in ids:
         choose_run(None)
@@ -66,19 +69,14 @@ def trash(ids: Sequence[str]) -> None:
 
 
 def undone() -> tuple[str, ...]:
-    """What was put into the trash last, and can be brought back at once."""
-    return tuple(st.session_state.get("trashed", ()))
+    """What was put into the trash a moment ago, and can be brought back at once."""
+    late = time.monotonic() - st.session_state.get("trashed_at", 0.0) > UNDO_SECONDS
+    return () if late else tuple(st.session_state.get("trashed", ()))
 
 
 def undo() -> None:
     """Bring back what was put into the trash last."""
-    store().restore(undone())
-    forget_undo()
-
-
-def forget_undo() -> None:
-    """Offer it no more."""
-    st.session_state.pop("trashed", None)
+    restore(undone())
 
 
 def is_run(job: JobRecord[Any, Any]) -> bool:
