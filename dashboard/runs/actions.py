@@ -32,7 +32,7 @@ def show(chosen: Sequence[JobRecord[Any, Any]]) -> None:
             comparing.compare([run.id for run in runs])
             st.rerun()
         if st.button("Open", icon=":material/open_in_new:", disabled=one is None, help=single) and one:
-            st.switch_page(f"app_pages/{keeping.open_job(one)}.py")
+            attempt(lambda: st.switch_page(f"app_pages/{keeping.open_job(one)}.py"))
         _name(one, single)
         _note(one, single)
         _pin(chosen)
@@ -67,11 +67,13 @@ def _pin(chosen: Sequence[JobRecord[Any, Any]]) -> None:
 
 
 def _zip(chosen: Sequence[JobRecord[Any, Any]]) -> None:
-    with st.popover("Download", icon=":material/folder_zip:", disabled=not chosen, help=None if chosen else _CHOOSE):
-        if chosen:
+    at_work = any(not job.status.ended for job in chosen)
+    why = _CHOOSE if not chosen else "One of them is still at work: stop it, or leave it out." if at_work else None
+    with st.popover("Download", icon=":material/folder_zip:", disabled=why is not None, help=why):
+        if why is None:
             st.markdown(f"{wording.plural(len(chosen), 'job')} in one zip, to be read on the Runs page of another machine.")
             data = st.checkbox(
-                "With the households and totals", key="runs_microdata", help="The microdata themselves. Only if they may leave."
+                "With the microdata", key="runs_microdata", help="Households, totals and uploaded tables. Only where they may leave."
             )
             download(
                 "Download zip", lambda: bundle([job.id for job in chosen], data), "runs.zip", "application/zip",

@@ -43,14 +43,15 @@ def show(runs: Sequence[RunRecord]) -> None:
     heading.subheader(f"Compare {wording.plural(len(runs), 'run')}", anchor=False)
     clear.button("Clear", icon=":material/close:", on_click=comparing.compare, args=((),), width="stretch", help="Ends the comparison.")
     st.html(words.legend([(line, table.sentence(run)) for line, run in zip(lines, runs, strict=True)]))
-    sizes = {run.problem: state.store().problem_record(run.problem) for run in runs}
-    if len(sizes) > 1:
+    known = {record.sha: record for record in state.store().problems()}
+    if (n := len({run.problem for run in runs})) > 1:
+        first = known.get(runs[0].problem)
         st.info(
-            f"These runs are of {len(sizes)} problems: loss and households are not on one scale. Households and targets are compared among "
-            f"runs of **{wording.markdown(sizes[runs[0].problem].title)}**, the problem of the first.",
+            f"These runs are of {n} problems: loss and households are not on one scale. Households and targets are compared among "
+            f"runs of {f'**{wording.markdown(first.title)}**, ' if first else ''}the problem of the first.",
             icon=":material/info:",
         )
-    _course(runs, lines, {sha: record.n_households for sha, record in sizes.items()})
+    _course(runs, lines, {sha: record.n_households for sha, record in known.items()})
     _outcomes(runs, lines)
     _settings(runs, lines)
     with st.expander("How to read this"):
@@ -125,7 +126,7 @@ def _gates(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[
         chosen = asked[:_MOST_RIDGES]
     drawn = []
     for (line, snapshots), run in zip(histories, runs, strict=True):
-        if line.id in chosen:
+        if line.id in chosen and run.problem in sizes:  # what was brought in may come without its problem
             info = ridges.info(line, snapshots, sizes[run.problem], at)
             drawn.append((ridges.plot, info, f"cmp_gates_{line.id}", f"Gates over time of {line.name}"))
     if drawn:
@@ -169,6 +170,9 @@ def _two(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
     a = first.selectbox("This run", ids, 0, format_func=titles.get, key="cmp_a")
     b = second.selectbox("against", ids, 1, format_func=titles.get, key="cmp_b")
     (run_a, line_a), (run_b, line_b) = by_id[str(a)], by_id[str(b)]
+    if run_a.problem not in {record.sha for record in state.store().problems()}:
+        st.info("The problem of these runs is not here: bring it in to compare targets and households.", icon=":material/info:")
+        return
     problem = problems.read_problem(run_a.problem)
     (errors_a, use_a), (errors_b, use_b) = comparing.errors(run_a), comparing.errors(run_b)
     targets = pair.errors_info(line_a, line_b, problem.names, errors_a, errors_b, use_a & use_b)

@@ -89,7 +89,7 @@ def listed(
     names = _labels(jobs)
     rows = []
     for job in jobs:
-        about = problems.get(job.problem, "") if isinstance(job, RunRecord) else KINDS.get(job.task.kind, job.task.kind)
+        about = problems.get(job.problem, "(not here)") if isinstance(job, RunRecord) else KINDS.get(job.task.kind, job.task.kind)
         came = row(job)
         made = {"pin": "📌" if job.pinned else "", "name": names[job.id], "status": words.status(job.status), "problem": about}
         errors = {name: came[name] and 100 * max(came[name], ERROR_FLOOR) for name in ("median", "mean")}

@@ -93,7 +93,7 @@ def bring_in(content: bytes) -> None:
         path.write_bytes(content)
         ids = import_jobs(store(), path)
     took(len(content))
-    st.session_state.brought_in = f"{len(ids)} brought in" if ids else "All of them are here already"
+    st.session_state.brought_in = f"{len(ids)} brought in"
 
 
 def _files(path: str) -> list[Path]:

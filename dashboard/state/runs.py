@@ -46,9 +46,15 @@ def go_on(run_id: str, epochs: int) -> None:
 
 
 def open_run(run_id: str) -> None:
-    """Make a run of the store, and its problem, the current ones."""
+    """Make a run of the store, and its problem, the current ones.
+
+    Raises
+    ------
+    L0Error
+        There is no such run, or it was brought in without its problem.
+    """
     record = store().run(run_id)
-    choose_problem(record.problem)
+    choose_problem(store().problem_record(record.problem).sha)
     if st.session_state.get("run") != record.id:
         choose_run(record.id)
 

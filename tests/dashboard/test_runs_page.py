@@ -361,6 +361,20 @@ def test_twelve_runs_of_the_us_are_compared_soon(visit, home):
     assert len(live(page)) == 10
 
 
+def test_runs_that_came_without_their_problem_are_shown_as_far_as_they_go(visit, home):
+    store = Store(home)
+    sha = store.add_problem(Problem.create(np.eye(4), np.ones(4)), "Small").sha
+    runs = [store.create_run(sha, Config(epochs=20, seed=seed)).id for seed in (0, 1)]
+    carry_out(store)
+    with sqlite3.connect(home / "store.sqlite") as db:
+        db.execute("DELETE FROM problems WHERE sha = ?", (sha,))
+    page = visit("runs", compare=",".join(runs))
+    assert list(table(page).problem) == ["(not here)"] * 2
+    assert "Loss by step" in live(page) and any("The problem of these runs is not here" in text for text in page.said("info"))
+    select(page, 0).press("Open")
+    assert any("There is no problem" in text for text in page.said("error")) and page.title == "Runs"
+
+
 def test_names_say_what_sets_runs_apart(several):
     store = Store()
     runs = [store.run(run) for run in several]
