@@ -50,7 +50,11 @@ WORDS: Mapping[str, Any] = {
 
 def looks(frame: pd.DataFrame) -> dict[str, Any]:
     """How the columns of a frame are shown; settings by their names."""
-    return {name: _LOOKS.get(name) or st.column_config.Column(setting_names.name(name)) for name in frame.columns}
+    return {name: _LOOKS.get(name) or _setting(setting_names.name(name)) for name in frame.columns}
+
+
+def _setting(label: str) -> Any:
+    return st.column_config.TextColumn(label, width=max(64, 24 + 7 * len(label)))
 
 
 def measures(job: JobRecord[Any, Any]) -> Measures | None:
@@ -127,7 +131,7 @@ def choose(
     key = f"{key}_{crc32('.'.join(job.id for job in jobs).encode()):08x}"
     event = st.dataframe(
         frame, hide_index=True, column_config=looks, height=35 * (min(len(jobs), rows) + 1) + 3, on_select="rerun",
-        selection_mode="multi-row", key=key, alt=alt,
+        selection_mode="multi-row", key=key, alt=alt, placeholder=wording.MISSING,
     )  # fmt: skip
     return [jobs[i] for i in event.selection.rows if i < len(jobs)]
 

@@ -17,7 +17,7 @@ from helpers import Visit, carry_out
 
 from dashboard import state
 from dashboard.kit import attempt
-from dashboard.runs import words
+from dashboard.runs import actions, words
 from dashboard.runs.figures.looks import looks
 from dashboard.state import keeping
 from l0engine.calibration.config import Config
@@ -250,6 +250,43 @@ def test_problems_and_uploads_that_nobody_refers_to_are_offered(visit, several, 
     page.press(next(label for label in page.buttons() if label.startswith("Remove ") and "for good" not in label))
     assert unused not in {p.sha for p in store.problems()} and not kept.exists() and not kept.with_suffix(".json").exists()
     assert any("All are in use" in text for text in page.said("caption"))
+
+
+# -- out, and in again
+
+
+def bring_in(page: Visit, content: bytes) -> Visit:
+    page.at.file_uploader[0].set_value(("runs.zip", content, "application/zip")).run()
+    return page.press("Bring them in")
+
+
+def test_one_zip_takes_runs_out_and_in(visit, several):
+    store = Store()
+    store.rename(several[0], "Out and in")
+    store.set_note(several[0], "a note")
+    weights = store.result(several[0]).weights.copy()
+    content = actions.bundle(several[:2], microdata=False)
+    store.trash(several[:2])
+    store.purge(several[:2])
+    page = visit("runs")
+    assert len(table(page)) == 1
+    bring_in(page, content)
+    assert set(table(page).name) == {"price 0.3, seed 0", "price 0.1, seed 1", "Out and in"} and "a note" in set(table(page).note)
+    np.testing.assert_array_equal(store.result(several[0]).weights, weights)
+    assert [toast.value for toast in page.at.toast] == ["2 brought in"]
+
+
+def test_what_is_no_zip_of_runs_is_refused_in_a_sentence(visit, several):
+    page = bring_in(visit("runs"), b"PK not a zip")
+    assert page.said("error") and len(table(page)) == 3
+
+
+def test_what_is_at_work_is_not_taken_out(visit, several):
+    store = Store()
+    store.create_run(store.run(several[0]).problem, Config())
+    page = select(visit("runs"), 0, 1)
+    assert not page.at.download_button
+    assert [b.label for b in select(page, 1, 2).at.download_button] == ["Download zip"]
 
 
 # -- side by side
