@@ -1,4 +1,4 @@
-"""Command line: `python -m l0engine check PROBLEM`, and `fit` or `frontier PROBLEM --out DIR`."""
+"""Command line: `python -m l0engine check PROBLEM`, `fit` or `frontier PROBLEM --out DIR`, and `jobs`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ import argparse
 import dataclasses
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields
-from itertools import chain, zip_longest
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from l0engine.calibration.config import EXCLUDABLE, Config, settings
+from l0engine.calibration.config import Config, settings
 from l0engine.calibration.frontier.point import FrontierPoint
-from l0engine.calibration.problem.preflight import Finding, Severity, preflight, targets_in_use
+from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
+from l0engine.commands.checking import build_problem, check
+from l0engine.commands.jobs import add_jobs
 from l0engine.draining import drain
-from l0engine.errors import ConfigError, L0Error, ProblemError
+from l0engine.errors import ConfigError, L0Error
 from l0engine.io import load_problem, write_run
+
+if TYPE_CHECKING:
+    from l0engine.commands.recording import Recorded
 
 #: Settings that ask for one size, where a frontier asks for many.
 _GOALS = ("budget", "max_median_error", "min_ess")
@@ -53,12 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m l0engine", description="Sparse survey calibration with L0 gates.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    check = commands.add_parser("check", help="say how a problem is understood and what is odd about it")
-    check.set_defaults(command=_check)
+    checking = commands.add_parser("check", help="say how a problem is understood and what is odd about it")
+    checking.set_defaults(command=check)
 
     fit = commands.add_parser("fit", help="keep few households, meet the targets, write the weights")
     fit.set_defaults(command=_fit)
     fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets weights.csv, targets.csv and run.json")
+    fit.add_argument("--no-record", action="store_true", help="leave the run out of the store that the dashboard and 'jobs' show")
 
     frontier = commands.add_parser("frontier", help="one fit, then the error at every number of households asked for")
     frontier.set_defaults(command=_frontier)
@@ -71,12 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         for field in fields(Config):
             if command is fit or field.name not in _GOALS:
                 _add_setting(group, field.name, field.default)
+    add_jobs(commands)
     build = commands.add_parser("build", help="make a problem of tables of households and totals, by a recipe")
-    build.set_defaults(command=_build)
+    build.set_defaults(command=build_problem)
     build.add_argument("recipe", type=Path, help="recipe (.toml), control file of PopulationSim (.csv), or folder of tables")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets the problem, and the recipe")
     build.add_argument("--tables", type=Path, metavar="DIR", help="where the tables are; beside the recipe by default")
-    for command in (check, fit, frontier):
+    for command in (checking, fit, frontier):
         command.add_argument(
             "problem", type=Path, help="folder with matrix, targets and, if any, households; or an ordered problem of microcosm (.npz)"
         )
@@ -129,55 +136,18 @@ def _config(parsed: argparse.Namespace) -> Config:
     return Config.from_dict(given)
 
 
-def _check(parsed: argparse.Namespace) -> int:
-    """Print the preflight; 1 where no target can be used."""
-    problem = load_problem(parsed.problem)
-    print(f"{problem.n_targets:,} targets x {problem.n_households:,} households, {problem.matrix.nnz:,} non-zero entries.")
-    for note in problem.notes:
-        print(note)
-    for finding in preflight(problem):
-        _print_finding(problem, finding)
-    usable = int(targets_in_use(problem, Config()).sum())
-    if not usable:
-        raise ProblemError("No target can be used: all are unreachable or of weight 0; check the matrix rows.")
-    print(f"Usable: {usable:,} targets.")
-    return 0
-
-
-def _build(parsed: argparse.Namespace) -> int:
-    """Make a problem, and say what met and what did not."""
-    from l0engine.io.build import build, read_recipe, save_built
-
-    recipe, tables = read_recipe(parsed.recipe, parsed.tables)
-    for name in sorted(set(tables) - set(recipe.tables)):
-        print(f"{name}: nothing in it was taken for totals.")
-    built = build(recipe, tables)
-    save_built(built, parsed.out)
-    print("\n".join(built.notes))
-    problem = built.problem
-    print(f"Written to {parsed.out}: {problem.n_targets:,} targets x {problem.n_households:,} households, and recipe.toml.")
-    return 0
-
-
-def _print_finding(problem: Problem, finding: Finding) -> None:
-    mark = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.INFO: "-"}[finding.severity]
-    exclude = f" [--exclude {finding.kind}]" if finding.kind in EXCLUDABLE else ""
-    print(f"\n{mark} {len(finding.targets):,} {finding.title.lower()}{exclude}\n  {finding.meaning} {finding.action}")
-    for i, said in zip_longest(finding.targets[:10], finding.details[:10], fillvalue=""):
-        print(f"    {problem.names[i]}  {problem.values[i]:,.10g}  ({problem.support[i]:,} households)  {said}".rstrip())
-    if len(finding.targets) > 10:
-        print(f"    and {len(finding.targets) - 10:,} more")
-
-
 def _fit(parsed: argparse.Namespace) -> int:
     """Fit, write, and say what came out; 1 where it left no weights. Interrupt once to stop training and keep what is found."""
+    from l0engine.calibration.training.iteration import iterate
+
     config, out = _config(parsed), parsed.out
     problem = load_problem(parsed.problem)
-    with _threads(problem):
-        result = _with_progress(problem, config)
-    use = targets_in_use(problem, config)
-    out.mkdir(parents=True, exist_ok=True)
-    write_run(out, problem, result, use)
+    with _interruptible() as stopping, _threads(problem), _recorded(parsed, problem, config, stopping) as job:
+        result = _with_progress(job.steps() if job is not None else iterate(problem, config, should_stop=stopping), config)
+        out.mkdir(parents=True, exist_ok=True)
+        write_run(out, problem, result, targets_in_use(problem, config))
+        if job is not None:
+            job.finished(result)
     print(f"{result.status.sentence} {result.message}".strip())
     for name, measures in (("gated", result.gated), ("refitted", result.refitted), ("held out", result.held_out)):
         if measures is not None:
@@ -192,6 +162,7 @@ def _frontier(parsed: argparse.Namespace) -> int:
     from l0engine.calibration.frontier.path import frontier
     from l0engine.calibration.frontier.point import checked_budgets
     from l0engine.calibration.frontier.references import checked_methods, compare
+    from l0engine.calibration.training.iteration import iterate
     from l0engine.io import write_frontier
 
     config, out = _config(parsed), parsed.out
@@ -199,7 +170,8 @@ def _frontier(parsed: argparse.Namespace) -> int:
     problem = load_problem(parsed.problem)
     budgets, others = checked_budgets(parsed.budgets, problem.n_households, problem.n_protected), checked_methods(parsed.references)
     with _threads(problem):
-        result = _with_progress(problem, dataclasses.replace(config, refit=False))
+        with _interruptible() as stopping:
+            result = _with_progress(iterate(problem, dataclasses.replace(config, refit=False), should_stop=stopping), config)
         if not result.status.has_result:
             print(f"{result.status.sentence} {result.message}".strip())
             return 1
@@ -239,18 +211,25 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _with_progress(problem: Problem, config: Config) -> Result:
-    """Drain `iterate` behind a progress bar, which shows on a terminal only."""
-    from l0engine.calibration.training.iteration import iterate
+def _recorded(
+    parsed: argparse.Namespace, problem: Problem, config: Config, stopping: Callable[[], bool]
+) -> AbstractContextManager[Recorded | None]:
+    """The run of the store that a fit is; None where there is to be none."""
+    from l0engine.commands.recording import recorded
 
-    with _interruptible() as stopping, tqdm(total=config.epochs, unit="step", disable=None) as bar:
+    return nullcontext() if parsed.no_record else recorded(problem, config, parsed.problem, stopping)
+
+
+def _with_progress(steps: Generator[Snapshot, None, Result], config: Config) -> Result:
+    """Drain a fit behind a progress bar, which shows on a terminal only."""
+    with tqdm(total=config.epochs, unit="step", disable=None) as bar:
 
         def show(snapshot: Snapshot) -> None:
             bar.total = snapshot.epochs
             bar.set_postfix_str(f"kept {snapshot.kept:,}, median error {snapshot.median_error:.2%}", refresh=False)
             bar.update(snapshot.step - bar.n)
 
-        return drain(iterate(problem, config, should_stop=stopping), show)
+        return drain(steps, show)
 
 
 def _words(m: Measures) -> str:

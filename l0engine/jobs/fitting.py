@@ -35,14 +35,19 @@ def run(job: Execution) -> Generator[Snapshot, None, Ending[Outcome]]:
 
 def _calibrate(job: Execution, problem: Problem) -> Generator[Snapshot, None, Ending[Outcome]]:
     plan = job.task.plan
-    result = _of_another(job, plan.source) if plan and plan.source else (yield from _train(job, problem))
+    result = _of_another(job, plan.source) if plan and plan.source else (yield from trained(job, problem))
     if not result.status.has_result:
         return Ending(None, result.status, result.message)
-    job.persist(lambda: write_run(job.folder, problem, result, targets_in_use(problem, job.task.config)))
-    job.persist(lambda: job.store.save_result(job.job.id, result))
+    kept(job, problem, result)
     if plan is None or result.status is Status.STOPPED:
         return Ending(None, result.status, result.message)
     return _frontier(job, problem, result, plan)
+
+
+def kept(job: Execution, problem: Problem, result: Result) -> None:
+    """Keep what a fit ended in: its files, then its weights and measures."""
+    job.persist(lambda: write_run(job.folder, problem, result, targets_in_use(problem, job.task.config)))
+    job.persist(lambda: job.store.save_result(job.job.id, result))
 
 
 def _of_another(job: Execution, source: str) -> Result:
@@ -53,7 +58,8 @@ def _of_another(job: Execution, source: str) -> Result:
     return replace(found, config=job.task.config)
 
 
-def _train(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result]:
+def trained(job: Execution, problem: Problem) -> Generator[Snapshot, None, Result]:
+    """Fit from the last checkpoint on, or from the start, with checkpoints on the way."""
     store, run_id, state = job.store, job.job.id, _state(job)
     store.forget_after(run_id, -1 if state is None else int(state.step))
     earlier = store.snapshots(run_id)

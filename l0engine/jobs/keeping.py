@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from l0engine.errors import L0Error
 from l0engine.jobs.checkpoints import CheckpointShelf
 from l0engine.jobs.job import JobRecord, checked_id
 from l0engine.jobs.records import ProblemRecord
+from l0engine.jobs.room import Room, quota
 from l0engine.jobs.rows import one_job, update_row
 
 #: Characters of a name, and of a note, at most.
@@ -107,6 +108,12 @@ class KeepingShelf(CheckpointShelf):
         """Bytes of the files of jobs, by id; rows of the database are not counted."""
         return {job_id: size_of(self.folder(job_id)) for job_id in ids}
 
+    def room(self) -> Room:
+        """What the store takes up, and what is left."""
+        trash = sum(size_of(self.folder(job.id)) for job in self.trashed())
+        jobs = size_of(self.root / "runs") + size_of(self.root / "studies") - trash
+        return Room(jobs, trash, size_of(self.root / "problems"), shutil.disk_usage(self.root).free, quota())
+
     def unused_problems(self) -> list[tuple[ProblemRecord, int]]:
         """The problems that no job refers to, also none in the trash, and their bytes; samples that come with the library are left out."""
         query = (
@@ -136,6 +143,20 @@ class KeepingShelf(CheckpointShelf):
             with suppress(FileNotFoundError):
                 os.rename(folder, gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+    def enter(self, job_id: str, row: Mapping[str, Any], files: Path, said: Mapping[str, Sequence[tuple[Any, ...]]]) -> bool:
+        """Take in a job that was made elsewhere, its folder moved to its place; False where there is a job of that id."""
+        folder = self.root / "runs" / checked_id(job_id)
+        with self._database.write() as db:
+            if folder.exists() or db.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is not None:
+                return False
+            values = {"id": job_id, **row}
+            db.execute(f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
+            for table, columns in (("snapshots", "run, step, body"), ("points", "run, key, body"), ("events", "job, step, body, time")):
+                marks = ", ".join("?" * (columns.count(",") + 1))
+                db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [(job_id, *one) for one in said.get(table, ())])
+            os.rename(files, folder)
+        return True
 
     def _set(self, job_id: str, **values: Any) -> JobRecord[Any, Any]:
         with self._database.write() as db:

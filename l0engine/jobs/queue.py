@@ -37,7 +37,9 @@ class JobShelf(ProblemShelf):
         return earlier if earlier.is_dir() else folder
 
     @at_the_edge()
-    def queue(self, task: Task, inputs: Mapping[str, Path | str] | None = None, sweep: str | None = None) -> JobRecord[Any, Any]:
+    def queue(
+        self, task: Task, inputs: Mapping[str, Path | str] | None = None, sweep: str | None = None, pid: int | None = None
+    ) -> JobRecord[Any, Any]:
         """Queue a task.
 
         Parameters
@@ -47,6 +49,8 @@ class JobShelf(ProblemShelf):
             Files copied into its folder, by the name they get there.
         sweep : str, optional
             Id that the jobs of one sweep share.
+        pid : int, optional
+            Process that carries it out from now on; it never waits in the queue.
 
         Raises
         ------
@@ -66,10 +70,11 @@ class JobShelf(ProblemShelf):
             except OSError as error:
                 shutil.rmtree(self.folder(job_id), ignore_errors=True)
                 raise L0Error(f"'{name}' could not be copied ({error.strerror}): make room on the disk, or give it again.") from error
+        status, started = (Status.QUEUED, None) if pid is None else (Status.RUNNING, now)
         with self._database.write() as db:
             db.execute(
-                "INSERT INTO jobs (id, kind, problem, task, status, created, sweep) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (job_id, task.kind, getattr(task, "problem", None), values, Status.QUEUED, now, sweep),
+                "INSERT INTO jobs (id, kind, problem, task, status, created, sweep, started, pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (job_id, task.kind, getattr(task, "problem", None), values, status, now, sweep, started, pid),
             )
         return self.job(job_id)
 

@@ -13,6 +13,7 @@ from l0engine.io.whole import read_arrays, write_arrays, write_whole
 from l0engine.jobs.edge import at_the_edge
 from l0engine.jobs.problems import default_root
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
+from l0engine.jobs.room import check
 from l0engine.jobs.steering import SteeringShelf
 
 __all__ = ["Store", "default_root"]
@@ -33,10 +34,20 @@ class Store(SteeringShelf):
     """
 
     @at_the_edge()
-    def create_run(self, sha: str, config: Config, plan: Plan | None = None, sweep: str | None = None) -> RunRecord:
-        """Queue a run of a problem that is in the store; with a frontier after it, or as one of a sweep, where asked."""
-        self.problem_record(sha)
-        run = self.queue(Calibration(sha, config, plan), sweep=sweep)
+    def create_run(
+        self, sha: str, config: Config, plan: Plan | None = None, sweep: str | None = None, *, pid: int | None = None
+    ) -> RunRecord:
+        """Queue a run of a problem that is in the store; with a frontier after it, or as one of a sweep, where asked.
+
+        With `pid` it is not queued but at work already, in that process.
+
+        Raises
+        ------
+        L0Error
+            Disk or memory would not do for it; the sentence says how much it needs.
+        """
+        check(self.root, self.problem_record(sha))
+        run = self.queue(Calibration(sha, config, plan), sweep=sweep, pid=pid)
         settings = json.dumps(config.to_dict(), ensure_ascii=False).encode()
         write_whole(self.folder(run.id) / "config.json", lambda file: file.write(settings))
         return self.run(run.id)

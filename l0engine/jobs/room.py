@@ -1,0 +1,104 @@
+"""Room: what a run needs of disk and memory, what the store takes up, and a word before either runs out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from l0engine.errors import L0Error
+from l0engine.jobs.records import ProblemRecord
+
+#: A warning comes from this share of the quota on, and with less than so many bytes free.
+NEAR, LOW = 0.8, 2 * 10**9
+#: Where Linux says how much memory a container may use.
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+class Needs(NamedTuple):
+    """Bytes a run needs at most, about."""
+
+    disk: int
+    memory: int
+
+
+class Room(NamedTuple):
+    """Bytes of the store's parts, bytes free on its disk, and the quota, where one is set."""
+
+    jobs: int
+    trash: int
+    problems: int
+    free: int
+    quota: int | None = None
+
+    @property
+    def used(self) -> int:
+        """All parts."""
+        return self.jobs + self.trash + self.problems
+
+    @property
+    def warning(self) -> str:
+        """What is about to run out, and what to do; empty while there is room."""
+        freed = f"; the trash alone holds {sized(self.trash)}" if self.trash else ""
+        remedy = f"Delete runs, empty the trash and drop problems nobody uses{freed}."
+        if self.quota is not None and self.used >= NEAR * self.quota:
+            return f"The store takes up {sized(self.used)} of the {sized(self.quota)} it may (L0ENGINE_QUOTA). {remedy}"
+        if self.free < LOW:
+            return f"Only {sized(self.free)} are free on the disk of the store. {remedy}"
+        return ""
+
+
+def needs(problem: ProblemRecord) -> Needs:
+    """What a run needs for a problem, estimated from its size.
+
+    A checkpoint has 32 bytes for a household, and two are there while one is written; weights and results have some 100. Memory holds the
+    matrix a few times over, by rows and by columns, and Python with torch.
+    """
+    n, nnz = problem.n_households, problem.nnz
+    return Needs(2_000_000 + 170 * n, 500_000_000 + 400 * n + 64 * nnz)
+
+
+def check(root: Path, problem: ProblemRecord) -> None:
+    """Refuse a run that has no room.
+
+    Raises
+    ------
+    L0Error
+        Disk or memory would not do; it says how much is needed, and how much there is.
+    """
+    need, free, memory = needs(problem), shutil.disk_usage(root).free, memory_there()
+    for needed, there, what in (
+        (need.disk, free, f"of disk, and {sized(free)} are free at {root}: make room first"),
+        (need.memory, memory, f"of memory, and this machine has {sized(memory)}: take a smaller problem"),
+    ):
+        if needed > there:
+            raise L0Error(f"A run of this problem needs about {sized(needed)} {what}.")
+
+
+def memory_there() -> int:
+    """Bytes of memory this machine, or this container, has."""
+    found = [int(psutil.virtual_memory().total)]
+    for name in _LIMITS:
+        if Path(name).is_file() and (limit := Path(name).read_text().strip()).isdigit():
+            found.append(int(limit))
+    return min(found)
+
+
+def quota() -> int | None:
+    """Bytes the store may take up: the environment's L0ENGINE_QUOTA, in GB; None without one."""
+    given = os.environ.get("L0ENGINE_QUOTA", "")
+    try:
+        return int(float(given) * 10**9) if given else None
+    except (ValueError, OverflowError):
+        raise L0Error(f"L0ENGINE_QUOTA is {given[:40]!r}: set it to a number of GB, or take it out.") from None
+
+
+def sized(count: int) -> str:
+    """Bytes in words: '38 MB'."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}" if count < 10 * size else f"{count / size:,.0f} {unit}"
+    return f"{count} bytes"

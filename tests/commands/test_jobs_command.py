@@ -1,0 +1,122 @@
+"""`python -m l0engine fit` records its run; `jobs` lists, continues, stops, deletes, exports and imports."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import numpy as np
+import oracles
+import pytest
+
+from l0engine.__main__ import main
+from l0engine.calibration.results import Status
+from l0engine.io import save_problem
+from l0engine.jobs import database
+from l0engine.jobs.execution import Execution
+from l0engine.jobs.job import Request
+from l0engine.jobs.store import Store
+
+FAST = ["--epochs", "40", "--lambda-l0", "3e-3", "--device", "cpu"]
+
+
+@pytest.fixture
+def problem(tmp_path):
+    save_problem(oracles.random_problem(1), tmp_path / "small")
+    return tmp_path / "small"
+
+
+def fit(problem, tmp_path, *more):
+    return main(["fit", str(problem), "--out", str(tmp_path / "out"), *FAST, *more])
+
+
+def test_a_fit_is_a_run_of_the_store_and_its_id_comes_first(problem, tmp_path, capsys):
+    assert fit(problem, tmp_path) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    store = Store()
+    [run] = store.runs()
+    assert first == f"Run {run.id}" and run.status is Status.STEP_LIMIT and run.pid == os.getpid()
+    assert store.problem_record(run.problem).title == "small" and [s.step for s in store.snapshots(run.id)] == list(range(1, 41))
+    assert (store.folder(run.id) / "weights.csv").read_bytes() == (tmp_path / "out" / "weights.csv").read_bytes()
+    assert store.result(run.id).final == run.outcome.final and not list(store.folder(run.id).glob(".*"))
+    assert fit(problem, tmp_path, "--no-record") == 0
+    assert len(store.runs()) == 1 and not capsys.readouterr().out.startswith("Run 2")
+
+
+def test_a_recorded_fit_goes_on_for_more_epochs(problem, tmp_path, capsys):
+    assert fit(problem, tmp_path) == 0
+    store = Store()
+    run = store.runs()[0].id
+    assert main(["jobs", "continue", run]) == 1 and "--epochs N" in capsys.readouterr().err
+    assert main(["jobs", "continue", run, "--epochs", "20"]) == 0 and "queued" in capsys.readouterr().out
+    assert Execution(store, store.begin(run, os.getpid())).carry_out() is Status.STEP_LIMIT
+    assert [s.step for s in store.snapshots(run)] == list(range(1, 61)) and store.snapshots(run)[-1].epochs == 60
+
+
+@pytest.mark.parametrize("when", ["at the start", "on the way"])
+def test_a_store_that_cannot_be_written_does_not_stop_a_fit(problem, tmp_path, capsys, monkeypatch, when):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(*(database.Database, "__init__") if when == "at the start" else (Store, "append"), full)
+    assert fit(problem, tmp_path) == 0
+    out, err = capsys.readouterr()
+    assert err.count("l0engine: ") == 1 and "recorded" in err and "No space left" in err
+    assert "Written to" in out and (tmp_path / "out" / "weights.csv").stat().st_size > 0
+
+
+def test_a_fit_that_fails_says_so_in_the_store(problem, tmp_path, capsys):
+    assert fit(problem, tmp_path, "--budget", "999999") == 1
+    [run] = Store().runs()
+    assert run.status is Status.FAILED and "999,999" in run.message and "999,999" in capsys.readouterr().err
+
+
+def test_jobs_are_listed_stopped_deleted_and_restored(problem, tmp_path, capsys):
+    assert main(["jobs"]) == 0 and "No jobs yet" in capsys.readouterr().out
+    assert fit(problem, tmp_path) == 0
+    store = Store()
+    run = store.runs()[0]
+    waiting = store.create_run(run.problem, run.config).id
+    capsys.readouterr()
+    assert main(["jobs", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [j["id"] for j in listed] == [waiting, run.id] and listed[1]["status"] == "step_limit" and listed[1]["bytes"] > 0
+    assert listed[1]["task"]["config"]["epochs"] == 40
+    for verb, said in (
+        ("stop", "Taken out of the queue"),
+        ("delete", "in the trash"),
+        ("restore", "restored"),
+        ("delete", ""),
+        ("purge", "for good"),
+    ):
+        assert main(["jobs", verb, waiting]) == 0 and said in capsys.readouterr().out
+    assert [j.id for j in store.jobs()] == [run.id] and store.trashed() == []
+    assert main(["jobs", "purge", run.id]) == 1 and "not in the trash" in capsys.readouterr().err
+    assert main(["jobs", "delete", "../x"]) == 1 and "not the id" in capsys.readouterr().err
+    assert main(["jobs"]) == 0 and f"{run.id}  step_limit " in capsys.readouterr().out
+
+
+def test_a_job_whose_process_is_gone_is_marked_and_taken_up(problem, tmp_path, capsys):
+    assert fit(problem, tmp_path) == 0
+    store = Store()
+    run = store.runs()[0]
+    store.set_status(run.id, Status.RUNNING, pid=2**22 + 1)
+    assert main(["jobs", "continue", run.id]) == 0
+    assert store.run(run.id).status is Status.QUEUED
+    store.claim_next()
+    store.begin(run.id, os.getpid())
+    assert main(["jobs", "pause", run.id]) == 0 and store.run(run.id).request is Request.PAUSE
+    assert main(["jobs", "continue", run.id]) == 0 and store.run(run.id).request is Request.NONE
+
+
+def test_jobs_travel_from_one_home_to_another(problem, tmp_path, capsys, monkeypatch):
+    assert fit(problem, tmp_path) == 0
+    mine = Store()
+    run = mine.runs()[0]
+    capsys.readouterr()
+    assert main(["jobs", "export", run.id, "--out", str(tmp_path / "x.zip"), "--microdata"]) == 0 and "1 job, " in capsys.readouterr().out
+    monkeypatch.setenv("L0ENGINE_HOME", str(tmp_path / "elsewhere"))
+    assert main(["jobs", "import", str(tmp_path / "x.zip")]) == 0 and capsys.readouterr().out == f"{run.id}\n"
+    np.testing.assert_array_equal(Store().result(run.id).weights, mine.result(run.id).weights)
+    assert Store().problem(run.problem).fingerprint == run.problem

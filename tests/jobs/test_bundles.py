@@ -1,0 +1,190 @@
+"""Bundles of jobs: out of one store and into another with all they said; what is hostile is refused and leaves nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_store import a_problem, a_snapshot, a_state
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.frontier.point import FrontierPoint
+from l0engine.calibration.results import Measures, Result, Status
+from l0engine.errors import L0Error
+from l0engine.jobs.bundles import export_jobs, import_jobs
+from l0engine.jobs.store import Store
+
+MEASURES = Measures(2, 0.1, 0.05, 0.9, 1.5, 1.3, 7.0, 7.0, 0.4)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "home")
+
+
+@pytest.fixture
+def other(tmp_path) -> Store:
+    return Store(tmp_path / "other")
+
+
+@pytest.fixture
+def run_id(store) -> str:
+    """A run with everything a run may have."""
+    run = store.create_run(store.add_problem(a_problem(), "tiny").sha, Config(epochs=100)).id
+    store.claim_next()
+    store.append(run, a_snapshot(50))
+    store.steer(run, learning_rate=0.1)
+    store.changes(run, 60)
+    store.append(run, a_snapshot(100))
+    store.save_checkpoint(run, 100, a_state(100).to_arrays())
+    weights = np.array([1.5, 0.0, 2.0])
+    store.save_result(run, Result(Status.STEP_LIMIT, "m", Config(), weights, weights * 2, MEASURES, None, (), "cpu", 1.5, 0.25))
+    point = FrontierPoint("l0engine", 2, np.array([0, 2]), np.ones(2), np.array([3.0, 4.0]), MEASURES, None, 0.5)
+    store.save_point(run, point)
+    store.set_status(run, Status.STEP_LIMIT, "All well.")
+    (store.folder(run) / "worker.log").write_text("/home/me/secret")
+    store.rename(run, "Ours")
+    store.set_note(run, "Use this one.")
+    return run
+
+
+def test_a_run_comes_back_with_all_it_said(store, other, run_id, tmp_path):
+    export_jobs(store, [run_id], tmp_path / "out.zip", microdata=True)
+    assert import_jobs(other, tmp_path / "out.zip") == [run_id]
+    mine, theirs = store.run(run_id), other.run(run_id)
+    same = ("task", "status", "message", "created", "started", "ended", "result", "name", "note", "pinned")
+    assert [getattr(theirs, name) for name in same] == [getattr(mine, name) for name in same] and theirs.pid is None
+    assert other.snapshots(run_id) == store.snapshots(run_id) and other.events(run_id) == store.events(run_id)
+    assert other.points(run_id) == store.points(run_id)
+    np.testing.assert_array_equal(other.point_weights(run_id, "l0engine-2", 3), [3.0, 0.0, 4.0])
+    np.testing.assert_array_equal(other.result(run_id).weights, store.result(run_id).weights)
+    assert other.problem(mine.problem).fingerprint == mine.problem and other.problem_record(mine.problem).title == "tiny"
+    assert not (other.folder(run_id) / "worker.log").exists() and not list((other.root / "runs").glob(".*"))
+    again = import_jobs(other, tmp_path / "out.zip")
+    assert again != [run_id] and {r.id for r in other.runs()} == {run_id, *again}
+    with pytest.raises(L0Error, match="was not kept"):
+        other.continue_for(run_id, 10)
+
+
+def test_microdata_stay_unless_asked_for(store, other, run_id, tmp_path):
+    export_jobs(store, [run_id], tmp_path / "out.zip")
+    names = zipfile.ZipFile(tmp_path / "out.zip").namelist()
+    assert not [n for n in names if n.startswith("problems/") or "log" in n or "checkpoint" in n]
+    import_jobs(other, tmp_path / "out.zip")
+    assert other.problems() == [] and other.run(run_id).name == "Ours"
+    np.testing.assert_array_equal(other.result(run_id).weights, store.result(run_id).weights)
+
+
+def test_what_has_not_ended_or_is_unknown_is_not_exported(store, run_id, tmp_path):
+    queued = store.create_run(store.problems()[0].sha, Config()).id
+    for ids, said in (
+        ([queued], "has not ended"),
+        ([], "No job is chosen"),
+        (["20261122-164000-ab12"], "no job"),
+        (["../x"], "not the id"),
+    ):
+        with pytest.raises(L0Error, match=said):
+            export_jobs(store, ids, tmp_path / "out.zip")
+    with pytest.raises(L0Error, match="cannot be written"):
+        export_jobs(store, [run_id], tmp_path / "no" / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+def packed(source: Path, target: Path, **changes: object) -> Path:
+    """The bundle with members changed: bytes in place of one, None to leave it out; `manifest` changes what it says by a function."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "manifest.json" and "manifest" in changes:
+                said = json.loads(content)
+                changes["manifest"](said)
+                content = json.dumps(said)
+            if name not in changes.get("without", ()):
+                new.writestr(name, changes.get("instead", {}).get(name, content))
+        for name, content in changes.get("more", {}).items():
+            new.writestr(name, content)
+    return target
+
+
+@cache
+def bomb() -> bytes:
+    """Small, and 72 MB once unpacked."""
+    return npz(weights=np.zeros(9_000_000), gated_weights=np.ones(3))
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def one(change):
+    return lambda said: change(said["jobs"][0])
+
+
+def hostile(run_id: str) -> list[dict[str, object]]:
+    result, point = f"jobs/{run_id}/result.npz", f"jobs/{run_id}/points/l0engine-2.npz"
+    w = np.array([1.0, 0.0, 2.0])
+    return [
+        *({"more": {name: b"x"}} for name in ("../evil", "/etc/evil", f"jobs/{run_id}/../../evil", f"jobs/{run_id}/.hidden", "jobs/x/y")),
+        *({"more": {f"jobs/{run_id}/{name}": b"x"}} for name in ("model.py", "checkpoint.npz", "worker.log", "a/b/c", "RESULT.NPZ", "a\\b")),
+        {"more": {"jobs/20261122-164000-ab12/result.npz": b"x"}},
+        {"instead": {result: npz(weights=np.array([{}], object), gated_weights=w)}},
+        {"instead": {result: npz(weights=w * np.nan, gated_weights=w)}},
+        {"instead": {result: npz(weights=-w, gated_weights=w)}},
+        {"instead": {result: npz(weights=w[:2], gated_weights=w[:2])}},
+        {"instead": {result: bomb()}},
+        {"instead": {result: b"PK no zip"}},
+        {"instead": {point: npz(households=np.array([0, 9]), weights=w[:2])}},
+        {"instead": {point: npz(households=np.array([0, -1]), weights=w[:2])}},
+        {"instead": {"manifest.json": b"[" * 100_000}},
+        {"instead": {"manifest.json": b"{}"}},
+        {"without": ("manifest.json",)},
+        {"manifest": lambda said: said.update(format="other")},
+        {"manifest": lambda said: said["jobs"].append(said["jobs"][0])},
+        {"manifest": lambda said: said["problems"][0].update(sha="../x")},
+        *(
+            {"manifest": one(lambda job, change=change: job.update(change))}
+            for change in (
+                {"id": "../../x"}, {"kind": "no"}, {"status": "great"}, {"task": {}}, {"result": {"x": 1}}, {"snapshots": [{"step": 1}]},
+                {"name": "x" * 121}, {"name": "a\x1bb"}, {"note": "x" * 10_001}, {"sweep": "'; DROP TABLE jobs"}, {"created": "now"},
+                {"more": 1}, {"events": [{"step": 1, "changes": {"seed": 3}, "time": 0.0}]},
+                {"points": [{"method": "../..", "budget": 2, "measures": {}, "held_out": None, "seconds": 0.0, "note": ""}]},
+            )
+        ),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(hostile("20261122-164000-0000"))))
+def test_what_is_hostile_is_refused_and_leaves_nothing(store, other, run_id, tmp_path, number):
+    export_jobs(store, [run_id], tmp_path / "good.zip")
+    other.add_problem(a_problem(), "there already")
+    bad = packed(tmp_path / "good.zip", tmp_path / "bad.zip", **hostile(run_id)[number])
+    outside = {p for p in tmp_path.rglob("*") if "other" not in p.parts}
+    with pytest.raises(L0Error) as caught:
+        import_jobs(other, bad)
+    assert len(str(caught.value)) < 400 and str(caught.value).isprintable()
+    assert other.jobs() == [] and list((other.root / "runs").iterdir()) == []
+    assert {p for p in tmp_path.rglob("*") if "other" not in p.parts} == outside
+
+
+def test_a_problem_that_is_not_the_one_it_claims_is_refused(store, other, run_id, tmp_path):
+    strange = store.add_problem(a_problem(5.0), "other")
+    sha = store.run(run_id).problem
+    export_jobs(store, [run_id], tmp_path / "good.zip", microdata=True)
+    instead = {f"problems/{sha}/{f.name}": f.read_bytes() for f in (store.root / "problems" / strange.sha).iterdir()}
+    with pytest.raises(L0Error, match="not the one its runs were made of"):
+        import_jobs(other, packed(tmp_path / "good.zip", tmp_path / "bad.zip", instead=instead))
+    assert other.problems() == [] and other.jobs() == [] and list((other.root / "problems").iterdir()) == []
+
+
+def test_what_was_under_way_elsewhere_is_interrupted_here(store, other, run_id, tmp_path):
+    export_jobs(store, [run_id], tmp_path / "good.zip")
+    running = packed(tmp_path / "good.zip", tmp_path / "running.zip", manifest=one(lambda job: job.update(status="running")))
+    import_jobs(other, running)
+    assert other.run(run_id).status is Status.INTERRUPTED and other.live() == []
