@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.kit import sidebar
+from dashboard.kit.attempt import full_disk_said
 
 st.set_page_config(page_title="l0engine", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 # Streamlit leaves a hundred pixels empty above every page.
@@ -18,6 +19,7 @@ page = st.navigation(
             st.Page("app_pages/calibrate.py", title="Calibrate", icon=":material/tune:"),
             st.Page("app_pages/frontier.py", title="Frontier", icon=":material/show_chart:"),
             st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),
+            st.Page("app_pages/runs.py", title="Runs", icon=":material/stacks:"),
             st.Page("app_pages/log.py", title="Calibration log", icon=":material/history:", visibility="hidden"),
         ],
         "Gates": [
@@ -27,6 +29,7 @@ page = st.navigation(
         ],
     }
 )
-state.follow_url()
-sidebar.show()
-page.run()
+with full_disk_said():
+    state.follow_url()
+    sidebar.show()
+    page.run()

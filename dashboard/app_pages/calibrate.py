@@ -3,9 +3,10 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.calibration import downloads, form, live, outcome
+from dashboard.calibration import downloads, form, live, outcome, steering
 from dashboard.data import preflight
 from dashboard.kit import layout, wording
+from dashboard.kit.attempt import attempt
 
 problem, record, run = state.problem(), state.problem_record(), state.run()
 n_targets = int(preflight.in_use(problem, state.findings()).sum())
@@ -27,8 +28,7 @@ with start:
     why = "Correct the setting named below first." if config is None else "No target is left in the fit." if not n_targets else None
     label = "Start another" if busy else "Start"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=why is not None, help=why, width="stretch") and config:
-        state.start_run(config)
-        st.rerun()
+        attempt(lambda: state.start_run(config))
 
 if run is None:
     st.info(
@@ -39,9 +39,11 @@ elif busy:
 else:
     if not failed:
         outcome.show(run, problem)
-        first, second, _ = layout.columns([1, 1, 1], key="onward", narrowest=220)
+        first, second, third = layout.columns([1, 1, 1], key="onward", narrowest=220)
         with first:
             downloads.show(run, "weights.csv")
+        with third:
+            steering.once_it_ended(run)
         if second.button("All results", icon=":material/arrow_forward:", width="stretch"):
             st.switch_page("app_pages/results.py")
     if snapshots := state.store().snapshots(run.id):

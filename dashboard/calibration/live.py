@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from dashboard import state
+from dashboard.calibration import steering
 from dashboard.calibration.figures import error_fan, kept, loss
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import side_by_side
 from dashboard.kit.figures import gates
+from dashboard.kit.figures.marks import marks
 from dashboard.kit.follow import follow
 from dashboard.kit.live_plot import live_plot
 from l0engine.calibration.results import Snapshot
@@ -23,6 +26,7 @@ def show(record: RunRecord, n_households: int) -> None:
         _figures(snapshots)
         pictures(snapshots, n_households, run.id)
 
+    steering.while_it_runs(record)
     follow(record, draw, keeps="Ends the training; the households kept so far are refitted.")
 
 
@@ -31,9 +35,10 @@ def pictures(snapshots: Sequence[Snapshot], n_households: int, run_id: str) -> N
     where = snapshots[-1].where if snapshots else "Device: said with the first step."  # its line keeps the pictures in place
     if where:
         st.caption(where)
+    changed = marks(state.store().events(run_id))
     drawn = (
-        (loss.plot, loss.info(snapshots), f"loss_{run_id}", "Loss terms by step"),
-        (kept.plot, kept.info(snapshots, n_households), f"kept_{run_id}", "Households kept by step"),
+        (loss.plot, loss.info(snapshots, changed), f"loss_{run_id}", "Loss terms by step"),
+        (kept.plot, kept.info(snapshots, n_households, changed), f"kept_{run_id}", "Households kept by step"),
         (gates.plot, gates.info(snapshots, n_households), f"gates_{run_id}", "Distribution of gates at the latest step"),
         (error_fan.plot, error_fan.info(snapshots), f"errors_{run_id}", "Error of targets by step"),
     )

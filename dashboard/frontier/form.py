@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.frontier.figures.point import TITLES
 from dashboard.kit import layout
+from dashboard.kit.attempt import attempt
 from l0engine.calibration.config import Config, settings
 from l0engine.calibration.frontier.point import checked_budgets
 from l0engine.calibration.problem.problem import Problem
@@ -64,8 +65,8 @@ def show(problem: Problem, n_targets: int, run: RunRecord | None) -> None:
     why = "No target is left in the fit: hold out fewer groups." if set(groups) <= set(config.hold_out) else None
     if st.button("Compute the frontier", type="primary", icon=":material/show_chart:", disabled=why is not None, help=why):
         fit = None if source is None else source.plan.source if source.plan and source.plan.source else source.id
-        state.start_run(config, Plan(wanted, (wanted[len(wanted) // 2],) if references else (), tuple(references), fit))
-        st.rerun()
+        plan = Plan(wanted, (wanted[len(wanted) // 2],) if references else (), tuple(references), fit)
+        attempt(lambda: state.start_run(config, plan))
 
 
 def _numbers(text: str, n_households: int) -> list[int]:

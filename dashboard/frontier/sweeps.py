@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.frontier.figures import overlap, sweep
 from dashboard.kit import layout, wording
+from dashboard.kit.attempt import attempt
 from dashboard.kit.chart import side_by_side
 from l0engine.calibration.config import Config, settings
 from l0engine.errors import ConfigError, L0Error
@@ -90,8 +91,7 @@ def _form() -> None:
     why = None if configs else "Choose a setting to vary."
     label = f"Start {wording.plural(len(configs), 'run')}" if configs else "Start"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=why is not None, help=why):
-        state.hold("sweep", state.start_sweep(configs))
-        st.rerun()
+        attempt(lambda: state.hold("sweep", state.start_sweep(configs)))
 
 
 def _values(name: str, text: str) -> list[object]:

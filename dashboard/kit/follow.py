@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.kit import layout, wording
+from dashboard.kit.attempt import full_disk_said
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
 from l0engine.jobs.job import JobRecord, Request
@@ -33,14 +34,15 @@ def follow(
 
     @st.fragment(run_every=state.tick_seconds())
     def tick() -> None:
-        job = state.store().job(record.id)
-        if job.status.ended:
-            st.rerun()
-        seen.extend(state.store().snapshots(job.id, since=seen[-1].step if seen else -1))
-        _controls(job, keeps)
-        if unit is not None:
-            _bar(job, seen, unit)
-        draw(job, seen)
+        with full_disk_said():
+            job = state.store().job(record.id)
+            if job.status.ended:
+                st.rerun()
+            seen.extend(state.store().snapshots(job.id, since=seen[-1].step if seen else -1))
+            _controls(job, keeps)
+            if unit is not None:
+                _bar(job, seen, unit)
+            draw(job, seen)
 
     tick()
 

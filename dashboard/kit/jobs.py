@@ -10,9 +10,9 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.kit import wording
+from dashboard.kit.attempt import attempt
 from dashboard.state import studies
 from l0engine.calibration.results import Status
-from l0engine.errors import L0Error
 from l0engine.jobs.job import JobRecord
 from l0engine.jobs.task import Task
 
@@ -27,18 +27,12 @@ def trouble(record: JobRecord[Any, Any]) -> None:
         st.warning(record.sentence, icon=":material/error:")
         label = "Start it again" if record.checkpoint is None else "Resume from the last checkpoint"
         if st.button(label, icon=":material/play_arrow:", type="primary"):
-            state.store().requeue(record.id)
-            state.supervisor().wake()
-            st.rerun()
+            attempt(lambda: state.take_up(record.id))
 
 
 def start(study: Task, inputs: Mapping[str, Path | str] | None) -> None:
     """Queue a study and show it, or say why it cannot be."""
-    try:
-        studies.start(study, inputs)
-        st.rerun()
-    except L0Error as error:
-        st.error(str(error), icon=":material/error:")
+    attempt(lambda: studies.start(study, inputs))
 
 
 def earlier(kind: str) -> None:

@@ -20,8 +20,22 @@ from dashboard.state.problems import (
     samples,
 )
 from dashboard.state.quotas import warning as quota_warning
-from dashboard.state.resources import store, supervisor
-from dashboard.state.runs import in_use, kept_sets, open_run, other_caps, result, run, softened, start_run, start_sweep, sweeps, taken
+from dashboard.state.resources import store, supervisor, take_up
+from dashboard.state.runs import (
+    go_on,
+    in_use,
+    kept_sets,
+    open_run,
+    other_caps,
+    result,
+    run,
+    settings_now,
+    softened,
+    start_run,
+    start_sweep,
+    sweeps,
+    taken,
+)
 from dashboard.state.uploads import calibration_log, logs
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 
@@ -31,7 +45,21 @@ __all__ += ["limits_of", "open_point", "point", "point_weights"]
 __all__ += ["DEFAULT_SAMPLE", "KINDS", "SAMPLES", "Sample", "findings", "open_built", "open_problem", "open_sample", "open_upload"]
 __all__ += ["problem", "problem_record", "problem_sha", "sample_source", "samples"]
 __all__ += ["quota_warning"]
-__all__ += ["store", "supervisor"]
-__all__ += ["in_use", "kept_sets", "open_run", "other_caps", "result", "run", "softened", "start_run", "start_sweep", "sweeps", "taken"]
+__all__ += ["store", "supervisor", "take_up"]
+__all__ += [
+    "go_on",
+    "in_use",
+    "kept_sets",
+    "open_run",
+    "other_caps",
+    "result",
+    "run",
+    "settings_now",
+    "softened",
+    "start_run",
+    "start_sweep",
+    "sweeps",
+    "taken",
+]
 __all__ += ["calibration_log", "logs"]
 __all__ += ["held", "hold", "hold_first", "hold_one_of", "menu"]

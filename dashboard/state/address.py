@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.state import building, draft, studies
+from dashboard.state import building, comparing, draft, studies
 from dashboard.state.points import open_point
-from dashboard.state.problems import open_problem
+from dashboard.state.problems import let_go, open_problem
 from dashboard.state.resources import supervisor
 from dashboard.state.runs import open_run
 from l0engine.errors import L0Error
@@ -27,13 +27,20 @@ def follow_url() -> None:
     if not st.session_state.arrived:
         st.session_state.arrived = True
         query = st.query_params.to_dict()
-        for arrive in (lambda: _calibration(query), lambda: building.arrive(query), lambda: draft.arrive(query), *studies.arrivals(query)):
+        for arrive in (
+            lambda: _calibration(query),
+            lambda: building.arrive(query),
+            lambda: draft.arrive(query),
+            lambda: comparing.arrive(query),
+            *studies.arrivals(query),
+        ):
             try:
                 arrive()
             except L0Error as error:  # the others open all the same
                 st.session_state.notice = f"This address does not open here: {error}"
+    let_go()
     wanted = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
-    wanted |= studies.address() | draft.address() | {"build": st.session_state.get("building")}
+    wanted |= studies.address() | draft.address() | {"build": st.session_state.get("building")} | comparing.address()
     wanted |= {"problem": None if "run" in st.session_state else st.session_state.get("problem")}
     wanted = {k: v for k, v in wanted.items() if v is not None}
     if st.query_params.to_dict() != wanted:

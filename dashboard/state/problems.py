@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from dashboard.state.current import choose_problem
+from dashboard.state.current import choose_problem, choose_run
 from dashboard.state.quotas import admit, took
 from dashboard.state.resources import store
 from l0engine.calibration.problem.preflight import Finding, preflight
 from l0engine.calibration.problem.problem import Problem
-from l0engine.errors import ProblemError
+from l0engine.errors import L0Error, ProblemError
 from l0engine.io import load_problem, pickles, upload_guarded, upload_title
 from l0engine.io.uploads import KINDS as UPLOADED
 from l0engine.jobs.records import ProblemRecord
@@ -74,6 +74,17 @@ def open_sample(key: str) -> None:
 def open_problem(sha: str) -> None:
     """Make a problem of the store the current one."""
     choose_problem(store().problem_record(sha).sha)
+
+
+def let_go() -> None:
+    """Close the current problem where it was removed meanwhile."""
+    try:
+        if "problem" in st.session_state:
+            store().problem_record(st.session_state.problem)
+    except L0Error as error:
+        st.session_state.notice = f"The problem that was open is gone: {error}"
+        choose_run(None)
+        del st.session_state.problem
 
 
 def open_upload(files: Sequence[tuple[str, bytes]], answers: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def quotas() -> tuple[Quota, Quota]:
     kept = sum(_size(os.path.join(folder, file)) for name in _KEPT for folder, _, files in os.walk(root / name) for file in files)
     return (
         Quota("in this session", st.session_state.get("uploaded_bytes", 0), SESSION_BYTES, "open the page anew to begin another session"),
-        Quota("in all", kept, ALL_BYTES, f"remove what nobody needs from {root}"),
+        Quota("in all", kept, ALL_BYTES, "remove what nobody needs under 'Trash and disk' on the Runs page"),
     )
 
 

@@ -20,3 +20,9 @@ def supervisor() -> Supervisor:
     watcher = Supervisor(store())
     watcher.start()
     return watcher
+
+
+def take_up(job_id: str) -> None:
+    """Queue an interrupted job again."""
+    store().requeue(job_id)
+    supervisor().wake()

@@ -16,6 +16,8 @@ from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.preflight import in_use as preflight_in_use
 from l0engine.calibration.problem.preflight import softened as preflight_softened
 from l0engine.calibration.results import Result
+from l0engine.calibration.training.steering import all_steered
+from l0engine.errors import L0Error
 from l0engine.jobs.records import Plan, RunRecord
 from l0engine.jobs.sweeps import queue_sweep
 
@@ -33,17 +35,41 @@ def start_sweep(configs: Sequence[Config]) -> str:
     return str(runs[0].sweep)
 
 
+def settings_now(record: RunRecord) -> Config:
+    """The settings of a run with all that was changed in it after it had begun."""
+    return all_steered(record.config, [change for event in store().events(record.id) for change in event.changes.items()])
+
+
+def go_on(run_id: str, epochs: int) -> None:
+    """Queue a run that has ended again, for so many epochs more."""
+    store().continue_for(run_id, epochs)
+    supervisor().wake()
+
+
 def open_run(run_id: str) -> None:
-    """Make a run of the store, and its problem, the current ones."""
+    """Make a run of the store, and its problem, the current ones.
+
+    Raises
+    ------
+    L0Error
+        There is no such run, or it was brought in without its problem.
+    """
     record = store().run(run_id)
-    choose_problem(record.problem)
+    choose_problem(store().problem_record(record.problem).sha)
     if st.session_state.get("run") != record.id:
         choose_run(record.id)
 
 
 def run() -> RunRecord | None:
-    """The current run, as the store has it now."""
-    return store().run(st.session_state.run) if "run" in st.session_state else None
+    """The current run, as the store has it now; it is let go where it is gone."""
+    if "run" not in st.session_state:
+        return None
+    try:
+        return store().run(st.session_state.run)
+    except L0Error as error:
+        st.session_state.notice = f"The run that was open does not open any more: {error}"
+        choose_run(None)
+        return None
 
 
 @st.cache_resource(max_entries=3, show_spinner="Reading the weights …")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,13 @@ def open_study(kind: str, study_id: str) -> None:
     if record.task.kind != kind:
         raise L0Error(f"Job {study_id} is one of {record.task.kind}: open it on its own page.")
     st.session_state[_key(kind)] = record.id
+
+
+def close_study(ids: Collection[str]) -> None:
+    """Let go of studies that are the current ones of their kinds."""
+    for kind in _kinds():
+        if st.session_state.get(_key(kind)) in ids:
+            del st.session_state[_key(kind)]
 
 
 def earlier(kind: str) -> list[JobRecord[Any, Any]]:

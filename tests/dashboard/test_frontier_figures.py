@@ -12,10 +12,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.frontier.figures import frontier, method_bars, overlap, setting_names, sweep, trade_off
+from dashboard.frontier.figures import frontier, method_bars, overlap, sweep, trade_off
 from dashboard.frontier.figures import point as frontier_point
 from dashboard.frontier.figures.answer import _goal, answer, bend, cap_words, held_out_words
-from dashboard.kit import theme
+from dashboard.kit import setting_names, theme
 from dashboard.kit.figures import axes
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Certificate, Measures, Status

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
+from dashboard.kit.figures.marks import Mark, add_marks
 from dashboard.kit.figures.traces import add_line
 from l0engine.calibration.results import Snapshot
 
@@ -21,13 +22,14 @@ class KeptInfo(NamedTuple):
     step: np.ndarray
     kept: np.ndarray
     n_households: int
+    marks: tuple[Mark, ...] = ()
 
 
-def info(snapshots: Sequence[Snapshot], n_households: int) -> KeptInfo:
-    """Households with a test-time gate above 0, of all `n_households`."""
+def info(snapshots: Sequence[Snapshot], n_households: int, marks: Sequence[Mark] = ()) -> KeptInfo:
+    """Households with a test-time gate above 0, of all `n_households`, and where settings were changed on the way."""
     shown = theme.thinned(snapshots)
     step, kept = np.array([s.step for s in shown], float), np.array([s.kept for s in shown], int)
-    return KeptInfo(step, kept, n_households)
+    return KeptInfo(step, kept, n_households, tuple(marks))
 
 
 def plot(info: KeptInfo, palette: theme.Palette) -> go.Figure:
@@ -42,4 +44,5 @@ def plot(info: KeptInfo, palette: theme.Palette) -> go.Figure:
     hover = [f"{wording.of(k, info.n_households)} kept<br>sparsity {wording.percent(s)}" for k, s in zip(kept, gone, strict=True)]
     drawn = theme.positive(kept) if log else kept
     add_line(fig, info.step, drawn, "Kept", hover, palette.kept, hover="%{customdata}<extra></extra>", showlegend=False)
+    add_marks(fig, info.marks, palette)
     return fig

@@ -10,23 +10,25 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import terms
+from dashboard.kit.figures.marks import Mark, add_marks
 from l0engine.calibration.results import Snapshot
 
 
 class LossInfo(NamedTuple):
-    """Arrays of equal length, one entry a snapshot."""
+    """Arrays of equal length, one entry a snapshot; and where settings were changed on the way."""
 
     step: np.ndarray
     data: np.ndarray
     l0: np.ndarray
     l2: np.ndarray
     total: np.ndarray
+    marks: tuple[Mark, ...] = ()
 
 
-def info(snapshots: Sequence[Snapshot]) -> LossInfo:
+def info(snapshots: Sequence[Snapshot], marks: Sequence[Mark] = ()) -> LossInfo:
     """The loss terms of each snapshot, lambdas included."""
     columns = [(s.step, s.data_loss, s.l0_loss, s.l2_loss, s.loss) for s in theme.thinned(snapshots)]
-    return LossInfo(*np.array(columns, float).reshape(-1, 5).T)
+    return LossInfo(*np.array(columns, float).reshape(-1, 5).T, marks=tuple(marks))
 
 
 def plot(info: LossInfo, palette: theme.Palette) -> go.Figure:
@@ -35,7 +37,9 @@ def plot(info: LossInfo, palette: theme.Palette) -> go.Figure:
     subtitle = "No step recorded yet"
     if len(info.step):
         subtitle = f"Total {_words(info.total[-1])} after {wording.count(info.step[-1])} steps"
-    return terms.plot(palette, subtitle, "Loss (log scale)", info.step, parts, _words)
+    fig = terms.plot(palette, subtitle, "Loss (log scale)", info.step, parts, _words)
+    add_marks(fig, info.marks, palette)
+    return fig
 
 
 def _words(value: float) -> str:

@@ -6,8 +6,7 @@ import math
 import textwrap
 from collections.abc import Mapping
 
-from dashboard.frontier.figures import setting_names
-from dashboard.kit import theme, wording
+from dashboard.kit import setting_names, theme, wording
 from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.references import REFERENCES
 from l0engine.calibration.limits import proof

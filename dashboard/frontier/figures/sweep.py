@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.frontier.figures import setting_names
-from dashboard.kit import theme, wording
+from dashboard.kit import setting_names, theme, wording
 from dashboard.kit.figures import axes
 from dashboard.kit.figures.traces import SECOND, add_dots
 from l0engine.jobs.records import RunRecord
@@ -122,24 +121,7 @@ def plot_parallel(info: SweepInfo, palette: theme.Palette) -> go.Figure:
 
 
 def _value(value: Any) -> str:
-    """A setting as people read it."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return wording.count(value) if float(value).is_integer() and abs(value) < 1e15 else _short(float(value))
-    if isinstance(value, str):
-        return theme.label(value, 24)
-    items = [f"{k} {v:g}" for k, v in value.items()] if hasattr(value, "items") else [str(v) for v in value]
-    return theme.label(", ".join(items) or "none", 24)
-
-
-def _short(number: float) -> str:
-    if not math.isfinite(number) or 1e-3 <= abs(number) < 1e4:
-        return f"{number:g}"
-    digits, exponent = f"{number:.2e}".split("e")
-    return f"{float(digits):g}e{int(exponent)}"
+    return theme.label(setting_names.value(value), 24)
 
 
 def _hover(info: SweepInfo, i: int) -> str:

@@ -1,0 +1,23 @@
+"""Runs: everything that was started, to keep, compare and clear away."""
+
+import streamlit as st
+
+from dashboard.kit import layout
+from dashboard.runs import clearing, comparison, listing
+from dashboard.state import comparing, keeping
+
+jobs, compared = keeping.jobs(), comparing.compared()
+title, bring = layout.columns([5, 1], key="heading", narrowest=150, align="bottom")
+title.title("Runs")
+with bring:
+    clearing.bring_in()
+clearing.offer_undo()
+if not jobs:
+    st.info("No runs yet. Start one on the Calibrate page, or bring in the zip of another machine.", icon=":material/hourglass_empty:")
+    if st.button("Go to Calibrate", type="primary", icon=":material/arrow_forward:"):
+        st.switch_page("app_pages/calibrate.py")
+else:
+    listing.show(jobs, low=bool(compared))
+    if compared:
+        comparison.show(compared)
+clearing.show(jobs)

@@ -1,0 +1,195 @@
+"""Runs side by side: how they went, step by step, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from zlib import crc32
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.frontier.figures import overlap
+from dashboard.kit import layout, wording
+from dashboard.kit.chart import side_by_side
+from dashboard.kit.figures.marks import marks
+from dashboard.kit.live_plot import live_plot
+from dashboard.runs import table, words
+from dashboard.runs.figures import errors, frontiers, members, pair, ridges, series
+from dashboard.runs.figures.looks import Drawn, looks
+from dashboard.state import comparing, problems
+from l0engine.calibration.results import Snapshot
+from l0engine.jobs.records import RunRecord
+
+#: Gates are drawn for so many runs at first, and at most.
+_FIRST_RIDGES, _MOST_RIDGES = 3, 6
+
+_HOW_TO_READ = """
+A run has one colour in every picture. **Smoothing** averages over the steps before and leaves the raw line faint. The slider **Step** takes
+loss, households, errors and gates back to that step together.
+
+The total loss holds the prices of households and of uneven weights: runs with other prices are better compared by their target misfit.
+Errors while a fit runs are those of the gated weights; the table has them after the refit.
+"""
+
+
+def show(runs: Sequence[RunRecord]) -> None:
+    """Pictures first of what is quick to read, then of what takes weights."""
+    found = words.names(runs)
+    drawn = looks([(run.id, found[run.id], run.pinned) for run in runs])
+    lines = [drawn[run.id] for run in runs]
+    heading, clear = layout.columns([5, 1], key="compare_heading", narrowest=150, align="bottom")
+    heading.subheader(f"Compare {wording.plural(len(runs), 'run')}", anchor=False)
+    clear.button("Clear", icon=":material/close:", on_click=comparing.compare, args=((),), width="stretch", help="Ends the comparison.")
+    st.html(words.legend([(line, table.sentence(run)) for line, run in zip(lines, runs, strict=True)]))
+    known = {record.sha: record for record in state.store().problems()}
+    if (n := len({run.problem for run in runs})) > 1:
+        first = known.get(runs[0].problem)
+        st.info(
+            f"These runs are of {n} problems: loss and households are not on one scale. Households and targets are compared among "
+            f"runs of {f'**{wording.markdown(first.title)}**, ' if first else ''}the problem of the first.",
+            icon=":material/info:",
+        )
+    _course(runs, lines, {sha: record.n_households for sha, record in known.items()})
+    _outcomes(runs, lines)
+    _settings(runs, lines)
+    with st.expander("How to read this"):
+        st.markdown(_HOW_TO_READ)
+
+
+def _course(runs: Sequence[RunRecord], lines: Sequence[Drawn], sizes: dict[str, int]) -> None:
+    """What the snapshots hold, moved by one slider; polled while a run is at work."""
+    live = any(not run.status.ended for run in runs)
+    seen: dict[str, list[Snapshot]] = {run.id: [] for run in runs if not run.status.ended}
+
+    @st.fragment(run_every=state.tick_seconds() if live else None)
+    def draw() -> None:
+        for run_id, so_far in seen.items():
+            if state.store().job(run_id).status.ended:
+                st.rerun()
+            so_far.extend(state.store().snapshots(run_id, since=so_far[-1].step if so_far else -1))
+        histories = [(line, seen[run.id] if run.id in seen else comparing.history(run)) for line, run in zip(lines, runs, strict=True)]
+        _pictures(runs, histories, sizes)
+
+    draw()
+
+
+def _pictures(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[Snapshot]]], sizes: dict[str, int]) -> None:
+    steps = [s[-1].step for _, s in histories if s]
+    if not steps:
+        st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
+        return
+    lines = [line for line, _ in histories]
+    planned = [s[-1].epochs for run, (_, s) in zip(runs, histories, strict=True) if s and not run.status.ended]
+    loss, smoothing, at = _controls(max(steps + planned))  # a slider that grew with every step would let go of where it stands
+    changed = [mark for line, run in zip(lines, runs, strict=True) for mark in marks(comparing.events(run), line.colour)]
+    total = partial(series.plot_loss, what=loss)
+    course = (
+        (total, series.info(histories, series.LOSSES[loss], smoothing, at, changed), "cmp_loss", "Loss by step"),
+        (series.plot_kept, series.info(histories, lambda s: s.kept, smoothing, at, changed), "cmp_kept", "Households kept by step"),
+    )
+    side_by_side(course, "cmp_course", live_plot)
+    frontier = frontiers.info([(line, comparing.points(run)) for line, run in zip(lines, runs, strict=True)])
+    ends: list[Any] = [(errors.plot, errors.info(histories, at), "cmp_errors", "Errors of the targets at the step")]
+    if frontier.lines:
+        ends.append((frontiers.plot, frontier, "cmp_frontiers", "Median error against households kept, for each run with a frontier"))
+        side_by_side(ends, "cmp_ends", live_plot)
+    else:
+        plot, info, key, alt = ends[0]
+        live_plot(plot, info, key=key, alt=alt)
+    _gates(runs, histories, sizes, at)
+
+
+def _controls(last: int) -> tuple[str, float, int | None]:
+    """Which loss, how much smoothing, and which step; None for the end."""
+    which, smooth, step = layout.columns([2, 2, 4], key="cmp_controls", narrowest=180, gap="medium")
+    loss = which.segmented_control("Loss", list(series.LOSSES), default="Total", required=True, key="cmp_which")
+    smoothing = smooth.slider(
+        "Smoothing", 0.0, 0.98, 0.0, 0.02, key="cmp_smoothing", help="How much each step takes over from those before."
+    )
+    if last < 2:
+        return str(loss), smoothing, None
+    at = step.slider("Step", 1, last, last, key=f"cmp_step_{last}", help="Takes loss, households, errors and gates back to this step.")
+    return str(loss), smoothing, None if at == last else at
+
+
+def _gates(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[Snapshot]]], sizes: dict[str, int], at: int | None) -> None:
+    """A few runs' gates over time."""
+    names = {line.id: line.name for line, _ in histories}
+    chosen = list(names)
+    if len(names) > _FIRST_RIDGES:
+        asked = st.pills(
+            "Gates of", chosen, selection_mode="multi", default=chosen[:_FIRST_RIDGES], format_func=names.get,
+            key=f"cmp_gates_{crc32('.'.join(names).encode()):08x}", help=f"Of up to {_MOST_RIDGES} runs at a time.",
+        )  # fmt: skip
+        chosen = asked[:_MOST_RIDGES]
+    drawn = []
+    for (line, snapshots), run in zip(histories, runs, strict=True):
+        if line.id in chosen and run.problem in sizes:  # what was brought in may come without its problem
+            info = ridges.info(line, snapshots, sizes[run.problem], at)
+            drawn.append((ridges.plot, info, f"cmp_gates_{line.id}", f"Gates over time of {line.name}"))
+    if drawn:
+        st.markdown("**Where the gates stand, over time**", help="Height: the log of households. The full ridge is the step above.")
+        columns = layout.columns(max(len(drawn), 2) if len(drawn) < 4 else 3, key="cmp_ridges", narrowest=300, gap="medium")
+        for i, (plot, info, key, alt) in enumerate(drawn):
+            with columns[i % len(columns)]:
+                live_plot(plot, info, key=key, alt=alt)
+
+
+def _outcomes(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
+    """Who is kept, and two runs against each other: of one problem, as households must be the same."""
+    mine = [
+        (run, line)
+        for run, line in zip(runs, lines, strict=True)
+        if run.problem == runs[0].problem and run.status.has_result and run.outcome
+    ]
+    if len(mine) < 2:
+        st.caption("Households and targets are compared once two runs of the problem have ended with weights.")
+        return
+    st.subheader("What came of them", anchor=False)
+    kept = state.kept_sets(tuple((run.id, run.ended or 0.0) for run, _ in mine))
+    short = [line.name for _, line in mine]
+    drawn = (
+        (members.plot, members.info([line for _, line in mine], kept), "cmp_members", "Households by the runs that keep them"),
+        (overlap.plot_overlap, overlap.info(short, kept), "cmp_overlap", "Overlap of the households kept, for each two runs"),
+    )
+    side_by_side(drawn, "cmp_who", live_plot)
+    _two(mine)
+
+
+@st.fragment
+def _two(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
+    """One run against another, target by target and household by household."""
+    by_id = {run.id: (run, line) for run, line in mine}
+    titles = {run.id: line.name for run, line in mine}
+    first, second = layout.columns(2, key="cmp_pair", narrowest=240)
+    ids = list(titles)
+    for key in ("cmp_a", "cmp_b"):
+        state.hold_one_of(key, ids)
+    a = first.selectbox("This run", ids, 0, format_func=titles.get, key="cmp_a")
+    b = second.selectbox("against", ids, 1, format_func=titles.get, key="cmp_b")
+    (run_a, line_a), (run_b, line_b) = by_id[str(a)], by_id[str(b)]
+    if run_a.problem not in {record.sha for record in state.store().problems()}:
+        st.info("The problem of these runs is not here: bring it in to compare targets and households.", icon=":material/info:")
+        return
+    problem = problems.read_problem(run_a.problem)
+    (errors_a, use_a), (errors_b, use_b) = comparing.errors(run_a), comparing.errors(run_b)
+    targets = pair.errors_info(line_a, line_b, problem.names, errors_a, errors_b, use_a & use_b)
+    households = pair.weights_info(line_a, line_b, problem.household_ids, comparing.weights(run_a), comparing.weights(run_b))
+    drawn = (
+        (pair.plot_errors, targets, f"cmp_targets_{a}_{b}", "Error of each target in the one run against the other"),
+        (pair.plot_weights, households, f"cmp_weights_{a}_{b}", "Weight of each household in the one run against the other"),
+    )
+    side_by_side(drawn, "cmp_two", live_plot)
+
+
+def _settings(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
+    """What each was asked for that others were not, and what came of it."""
+    st.subheader("Settings that differ", anchor=False)
+    frame, looks_ = table.compared(runs, [line.name for line in lines])
+    if not words.differing(runs):
+        st.caption("All settings are the same.")
+    colours = [f"color: {line.colour}" for line in lines]
+    styled = frame.style.apply(lambda _: colours, subset=[table.SWATCH]).format(table.WORDS, na_rep=wording.MISSING)
+    st.dataframe(styled, hide_index=True, column_config=looks_, height="content", alt="Outcomes and settings that differ, a run a row")

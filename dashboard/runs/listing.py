@@ -1,0 +1,75 @@
+"""All jobs in one table: filtered, sorted, and chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.kit import layout, wording
+from dashboard.runs import actions, table
+from dashboard.state import keeping
+from l0engine.calibration.results import Status
+from l0engine.jobs.job import JobRecord
+
+#: What to show, by a word.
+_STATES = {
+    "Finished": (Status.CONVERGED, Status.STEP_LIMIT, Status.FINISHED, Status.STOPPED),
+    "In progress": (Status.QUEUED, Status.RUNNING, Status.PAUSED),
+    "Needs a look": (Status.INTERRUPTED, Status.FAILED, Status.DIVERGED),
+}
+
+
+def show(jobs: Sequence[JobRecord[Any, Any]], *, low: bool) -> None:
+    """The list, `low` where a comparison stands below it; the page runs anew when a job begins or ends."""
+    drawn = {job.id: job.status for job in jobs if not job.status.ended}
+    if drawn:
+
+        @st.fragment(run_every=state.tick_seconds())
+        def watch() -> None:
+            if keeping.live() != drawn:
+                st.rerun()
+
+        watch()
+    _list(jobs, low)
+
+
+@st.fragment
+def _list(jobs: Sequence[JobRecord[Any, Any]], low: bool) -> None:
+    titles = {record.sha: record.title for record in state.store().problems()}
+    shown, apart = _filtered(jobs, titles)
+    frame, looks = table.listed(shown, titles, keeping.costs(shown), settings=apart)
+    if not shown:
+        st.info("No run is like this. Change the filter above.", icon=":material/filter_alt_off:")
+        return
+    chosen = table.choose(shown, frame, looks, key="runs", rows=5 if low else 14, alt="All runs and studies, one a row")
+    actions.show(chosen)
+    for job in chosen[:3]:
+        if job.status in (*_STATES["Needs a look"], Status.PAUSED):
+            st.warning(f"**{wording.markdown(job.title)}**: {job.sentence}", icon=":material/error:")
+
+
+def _filtered(jobs: Sequence[JobRecord[Any, Any]], titles: dict[str, str]) -> tuple[list[JobRecord[Any, Any]], bool]:
+    """The jobs that fit, and whether only settings that differ are asked for."""
+    words, kinds, states, differences = layout.columns([3, 2, 2, 2.4], key="runs_filter", narrowest=150, align="bottom")
+    text = (
+        words.text_input("Search", placeholder="Part of a name, note or problem", key="runs_search", icon=":material/search:")
+        .strip()
+        .lower()
+    )
+    kind = kinds.selectbox("Kind", list(table.KINDS), index=None, format_func=table.KINDS.get, placeholder="All kinds", key="runs_kind")
+    which = states.selectbox("Status", list(_STATES), index=None, placeholder="Any", key="runs_status")
+    apart = differences.toggle(
+        "Only differences",
+        key="runs_apart",
+        help="The settings in which the calibrations that are listed differ, in place of times, devices and notes.",
+    )
+
+    def fits(job: JobRecord[Any, Any]) -> bool:
+        said = " ".join((job.id, job.title, job.task.label, job.note, titles.get(getattr(job.task, "problem", ""), ""))).lower()
+        return text in said and kind in (None, job.task.kind) and (which is None or job.status in _STATES[which])
+
+    shown = [job for job in jobs if fits(job)]
+    return ([job for job in shown if keeping.is_run(job)] if apart else shown), apart

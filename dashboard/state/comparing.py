@@ -1,0 +1,116 @@
+"""The runs that are compared, and what is known of each: read once of a run that has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from dashboard.state.problems import read_findings, read_problem
+from dashboard.state.resources import store
+from l0engine.calibration.metrics import relative_errors
+from l0engine.calibration.problem.preflight import in_use
+from l0engine.calibration.results import Snapshot
+from l0engine.errors import L0Error
+from l0engine.jobs.job import Event
+from l0engine.jobs.records import PointRecord, RunRecord
+
+
+def compare(ids: Sequence[str]) -> None:
+    """Put runs side by side; none ends the comparison."""
+    st.session_state.compare = tuple(dict.fromkeys(ids))
+
+
+def compared() -> list[RunRecord]:
+    """The runs that are compared, as the store has them now; those that are gone or in the trash are left out."""
+    found, _ = _open(st.session_state.get("compare", ()))
+    return found
+
+
+def address() -> dict[str, str | None]:
+    """What the address says of the comparison."""
+    return {"compare": ",".join(st.session_state.get("compare", ())) or None}
+
+
+def arrive(query: Mapping[str, str]) -> None:
+    """Take up a comparison that an address names; the runs that do not open are told of.
+
+    Raises
+    ------
+    L0Error
+        Names the first run that does not open; the others are compared all the same.
+    """
+    if "compare" in query:
+        found, trouble = _open(query["compare"].split(","))
+        compare([run.id for run in found])
+        if trouble:
+            raise L0Error(trouble)
+
+
+def _open(ids: Sequence[str]) -> tuple[list[RunRecord], str]:
+    found, trouble = [], ""
+    for run_id in dict.fromkeys(ids):
+        try:
+            run = store().run(run_id)
+            if run.deleted is not None:
+                raise L0Error(f"Run {run_id} is in the trash: restore it on the Runs page.")
+            found.append(run)
+        except L0Error as error:
+            trouble = trouble or str(error)
+    return found, trouble
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _history(run_id: str, ended: float) -> tuple[Snapshot, ...]:
+    return tuple(store().snapshots(run_id))
+
+
+def history(run: RunRecord) -> Sequence[Snapshot]:
+    """All snapshots of a run so far."""
+    return _history(run.id, run.ended or 0.0) if run.status.ended else store().snapshots(run.id)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _points(run_id: str, ended: float) -> tuple[PointRecord, ...]:
+    return tuple(store().points(run_id))
+
+
+def points(run: RunRecord) -> Sequence[PointRecord]:
+    """The frontier of a run; empty where it has none, or none yet."""
+    return _points(run.id, run.ended or 0.0) if run.plan is not None and run.status.ended else ()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _events(run_id: str, ended: float) -> tuple[Event, ...]:
+    return tuple(store().events(run_id))
+
+
+def events(run: RunRecord) -> Sequence[Event]:
+    """What was changed in a run after it had begun."""
+    return _events(run.id, run.ended or 0.0) if run.status.ended else store().events(run.id)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the weights …")
+def _weights(run_id: str, ended: float) -> np.ndarray:
+    result = store().result(run_id)
+    if result is None:
+        raise L0Error(f"Run {run_id} has no weights: leave it out of the comparison.")
+    return result.weights
+
+
+def weights(run: RunRecord) -> np.ndarray:
+    """Final weights of all households of a run that ended with weights."""
+    return _weights(run.id, run.ended or 0.0)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Looking at each target …")
+def _errors(run_id: str, ended: float) -> tuple[np.ndarray, np.ndarray]:
+    run = store().run(run_id)
+    problem = read_problem(run.problem)
+    return relative_errors(problem, _weights(run_id, ended)), in_use(problem, read_findings(run.problem), run.config)
+
+
+def errors(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Signed relative error of each target, and which targets the run's measures count."""
+    return _errors(run.id, run.ended or 0.0)

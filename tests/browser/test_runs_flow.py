@@ -1,0 +1,63 @@
+"""The Runs page in a real browser: two runs chosen, compared, one deleted and brought back."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+import numpy as np
+from playwright.sync_api import TimeoutError
+from tabs import asked, once, press, settle
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem.problem import Problem
+from l0engine.jobs.execution import Execution
+from l0engine.jobs.store import Store
+
+
+def two_runs(store: Store) -> list[str]:
+    """Finished, and the newest of the store."""
+    matrix = np.random.default_rng(4).random((6, 300))
+    sha = store.add_problem(Problem.create(matrix, matrix.sum(axis=1) * 3), "Three hundred").sha
+    runs = [store.create_run(sha, Config(epochs=60, seed=seed, price_l0=price)).id for seed, price in ((0, 0.1), (1, 0.3))]
+    for run in runs:
+        Execution(store, store.begin(run, os.getpid())).carry_out()
+    store.rename(runs[0], "Many households")
+    store.rename(runs[1], "Few households")
+    return runs
+
+
+def tick(page, row: int, ready: str) -> None:
+    """Click the box of a row until a button is there to press; the table is drawn on a canvas, where boxes are found by their place."""
+    button = page.locator(".st-key-runs_actions").get_by_role("button", name=ready, exact=True, disabled=False)
+    while True:
+        settle(page)
+        box = page.locator("[data-testid='stDataFrame']").first.bounding_box()
+        page.mouse.click(box["x"] + 16, box["y"] + 35 * (row + 1) + 17)
+        with suppress(TimeoutError):
+            return button.wait_for(timeout=10_000)
+
+
+def test_two_runs_are_compared_and_one_is_deleted_and_comes_back(server, open_tab):
+    store = Store(server.home)
+    many, few = two_runs(store)
+    page = open_tab(f"{server.url}/runs")
+    tick(page, 0, "Open")
+    tick(page, 1, "Compare 2")
+    press(page, "Compare 2")
+    page.get_by_role("heading", name="Compare 2 runs").wait_for()
+    assert asked(page, "compare") == f"{few},{many}"
+    legend = page.locator("[data-testid='stHtml']", has_text="Many households").first
+    legend.wait_for()
+    assert legend.get_by_text("Few households").is_visible()
+    lines = "document.querySelector('.live-plot[aria-label=\"Households kept by step\"]')?.data?.map(t => t.name)"
+    once(page, f'JSON.stringify({lines}) === \'["Few households","Many households"]\'')
+    press(page, "Clear")
+    page.get_by_role("heading", name="Compare 2 runs").wait_for(state="detached")
+    tick(page, 0, "Open")  # no longer that one
+    press(page, "Delete")
+    page.get_by_text("1 job put into the trash").wait_for()
+    assert [job.id for job in store.trashed()] == [many]
+    press(page, "Undo")
+    page.get_by_text("1 job put into the trash").wait_for(state="detached")
+    assert not store.trashed()

@@ -1,0 +1,448 @@
+"""Runs: all jobs in one list; kept, compared, cleared away."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import Visit, carry_out
+
+from dashboard import state
+from dashboard.kit import attempt
+from dashboard.runs import actions, words
+from dashboard.runs.figures.looks import looks
+from dashboard.state import keeping
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.results import Status
+from l0engine.io import load_problem
+from l0engine.jobs.job import Request
+from l0engine.jobs.records import Plan
+from l0engine.jobs.store import Store
+from l0engine.studies.samples.settings import SampleStudy
+
+
+@pytest.fixture(scope="module")
+def _several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
+    """A store with three finished runs of Massachusetts, one of them with a frontier, and a fourth that is of another price."""
+    home = tmp_path_factory.mktemp("several") / "home"
+    store = Store(home)
+    sha = store.add_problem(load_problem(state.SAMPLES / "massachusetts"), "Massachusetts", "sample massachusetts").sha
+    configs = [Config(epochs=25, seed=seed, price_l0=price, refit=False) for seed, price in ((0, 0.1), (1, 0.1), (0, 0.3))]
+    runs = [store.create_run(sha, c, Plan((120,)) if i == 0 else None).id for i, c in enumerate(configs)]
+    carry_out(store)
+    assert all(store.run(run).status.has_result for run in runs)
+    return home, tuple(runs)
+
+
+@pytest.fixture
+def several(_several: tuple[Path, tuple[str, ...]], home: Path) -> tuple[str, ...]:
+    """Their ids, oldest first, in this test's own store."""
+    shutil.copytree(_several[0], home)
+    return _several[1]
+
+
+def table(page: Visit) -> pd.DataFrame:
+    return page.at.dataframe[0].value
+
+
+def select(page: Visit, *rows: int, table: int = 0) -> Visit:
+    """Choose rows by their boxes."""
+    page.at.session_state[page.at.dataframe[table].key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    return page.rerun()
+
+
+def live(page: Visit) -> list[str]:
+    """What stands in the pictures' labels for screen readers."""
+    return [json.loads(c.proto.json)["alt"] for c in page.at.get("bidi_component")]
+
+
+# -- the list
+
+
+def test_without_runs_the_page_says_what_to_do(visit):
+    page = visit("runs")
+    assert any("No runs yet" in text for text in page.said("info")) and not page.at.dataframe
+    assert page.press("Go to Calibrate").title == "Calibrate"
+
+
+def test_every_job_is_listed_with_what_came_of_it(visit, several, home):
+    table_file = home / "t.parquet"
+    pd.DataFrame({"x": range(20)}).to_parquet(table_file)
+    study = Store().queue(SampleStudy(5, means=("x",), title="Twenty"), {"table.parquet": table_file})
+    page = visit("runs")
+    rows, store = table(page), state.store()
+    assert list(rows.name) == [study.task.label, "price 0.3, seed 0", "price 0.1, seed 1", "price 0.1, seed 0 · frontier"]
+    assert list(rows.problem) == ["Sample gates", *["Massachusetts"] * 3] and rows.status[0] == "… queued"
+    for i, run in enumerate(reversed(several), start=1):
+        outcome = store.run(run).outcome
+        assert outcome is not None and rows.kept[i] == outcome.final.kept and rows.ess[i] == round(outcome.final.ess)
+        assert rows["median"][i] == pytest.approx(max(100 * outcome.final.median_abs_rel_error, 1e-3))
+        assert rows["mean"][i] == pytest.approx(100 * outcome.final.mean_abs_rel_error)
+        assert rows.disk[i] == sum(f.stat().st_size for f in store.folder(run).rglob("*") if f.is_file()) > 0
+        assert rows.seconds[i] == outcome.fit_seconds + outcome.refit_seconds and rows.device[i] == "cpu"
+    assert pd.isna(rows.kept[0]) and "pin" not in rows and "note" not in rows
+
+
+def test_search_kind_and_status_narrow_the_list(visit, several):
+    store = Store()
+    store.rename(several[1], "Benchmark")
+    store.set_note(several[2], "too dear, but even")
+    store.set_status(several[0], Status.FAILED, "It broke.")
+    page = visit("runs")
+    assert list(table(page.choose("Search", "bench")).name) == ["Benchmark"]
+    assert list(table(page.choose("Search", "EVEN")).note) == ["too dear, but even"]
+    page.choose("Search", "").choose("Status", "Needs a look")
+    assert list(table(page).status) == ["✕ failed"]
+    page.choose("Status", None).choose("Kind", "pruning")
+    assert any("No run is like this" in text for text in page.said("info")) and not page.at.dataframe
+
+
+def test_only_the_settings_that_differ_are_shown(visit, several):
+    page = visit("runs").choose("Only differences", True)
+    assert list(table(page).columns) == ["name", "status", "problem", "kept", "median", "mean", "ess", "price_l0", "seed"]
+    assert list(table(page).price_l0) == ["0.3", "0.1", "0.1"] and list(table(page).seed) == ["0", "1", "0"]
+
+
+def test_pinned_runs_stay_on_top(visit, several):
+    page = select(visit("runs"), 2).press("Pin")
+    assert Store().run(several[0]).pinned and table(page).name[0] == "price 0.1, seed 0 · frontier" and table(page).pin[0]
+    select(page, 0).press("Unpin")
+    assert not Store().run(several[0]).pinned
+
+
+def test_without_a_choice_every_button_says_why(visit, several):
+    page = visit("runs")
+    for label in ("Open", "Pin", "Delete", "Compare"):
+        assert page.button(label).disabled and "Choose" in page.button(label).help
+    assert not select(page, 0, 1).button("Compare 2").disabled and page.button("Open").disabled
+
+
+def test_a_name_and_a_note_are_kept(visit, several):
+    page = select(visit("runs"), 0)
+    page.widget("Name").set_value("  Dear  households ")
+    page.press("Rename")
+    assert Store().run(several[2]).name == "Dear households" and table(page).name[0] == "Dear households"
+    select(page, 0).at.text_area[0].set_value("Tried *this*.")
+    page.press("Keep the note")
+    assert Store().run(several[2]).note == "Tried *this*." == table(page).note[0]
+    select(page, 0).widget("Name").set_value("x" * 200)
+    page.press("Rename")
+    assert any("120 at most" in text for text in page.said("error")) and Store().run(several[2]).name == "Dear households"
+
+
+@pytest.mark.parametrize(("row", "page_title"), [(0, "Results"), (2, "Frontier")])
+def test_open_goes_to_the_page_of_the_job(visit, several, row, page_title):
+    page = select(visit("runs"), row).press("Open")
+    assert page.title == page_title and page.run_id == several[2 - row]
+
+
+def test_a_study_opens_on_its_own_page(visit, home):
+    table_file = home.with_name("t.parquet")
+    pd.DataFrame({"x": range(20)}).to_parquet(table_file)
+    study = Store().queue(SampleStudy(5, means=("x",)), {"table.parquet": table_file})
+    page = select(visit("runs"), 0)
+    assert page.button("Compare").disabled  # a study has no households to compare
+    assert page.press("Open").title == "Sample gates" and page.at.query_params["samples"] == study.id
+
+
+def test_what_went_wrong_stands_below_the_list(visit, several):
+    Store().set_status(several[2], Status.INTERRUPTED, "The process was killed; resume to start it again.")
+    page = select(visit("runs"), 0)
+    assert any("The process was killed" in text for text in page.said("warning"))
+
+
+def test_a_thousand_runs_open_soon(visit, several, home):
+    with sqlite3.connect(home / "store.sqlite") as db:
+        db.row_factory = sqlite3.Row
+        row = dict(db.execute("SELECT * FROM jobs WHERE id = ?", (several[1],)).fetchone())
+        for i in range(1000):
+            new = {**row, "id": f"20250101-{i:06d}-{i:04x}", "created": 1.7e9 + i}
+            db.execute(f"INSERT INTO jobs ({', '.join(new)}) VALUES ({', '.join('?' * len(new))})", tuple(new.values()))
+    page = visit("data")
+    began = time.process_time()
+    page.to("runs")
+    assert time.process_time() - began < 3  # seconds of the processor, which a slow machine cannot stretch by waiting; it takes 0.4
+    assert len(table(page)) == 1003
+
+
+# -- away, and back
+
+
+def test_deleted_runs_come_back_by_undo(visit, several):
+    page = visit("runs", run=several[2])
+    select(page, 0, 1).press("Delete")
+    assert [job.id for job in Store().trashed()] == [several[2], several[1]] and len(table(page)) == 1
+    assert "run" not in page.at.session_state and any("2 jobs put into the trash" in text for text in page.said("info"))
+    page.press("Undo")
+    assert len(table(page)) == 3 and not Store().trashed() and "Undo" not in page.buttons()
+
+
+def test_a_run_at_work_is_not_deleted(visit, several):
+    store = Store()
+    store.create_run(store.run(several[0]).problem, Config())
+    page = select(visit("runs"), 0).press("Delete")
+    assert any("stop it first" in text for text in page.said("error")) and not store.trashed()
+
+
+def open_room(page: Visit) -> Visit:
+    page.at.session_state["runs_room"] = True
+    return page.rerun()
+
+
+def test_the_trash_restores_and_removes_for_good(visit, several):
+    store = Store()
+    store.trash(several[:2])
+    page = open_room(visit("runs"))
+    select(page, 0, table=1).press("Restore 1")
+    assert [job.id for job in store.trashed()] == [several[0]]
+    folder = store.folder(several[0])
+    open_room(page).press("Remove for good")
+    assert not store.trashed() and not folder.exists() and len(table(page)) == 2
+
+
+def test_a_run_that_was_purged_elsewhere_is_let_go(visit, several):
+    page = visit("runs", run=several[0], compare=",".join(several))
+    store = Store()
+    store.trash(several[:1])
+    store.purge(several[:1])
+    page.rerun()
+    assert "run" not in page.at.session_state
+    assert len(table(page)) == 2 and page.rerun().at.query_params.get("run") is None
+
+
+def test_what_is_old_goes_into_the_trash_but_for_what_is_pinned(visit, several, home):
+    store = Store()
+    with sqlite3.connect(home / "store.sqlite") as db:
+        db.execute("UPDATE jobs SET ended = ended - 40 * 86400 WHERE id != ?", (several[2],))
+    store.pin(several[1])
+    page = open_room(visit("runs"))
+    frees = sum(store.costs(several[:1]).values())
+    assert any(text.startswith("1 job, ") and keeping_words(frees) in text for text in page.said("caption"))
+    page.press("Put them into the trash")
+    assert [job.id for job in store.trashed()] == [several[0]]
+
+
+def keeping_words(size: int) -> str:
+    return f"{size / 1000:.3g} kB"
+
+
+def test_problems_and_uploads_that_nobody_refers_to_are_offered(visit, several, tmp_path):
+    store = Store()
+    own = load_problem(state.SAMPLES / "massachusetts").matrix
+    unused = store.add_problem(Problem.create(own[:3], np.ones(3)), "Mine", "upload").sha
+    kept = store.root / "tables" / f"{'a' * 64}.parquet"
+    kept.parent.mkdir()
+    pd.DataFrame({"x": [1]}).to_parquet(kept)
+    kept.with_suffix(".json").write_text(json.dumps({"title": "people.csv"}))
+    page = open_room(visit("runs"))
+    offered = page.widget("Remove").options
+    assert {o.split(" (")[0] for o in offered} == {"Problem: Mine", "Table: people.csv"}
+    page.widget("Remove").set_value([unused, str(kept)]).run()
+    page.press(next(label for label in page.buttons() if label.startswith("Remove ") and "for good" not in label))
+    assert unused not in {p.sha for p in store.problems()} and not kept.exists() and not kept.with_suffix(".json").exists()
+    assert any("All are in use" in text for text in page.said("caption"))
+
+
+# -- out, and in again
+
+
+def bring_in(page: Visit, content: bytes) -> Visit:
+    page.at.file_uploader[0].set_value(("runs.zip", content, "application/zip")).run()
+    return page.press("Bring them in")
+
+
+def test_one_zip_takes_runs_out_and_in(visit, several):
+    store = Store()
+    store.rename(several[0], "Out and in")
+    store.set_note(several[0], "a note")
+    weights = store.result(several[0]).weights.copy()
+    content = actions.bundle(several[:2], microdata=False)
+    store.trash(several[:2])
+    store.purge(several[:2])
+    page = visit("runs")
+    assert len(table(page)) == 1
+    bring_in(page, content)
+    assert set(table(page).name) == {"price 0.3, seed 0", "price 0.1, seed 1", "Out and in"} and "a note" in set(table(page).note)
+    np.testing.assert_array_equal(store.result(several[0]).weights, weights)
+    assert [toast.value for toast in page.at.toast] == ["2 brought in"]
+
+
+def test_what_is_no_zip_of_runs_is_refused_in_a_sentence(visit, several):
+    page = bring_in(visit("runs"), b"PK not a zip")
+    assert page.said("error") and len(table(page)) == 3
+
+
+def test_what_is_at_work_is_not_taken_out(visit, several):
+    store = Store()
+    store.create_run(store.run(several[0]).problem, Config())
+    page = select(visit("runs"), 0, 1)
+    assert not page.at.download_button
+    assert [b.label for b in select(page, 1, 2).at.download_button] == ["Download zip"]
+
+
+# -- side by side
+
+
+def test_two_runs_are_compared_and_the_address_is_a_link(visit, several):
+    page = select(visit("runs"), 0, 1).press("Compare 2")
+    assert page.at.query_params["compare"] == f"{several[2]},{several[1]}"
+    again = visit("runs", compare=page.at.query_params["compare"])
+    for seen in (page, again):
+        assert any("Compare 2 runs" in text for text in seen.said("subheader"))
+        alts = live(seen)
+        assert {"Loss by step", "Households kept by step", "Errors of the targets at the step"} <= set(alts)
+        assert sum(alt.startswith("Gates over time") for alt in alts) == 2 and "Households by the runs that keep them" in alts
+        outcome = seen.at.dataframe[1].value
+        assert list(outcome.name) == ["price 0.3, seed 0", "price 0.1, seed 1"] and list(outcome.price_l0) == ["0.3", "0.1"]
+    page.press("Clear")
+    assert "compare" not in page.at.query_params and not any("Compare" in text for text in page.said("subheader"))
+
+
+def test_the_pictures_are_of_these_runs(visit, several):
+    page = visit("runs", compare=",".join(several))
+    figures = {json.loads(c.proto.json)["alt"]: json.loads(json.loads(c.proto.json)["figure"]) for c in page.at.get("bidi_component")}
+    store = state.store()
+    for alt, value in (("Loss by step", lambda s: s.loss), ("Households kept by step", lambda s: s.kept)):
+        drawn = figures[alt]["data"]
+        assert len(drawn) == 3
+        for line, run in zip(drawn, several, strict=True):
+            np.testing.assert_allclose(values(line["y"]), [value(s) for s in store.snapshots(run)])
+    frontier = figures["Median error against households kept, for each run with a frontier"]["data"]
+    assert len(frontier) == 1 and sorted(values(frontier[0]["x"])) == sorted(p.measures.kept for p in store.points(several[0]))
+    kept = [store.result(run).weights > 0 for run in several]
+    bars = figures["Households by the runs that keep them"]["data"][0]
+    assert sum(values(bars["y"])) == np.any(kept, axis=0).sum()
+    found = looks(
+        [(r.id, n, r.pinned) for r, n in zip(map(store.run, several), words.names([*map(store.run, several)]).values(), strict=True)]
+    )
+    assert [line["line"]["color"] for line in figures["Loss by step"]["data"]] == [found[run].colour for run in several]
+
+
+def values(drawn: Any) -> list[float]:
+    """Plotly packs arrays."""
+    if isinstance(drawn, dict):
+        return np.frombuffer(base64.b64decode(drawn["bdata"]), drawn["dtype"]).astype(float).tolist()
+    return [float(v) for v in drawn]
+
+
+def test_one_slider_takes_all_pictures_back(visit, several):
+    page = visit("runs", compare=",".join(several))
+    slider = next(s for s in page.at.slider if s.label == "Step")
+    slider.set_value(20).run()
+    figures = {json.loads(c.proto.json)["alt"]: json.loads(c.proto.json)["figure"] for c in page.check().at.get("bidi_component")}
+    assert "At step 20" in figures["Loss by step"] and "At step 20" in figures["Households kept by step"]
+    shot = [s for s in state.store().snapshots(several[0]) if s.step <= 20][-1]
+    assert f"Step {shot.step}:" in next(f for alt, f in figures.items() if alt.startswith("Gates over time"))
+    errors = json.loads(figures["Errors of the targets at the step"])["data"]
+    assert errors[0]["hovertemplate"].startswith(f"<b>price 0.1, seed 0</b>, step {shot.step}<br>median")
+
+
+def test_an_address_with_a_run_that_is_gone_compares_the_others(visit, several):
+    Store().trash(several[:1])
+    page = visit("data", compare=f"{several[0]},{several[1]},{several[2]},nonsense")
+    assert any("is in the trash" in text for text in page.said("warning"))
+    page.to("runs")
+    assert any("Compare 2 runs" in text for text in page.said("subheader"))
+
+
+def test_runs_without_weights_or_steps_are_compared_as_far_as_they_go(visit, several):
+    store = Store()
+    waiting = store.create_run(store.run(several[0]).problem, Config(seed=9)).id
+    page = visit("runs", compare=f"{several[0]},{waiting}")
+    assert any("once two runs of the problem have ended" in text for text in page.said("caption"))
+    store.request(waiting, Request.STOP)
+    page = visit("runs", compare=waiting)
+    assert any("None of these runs has recorded a step" in text for text in page.said("info"))
+
+
+def test_runs_of_two_problems_say_what_cannot_be_compared(visit, several):
+    store = Store()
+    other = store.add_problem(Problem.create(np.eye(4), np.ones(4)), "Small").sha
+    run = store.create_run(other, Config(epochs=20)).id
+    carry_out(store)
+    page = visit("runs", compare=f"{several[0]},{several[1]},{run}")
+    assert any("These runs are of 2 problems" in text for text in page.said("info"))
+    assert live(page).count("Households by the runs that keep them") == 1
+
+
+@pytest.mark.slow
+def test_twelve_runs_of_the_us_are_compared_soon(visit, home):
+    """Twelve copies of a run of few epochs, which cost what twelve runs cost to read."""
+    store = Store(home)
+    sha = store.add_problem(load_problem(state.SAMPLES / "us"), "United States", "sample us").sha
+    first = store.create_run(sha, Config(epochs=40, refit=False)).id
+    carry_out(store)
+    ids = [f"20250101-{i:06d}-{i:04x}" for i in range(12)]
+    with sqlite3.connect(home / "store.sqlite") as db:
+        db.row_factory = sqlite3.Row
+        row = dict(db.execute("SELECT * FROM jobs WHERE id = ?", (first,)).fetchone())
+        for run in ids:
+            new = {**row, "id": run}
+            db.execute(f"INSERT INTO jobs ({', '.join(new)}) VALUES ({', '.join('?' * len(new))})", tuple(new.values()))
+            db.execute("INSERT INTO snapshots SELECT ?, step, body FROM snapshots WHERE run = ?", (run, first))
+            shutil.copytree(store.folder(first), store.folder(run), dirs_exist_ok=True)
+    visit("runs")  # a server that has been at work
+    page = visit("data", compare=",".join(ids))
+    began = time.process_time()
+    page.to("runs")
+    assert time.process_time() - began < 2  # seconds of the processor for all pictures; it takes 0.7
+    assert len(live(page)) == 10
+
+
+def test_runs_that_came_without_their_problem_are_shown_as_far_as_they_go(visit, home):
+    store = Store(home)
+    sha = store.add_problem(Problem.create(np.eye(4), np.ones(4)), "Small").sha
+    runs = [store.create_run(sha, Config(epochs=20, seed=seed)).id for seed in (0, 1)]
+    carry_out(store)
+    with sqlite3.connect(home / "store.sqlite") as db:
+        db.execute("DELETE FROM problems WHERE sha = ?", (sha,))
+    page = visit("runs", compare=",".join(runs))
+    assert list(table(page).problem) == ["(not here)"] * 2
+    assert "Loss by step" in live(page) and any("The problem of these runs is not here" in text for text in page.said("info"))
+    select(page, 0).press("Open")
+    assert any("There is no problem" in text for text in page.said("error")) and page.title == "Runs"
+
+
+def test_names_say_what_sets_runs_apart(several):
+    store = Store()
+    runs = [store.run(run) for run in several]
+    assert list(words.names(runs).values()) == ["price 0.1, seed 0", "price 0.1, seed 1", "price 0.3, seed 0"]
+    store.rename(several[0], "<b>bold</b>")
+    named = [store.run(run) for run in several]
+    assert list(words.names(named).values()) == ["<b>bold</b>", "price 0.1, seed 1", "price 0.3, seed 0"]
+    lines = looks([(r.id, n, False) for r, n in zip(named, words.names(named).values(), strict=True)])
+    html = words.legend([(lines[run.id], '"quoted"') for run in named])
+    assert "<b>" not in html and "&lt;b&gt;bold" in html and "&quot;quoted&quot;" in html
+
+
+# -- a full disk
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), sqlite3.OperationalError("database or disk is full")])
+def test_a_full_disk_is_said_in_a_sentence(visit, several, monkeypatch, error):
+    if isinstance(error, sqlite3.Error):
+        error.sqlite_errorname = "SQLITE_FULL"
+
+    def full(*_: object) -> None:
+        raise error
+
+    page = select(visit("runs"), 0)
+    monkeypatch.setattr(keeping, "trash", full)
+    page.press("Delete")
+    assert any("the disk is full" in text and "make room" in text for text in page.said("error"))
+    monkeypatch.setattr(keeping, "jobs", full)
+    assert any("the disk is full" in text and "Nothing that was kept is lost" in text for text in page.rerun().said("error"))
+
+
+def test_other_errors_are_not_taken_for_a_full_disk():
+    with pytest.raises(OSError, match="gone"), attempt.full_disk_said():
+        raise OSError(2, "gone")
