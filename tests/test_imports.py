@@ -34,6 +34,7 @@ l0engine.calibration.support
 l0engine.calibration.training l0engine.calibration.limits
 l0engine.calibration.frontier
 l0engine.calibration.weights
+l0engine.explain
 l0engine.io
 l0engine.jobs
 l0engine.runs
