@@ -7,6 +7,7 @@ import pandas as pd
 
 from l0engine.calibration.problem.margins import SAME, margins_in
 from l0engine.calibration.problem.problem import Problem
+from l0engine.explain.households import labelled
 
 #: Quantiles of a number that are followed.
 QUANTILES = (0.1, 0.5, 0.9)
@@ -54,10 +55,13 @@ def drift(problem: Problem, weights: np.ndarray, use: np.ndarray, band: float = 
 def quantile(x: np.ndarray, weights: np.ndarray, share: float) -> float:
     """The least value at or below which at least so much of the weight lies; NaN without weight."""
     order = np.argsort(x, kind="stable")
-    held = np.cumsum(weights[order])
+    return _at(x[order], np.cumsum(weights[order]), share)
+
+
+def _at(ordered: np.ndarray, held: np.ndarray, share: float) -> float:
     if not len(held) or not held[-1] > 0:
         return float("nan")
-    return float(x[order][min(int(np.searchsorted(held, share * held[-1] * (1 - 1e-12))), len(x) - 1)])
+    return float(ordered[min(int(np.searchsorted(held, share * held[-1] * (1 - 1e-12))), len(ordered) - 1)])
 
 
 def _figures(x: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[tuple[str, tuple[float, float]]]:
@@ -66,12 +70,14 @@ def _figures(x: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[tuple
     totals = tuple(float(x @ w) for w in pair)
     sums = tuple(float(w.sum()) for w in pair)
     out = [("total", totals), ("mean", tuple(t / s if s > 0 else np.nan for t, s in zip(totals, sums, strict=True)))]
-    out += [(f"{q:.0%}".replace("%", " %"), tuple(quantile(x, w, q) for w in pair)) for q in QUANTILES]
+    order = np.argsort(x, kind="stable")
+    ordered, held = x[order], [np.cumsum(w[order]) for w in pair]
+    out += [(f"{q:.0%}".replace("%", " %"), tuple(_at(ordered, h, q) for h in held)) for q in QUANTILES]
     return [(what, (a, b)) for what, (a, b) in out]
 
 
 def _shares(values: pd.Series, before: np.ndarray, after: np.ndarray) -> list[tuple[str, tuple[float, float]]]:
-    codes, labels = pd.factorize(values.astype("string").fillna("missing"))
+    codes, labels = labelled(values)
     if len(labels) > MOST_VALUES:
         return []
     sums = [np.bincount(codes, w, len(labels)) for w in (before, after)]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.losses import LOSSES
-from l0engine.calibration.metrics import active, effective_sample_size
+from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.importance import importance
 from l0engine.calibration.problem.problem import Problem
 
@@ -79,13 +79,24 @@ def by_group(problem: Problem, weights: np.ndarray, column: str) -> pd.DataFrame
         A row a value, smallest effective sample size first: group, households (all), kept, weight (share), ess (Kish's), thin (True where
         some are kept but ess is below `THIN`, or none is).
     """
-    values = problem.attributes[column].astype("string").fillna("missing")
-    frame = pd.DataFrame({"group": values.to_numpy(str), "w": weights, "kept": active(weights)})
-    whole = float(weights.sum()) or 1.0
-    out = pd.DataFrame([
-        {"group": group, "households": len(part), "kept": int(part["kept"].sum()), "weight": float(part["w"].sum()) / whole,
-         "ess": effective_sample_size(part["w"].to_numpy())}
-        for group, part in frame.groupby("group", sort=True)
-    ])  # fmt: skip
+    codes, labels = labelled(problem.attributes[column])
+    w, n = np.asarray(weights, np.float64), len(labels)
+    held, squares = np.bincount(codes, w, n), np.bincount(codes, w * w, n)
+    out = pd.DataFrame({
+        "group": labels,
+        "households": np.bincount(codes, minlength=n),
+        "kept": np.bincount(codes, active(w), n).astype(int),
+        "weight": held / (held.sum() or 1.0),
+        "ess": np.divide(held**2, squares, out=np.zeros(n), where=squares > 0),
+    })  # fmt: skip
     out["thin"] = out["ess"] < THIN
     return out.sort_values("ess", kind="stable", ignore_index=True)
+
+
+def labelled(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The value of each row as a code, shape (n_households,), and what the codes mean, as text in order; 'missing' where there is none."""
+    codes, values = pd.factorize(column, sort=True)
+    labels = [f"{v:g}" if isinstance(v, float) else str(v) for v in values]
+    if (codes < 0).any():
+        codes, labels = np.where(codes < 0, len(labels), codes), [*labels, "missing"]
+    return np.asarray(codes), np.array(labels, object)
