@@ -32,8 +32,8 @@ def drift(problem: Problem, weights: np.ndarray, use: np.ndarray, band: float = 
     -------
     DataFrame
         What moved most first: column, what ('total', 'mean', '10 %' and other quantiles, '= value'), before (at base weights, brought to
-        the size of the totals), after, change (relative for totals, means and quantiles; in shares of 1 for the share of a value), moved,
-        target (whose total this is; '' where it was not asked for).
+        the size of the totals), after, change (relative for totals and means; of quantiles, as a share of the distance between the first
+        and the last of them before; in shares of 1 for the share of a value), moved, target (whose total this is; '' where it was not asked for).
     """
     asked = _asked(problem, use)
     rows: list[tuple[str, str, float, float, float]] = []
@@ -43,7 +43,11 @@ def drift(problem: Problem, weights: np.ndarray, use: np.ndarray, band: float = 
         number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
         if number:
             x = values.to_numpy(float, na_value=np.nan)
-            rows += [(str(column), what, *pair, _relative(*pair)) for what, pair in _figures(x, before, after)]
+            figures = _figures(x, before, after)
+            low, high = (dict(figures)[_percent(q)][0] for q in (QUANTILES[0], QUANTILES[-1]))
+            for what, pair in figures:
+                size = high - low if what.endswith("%") else 0.0
+                rows.append((str(column), what, *pair, _relative(*pair, size)))
         if not number or values.nunique() <= FEW_VALUES:
             rows += [(str(column), f"= {value}", *pair, pair[1] - pair[0]) for value, pair in _shares(values, before, after)]
     out = pd.DataFrame(rows, columns=["column", "what", "before", "after", "change"])
@@ -72,7 +76,7 @@ def _figures(x: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[tuple
     out = [("total", totals), ("mean", tuple(t / s if s > 0 else np.nan for t, s in zip(totals, sums, strict=True)))]
     order = np.argsort(x, kind="stable")
     ordered, held = x[order], [np.cumsum(w[order]) for w in pair]
-    out += [(f"{q:.0%}".replace("%", " %"), tuple(_at(ordered, h, q) for h in held)) for q in QUANTILES]
+    out += [(_percent(q), tuple(_at(ordered, h, q) for h in held)) for q in QUANTILES]
     return [(what, (a, b)) for what, (a, b) in out]
 
 
@@ -85,10 +89,15 @@ def _shares(values: pd.Series, before: np.ndarray, after: np.ndarray) -> list[tu
     return [(str(label), (float(shares[0][i]), float(shares[1][i]))) for i, label in enumerate(labels)]
 
 
-def _relative(before: float, after: float) -> float:
+def _relative(before: float, after: float, size: float = 0.0) -> float:
     if before == after:
         return 0.0
-    return (after - before) / abs(before) if before else float("nan")
+    size = size or abs(before)
+    return (after - before) / size if size else float("nan")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _asked(problem: Problem, use: np.ndarray) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Facts:
     recipe : str
         By which the problem was made of tables; may be empty.
     summary : mapping
-        What `run.json` says.
+        What `run.json` says; empty where it is gone.
     """
 
     run: RunRecord
@@ -94,7 +94,10 @@ class Facts:
         weights = result.weights if chosen is None else store.point_weights(run_id, chosen.key, problem.n_households)
         measures = result.final if chosen is None else chosen.measures
         source = store.run(run.plan.source) if run.plan is not None and run.plan.source else run
-        summary = json.loads((store.folder(run_id) / "run.json").read_bytes())
+        try:
+            summary = json.loads((store.folder(run_id) / "run.json").read_bytes())
+        except OSError:
+            summary = {}
         history = () if chosen is not None else tuple(store.snapshots(run_id))
         return cls(
             run, chosen, source, store.problem_record(run.problem), problem, result, weights, measures, history, points,

@@ -30,6 +30,9 @@ def test_figures_are_those_of_pandas():
             )  # a quantile of weighted rows is that of repeated ones
             for q, label in ((0.1, "10 %"), (0.5, "50 %"), (0.9, "90 %")):
                 assert ledger.loc[(name, label), when] == pytest.approx(np.quantile(repeated, q, method="inverted_cdf"), rel=0.02)
+    income = ledger.loc["income"]  # a quantile near 0 would else move by any number of times itself
+    spread = income.loc["90 %", "before"] - income.loc["10 %", "before"]
+    assert income.loc["50 %", "change"] == pytest.approx((income.loc["50 %", "after"] - income.loc["50 %", "before"]) / spread)
     shares = pd.Series(weights).groupby(frame["region"]).sum() / weights.sum()
     assert ledger.loc[("region", "= N"), "after"] == pytest.approx(shares["N"])
     assert ledger.loc[("region", "= N"), "change"] == pytest.approx(shares["N"] - base[frame["region"] == "N"].sum() / base.sum())

@@ -14,6 +14,8 @@ from dashboard.kit.figures.traces import add_bars
 
 #: Figures drawn.
 MOST = 20
+#: Changes beyond this are drawn at the edge; the pointer reads them.
+_WIDEST = 1.5
 
 
 class LedgerInfo(NamedTuple):
@@ -40,7 +42,8 @@ def info(ledger: pd.DataFrame, band: float) -> LedgerInfo:
 def plot(info: LedgerInfo, palette: theme.Palette) -> go.Figure:
     """A bar a figure; those beyond the band stand out, and lines show the band."""
     subtitle = f"{wording.of(info.moved, info.all)} figures changed by more than {wording.percent(info.band)}"
-    across = axes.axis("Change (of shares: in points)", tickformat=".0%", zeroline=True, zerolinecolor=palette.dropped)
+    top = min(max(1.15 * float(np.abs(info.change).max(initial=info.band)), 1.5 * info.band), _WIDEST)
+    across = axes.axis("Change", tickformat=".0%", zeroline=True, zerolinecolor=palette.dropped, range=[-top, top])
     up = axes.axis("", autorange="reversed")
     fig = theme.figure(palette, "What moved most, beyond the targets", subtitle, across, up, height=140 + 24 * max(len(info.names), 4))
     share = [" = " in name for name in info.names]

@@ -19,7 +19,7 @@ MOST = 6_000
 
 
 class TreemapInfo(NamedTuple):
-    """A row for each part, see `explain.targets.tree`; `areas` is what its size shows."""
+    """A row for each part, see `explain.targets.tree`; `areas` is what its size shows, `level` the part that is open."""
 
     ids: np.ndarray
     parents: np.ndarray
@@ -27,8 +27,10 @@ class TreemapInfo(NamedTuple):
     targets: np.ndarray
     losses: np.ndarray
     errors: np.ndarray
+    rows: np.ndarray
     areas: np.ndarray
     by_loss: bool
+    level: str = ALL
 
 
 def info(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray, by_loss: bool = False) -> TreemapInfo:
@@ -36,7 +38,7 @@ def info(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray,
     nodes = tree(problem, config, weights, use)
     if len(nodes) > MOST:
         nodes = nodes[nodes["row"] < 0]
-    columns = [nodes[c].to_numpy() for c in ("id", "parent", "label", "targets", "loss", "error")]
+    columns = [nodes[c].to_numpy() for c in ("id", "parent", "label", "targets", "loss", "error", "row")]
     return TreemapInfo(*columns, columns[4] if by_loss else columns[3].astype(float), by_loss)
 
 
@@ -60,6 +62,7 @@ def plot(info: TreemapInfo, palette: theme.Palette) -> go.Figure:
         labels=[theme.label(x, 40) for x in info.labels],
         values=info.areas,
         branchvalues="total",
+        level=info.level,
         maxdepth=DEPTH,
         customdata=hover,
         hovertemplate="%{customdata}<extra></extra>",
