@@ -1,4 +1,4 @@
-"""Command line: `python -m l0engine check PROBLEM`, `fit` or `frontier PROBLEM --out DIR`, and `jobs`."""
+"""Command line: `python -m l0engine check PROBLEM`, `fit`, `frontier`, `report`, `script`, `jobs`, ...: see `--help`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
+from l0engine.commands import report
 from l0engine.commands.checking import build_problem, check
 from l0engine.commands.jobs import add_jobs
 from l0engine.draining import drain
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("recipe", type=Path, help="recipe (.toml), control file of PopulationSim (.csv), or folder of tables")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets the problem, and the recipe")
     build.add_argument("--tables", type=Path, metavar="DIR", help="where the tables are; beside the recipe by default")
+    report.add(commands)
     for command in (checking, fit, frontier):
         command.add_argument(
             "problem", type=Path, help="folder with matrix, targets and, if any, households; or an ordered problem of microcosm (.npz)"

@@ -12,7 +12,7 @@ from l0engine.io import csv_bytes, point_summary, solution_bytes, targets_table,
 from l0engine.jobs.records import PointRecord, RunRecord
 
 _FILES = {
-    "weights.csv": ("Weights", "text/csv", "Selected households only: household_id, weight, base_weight and their other columns."),
+    "weights.csv": ("Weights", "text/csv", "Selected households only: household_id, weight and base_weight."),
     "targets.csv": ("Targets", "text/csv", "Each target with its value, estimate and relative error."),
     "solution.npz": ("Solution", "application/zip", "For microcosm: a weight for every household of the ordered problem."),
     "run.json": ("Run", "application/json", "Settings, status, versions, seed, input SHA-256 and all measures."),

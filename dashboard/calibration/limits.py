@@ -10,12 +10,19 @@ import streamlit as st
 from l0engine.calibration.limits import Limit, proof
 from l0engine.calibration.results import Certificate
 
+#: Sentences that are shown at once; a verdict is to be read at a glance.
+_AT_ONCE = 4
 _ICONS = {
     "cap": ":material/vertical_align_top:",
     "few": ":material/group_remove:",
     "contradiction": ":material/sync_problem:",
     "concentration": ":material/warning:",
     "floor": ":material/straighten:",
+    "gates": ":material/toggle_on:",
+    "unreachable": ":material/link_off:",
+    "held out": ":material/visibility_off:",
+    "tolerance": ":material/rule:",
+    "uneven": ":material/balance:",
 }
 
 
@@ -27,7 +34,10 @@ def show(found: Sequence[Limit], certificate: Certificate | None, taken: Sequenc
     if rows:
         st.html("<style>.st-key-limits ul {list-style: none; padding: 0} .st-key-limits ul > li {margin-left: 0; padding-left: 0}</style>")
         with st.container(key="limits"):
-            st.markdown("\n".join(f"- {row}" for row in rows))
+            st.markdown("\n".join(f"- {row}" for row in rows[:_AT_ONCE]))
+            if rows[_AT_ONCE:]:
+                with st.expander(f"{len(rows) - _AT_ONCE} more"):
+                    st.markdown("\n".join(f"- {row}" for row in rows[_AT_ONCE:]))
     if taken:
         st.caption(" ".join(taken))
 

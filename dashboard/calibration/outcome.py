@@ -12,6 +12,7 @@ from dashboard.kit import jobs, layout, wording
 from dashboard.kit.chart import chart
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures
+from l0engine.explain.verdict import headline
 from l0engine.jobs.records import RunRecord
 
 #: Row label, field of `Measures`, words.
@@ -28,24 +29,15 @@ _ROWS = (
 )
 
 
-def verdict(measures: Measures, n_households: int) -> str:
-    """The result in two sentences."""
-    return (
-        f"Kept **{wording.of(measures.kept, n_households)}** households. Half of the targets are within "
-        f"**{wording.percent(measures.median_abs_rel_error)}**, {wording.percent(measures.share_within_10pct)} within 10 %; "
-        f"worth **{wording.short(measures.ess)}** equally weighted households."
-    )
-
-
 def show(record: RunRecord, problem: Problem) -> None:
     """Verdict, picture and table of a run that has ended."""
     if record.outcome is None or (result := state.result(record)) is None or result.final is None:
         jobs.trouble(record)
         return
-    st.markdown(f"### {verdict(result.final, problem.n_households)}")
+    st.markdown(f"### {headline(result.final, problem.n_households)}")
     if record.message:
         st.info(record.message, icon=":material/info:")
-    limits.show(state.limits_of(record), result.certificate, state.taken(record))
+    limits.show(state.facts(record).found, result.certificate, state.taken(record))
     left, right = layout.columns([3, 2], key="outcome", narrowest=340, gap="large")
     with left:
         refitted = result.weights if result.refitted else None

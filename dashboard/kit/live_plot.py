@@ -30,6 +30,12 @@ const follow = element => element.on('plotly_relayout', changes => {
   }
   if (axes.size) draw(element);
 });
+// A click on a part of a treemap is told to the page, which opens the part.
+const heed = element => element.on('plotly_treemapclick', event => {
+  if (!element.clicked) return true;
+  element.clicked(event.points[0].id);
+  return false;
+});
 const draw = element => plotly().then(P => {
   const layout = {...element.figure.layout, uirevision: 'keep'};
   element.drawn = (element.drawn ?? 0) + 1;
@@ -43,22 +49,23 @@ const drawSoon = element => {
   element.waiting = true;
   (window.requestIdleCallback ?? setTimeout)(() => {
     element.waiting = false;
-    draw(element).then(() => { if (!element.followed) { element.followed = true; follow(element); } });
+    draw(element).then(() => { if (!element.followed) { element.followed = true; follow(element); heed(element); } });
   }, {timeout: 1000});
 };
 const seen = new IntersectionObserver(entries => entries.forEach(({target, isIntersecting}) => {
   target.visible = isIntersecting;
   if (isIntersecting) drawSoon(target);
 }), {rootMargin: '200px'});
-export default function ({data, parentElement}) {
+export default function ({data, parentElement, setTriggerValue}) {
   let element = parentElement.querySelector('.live-plot');
   if (!element) {
     element = Object.assign(document.createElement('div'), {className: 'live-plot', zoom: {}});
-    element.setAttribute('role', 'img');
+    element.setAttribute('role', 'figure');
     parentElement.appendChild(element);
     seen.observe(element);
   }
   element.setAttribute('aria-label', data.alt);
+  element.clicked = data.clicks ? id => setTriggerValue('clicked', id) : null;
   Object.assign(element, {figure: JSON.parse(data.figure), config: JSON.parse(data.config)});
   element.style.height = element.figure.layout.height + 'px';
   drawSoon(element);
@@ -79,8 +86,20 @@ def _serve_plotly() -> str:
 _component = components.component("live_plot", html="", js=f"const SRC = '{_serve_plotly()}';\n{_JS}", isolate_styles=False)
 
 
-def live_plot(plot: Plot, info: Any, *, key: str, alt: str) -> None:
-    """Draw a figure in place, as `chart` does; the same key keeps the element and the zoom."""
+def live_plot(plot: Plot, info: Any, *, key: str, alt: str, clicks: bool = False) -> str | None:
+    """Draw a figure in place, as `chart` does; the same key keeps the element and the zoom.
+
+    Parameters
+    ----------
+    clicks : bool
+        Whether a click on a part of a treemap runs the page, in place of opening the part.
+
+    Returns
+    -------
+    str or None
+        The id of the part that was clicked just now.
+    """
     figure = plot(info, palette())
-    data = {"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt}
-    _component(data=data, key=key, height=int(figure.layout.height))
+    data = {"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt, "clicks": clicks}
+    found = _component(data=data, key=key, height=int(figure.layout.height), on_clicked_change=lambda: None)
+    return getattr(found, "clicked", None)

@@ -1,6 +1,7 @@
 """Session keys, query parameters and shared resources: the only folder that names them."""
 
 from dashboard.state.address import follow_url, tick_seconds
+from dashboard.state.answers import contradictions, facts, whatif
 from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
 from dashboard.state.points import limits_of, open_point, point, point_weights
 from dashboard.state.problems import (
@@ -13,6 +14,7 @@ from dashboard.state.problems import (
     open_problem,
     open_sample,
     open_upload,
+    open_without,
     problem,
     problem_record,
     problem_sha,
@@ -40,9 +42,21 @@ from dashboard.state.uploads import calibration_log, logs
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 
 __all__ = ["follow_url", "tick_seconds"]
+__all__ += ["contradictions", "facts", "whatif"]
 __all__ += ["draft", "fitted_draft", "form_version", "set_draft"]
 __all__ += ["limits_of", "open_point", "point", "point_weights"]
-__all__ += ["DEFAULT_SAMPLE", "KINDS", "SAMPLES", "Sample", "findings", "open_built", "open_problem", "open_sample", "open_upload"]
+__all__ += [
+    "DEFAULT_SAMPLE",
+    "KINDS",
+    "SAMPLES",
+    "Sample",
+    "findings",
+    "open_built",
+    "open_problem",
+    "open_sample",
+    "open_upload",
+    "open_without",
+]
 __all__ += ["problem", "problem_record", "problem_sha", "sample_source", "samples"]
 __all__ += ["quota_warning"]
 __all__ += ["store", "supervisor", "take_up"]

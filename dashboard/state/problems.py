@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -131,6 +132,17 @@ def open_upload(files: Sequence[tuple[str, bytes]], answers: Mapping[str, Mappin
 def open_built(built: Problem, recipe: str, title: str) -> None:
     """Keep a problem made of tables, with the recipe it was made by, and make it the current one."""
     choose_problem(store().add_problem(built, title, source="tables", recipe=recipe).sha)
+
+
+def open_without(rows: Sequence[int], share: float = 0.0) -> None:
+    """Make the current problem with a share of the weight of some targets (row numbers), by default without them, the current one."""
+    whole, title = problem(), problem_record().title
+    weights = whole.target_weights.copy()
+    weights[list(rows)] *= share
+    weights.setflags(write=False)
+    what = f"'{whole.names[rows[0]]}'" if len(rows) == 1 else f"{len(rows)} targets"
+    done = f"without {what}" if share == 0 else f"{what} relaxed"
+    choose_problem(store().add_problem(replace(whole, target_weights=weights), f"{title}, {done}"[:120], source="targets left out").sha)
 
 
 def problem_sha() -> str:

@@ -231,8 +231,12 @@ def proof(certificate: Certificate) -> str:
 
 
 def share(x: float) -> str:
-    """A share in per cent, with two digits below 10 %."""
+    """A share in per cent, with two digits below 10 %; nothing less rounds up to 100 %, or down to 0."""
     value = 100 * x
+    if 0 < value < 1e-3:
+        return "< 0.001 %"
+    if 99.95 <= value < 100:
+        return "> 99.9 %"
     return f"{value:,.0f} %" if value >= 9.95 else f"{float(f'{value:.2g}'):.10g} %"
 
 

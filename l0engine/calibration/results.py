@@ -191,6 +191,10 @@ class Result:
         What is proven of `weights`, where a goal asked for a number of households.
     threads : int or None
         Threads that torch used on the CPU; the same number gives the same bits. None in what an earlier version wrote.
+    start : ndarray of float64, shape (n_households,), or None
+        What the refit held the weights to, 0 where not kept; None without a refit, or in what an earlier version wrote.
+    mu : float or None
+        Softness of the refit that was taken; None as for `start`.
     """
 
     status: Status
@@ -207,6 +211,8 @@ class Result:
     held_out: Measures | None = None
     certificate: Certificate | None = None
     threads: int | None = None
+    start: np.ndarray | None = None
+    mu: float | None = None
 
     @property
     def final(self) -> Measures | None:

@@ -1,1 +1,1 @@
-"""Commands of the command line that have a file of their own."""
+"""Subcommands of `python -m l0engine`, one a file: each adds itself to the parser and is called with what was parsed."""

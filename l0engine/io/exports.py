@@ -29,17 +29,19 @@ from l0engine.io.whole import write_whole
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def weights_table(problem: Problem, weights: np.ndarray) -> pd.DataFrame:
+def weights_table(problem: Problem, weights: np.ndarray, columns: Collection[str] = ()) -> pd.DataFrame:
     """The kept households (`metrics.active`), in the problem's order: household_id, weight, base_weight, their rules, attributes.
 
     Parameters
     ----------
     weights : ndarray, shape (n_households,)
+    columns : collection of str
+        Attributes that go with them. They are microdata, so by default none does.
     """
     kept = metrics.active(weights)
     own = {"household_id": problem.household_ids[kept], "weight": weights[kept], "base_weight": problem.base_weights[kept]}
     frame = pd.concat([pd.DataFrame(own), rules_table(problem).loc[kept].reset_index(drop=True)], axis=1)
-    attributes = problem.attributes.loc[kept].reset_index(drop=True)
+    attributes = problem.attributes.loc[kept, [c for c in problem.attributes.columns if c in columns]].reset_index(drop=True)
     clash = {c: f"{c}_attribute" for c in attributes.columns if c in frame}
     return pd.concat([frame, attributes.rename(columns=clash)], axis=1)
 

@@ -35,10 +35,10 @@ class PointShelf(JobShelf):
             Its weights could not be written; it is not recorded.
         """
         p = point
-        record = PointRecord(p.method, p.budget, p.measures, p.held_out, p.seconds, p.note, certificate=p.certificate)
+        record = PointRecord(p.method, p.budget, p.measures, p.held_out, p.seconds, p.note, certificate=p.certificate, mu=p.mu)
         file = self._point_file(run_id, record.key)
         file.parent.mkdir(exist_ok=True)
-        write_arrays(file, {"households": p.households, "weights": p.weights})
+        write_arrays(file, {"households": p.households, "weights": p.weights, "start": p.start})
         self._record(run_id, record)
         return record
 
@@ -61,14 +61,25 @@ class PointShelf(JobShelf):
         L0Error
             There is no such point.
         """
+        weights = self._of_point(run_id, key, n_households, "weights")
+        assert weights is not None  # every version wrote them
+        return weights
+
+    def point_start(self, run_id: str, key: str, n_households: int) -> np.ndarray | None:
+        """What the refit of a point held the weights to, as `point_weights`; None in what an earlier version wrote."""
+        return self._of_point(run_id, key, n_households, "start")
+
+    def _of_point(self, run_id: str, key: str, n_households: int, name: str) -> np.ndarray | None:
         try:
             arrays = read_arrays(self._point_file(run_id, key))
         except OSError:
             raise L0Error(f"Run {run_id} has no point {key[:40]!r}: choose one on the Frontier page.") from None
-        weights = np.zeros(n_households)
-        weights[arrays["households"]] = arrays["weights"]
-        weights.setflags(write=False)
-        return weights
+        if name not in arrays:
+            return None
+        full = np.zeros(n_households)
+        full[arrays["households"]] = arrays[name]
+        full.setflags(write=False)
+        return full
 
     def _point_file(self, run_id: str, key: str) -> Path:
         if not _KEY.fullmatch(key):

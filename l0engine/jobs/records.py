@@ -42,6 +42,7 @@ class Outcome(Plain):
     held_out: Measures | None = None
     certificate: Certificate | None = None
     threads: int | None = None
+    mu: float | None = None
 
     @property
     def final(self) -> Measures | None:
@@ -53,9 +54,9 @@ class Outcome(Plain):
         """The outcome of a fit."""
         return cls(**{f.name: getattr(result, f.name) for f in dataclasses.fields(cls)})
 
-    def with_weights(self, config: Config, weights: np.ndarray, gated_weights: np.ndarray) -> Result:
+    def with_weights(self, config: Config, weights: np.ndarray, gated_weights: np.ndarray, start: np.ndarray | None = None) -> Result:
         """The result of the fit, without its history."""
-        return Result(**vars(self), config=config, weights=weights, gated_weights=gated_weights, history=())
+        return Result(**vars(self), config=config, weights=weights, gated_weights=gated_weights, history=(), start=start)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class PointRecord(Plain):
 
     Attributes
     ----------
-    method, budget, measures, held_out, seconds, note, certificate
+    method, budget, measures, held_out, seconds, note, certificate, mu
         As in `FrontierPoint`.
     curve : tuple of (float, Measures)
         Softness mu of the refit and measures at this size, softest first; empty until it is computed.
@@ -100,6 +101,7 @@ class PointRecord(Plain):
     note: str
     curve: tuple[tuple[float, Measures], ...] = ()
     certificate: Certificate | None = None
+    mu: float | None = None
 
     @property
     def key(self) -> str:

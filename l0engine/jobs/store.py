@@ -74,7 +74,10 @@ class Store(SteeringShelf):
     @at_the_edge()
     def save_result(self, run_id: str, result: Result) -> None:
         """Keep the weights and measures of a finished fit; the status is set apart, last."""
-        write_arrays(self.folder(run_id) / "result.npz", {"weights": result.weights, "gated_weights": result.gated_weights})
+        arrays = {"weights": result.weights, "gated_weights": result.gated_weights}
+        if result.start is not None:
+            arrays["start"] = result.start
+        write_arrays(self.folder(run_id) / "result.npz", arrays)
         self.set_result(run_id, Outcome.of(result))
 
     def result(self, run_id: str) -> Result | None:
@@ -85,4 +88,4 @@ class Store(SteeringShelf):
         arrays = read_arrays(self.folder(run_id) / "result.npz")
         for array in arrays.values():
             array.setflags(write=False)
-        return run.outcome.with_weights(run.config, arrays["weights"], arrays["gated_weights"])
+        return run.outcome.with_weights(run.config, **arrays)

@@ -19,17 +19,18 @@ _LOWEST = 0.01
 
 
 class WeightChangeInfo(NamedTuple):
-    """One entry a kept household."""
+    """One entry a kept household; `binned` where only counts of them are to be drawn."""
 
     ids: np.ndarray
     base: np.ndarray
     final: np.ndarray
+    binned: bool = False
 
 
-def info(problem: Problem, weights: np.ndarray) -> WeightChangeInfo:
+def info(problem: Problem, weights: np.ndarray, binned: bool = False) -> WeightChangeInfo:
     """Base and final weight of the households kept."""
     kept = active(weights)
-    return WeightChangeInfo(problem.household_ids[kept], problem.base_weights[kept], np.asarray(weights, float)[kept])
+    return WeightChangeInfo(problem.household_ids[kept], problem.base_weights[kept], np.asarray(weights, float)[kept], binned)
 
 
 def plot(info: WeightChangeInfo, palette: theme.Palette) -> go.Figure:
@@ -45,7 +46,7 @@ def plot(info: WeightChangeInfo, palette: theme.Palette) -> go.Figure:
     fig = theme.figure(palette, "Weights before and after", subtitle, x, y, height=420)
     both = np.concatenate([info.base, [1.0] if not len(ratio) else []])
     unchanged = theme.diagonal(float(both.min()), float(both.max()), palette, "Unchanged")
-    if len(ratio) > theme.MAX_POINTS:
+    if len(ratio) > theme.MAX_POINTS or (info.binned and len(ratio)):
         return fig.add_traces([Bins(info.base, final).heatmap(palette, "household", "base weight", "final weight"), unchanged])
     hover = [
         f"<b>{theme.label(i)}</b><br>base weight {wording.weight(b)}<br>final weight {wording.weight(f)}<br>ratio {wording.ratio(f / b)}"

@@ -114,6 +114,7 @@ def _point(problem: Problem, budget: int, found: Calibrated, held: np.ndarray) -
         held_out=measure(problem, found.weights, held) if held.any() else None,
         seconds=found.seconds,
         certificate=found.certificate,
+        mu=found.found.mu,
     )
 
 

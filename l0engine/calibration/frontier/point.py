@@ -37,6 +37,8 @@ class FrontierPoint:
         What there is to know about it, in a sentence; may be empty.
     certificate : Certificate or None
         What is proven of it, where the relaxation was solved.
+    mu : float or None
+        Softness of its refit; None for a reference method.
     """
 
     method: str
@@ -49,6 +51,7 @@ class FrontierPoint:
     seconds: float = 0.0
     note: str = ""
     certificate: Certificate | None = None
+    mu: float | None = None
 
     def full(self, n_households: int) -> np.ndarray:
         """The weights of all households, shape (n_households,); 0 where not kept."""

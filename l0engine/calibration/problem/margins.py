@@ -57,7 +57,7 @@ def equal_margins(problem: Problem, use: np.ndarray) -> list[list[Margin]]:
         The targets to look at.
     """
     seen = problem.matrix @ np.random.default_rng(0).uniform(0.5, 1.5, (problem.n_households, 2))
-    margins = list(_candidates(problem, np.flatnonzero(use)))
+    margins = list(margins_in(problem, np.flatnonzero(use)))
     sums = np.array([seen[m.targets].sum(axis=0) for m in margins]).reshape(-1, 2)
     order = np.argsort(sums[:, 0], kind="stable")
     step = np.abs(np.diff(sums[order], axis=0)) > SAME * np.abs(sums[order][1:])
@@ -75,7 +75,8 @@ def plain_number(x: float, digits: int = 6) -> str:
     return f"{float(f'{x:.{digits}g}'):,.9f}".rstrip("0").rstrip(".")
 
 
-def _candidates(problem: Problem, rows: np.ndarray) -> Iterator[Margin]:
+def margins_in(problem: Problem, rows: np.ndarray) -> Iterator[Margin]:
+    """Single targets among some rows, whole groups of them, and those whose names differ in one part only."""
     names, groups = problem.names, problem.groups
     for i in rows:
         yield Margin(f"'{names[i]}'", np.array([i]), float(problem.values[i]))

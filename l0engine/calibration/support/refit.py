@@ -32,12 +32,17 @@ def refit(system: ScaledSystem, gated: np.ndarray, config: Config) -> np.ndarray
         0 off the support. On it, weights that the targets press down to `NEGLIGIBLE` of the base weight are 0 too, but for those of
         protected households.
     """
+    return refitted(system, gated, config)[0]
+
+
+def refitted(system: ScaledSystem, gated: np.ndarray, config: Config) -> tuple[np.ndarray, float]:
+    """As `refit`, and the softness that was taken."""
     kept = np.flatnonzero(gated > 0)
     found, _ = recalibrate(system, kept, gated[kept], config)
     out = np.zeros(len(gated))
     stay = system.rules.protected[kept] | (found.weights > NEGLIGIBLE * system.base_weights[kept])
     out[kept] = np.where(stay, found.weights, 0.0)
-    return out
+    return out, found.mu
 
 
 def recalibrate(

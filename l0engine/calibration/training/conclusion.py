@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -14,9 +14,10 @@ from l0engine.calibration.problem.preflight import held_out_targets
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate, Measures, Result, Snapshot, Status
+from l0engine.calibration.support.calibrated import Calibrated
 from l0engine.calibration.support.goals import by_price, smallest
 from l0engine.calibration.support.polish import polished
-from l0engine.calibration.support.refit import refit
+from l0engine.calibration.support.refit import refitted
 from l0engine.calibration.training.trained import Ended, Trained
 from l0engine.gates.estimators import ESTIMATORS
 
@@ -27,12 +28,23 @@ QUICK = 3_000_000
 
 
 class _Answer(NamedTuple):
-    """Final weights, shape (n_households,); their measures after a refit; what is proven of them; what there is to say."""
+    """Final weights, shape (n_households,); their measures after a refit; what is proven of them; what there is to say; what the refit
+    held them to, and how softly.
+    """
 
     weights: np.ndarray
     refitted: Measures | None = None
     certificate: Certificate | None = None
     note: str = ""
+    start: np.ndarray | None = None
+    mu: float | None = None
+
+    @classmethod
+    def of(cls, found: Calibrated, note: str) -> Self:
+        """Of households that were chosen anew."""
+        start = np.zeros(len(found.weights))
+        start[found.support.kept] = found.support.start
+        return cls(found.weights, found.measures, found.certificate, note, start, found.found.mu)
 
 
 def conclude(
@@ -66,8 +78,8 @@ def conclude(
             reason = Ended(Status.DIVERGED, f"No household was kept: lower the price of a household (λ L0 is now {price:g}).")
     if reason.status is Status.DIVERGED:
         gated = np.zeros_like(gated)
-        answer = answer._replace(weights=gated)
-    for a in (gated, answer.weights):
+        answer = _Answer(gated, note=answer.note)
+    for a in (gated, answer.weights, *([] if answer.start is None else [answer.start])):
         a.setflags(write=False)
     return Result(
         status=reason.status,
@@ -84,6 +96,8 @@ def conclude(
         refit_seconds=time.perf_counter() - started,
         certificate=answer.certificate,
         threads=torch.get_num_threads(),
+        start=answer.start,
+        mu=answer.mu,
     )
 
 
@@ -94,20 +108,20 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
         if lower is not config:
             note = f"To keep enough households λ L0 was lowered to {price:g}."
             note = note if gates else "No λ L0 kept enough households: all of them were the start."
-        return _Answer(found.weights, found.measures, found.certificate, note)
+        return _Answer.of(found, note)
     if not config.refit:
         return _Answer(gated)
-    weights = gated
+    weights, start, mu = gated, None, None
     if (gated > 0).any():
-        chosen = polished(system, gated, price) if config.polish else gated
-        weights = refit(system, chosen if gates else system.base_weights, config)
+        start = (polished(system, gated, price) if config.polish else gated) if gates else system.base_weights.copy()
+        weights, mu = refitted(system, start, config)
     if may_choose_anew and gates and shut_too_early(system, weights):
         anew = by_price(problem, system, config, gated, price)
         before = system.value(weights) + price * int((weights > 0).sum())
         if anew is not None and anew.loss + price * len(anew.support.kept) < ANEW * before:
             note = f"What the gates kept is beaten at this price, so {len(anew.support.kept):,} households were chosen anew."
-            return _Answer(anew.weights, anew.measures, anew.certificate, note)
-    return _Answer(weights, measure(problem, weights, system.use))
+            return _Answer.of(anew, note)
+    return _Answer(weights, measure(problem, weights, system.use), start=start, mu=mu)
 
 
 def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:

@@ -1,0 +1,1 @@
+"""Why these weights: verdict, targets, households, conflicts and drift, and the report."""

@@ -1,0 +1,80 @@
+"""The targets by the parts of their names: how many there are or what they cost, and how well they are met."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.kit import theme, wording
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem.problem import Problem
+from l0engine.explain.targets import ALL, tree
+
+#: Levels that are drawn at once; a click opens what is below.
+DEPTH = 3
+#: Beyond so many targets the single ones are left out.
+MOST = 6_000
+
+
+class TreemapInfo(NamedTuple):
+    """A row for each part, see `explain.targets.tree`; `areas` is what its size shows, `level` the part that is open."""
+
+    ids: np.ndarray
+    parents: np.ndarray
+    labels: np.ndarray
+    targets: np.ndarray
+    losses: np.ndarray
+    errors: np.ndarray
+    rows: np.ndarray
+    areas: np.ndarray
+    by_loss: bool
+    level: str = ALL
+
+
+def info(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray, by_loss: bool = False) -> TreemapInfo:
+    """Parts of the names of the targets in use; their areas are numbers of targets, or shares of the loss."""
+    nodes = tree(problem, config, weights, use)
+    if len(nodes) > MOST:
+        nodes = nodes[nodes["row"] < 0]
+    columns = [nodes[c].to_numpy() for c in ("id", "parent", "label", "targets", "loss", "error", "row")]
+    return TreemapInfo(*columns, columns[4] if by_loss else columns[3].astype(float), by_loss)
+
+
+def plot(info: TreemapInfo, palette: theme.Palette) -> go.Figure:
+    """Rectangles within rectangles, coloured by the median error of the part."""
+    what = "share of the loss" if info.by_loss else "number of targets"
+    fig = theme.figure(palette, "Targets by the parts of their names", f"Area: {what}. Colour: error in the middle", {}, {}, height=480)
+    n, classes = len(palette.errors), np.searchsorted(theme.ERROR_STEPS, np.nan_to_num(info.errors))
+    hover = [
+        f"<b>{theme.label(i.removeprefix(ALL).strip('/') or ALL)}</b><br>{wording.plural(t, 'target')}<br>median error {wording.percent(e)}"
+        f"<br>{wording.percent(c)} of the loss"
+        for i, t, e, c in zip(info.ids, info.targets, info.errors, info.losses, strict=True)
+    ]
+    inks = ["#FFFFFF" if palette.name == "light" else "#0F141B"] + ["#0F141B"] * (n - 1)
+    if palette.name == "dark":
+        inks[0] = "#FFFFFF"
+    colours = {"colors": [palette.errors[c] for c in classes], "line": {"width": 1, "color": palette.surface}}
+    fig.add_treemap(
+        ids=info.ids,
+        parents=info.parents,
+        labels=[theme.label(x, 40) for x in info.labels],
+        values=info.areas,
+        branchvalues="total",
+        level=info.level,
+        maxdepth=DEPTH,
+        customdata=hover,
+        hovertemplate="%{customdata}<extra></extra>",
+        texttemplate="%{label}",
+        marker={**colours, "pad": {"t": 20, "l": 2, "r": 2, "b": 2}},
+        textfont={"color": [inks[c] for c in classes], "size": 12},
+        pathbar={"textfont": {"size": 13}, "thickness": 24},
+        root={"color": palette.grid},
+    )
+    edges = ["0 %", *theme.texts(wording.percent, theme.ERROR_STEPS)]
+    key = "   ".join(f"{theme.swatch(c)} {'≤' if i + 1 < n else '>'} {edges[min(i + 1, n - 1)]}" for i, c in enumerate(palette.errors))
+    fig.update_layout(margin={"t": 84, "l": 4, "r": 4, "b": 4}, annotations=[{
+        "text": key, "x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "yshift": 2,
+    }])  # fmt: skip
+    return fig

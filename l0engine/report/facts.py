@@ -1,0 +1,168 @@
+"""Facts: one run of a store, or one point of its frontier, with all that a report says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.limits import Limit
+from l0engine.calibration.problem.preflight import softened, targets_in_use
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.results import Certificate, Measures, Result, Snapshot
+from l0engine.errors import L0Error
+from l0engine.explain.conflicts import Conflict, margin_conflicts, set_conflicts
+from l0engine.explain.drift import drift
+from l0engine.explain.targets import hanging
+from l0engine.explain.verdict import Answer, verdict
+from l0engine.jobs.records import PointRecord, ProblemRecord, RunRecord
+from l0engine.jobs.store import Store
+
+#: Smallest contradicting sets that a report looks for: each takes about a second on a large problem.
+SETS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """One run with weights; build it with `Facts.of`.
+
+    Attributes
+    ----------
+    run : RunRecord
+    point : PointRecord or None
+        The point of its frontier that is meant, if not the fit itself.
+    source : RunRecord
+        The run whose fit it is: another one where a frontier went out from that.
+    problem_record : ProblemRecord
+    problem : Problem
+    result : Result
+    weights : ndarray of float64, shape (n_households,)
+    measures : Measures
+    history : tuple of Snapshot
+    points : tuple of PointRecord
+    recipe : str
+        By which the problem was made of tables; may be empty.
+    summary : mapping
+        What `run.json` says; empty where it is gone.
+    """
+
+    run: RunRecord
+    point: PointRecord | None
+    source: RunRecord
+    problem_record: ProblemRecord
+    problem: Problem
+    result: Result
+    weights: np.ndarray
+    measures: Measures
+    history: tuple[Snapshot, ...]
+    points: tuple[PointRecord, ...]
+    recipe: str
+    summary: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, store: Store, run_id: str, point: str | None = None, problem: Problem | None = None) -> Self:
+        """Read a run.
+
+        Parameters
+        ----------
+        point : str, optional
+            Key of a point of its frontier.
+        problem : Problem, optional
+            That of the run, where it is at hand.
+
+        Raises
+        ------
+        L0Error
+            The run has no weights, or no such point.
+        """
+        run = store.run(run_id)
+        result = store.result(run_id)
+        if result is None or result.final is None:
+            raise L0Error(f"Run {run_id} has no weights to report: {run.sentence}")
+        problem, points = problem or store.problem(run.problem), tuple(store.points(run_id))
+        chosen = next((p for p in points if p.key == point), None)
+        if point is not None and chosen is None:
+            raise L0Error(f"Run {run_id} has no point {point[:40]!r}: choose one on the Frontier page.")
+        weights = result.weights if chosen is None else store.point_weights(run_id, chosen.key, problem.n_households)
+        measures = result.final if chosen is None else chosen.measures
+        source = store.run(run.plan.source) if run.plan is not None and run.plan.source else run
+        try:
+            summary = json.loads((store.folder(run_id) / "run.json").read_bytes())
+        except OSError:
+            summary = {}
+        history = () if chosen is not None else tuple(store.snapshots(run_id))
+        return cls(
+            run, chosen, source, store.problem_record(run.problem), problem, result, weights, measures, history, points,
+            store.recipe(run.problem), summary,
+        )  # fmt: skip
+
+    @property
+    def config(self) -> Config:
+        return self.run.config
+
+    @property
+    def title(self) -> str:
+        """What it is of, in a line."""
+        what = self.run.task.label if self.point is None else f"{self.point.method}, {self.point.budget:,} households"
+        return f"{self.problem_record.title}: {what}"
+
+    @property
+    def certificate(self) -> Certificate | None:
+        return self.result.certificate if self.point is None else self.point.certificate
+
+    @property
+    def held_out(self) -> Measures | None:
+        return self.result.held_out if self.point is None else self.point.held_out
+
+    @cached_property
+    def soft(self) -> np.ndarray:
+        """`preflight.softened`: targets that are relaxed."""
+        return softened(self.problem, self.config)
+
+    @cached_property
+    def use(self) -> np.ndarray:
+        """Targets in use, shape (n_targets,)."""
+        return targets_in_use(self.problem, self.config)
+
+    @cached_property
+    def answer(self) -> Answer:
+        return Answer(self.problem, self.config, self.weights, self.measures, self.use, self.history, self.held_out)
+
+    @cached_property
+    def found(self) -> tuple[Limit, ...]:
+        """The verdict beyond its headline."""
+        return verdict(self.answer)
+
+    @cached_property
+    def ledger(self) -> pd.DataFrame:
+        """The drift ledger."""
+        return drift(self.problem, self.weights, self.use)
+
+    @cached_property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Margins that contradict each other, and the sets around the worst targets."""
+        sets = islice(set_conflicts(self.problem, self.use, self.weights), SETS)
+        return (*margin_conflicts(self.problem, self.use), *sets)
+
+    @cached_property
+    def hanging(self) -> np.ndarray:
+        """Targets whose published total would tell about a few households."""
+        return hanging(self.problem, self.weights, self.use)
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """SHA-256 of all weights as little-endian float64."""
+        return sha256_of(self.weights)
+
+
+def sha256_of(weights: np.ndarray) -> str:
+    """SHA-256 of weights as little-endian float64, in the problem's order."""
+    return hashlib.sha256(np.ascontiguousarray(weights, "<f8").tobytes()).hexdigest()
