@@ -1,0 +1,5 @@
+"""challenge"""
+
+from dashboard.learn import challenge, page
+
+page.show(challenge.LESSON)

@@ -1,0 +1,5 @@
+"""evenness"""
+
+from dashboard.learn import evenness, page
+
+page.show(evenness.LESSON)

@@ -1,0 +1,5 @@
+"""gate"""
+
+from dashboard.learn import gate, page
+
+page.show(gate.LESSON)

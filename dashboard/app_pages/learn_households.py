@@ -1,0 +1,5 @@
+"""households"""
+
+from dashboard.learn import households, page
+
+page.show(households.LESSON)

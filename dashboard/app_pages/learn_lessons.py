@@ -1,0 +1,5 @@
+"""Ready lessons."""
+
+import streamlit as st
+
+st.title("Ready lessons")

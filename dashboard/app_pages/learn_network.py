@@ -1,0 +1,5 @@
+"""network"""
+
+from dashboard.learn import network, page
+
+page.show(network.LESSON)

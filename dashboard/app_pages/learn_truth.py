@@ -1,0 +1,5 @@
+"""truth"""
+
+from dashboard.learn import truth, page
+
+page.show(truth.LESSON)
