@@ -25,7 +25,7 @@ const lay = (film, width) => {
     const h = narrow ? height / film.panels.length : height;
     const left = narrow ? 0 : at, top = narrow ? i * h : 0;
     at += w + 24;
-    const box = {left: left + (panel.y_ticks.length ? 48 : 8) + (panel.y_title ? 16 : 0), top: top + 30, right: left + w - 8,
+    const box = {left: left + (panel.y_ticks.length ? 48 : 8) + (panel.y_title ? 16 : 0), top: top + (panel.legend.length ? 52 : 30), right: left + w - 8,
                  bottom: top + h - (panel.x_ticks.length ? 22 : 8) - (panel.x_title ? 18 : 0)};
     if (panel.square) {
       const unit = Math.min((box.right - box.left) / (panel.x[1] - panel.x[0]), (box.bottom - box.top) / (panel.y[1] - panel.y[0]));
@@ -43,7 +43,14 @@ const frame = (pen, box, look) => {
   const {panel, outer} = box;
   pen.fillStyle = look.text; pen.font = `600 14px ${FONT}`; pen.textAlign = 'left'; pen.textBaseline = 'top';
   pen.fillText(panel.title, outer.left + 4, outer.top + 4, outer.width - 8);
-  pen.font = `12px ${FONT}`; pen.strokeStyle = look.grid; pen.fillStyle = look.muted; pen.lineWidth = 1;
+  pen.font = `12px ${FONT}`; pen.textBaseline = 'middle';
+  let along = outer.left + 4;
+  for (const [colour, word] of panel.legend) {
+    pen.fillStyle = colour; pen.fillRect(along, outer.top + 29, 10, 10);
+    pen.fillStyle = look.text; pen.fillText(word, along + 15, outer.top + 34);
+    along += pen.measureText(word).width + 31;
+  }
+  pen.strokeStyle = look.grid; pen.fillStyle = look.muted; pen.lineWidth = 1;
   for (const [at, word] of panel.y_ticks) {
     const y = Math.round(box.y(at)) + 0.5;
     pen.beginPath(); pen.moveTo(box.left, y); pen.lineTo(box.right, y); pen.stroke();
@@ -84,7 +91,7 @@ const painters = {
   },
   line(pen, box, mark, place, colour) { stroke(pen, box, mark, place, colour, count(mark.values.x)); },
   trail(pen, box, mark, place, colour) {
-    const end = clamp(place, 0, count(mark.values.x) - 1), last = Math.floor(end);
+    const end = clamp(place, 0, count(mark.values.x) - 1), last = Math.floor(end);  // one point a stage
     stroke(pen, box, mark, place, colour, last + 1);
     const between = name => { const c = mark.values[name], b = c[Math.min(last + 1, c.length - 1)]; return c[last] + (b - c[last]) * (end - last); };
     const x = box.x(between('x')), y = box.y(between('y'));
@@ -115,7 +122,7 @@ const painters = {
   },
 };
 const stroke = (pen, box, mark, place, colour, until) => {
-  pen.beginPath(); pen.strokeStyle = colour(0); pen.lineWidth = 2; pen.setLineDash(mark.dash ? [5, 4] : []);
+  pen.beginPath(); pen.strokeStyle = colour(0); pen.lineWidth = mark.stroke; pen.setLineDash(mark.dash ? [5, 4] : []);
   let up = true;
   for (let i = 0; i < until; i++) {
     const x = value(mark.values.x, place, i), y = value(mark.values.y, place, i);
@@ -134,7 +141,7 @@ const images = mark => {
     for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) {
       const share = raw[(stage * rows + row) * columns + column] / 255, colour = share < 0.5 ? low : high;
       const at = ((rows - 1 - row) * columns + column) * 4;
-      image.data.set([...colour, Math.round(150 * Math.abs(share - 0.5) * 2)], at);
+      image.data.set([...colour, Math.round(100 * Math.abs(share - 0.5) * 2)], at);
     }
     pen.putImageData(image, 0, 0); maps.push(canvas);
   }
@@ -233,6 +240,7 @@ export default function ({data, parentElement}) {
   const share = element.film ? element.place / Math.max(1, last(element)) : data.start;
   element.source = data.film; element.film = JSON.parse(data.film);
   element.bar.max = last(element);
+  element.querySelector('.buttons').hidden = last(element) === 0;
   element.canvas.setAttribute('aria-label', data.alt);
   element.place = share * last(element);
   if (!element.playing) pause(element);

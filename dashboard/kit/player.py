@@ -14,6 +14,7 @@ _CSS = """
 .player canvas { display: block; width: 100%; touch-action: pan-y }
 .player .caption { margin: 0.25rem 0 0.5rem; min-height: 1.5em; font-variant-numeric: tabular-nums }
 .player .buttons { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center }
+.player .buttons[hidden] { display: none }
 .player button { font: inherit; color: inherit; padding: 0.3rem 0.9rem; min-width: 5rem; cursor: pointer; border-radius: 0.5rem;
   border: 1px solid var(--st-border-color); background: var(--st-secondary-background-color) }
 .player button:hover, .player button:focus-visible { border-color: var(--st-primary-color) }

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import state
 from dashboard.kit import layout
 from dashboard.state import lessons
-from l0engine.lessons.ask import Choice, text
+from l0engine.lessons.ask import Choice
 
 
 def show(page: str) -> None:
@@ -50,5 +50,8 @@ def _widget(place: DeltaGenerator, key: str, choice: Choice) -> None:
 
 
 def _words(option: Any) -> str:
-    """A number as people read it; the minus is the true sign."""
-    return text(option).replace("-", "−") if isinstance(option, float | int) else str(option)
+    """A number as people read it, without exponents; the minus is the true sign."""
+    if not isinstance(option, float | int):
+        return str(option)
+    plain = f"{option:.10f}".rstrip("0").rstrip(".")
+    return plain.replace("-", "−")

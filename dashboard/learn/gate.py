@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dashboard import state
 from dashboard.kit import layout, wording
-from dashboard.kit.live_plot import live_plot
-from dashboard.learn.figures import closing, density, reading
+from dashboard.kit.chart import palette
+from dashboard.kit.player import play
+from dashboard.learn.figures import gate as figure
 from dashboard.learn.page import Lesson, Prediction
 from dashboard.state import lessons
 from l0engine.lessons.shown.gate import GateAsk, GatePicture
@@ -22,16 +23,10 @@ Source: Louizos, Welling and Kingma (2018), *Learning sparse neural networks thr
 
 
 def draw(ask: GateAsk, picture: GatePicture) -> None:
-    """Three charts and six numbers."""
+    """Six numbers and the film."""
     layout.metrics(_numbers(ask, picture), key="gate_numbers", narrowest=110)
-    first, second, third = layout.columns(3, key="gate_pictures", narrowest=290, gap="medium")
-    with first:
-        live_plot(density.plot, density.info(picture, ask.published), key="gate_density", alt="Distribution of the gate")
-    with second:
-        info = reading.info(picture, ask.log_alpha, ask.published)
-        live_plot(reading.plot, info, key="gate_reading", alt="Gate at test time by log alpha")
-    with third:
-        live_plot(closing.plot, closing.info(picture.trained, ask.published), key="gate_closing", alt="Features left in by step")
+    alt = "Distribution of a gate, the gate at test time by log alpha, and the features left in while a model of such gates learns"
+    play(figure.film(figure.info(ask, picture), palette()), key="gate_film", alt=alt)
 
 
 def _numbers(ask: GateAsk, picture: GatePicture) -> dict[str, tuple[str, str]]:

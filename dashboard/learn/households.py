@@ -64,9 +64,9 @@ def _sentences(ask: HouseholdsAsk, picture: HouseholdsPicture) -> tuple[str, ...
     return (
         "Two households and two totals: somewhere the loss is exactly 0, and each penalty pulls away from there in its own way.",
         f"L2 draws both weights towards 0 and drops none; L1 cuts the same piece off both, and "
-        f"{'drops the second' if ends['L1'].second == 0 else 'keeps both'} at this price, with a loss of {wording.weight(ends['L1'].loss)}.",
+        f"{'drops the second' if ends['L1'].second == 0 else 'keeps both'} at this price, with a loss of {wording.weight(round(ends['L1'].loss, 4))}.",
         f"L0 asks only how many: {_words(ends['L0'].first, ends['L0'].second)}, and what stays is not shrunk, with a loss of "
-        f"{wording.weight(ends['L0'].loss)}; the gates walk there step by step, and may end in another corner.",
+        f"{wording.weight(round(ends['L0'].loss, 4))}; the gates walk there step by step, and may end in another corner.",
     )
 
 

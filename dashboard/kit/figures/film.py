@@ -26,6 +26,8 @@ class Panel(NamedTuple):
         Beside that of the others.
     square : bool
         Whether a unit is as long in both directions.
+    legend : tuple of (str, str)
+        Colours and words, below the title.
     """
 
     title: str
@@ -37,6 +39,7 @@ class Panel(NamedTuple):
     y_ticks: tuple[tuple[float, str], ...] = ()
     width: float = 1.0
     square: bool = False
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 class Mark(NamedTuple):
@@ -60,6 +63,8 @@ class Mark(NamedTuple):
         Of lines.
     ring : bool
         Dots are drawn as rings where their tone is 0.
+    stroke : float
+        Of lines, in pixels.
     """
 
     kind: str
@@ -70,10 +75,11 @@ class Mark(NamedTuple):
     words: Sequence[str] = ()
     dash: bool = False
     ring: bool = False
+    stroke: float = 2.0
 
 
 class Film(NamedTuple):
-    """The picture: panels, marks, a caption for each stage, seconds from the first stage to the last, and height in pixels."""
+    """The picture: panels, marks, a caption for each stage, seconds from the first stage to the last, and height in pixels; with one stage it stands still."""
 
     panels: Sequence[Panel]
     marks: Sequence[Mark]

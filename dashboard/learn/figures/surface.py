@@ -38,7 +38,7 @@ def film(info: SurfaceInfo, palette: theme.Palette) -> Film:
     ends = []
     for row, end in enumerate(picture.ends):
         point = {"x": np.array([end.first]), "y": np.array([end.second])}
-        hover = f"{end.name}: first {wording.ratio(end.first)}, second {wording.ratio(end.second)}, loss {wording.weight(end.loss)}"
+        hover = f"{end.name}: first {wording.ratio(end.first)}, second {wording.ratio(end.second)}, loss {wording.weight(round(end.loss, 4))}"
         ends.append(Mark("dots", 0, {**point, "r": np.array([7.0])}, (colours[end.name],), (hover,)))
         at = {"x": np.array([0.06]), "y": np.array([3.6 - 0.8 * row])}
         ends.append(Mark("dots", 1, {**at, "r": np.array([7.0])}, (colours[end.name],)))

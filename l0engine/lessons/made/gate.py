@@ -11,8 +11,8 @@ from scipy.special import logit
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.lessons.shown.gate import GateAsk, GatePicture, TrainedPicture
 
-#: Points of the density, and of the curves over log_alpha.
-POINTS = 200
+#: Bins of the distribution, and points of the curves over log_alpha.
+BINS, POINTS = 20, 121
 #: Of the model that learns: rows, features, features that matter, steps of Adam and its rate, price of an open gate.
 ROWS, FEATURES, TRUE, STEPS, RATE, PRICE = 100, 30, 4, 120, 0.05, 0.05
 
@@ -22,12 +22,13 @@ def show(ask: GateAsk) -> GatePicture:
     dist = HardConcreteDistribution(ask.temperature, ask.gamma, ask.zeta)
     forgetful = forgetting(dist)
     at, grid = torch.tensor(ask.log_alpha, dtype=torch.float64), torch.linspace(-6, 6, POINTS, dtype=torch.float64)
-    x, moments, gate = torch.linspace(0, 1, POINTS + 2, dtype=torch.float64)[1:-1], dist.moments(at), dist.gate(at)
+    edges, moments, gate = torch.linspace(0, 1, BINS + 1, dtype=torch.float64), dist.moments(at), dist.gate(at)
+    below = dist.p_below(edges, at)
     return GatePicture(
-        x=x.numpy(),
-        density=dist.density(x, at).numpy(),
-        p_zero=1 - float(dist.p_active(at)),
-        p_one=float(dist.p_full(at)),
+        edges=edges.numpy(),
+        between=below.diff().numpy(),
+        p_zero=float(below[0]),
+        p_one=1 - float(below[-1]),
         p_open=float(dist.p_active(at)),
         mean=float(moments.mean),
         variance=float(moments.variance),

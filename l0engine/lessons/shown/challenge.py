@@ -69,7 +69,7 @@ class ChallengeAsk(Ask):
         (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0, 3.5, 4.0, 5.0, 6.0),
     )  # fmt: skip
     uneven: float = choice(
-        5e-5, "Price of uneven weights, λ L2", "Higher spreads weight over more households.",
+        5e-5, "Unevenness, λ L2", "Higher spreads weight over more households.",
         (0.0, 5e-5, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2),
     )  # fmt: skip
     temperature: float = choice(0.35, "Temperature", "Softness of the gates.", (0.1, 0.2, 0.35, 0.5, 0.7))

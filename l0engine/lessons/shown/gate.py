@@ -17,6 +17,7 @@ class TrainedPicture(NamedTuple):
     ----------
     steps : ndarray of int, shape (n_steps,)
     log_alpha : ndarray, shape (n_steps, n_features)
+        Those that matter come first.
     right, published : ndarray of int, shape (n_steps,)
         Gates that are not 0 at test time, with the temperature and with it forgotten.
     true : int
@@ -35,8 +36,10 @@ class GatePicture(NamedTuple):
 
     Attributes
     ----------
-    x, density : ndarray, shape (n_points,)
-        The density between 0 and 1.
+    edges : ndarray, shape (n_bins + 1,)
+        From 0 to 1.
+    between : ndarray, shape (n_bins,)
+        Probability that it falls between two edges, and is neither 0 nor 1.
     p_zero, p_one : float
         Probability that it is exactly 0, and exactly 1.
     p_open, mean, variance : float
@@ -51,8 +54,8 @@ class GatePicture(NamedTuple):
     trained : TrainedPicture
     """
 
-    x: np.ndarray
-    density: np.ndarray
+    edges: np.ndarray
+    between: np.ndarray
     p_zero: float
     p_one: float
     p_open: float
