@@ -38,6 +38,7 @@ l0engine.io
 l0engine.jobs
 l0engine.runs
 l0engine.studies
+l0engine.lessons
 l0engine.__main__
 dashboard
 dashboard.state
@@ -45,7 +46,7 @@ dashboard.kit
 dashboard.data dashboard.samples dashboard.features dashboard.pruning
 dashboard.build
 dashboard.calibration
-dashboard.frontier dashboard.log
+dashboard.frontier dashboard.log dashboard.learn
 dashboard.app_pages
 dashboard.app
 """.strip().splitlines()

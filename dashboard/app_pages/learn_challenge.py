@@ -1,4 +1,4 @@
-"""challenge"""
+"""Challenge: the fewest households, and evenly; a board of nicknames."""
 
 from dashboard.learn import challenge, page
 

@@ -1,4 +1,4 @@
-"""households"""
+"""Choosing households: gates close, weights grow, totals meet their lines."""
 
 from dashboard.learn import households, page
 

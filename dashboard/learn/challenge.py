@@ -19,11 +19,12 @@ from l0engine.lessons.shown.challenge import LEAST_ESS, MOST_ERROR, Attempt, Cha
 
 _FORMULA = r"""
 An answer counts where the median over the twelve totals of $|\text{estimate}-y|/y$ is at most 5 % and
-$n_\text{eff}=(\sum w)^2/\sum w^2$ is at least half of the households kept. Of the answers that count the one with fewer households is better, then
-the one with the lower median error.
+$n_\text{eff}=(\sum w)^2/\sum w^2$ is at least half of the households kept. Of the answers that count the one with fewer households is better,
+then the one with the lower median error.
 
 The frontier comes from one fit: at each number of households a convex relaxation weighs all of them together, elimination takes out the
-least, exchange swaps single ones, and the rest is refitted. Sources: Kish (1965); for the relaxation Bertsimas, Pauphilet and Van Parys (2020).
+least, exchange swaps single ones, and the rest is refitted. Sources: Kish (1965); for the relaxation
+Bertsimas, Pauphilet and Van Parys (2020).
 """
 
 
@@ -58,7 +59,10 @@ def _score(picture: Attempt) -> dict[str, tuple[str, str]]:
     return {
         "Households kept": (wording.count(picture.kept), "The fewer the better."),
         "Median error": (wording.percent(picture.median), f"At most {wording.percent(MOST_ERROR)} counts."),
-        "Largest error": (wording.percent(picture.worst), "It does not count here, but look at it: a median says nothing of the worst total."),
+        "Largest error": (
+            wording.percent(picture.worst),
+            "It does not count here, but look at it: a median says nothing of the worst total.",
+        ),
         "Effective sample size": (wording.weight(round(picture.ess, 1)), f"At least {need} counts, half of those kept."),
     }
 
@@ -89,7 +93,9 @@ def _enter(ask: ChallengeAsk, picture: Attempt) -> None:
 
 def _revealed(ask: ChallengeAsk) -> FrontierPicture | None:
     """The frontier of this problem, where it was asked for."""
-    if not st.toggle("Reveal the engine's frontier", key=f"challenge_reveal_{ask.seed}", help="It takes a few seconds. Try by yourself first."):
+    if not st.toggle(
+        "Reveal the engine's frontier", key=f"challenge_reveal_{ask.seed}", help="It takes a few seconds. Try by yourself first."
+    ):
         return None
     try:
         with st.spinner("Working out fifteen sizes …"):
@@ -100,7 +106,8 @@ def _revealed(ask: ChallengeAsk) -> FrontierPicture | None:
     if found.best is not None:
         b = found.best
         st.markdown(
-            f"The frontier gets down to **{wording.plural(b.kept, 'household')}** that count, with a median error of {wording.percent(b.median)}, a "
+            f"The frontier gets down to **{wording.plural(b.kept, 'household')}** that count, with a median error of "
+            f"{wording.percent(b.median)}, a "
             f"largest one of {wording.percent(b.worst)} and an effective sample size of {wording.weight(round(b.ess, 1))}."
         )
     return found

@@ -13,13 +13,14 @@ from dashboard.learn.page import Lesson, Prediction
 from l0engine.lessons.shown.evenness import SOFT, EvennessAsk, EvennessPicture
 
 _FORMULA = r"""
-**Effective sample size** (Kish 1965): $\;n_\text{eff}=\bigl(\sum_j w_j\bigr)^2\big/\sum_j w_j^2$. Equal weights give the number of households, one
-giant among dwarfs gives 1.
+**Effective sample size** (Kish 1965): $\;n_\text{eff}=\bigl(\sum_j w_j\bigr)^2\big/\sum_j w_j^2$. Equal weights give the number of
+households, one giant among dwarfs gives 1.
 
 **Refit** (relaxed raking) on the households kept, from their gated weights $g$:
 $$\min_{w\ge0}\;\sum_j\Bigl[w_j\log\frac{w_j}{g_j}-w_j+g_j\Bigr]+\frac{1}{2\tau}\sum_i\Bigl(\frac{\sum_jM_{ij}w_j-y_i}{y_i}\Bigr)^2,\qquad\tau\propto\mu$$
 
-**The corner**: $\min\sum_i|\,\text{error}_i|$ over $w\ge0$ is a linear programme, and a corner of it needs no more households than there are totals.
+**The corner**: $\min\sum_i|\,\text{error}_i|$ over $w\ge0$ is a linear programme, and a corner of it needs no more households than there are
+totals.
 
 Sources: Deville and Särndal (1992), *Calibration estimators in survey sampling*; Kish (1965), *Survey sampling*, section 11.7.
 """
@@ -62,7 +63,8 @@ def _sentences(ask: EvennessAsk, picture: EvennessPicture) -> tuple[str, ...]:
         f"Gates are made to choose, not to weigh: with them the median error is {wording.percent(median[1])}, and refitting the "
         f"{wording.count(int(kept[2]))} households kept brings it to {wording.percent(median[2])}.",
         f"A linear programme hits the totals with {wording.count(int(kept[3]))} households, yet one of them stands for "
-        f"{wording.ratio(picture.largest[3])} its base weight, and whatever is not among the totals hangs on it: few households and no error "
+        f"{wording.ratio(picture.largest[3])} its base weight, and whatever is not among the totals hangs on it: few households and no "
+        "error "
         "prove nothing.",
         f"So look at the effective sample size too: {wording.weight(round(float(ess[2]), 1))} of {wording.count(int(kept[2]))} refitted, "
         f"{wording.weight(round(float(ess[3]), 1))} at the corner; more softness μ in the refit buys evenness with error.",

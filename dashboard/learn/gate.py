@@ -49,7 +49,8 @@ def _answer(ask: GateAsk, picture: GatePicture) -> tuple[int, str]:
     cooler = lessons.picture(GateAsk(**{**vars(ask), "temperature": half}))
     before, after = (max(0.0, 1 - p.p_zero - p.p_one) for p in (picture, cooler))
     moved = 0 if after < before - 0.005 else 1 if after > before + 0.005 else 2
-    words = f"Between 0 and 1 it falls {wording.percent(before)} of the time at β = {ask.temperature:g}, {wording.percent(after)} at β = {half:g}"
+    words = f"Between 0 and 1 it falls {wording.percent(before)} of the time at β = {ask.temperature:g}, "
+    words += f"{wording.percent(after)} at β = {half:g}"
     return moved, f"{words}{': cold gates make up their minds' if hot and moved == 0 else ''}."
 
 
@@ -62,7 +63,8 @@ def _sentences(ask: GateAsk, picture: GatePicture) -> tuple[str, ...]:
         f"({wording.percent(picture.p_one)}), and still has a gradient, {picture.mean_slope:.3f} here, so that it can be learnt.",
         f"At test time it is read without chance: it is shut wherever log α is below {wording.weight(picture.closes)}, and this one reads "
         f"{picture.gate:.2f}.",
-        f"The code that came with the paper forgot the temperature there, and shuts gates only below {wording.weight(picture.closes_published)}: "
+        "The code that came with the paper forgot the temperature there, and shuts gates only below "
+        f"{wording.weight(picture.closes_published)}: "
         f"of the {trained.log_alpha.shape[1]} features beside, {counts[0]} stay by the right rule and {same} as first published, "
         f"where {trained.true} matter.",
     )

@@ -52,9 +52,11 @@ def _sentences(ask: HouseholdsAsk, picture: HouseholdsPicture) -> tuple[str, ...
     if picture.survey is not None:
         s = picture.survey
         return (
-            f"Every household has a gate and a weight; an open gate costs its price, so that a household stays only if it lowers the error by "
+            "Every household has a gate and a weight; an open gate costs its price, so that a household stays only if it lowers the error "
+            "by "
             f"more, and {wording.count(int(s.kept[-1]))} of {s.gates.shape[1]} stay.",
-            f"The weights of those that stay grow from {wording.weight(s.base)} to {wording.weight(float(s.weights[-1].max()))} at most, for "
+            f"The weights of those that stay grow from {wording.weight(s.base)} to {wording.weight(float(s.weights[-1].max()))} at most, "
+            "for "
             "they stand for those that went.",
             f"The gates leave a median error of {wording.percent(s.errors[-2])}, and the refit, which knows no gates and no price, "
             f"{wording.percent(s.errors[-1])}.",
@@ -64,7 +66,8 @@ def _sentences(ask: HouseholdsAsk, picture: HouseholdsPicture) -> tuple[str, ...
     return (
         "Two households and two totals: somewhere the loss is exactly 0, and each penalty pulls away from there in its own way.",
         f"L2 draws both weights towards 0 and drops none; L1 cuts the same piece off both, and "
-        f"{'drops the second' if ends['L1'].second == 0 else 'keeps both'} at this price, with a loss of {wording.weight(round(ends['L1'].loss, 4))}.",
+        f"{'drops the second' if ends['L1'].second == 0 else 'keeps both'} at this price, with a loss of "
+        f"{wording.weight(round(ends['L1'].loss, 4))}.",
         f"L0 asks only how many: {_words(ends['L0'].first, ends['L0'].second)}, and what stays is not shrunk, with a loss of "
         f"{wording.weight(round(ends['L0'].loss, 4))}; the gates walk there step by step, and may end in another corner.",
     )
@@ -85,7 +88,9 @@ LESSON = Lesson(
     "Choosing households",
     "How few households can stand for all, and who decides?",
     Prediction(
-        "The price of a household doubles. How many of those that stay now are left?", ("Nearly all", "More than half", "Half or fewer"), _answer
+        "The price of a household doubles. How many of those that stay now are left?",
+        ("Nearly all", "More than half", "Half or fewer"),
+        _answer,
     ),
     draw,
     _sentences,

@@ -13,8 +13,8 @@ from l0engine.lessons.shown.network import NetworkAsk, NetworkPicture
 _FORMULA = r"""
 Every hidden unit $k$ of both layers has a gate $z_k$ that multiplies all it emits. Weights $W$ and gates are learnt together:
 $$\min\;\;\mathbb{E}_z\Bigl[\frac1n\sum_i\text{cross entropy}\bigl(y_i,\,f(x_i;W,z)\bigr)\Bigr]+\frac{\lambda_0}{n}\sum_k|W_k|\,P(z_k>0)$$
-$|W_k|$ is the number of weights that lead into the unit. A unit whose gate is shut emits 0, so it can be taken out with all its weights, and
-the network says the same as before.
+$|W_k|$ is the number of weights that lead into the unit. A unit whose gate is shut emits 0, so it can be taken out with all its weights,
+and the network says the same as before.
 
 Source: Louizos, Welling and Kingma (2018), section 2.4 (groups of weights).
 """
@@ -39,7 +39,10 @@ def _same(difference: float) -> str:
 def _answer(ask: NetworkAsk, picture: NetworkPicture) -> tuple[int, str]:
     left, of = _units(picture, -1), 2 * ask.hidden
     right = 0 if left / of < 0.35 else 1 if left / of < 0.7 else 2
-    return right, f"{left} of {of} units are left at this price, and {wording.percent(float(picture.accuracy[-1]))} of new points are told right."
+    return (
+        right,
+        f"{left} of {of} units are left at this price, and {wording.percent(float(picture.accuracy[-1]))} of new points are told right.",
+    )
 
 
 def _sentences(ask: NetworkAsk, picture: NetworkPicture) -> tuple[str, ...]:
@@ -47,9 +50,11 @@ def _sentences(ask: NetworkAsk, picture: NetworkPicture) -> tuple[str, ...]:
     return (
         f"The network begins with {2 * ask.hidden} hidden units, more than it needs, and learns the boundary first, for the price of its "
         "weights rises slowly.",
-        f"Then units go, one gate after another, until {_units(picture, -1)} are left; on its way it told up to {wording.percent(best)} of new "
+        f"Then units go, one gate after another, until {_units(picture, -1)} are left; on its way it told up to {wording.percent(best)} of "
+        "new "
         f"points right, and {wording.percent(float(picture.accuracy[-1]))} in the end.",
-        f"What is dead is taken out: the small network stores {wording.count(picture.after)} numbers in place of {wording.count(picture.before)}, "
+        f"What is dead is taken out: the small network stores {wording.count(picture.after)} numbers in place of "
+        f"{wording.count(picture.before)}, "
         f"and {_same(picture.difference)}.",
     )
 

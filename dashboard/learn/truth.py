@@ -15,8 +15,8 @@ from l0engine.lessons.shown.truth import METHODS, TruthAsk, TruthPicture
 _FORMULA = r"""
 All three make $\tfrac1n\lVert y-X\beta\rVert^2$ small, and pay for coefficients in their own way:
 $$\text{L0}:\;\lambda\,\#\{j:\beta_j\neq0\}\qquad\text{L1}:\;\lambda\sum_j|\beta_j|\qquad\text{L2}:\;\lambda\sum_j\beta_j^2$$
-Precision is the share of the features found that are true, recall the share of the true ones that are found. Unexplained is the mean squared
-error on 1,000 further rows, as a share of their variance; *at its best* is the penalty where that is least.
+Precision is the share of the features found that are true, recall the share of the true ones that are found. Unexplained is the mean
+squared error on 1,000 further rows, as a share of their variance; *at its best* is the penalty where that is least.
 
 Sources: Tibshirani (1996) for L1; Hoerl and Kennard (1970) for L2; Hazimeh and Mazumder (2020), *L0Learn*, for the search that ends the
 L0 fit here.
@@ -65,10 +65,13 @@ def _sentences(ask: TruthAsk, picture: TruthPicture) -> tuple[str, ...]:
     winner = METHODS[best.index(min(best))]
     sizes = [wording.percent(_at_best(picture, m)[1]) for m in range(2)]
     return (
-        f"{int((picture.truth != 0).sum())} of {len(picture.truth)} features make y, and each method gets {ask.rows} noisy rows to find them.",
-        f"L1 pays for size, so it shrinks what it finds: the true ones found are {sizes[1]} of their size at its best, against {sizes[0]} for L0; "
+        f"{int((picture.truth != 0).sum())} of {len(picture.truth)} features make y, and each method gets {ask.rows} noisy rows to find "
+        "them.",
+        f"L1 pays for size, so it shrinks what it finds: the true ones found are {sizes[1]} of their size at its best, against {sizes[0]} "
+        "for L0; "
         "L2 shrinks all and finds none.",
-        f"On new rows {winner} predicts best here; L0 wins where the truth is sparse and can be seen, and with much noise, few rows or features "
+        f"On new rows {winner} predicts best here; L0 wins where the truth is sparse and can be seen, and with much noise, few rows or "
+        "features "
         "that resemble each other, shrinking is the better bet.",
     )
 
@@ -76,7 +79,13 @@ def _sentences(ask: TruthAsk, picture: TruthPicture) -> tuple[str, ...]:
 def _onward(ask: TruthAsk, picture: TruthPicture) -> str:
     state.hold("feature_source_chosen", "planted")
     rows, snr = max(20, ask.rows), min(100.0, max(0.1, round(picture.snr, 1)))
-    settings = {"rows": rows, "features": len(picture.truth), "true": int((picture.truth != 0).sum()), "snr": snr, "correlation": ask.correlation}
+    settings = {
+        "rows": rows,
+        "features": len(picture.truth),
+        "true": int((picture.truth != 0).sum()),
+        "snr": snr,
+        "correlation": ask.correlation,
+    }
     for name, value in settings.items():
         state.hold(f"feature_{name}", value)
     return "app_pages/features.py"

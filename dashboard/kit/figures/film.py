@@ -79,7 +79,8 @@ class Mark(NamedTuple):
 
 
 class Film(NamedTuple):
-    """The picture: panels, marks, a caption for each stage, seconds from the first stage to the last, and height in pixels; with one stage it stands still."""
+    """The picture: panels, marks, a caption for each stage, seconds from the first stage to the last, and height in pixels; with one "
+    "stage it stands still."""
 
     panels: Sequence[Panel]
     marks: Sequence[Mark]
@@ -90,7 +91,9 @@ class Film(NamedTuple):
 
 def to_json(film: Film, palette: Palette) -> str:
     """The film as the player reads it."""
-    marks = [{**mark._asdict(), "values": {name: _channel(v, len(film.captions)) for name, v in mark.values.items()}} for mark in film.marks]
+    marks = [
+        {**mark._asdict(), "values": {name: _channel(v, len(film.captions)) for name, v in mark.values.items()}} for mark in film.marks
+    ]
     look = {"text": palette.text, "muted": palette.muted, "grid": palette.grid, "surface": palette.surface}
     return json.dumps({**film._asdict(), "panels": [p._asdict() for p in film.panels], "marks": marks, "look": look})
 

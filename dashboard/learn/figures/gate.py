@@ -24,7 +24,8 @@ def info(ask: GateAsk, picture: GatePicture) -> GateInfo:
     trained = picture.trained
     of = trained.log_alpha.shape[1]
     captions = tuple(
-        f"The model beside, step {step} of {trained.steps[-1]}: {right} of {of} features are in by the right rule, {published} as first published"
+        f"The model beside, step {step} of {trained.steps[-1]}: {right} of {of} features are in by the right rule, {published} as first "
+        "published"
         for step, right, published in zip(trained.steps, trained.right, trained.published, strict=True)
     )
     return GateInfo(ask, picture, captions)
@@ -57,7 +58,12 @@ def _falls(info: GateInfo, palette: theme.Palette) -> tuple[Panel, tuple[Mark, .
     width = float(picture.edges[1])
     middle = picture.edges[:-1] + width / 2
     words = [f"{wording.percent(p)} fall from {a:.2f} to {a + width:.2f}" for p, a in zip(picture.between, picture.edges, strict=False)]
-    masses = {"x": np.array([-0.03, 1.03]), "w": np.full(2, 0.05), "y": np.array([picture.p_zero, picture.p_one]), "tone": np.array([0.0, 1.0])}
+    masses = {
+        "x": np.array([-0.03, 1.03]),
+        "w": np.full(2, 0.05),
+        "y": np.array([picture.p_zero, picture.p_one]),
+        "tone": np.array([0.0, 1.0]),
+    }
     said = [f"Exactly 0: {wording.percent(picture.p_zero)}", f"Exactly 1: {wording.percent(picture.p_one)}"]
     mean = {"x": np.full(2, picture.mean), "y": np.array([0.0, high])}
     label = {"x": np.array([picture.mean + (0.02 if picture.mean < 0.6 else -0.2)]), "y": np.array([high * 0.95])}
@@ -80,7 +86,12 @@ def _curves(info: GateInfo, palette: theme.Palette, looked: str, other: str) -> 
     mine, theirs = (picture.publisheds, picture.gates) if ask.published else (picture.gates, picture.publisheds)
     alphas = np.clip(trained.log_alpha, -6, 6)
     n = alphas.shape[1]
-    dots = {"x": alphas, "y": np.interp(alphas, picture.log_alphas, mine), "r": np.full(n, 4.0), "tone": (np.arange(n) < trained.true).astype(float)}
+    dots = {
+        "x": alphas,
+        "y": np.interp(alphas, picture.log_alphas, mine),
+        "r": np.full(n, 4.0),
+        "tone": (np.arange(n) < trained.true).astype(float),
+    }
     names = [f"Feature {j + 1}, which {'matters' if j < trained.true else 'does not matter'}: log α {{x}}, gate {{y}}" for j in range(n)]
     at = {"x": np.array([ask.log_alpha]), "y": np.array([picture.published if ask.published else picture.gate]), "r": np.array([8.0])}
     return (

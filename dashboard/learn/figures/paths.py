@@ -43,7 +43,11 @@ def film(info: PathsInfo, palette: theme.Palette) -> Film:
         ticks = tuple((float(v), f"{v:g}".replace("-", "−")) for v in (-2, -1, 0, 1, 2) if abs(v) < high)
         words = (((true.sum() - 1) / 2, f"{int(true.sum())} true"), ((p + true.sum()) / 2, "not true"))
         best = wording.percent(float(picture.errors[m, picture.best[m]]))
-        panels.append(Panel(f"{name}: at its best {best} unexplained", (-0.8, p - 0.2), (-high, high), "", "Coefficient" if m == 0 else "", words, ticks))
+        panels.append(
+            Panel(
+                f"{name}: at its best {best} unexplained", (-0.8, p - 0.2), (-high, high), "", "Coefficient" if m == 0 else "", words, ticks
+            )
+        )
         hover = [f"{'True' if t else 'Not true'}: found {{found}}, truth {t:g}".replace("-", "−") for t in truth]
         tone = np.broadcast_to(true.astype(float), found.shape)
         values = {"x": places, "w": np.full(p, 0.7), "y": found, "found": found, "tone": tone}

@@ -38,12 +38,24 @@ def film(info: SurfaceInfo, palette: theme.Palette) -> Film:
     ends = []
     for row, end in enumerate(picture.ends):
         point = {"x": np.array([end.first]), "y": np.array([end.second])}
-        hover = f"{end.name}: first {wording.ratio(end.first)}, second {wording.ratio(end.second)}, loss {wording.weight(round(end.loss, 4))}"
+        hover = (
+            f"{end.name}: first {wording.ratio(end.first)}, second {wording.ratio(end.second)}, loss {wording.weight(round(end.loss, 4))}"
+        )
         ends.append(Mark("dots", 0, {**point, "r": np.array([7.0])}, (colours[end.name],), (hover,)))
         at = {"x": np.array([0.06]), "y": np.array([3.6 - 0.8 * row])}
         ends.append(Mark("dots", 1, {**at, "r": np.array([7.0])}, (colours[end.name],)))
         ends.append(Mark("text", 1, {"x": np.array([0.14]), "y": at["y"]}, (palette.text,), words=(hover,), dash=True))
-    plane = Panel("Loss over both weights: dark is small", side, side, "Weight of the first household", "Weight of the second", ticks, ticks, 1.0, True)
+    plane = Panel(
+        "Loss over both weights: dark is small",
+        side,
+        side,
+        "Weight of the first household",
+        "Weight of the second",
+        ticks,
+        ticks,
+        1.0,
+        True,
+    )
     legend = Panel("Where each ends at this price", (0.0, 1.0), (0.0, 4.2), width=1.3)
     marks = [
         Mark("map", 0, {"share": byte[None]}, (palette.kept, palette.error)),

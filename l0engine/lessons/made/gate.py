@@ -73,5 +73,5 @@ def trained(dist: HardConcreteDistribution, seed: int) -> TrainedPicture:
             optimiser.step()
             path.append(log_alpha.detach().clone())
     alphas = torch.stack(path)
-    opened = ((d.gate(alphas) > 0).sum(1).numpy() for d in (dist, forgetting(dist)))
-    return TrainedPicture(np.arange(STEPS + 1), alphas.numpy(), *opened, TRUE)
+    right, published = ((d.gate(alphas) > 0).sum(1).numpy() for d in (dist, forgetting(dist)))
+    return TrainedPicture(np.arange(STEPS + 1), alphas.numpy(), right, published, TRUE)

@@ -26,9 +26,9 @@ def show(ask: HouseholdsAsk) -> HouseholdsPicture:
     return HouseholdsPicture(None, two(ask.price, ask.seed))
 
 
-def config(price: float, **more: float) -> Config:
+def config(price: float) -> Config:
     """Settings of a fit of a toy."""
-    return Config(price_l0=price, epochs=EPOCHS, learning_rate=RATE, stop_when_settled=False, jitter=0.02, device="cpu", **more)
+    return Config(price_l0=price, epochs=EPOCHS, learning_rate=RATE, stop_when_settled=False, jitter=0.02, device="cpu")
 
 
 @lru_cache(maxsize=128)

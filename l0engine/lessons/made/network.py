@@ -71,7 +71,8 @@ def network(hidden: int, seed: int) -> nn.Sequential:
 
 
 def trained(model: nn.Sequential, x: Tensor, y: Tensor, price: float) -> Iterator[int]:
-    """Train by Adam on all points at once, gates ten times as fast and cooling, their price rising over the first half; each epoch's number."""
+    """Train by Adam on all points at once, gates ten times as fast and cooling, their price rising over the first half; each epoch's "
+    "number."""
     gated = [layer for layer in layers(model) if isinstance(layer, GatedLayer)]
     gates = [layer.gates.qz_logits for layer in gated]
     others = [p for p in model.parameters() if all(p is not g for g in gates)]

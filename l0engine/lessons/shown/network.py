@@ -61,7 +61,8 @@ class NetworkAsk(Ask):
 
     shape: str = choice("moons", "Points", "Two classes that no straight line parts.", SHAPES)
     price: float = choice(
-        1.0, "Price of a weight, λ L0", "A unit stays if it lowers the cross entropy, summed over the points, by more than this for each of its weights (in nats).",
+        1.0, "Price of a weight, λ L0", "A unit stays if it lowers the cross entropy, summed over the points, by more "
+        "than this for each of its weights (in nats).",
         (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0),
     )  # fmt: skip
     hidden: int = choice(16, "Units in each hidden layer", "Where it begins; pruning decides how many stay.", (4, 8, 12, 16, 24))

@@ -53,9 +53,7 @@ class TruthAsk(Ask):
     picture: ClassVar[type[TruthPicture]] = TruthPicture
 
     rows: int = choice(80, "Rows", "More rows, less chance.", (30, 40, 60, 80, 120, 200, 400))
-    noise: float = choice(
-        0.5, "Noise", "Standard deviation of what no feature explains.", (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-    )
+    noise: float = choice(0.5, "Noise", "Standard deviation of what no feature explains.", (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0))
     correlation: float = choice(
         0.3, "Correlation", "Of neighbouring features: how much one tells of the next.", (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
     )
