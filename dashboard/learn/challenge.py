@@ -19,8 +19,8 @@ from l0engine.lessons.shown.challenge import LEAST_ESS, MOST_ERROR, Attempt, Cha
 
 _FORMULA = r"""
 An answer counts where the median over the twelve totals of $|\text{estimate}-y|/y$ is at most 5 % and
-$n_\text{eff}=(\sum w)^2/\sum w^2$ is at least half of the households kept. Of the answers that count the one with fewer households is better,
-then the one with the lower median error.
+$n_\text{eff}=(\sum w)^2/\sum w^2$ is at least half of the households kept. Of the answers that count the one with fewer households is
+better, then the one with the lower median error.
 
 The frontier comes from one fit: at each number of households a convex relaxation weighs all of them together, elimination takes out the
 least, exchange swaps single ones, and the rest is refitted. Sources: Kish (1965); for the relaxation

@@ -19,8 +19,8 @@ households, one giant among dwarfs gives 1.
 **Refit** (relaxed raking) on the households kept, from their gated weights $g$:
 $$\min_{w\ge0}\;\sum_j\Bigl[w_j\log\frac{w_j}{g_j}-w_j+g_j\Bigr]+\frac{1}{2\tau}\sum_i\Bigl(\frac{\sum_jM_{ij}w_j-y_i}{y_i}\Bigr)^2,\qquad\tau\propto\mu$$
 
-**The corner**: $\min\sum_i|\,\text{error}_i|$ over $w\ge0$ is a linear programme, and a corner of it needs no more households than there are
-totals.
+**The corner**: $\min\sum_i|\,\text{error}_i|$ over $w\ge0$ is a linear programme, and a corner of it needs no more households than there
+are totals.
 
 Sources: Deville and Särndal (1992), *Calibration estimators in survey sampling*; Kish (1965), *Survey sampling*, section 11.7.
 """
