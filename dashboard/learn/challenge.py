@@ -86,7 +86,7 @@ def _enter(ask: ChallengeAsk, picture: Attempt) -> None:
     if go.button("Enter", icon=":material/trophy:", disabled=why is not None, help=why, width="stretch"):
         try:
             lessons.board().enter(nick, ask, picture)
-            st.rerun(scope="fragment")
+            st.rerun()
         except (L0Error, OSError) as error:
             st.error(str(error), icon=":material/error:")
 

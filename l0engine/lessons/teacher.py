@@ -75,10 +75,7 @@ class Teacher:
         """End the process; it starts anew when something is asked."""
         self._wanted = ()
         with self._asking:
-            if self._child is not None:
-                self._child.kill()
-                self._child.communicate()
-                self._child = None
+            self._end()
 
     def _prepare(self) -> None:
         while wanted := [ask for ask in self._wanted if ask not in self._kept]:
@@ -110,13 +107,19 @@ class Teacher:
             wire.send(child.stdin, [type(ask).__name__, ask.texts()])
             return wire.receive(child.stdout, _Answer)
         except (OSError, EOFError):
-            child.kill()
-            child.wait()
-            self._child = None
+            self._end()
             return None
 
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
     def _begin(self) -> subprocess.Popen[bytes]:
-        if self._child is None or self._child.poll() is not None:
+        if self._child is not None and self._child.poll() is not None:
+            self._end()
+        if self._child is None:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "l0engine.lessons.school"],
                 env={**os.environ, **environment(1)},
