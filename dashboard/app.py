@@ -27,9 +27,19 @@ page = st.navigation(
             st.Page("app_pages/features.py", title="Feature gates", icon=":material/checklist:"),
             st.Page("app_pages/pruning.py", title="Pruning", icon=":material/content_cut:"),
         ],
-    }
+        "Learn": [
+            st.Page("app_pages/learn_gate.py", title="A gate", icon=":material/door_open:"),
+            st.Page("app_pages/learn_households.py", title="Choosing households", icon=":material/bubble_chart:"),
+            st.Page("app_pages/learn_truth.py", title="L0, L1 and L2", icon=":material/balance:"),
+            st.Page("app_pages/learn_evenness.py", title="Why evenness", icon=":material/equalizer:"),
+            st.Page("app_pages/learn_network.py", title="Pruning in a plane", icon=":material/hub:"),
+            st.Page("app_pages/learn_challenge.py", title="Challenge", icon=":material/trophy:"),
+            st.Page("app_pages/learn_lessons.py", title="Ready lessons", icon=":material/school:"),
+        ],
+    },
+    expanded=True,
 )
 with full_disk_said():
-    state.follow_url()
+    state.follow_url(page.url_path)
     sidebar.show()
     page.run()

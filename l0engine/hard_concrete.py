@@ -90,6 +90,11 @@ class HardConcreteDistribution:
         """Probability that the gate is not 0; equation 12 of the paper. Its sum is the expected L0 norm."""
         return _bounded(log_alpha).add_(self.shift).sigmoid_()
 
+    def p_below(self, gate: Tensor, log_alpha: Tensor) -> Tensor:
+        """Probability that the gate is at most a value in [0, 1); of 1, that it is less than 1."""
+        s = (gate - self.gamma) / (self.zeta - self.gamma)
+        return torch.sigmoid(torch.logit(s) * self.beta - _bounded(log_alpha))
+
     def log_alpha_for(self, p: float | Tensor) -> Tensor:
         """Inverse of `p_active`, for probabilities in the open interval (0, 1)."""
         p = torch.as_tensor(p)

@@ -39,13 +39,14 @@ l0engine.io
 l0engine.jobs
 l0engine.runs l0engine.report
 l0engine.studies
+l0engine.lessons
 dashboard
 dashboard.state
 dashboard.kit
 dashboard.data dashboard.samples dashboard.features dashboard.pruning
 dashboard.build
 dashboard.calibration
-dashboard.frontier dashboard.log
+dashboard.frontier dashboard.log dashboard.learn
 dashboard.runs
 dashboard.results.figures
 dashboard.report

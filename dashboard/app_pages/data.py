@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.data import facts, preflight, upload
+from dashboard.data import facts, preflight, tour, upload
 from dashboard.data.figures import base_errors
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
@@ -11,6 +11,7 @@ from dashboard.kit.download import download
 
 st.title("Data")
 st.markdown("Choose the households and the published totals they should add up to.")
+tour.show()
 
 cards = layout.columns(len(state.samples()), key="cards", narrowest=200)
 for column, sample in zip(cards, state.samples(), strict=True):

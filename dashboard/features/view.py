@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import state
 from dashboard.features import tables
 from dashboard.features.figures import bars, gates, scores, truth
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
 from dashboard.kit.download import download
 from dashboard.kit.live_plot import live_plot
+from dashboard.state import studies
 from l0engine.io import csv_bytes
 from l0engine.jobs.job import JobRecord
 from l0engine.studies.features.datasets import DATA_SETS
@@ -53,7 +53,7 @@ def show(record: Record) -> None:
         _compared(result, info)
     if result.recovery:
         chart(truth.plot, truth.info(result), f"feature_truth_{record.id}", "Precision and recall by number of features")
-    info = gates.info(state.store().snapshots(record.id), record.task.count, result.order)
+    info = gates.info(studies.snapshots(record), record.task.count, result.order)
     chart(gates.plot, info, f"feature_gates_{record.id}", "Every feature's gate over training")
     with st.expander("How to read this"):
         st.markdown(_READING)

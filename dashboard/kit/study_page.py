@@ -1,4 +1,4 @@
-"""The page of a study: what it is for, its form, earlier ones, and what there is of the current one."""
+"""The page of a study: what it is for, its form, earlier ones, and the current one, or a finished example where there is none."""
 
 from __future__ import annotations
 
@@ -39,3 +39,6 @@ def show(kind: str, title: str, question: str, first: str, another: str, form: M
         view.show(record)
     elif record is not None:
         follow(record, lambda job, seen: seen and view.live(job, seen), keeps="Ends soon, with what there is.", unit=unit)
+    elif (shown := studies.example(kind)) is not None:
+        st.caption("What comes of it, on an example that ships with the dashboard:")
+        view.show(shown)

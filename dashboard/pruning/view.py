@@ -11,7 +11,6 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import state
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart, side_by_side
 from dashboard.kit.download import download
@@ -21,6 +20,7 @@ from dashboard.pruning.figures import accuracy, loss, pixels, size
 from dashboard.pruning.figures import alive as pruning_alive
 from dashboard.pruning.figures import examples as pruning_examples
 from dashboard.pruning.figures import network as pruning_network
+from dashboard.state import studies
 from l0engine.io.whole import read_arrays
 from l0engine.jobs.job import JobRecord
 from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
@@ -47,7 +47,7 @@ def show(record: Record) -> None:
     """The network of a study, or how far its training came."""
     if record.result is not None:
         _finished(record, record.result)
-    elif snapshots := state.store().snapshots(record.id):
+    elif snapshots := studies.snapshots(record):
         _history(record.id, snapshots)
 
 
@@ -89,7 +89,7 @@ def _history(
 
 
 def _finished(record: Record, result: PruningResult) -> None:
-    folder, key = state.store().folder(record.id), record.id
+    folder, key = studies.folder(record), record.id
     words, out = layout.columns([5, 2], key="pruning_verdict", narrowest=240, gap="medium", align="center")
     words.markdown(f"### {pruning_words.verdict(result)}")
     words.caption(f"{title(record.task)}, {wording.plural(result.epochs, 'epoch')}, {wording.seconds(result.seconds)}")
@@ -102,7 +102,7 @@ def _finished(record: Record, result: PruningResult) -> None:
         f"Largest difference between a score of the gated and of the compacted network over all test images: {result.difference:.1g}."
     )
     _what_is_left(record, result, folder)
-    snapshots = state.store().snapshots(key)
+    snapshots = studies.snapshots(record)
     chart(size.plot, size.info(snapshots, result), f"pruning_size_{key}", "Accuracy against number of weights")
     st.dataframe(pruning_words.compared(result), hide_index=True, height="content")
     if "small" not in result.right:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard import state
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart, side_by_side
 from dashboard.kit.download import download
@@ -19,6 +18,7 @@ from dashboard.samples import who
 from dashboard.samples.figures import figures as sample_figures
 from dashboard.samples.figures import gates as sample_gates
 from dashboard.samples.figures import progress
+from dashboard.state import studies
 from l0engine.io import csv_bytes
 from l0engine.selection.selected import SampleSnapshot
 from l0engine.studies.samples.result import SampleResult, chosen_rows
@@ -32,7 +32,7 @@ def show(record: SampleRecord) -> None:
     """The sample of a study, where there is one."""
     if record.result is None:
         return
-    folder = state.store().folder(record.id)
+    folder = studies.folder(record)
     words, out = layout.columns([2, 1], key="sample_verdict", narrowest=275, align="center")
     words.markdown(f"### {verdict(record.task, record.result)}")
     words.caption(details(record.task, record.result))
@@ -87,7 +87,7 @@ def _pictures(record: SampleRecord, folder: Path) -> None:
     with right:
         who.show_column(record, folder)
     who.show_people(record, folder)
-    if snapshots := state.store().snapshots(key):
+    if snapshots := studies.snapshots(record):
         near = progress.info(snapshots, result.largest[record.task.method], result.largest.get("random"))
         drawn = (
             (sample_gates.plot, sample_gates.info(snapshots, record.task.n), f"gates_{key}", "Rows by gate and step"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.state import building, comparing, draft, studies
+from dashboard.state import building, comparing, draft, lessons, studies
 from dashboard.state.points import open_point
 from dashboard.state.problems import let_go, open_problem
 from dashboard.state.resources import supervisor
@@ -16,10 +16,14 @@ from dashboard.state.runs import open_run
 from l0engine.errors import L0Error
 
 
-def follow_url() -> None:
-    """Take run and problem from the address on arrival, and keep the address current, so that it can be shared."""
+def follow_url(page: str) -> None:
+    """Take run and problem from the address on arrival, and keep the address current, so that it can be shared.
+
+    The address of a lesson, one of the pages, says its controls and nothing else.
+    """
     try:
         supervisor()
+        lessons.teacher().wake()
     except L0Error as error:  # a store of a newer version
         st.error(str(error), icon=":material/error:")
         st.stop()
@@ -39,12 +43,13 @@ def follow_url() -> None:
             except L0Error as error:  # the others open all the same
                 st.session_state.notice = f"This address does not open here: {error}"
     let_go()
-    wanted = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
+    lessons.arrive(page)
+    wanted: dict[str, str | None] = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
     wanted |= studies.address() | draft.address() | {"build": st.session_state.get("building")} | comparing.address()
     wanted |= {"problem": None if "run" in st.session_state else st.session_state.get("problem")}
-    wanted = {k: v for k, v in wanted.items() if v is not None}
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
+    said = lessons.address(page) if page in lessons.LESSONS else {k: v for k, v in wanted.items() if v is not None}
+    if st.query_params.to_dict() != said:
+        st.query_params.from_dict(said)
     if notice := st.session_state.pop("notice", None):
         st.warning(notice, icon=":material/link_off:")
 

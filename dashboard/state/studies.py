@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,11 +10,16 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.state.problems import SAMPLES
 from dashboard.state.resources import store, supervisor
 from l0engine.errors import L0Error
+from l0engine.jobs.example import Example
+from l0engine.jobs.example import read as read_example
 from l0engine.jobs.job import JobRecord
 from l0engine.jobs.records import Calibration
 from l0engine.jobs.task import KINDS, Task
+
+log = logging.getLogger(__name__)
 
 
 def start(study: Task, inputs: Mapping[str, Path | str] | None = None) -> None:
@@ -51,6 +57,35 @@ def close_study(ids: Collection[str]) -> None:
 def earlier(kind: str) -> list[JobRecord[Any, Any]]:
     """Studies of a kind but for the current one, newest first; those of another version are left out."""
     return [record for record in store().jobs(kind, limit=20) if record.id != st.session_state.get(_key(kind))]
+
+
+@st.cache_resource(show_spinner=False)
+def _example(kind: str) -> Example:
+    return read_example(SAMPLES / "examples" / kind)
+
+
+def example(kind: str) -> JobRecord[Any, Any] | None:
+    """A finished study of a kind that ships with the dashboard; None where it cannot be read."""
+    try:
+        return _example(kind).record
+    except (L0Error, OSError) as error:
+        log.warning("The example of %s cannot be read: %s", kind, error)
+        return None
+
+
+def is_example(record: JobRecord[Any, Any]) -> bool:
+    """Whether a study ships with the dashboard, and is none of the store."""
+    return record.id.startswith("example-")
+
+
+def folder(record: JobRecord[Any, Any]) -> Path:
+    """Where the files of a study lie, of the store or an example."""
+    return _example(record.task.kind).folder if is_example(record) else store().folder(record.id)
+
+
+def snapshots(record: JobRecord[Any, Any]) -> list[Any]:
+    """All snapshots of a study, of the store or an example."""
+    return _example(record.task.kind).snapshots if is_example(record) else store().snapshots(record.id)
 
 
 def arrivals(query: Mapping[str, str]) -> list[Callable[[], None]]:

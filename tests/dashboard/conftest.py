@@ -18,10 +18,11 @@ from streamlit.testing.v1 import AppTest, app_test
 from waiting import end_workers
 
 from dashboard import state
-from dashboard.state import problems, resources
+from dashboard.state import lessons, problems, resources
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
+from l0engine.lessons.school import picture_of
 
 APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 
@@ -66,6 +67,13 @@ class Inline:
                 self._execution.carry_out()
 
 
+class _Teacher:
+    """Shows what lessons ask for here, and keeps it for the next visit."""
+
+    wake = prepare = lambda *_: None
+    show = staticmethod(cache(lambda ask: picture_of(type(ask).__name__, ask.texts())))
+
+
 class _Supervisors:
     """What `resources.Supervisor` is while a test runs: real ones with so many slots, or `Inline`; all are stopped at the end."""
 
@@ -84,6 +92,7 @@ def supervisors(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Superv
     state.samples.cache_clear()
     factory = _Supervisors()
     monkeypatch.setattr(resources, "Supervisor", factory)
+    monkeypatch.setattr(lessons, "Teacher", _Teacher)
     monkeypatch.setattr(problems, "DEFAULT_SAMPLE", "massachusetts")
     yield factory
     for supervisor in factory.made:

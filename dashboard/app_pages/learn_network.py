@@ -1,0 +1,5 @@
+"""Pruning a network in a plane: a boundary that stays while units go."""
+
+from dashboard.learn import network, page
+
+page.show(network.LESSON)

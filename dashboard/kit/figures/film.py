@@ -1,0 +1,116 @@
+"""Film: a picture that moves, as panels and marks whose values are given at stages; the browser draws what lies between."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dashboard.kit.theme import Palette
+
+
+class Panel(NamedTuple):
+    """A part of the picture with axes of its own; panels stand side by side, below each other where it is narrow.
+
+    Attributes
+    ----------
+    title : str
+    x, y : tuple of float
+        Ranges.
+    x_title, y_title : str
+    x_ticks, y_ticks : tuple of (float, str)
+    width : float
+        Beside that of the others.
+    square : bool
+        Whether a unit is as long in both directions.
+    legend : tuple of (str, str)
+        Colours and words, below the title.
+    """
+
+    title: str
+    x: tuple[float, float]
+    y: tuple[float, float]
+    x_title: str = ""
+    y_title: str = ""
+    x_ticks: tuple[tuple[float, str], ...] = ()
+    y_ticks: tuple[tuple[float, str], ...] = ()
+    width: float = 1.0
+    square: bool = False
+    legend: tuple[tuple[str, str], ...] = ()
+
+
+class Mark(NamedTuple):
+    """Things of one kind in one panel.
+
+    Attributes
+    ----------
+    kind : str
+        'dots' (x, y, r in pixels), 'bars' (x, w, y from y0), 'line' (x, y; drawn whole), 'trail' (x, y; drawn up to the stage),
+        'links' (x, y to x1, y1; w in pixels), 'map' (shares as bytes over the whole panel), 'text' (x, y, words).
+    panel : int
+    values : mapping of str to array
+        By channel: shape (n,) where nothing moves, or (n_stages, n). 'tone' from 0 to 1 chooses among the colours, 'alpha' is opacity.
+    colours : sequence of str
+        Hex; those of tones 0, 1/2 and 1, or one for all.
+    hover : sequence of str
+        What the pointer reads of each thing; '{channel}' stands for its value.
+    words : sequence of str
+        Of texts.
+    dash : bool
+        Of lines.
+    ring : bool
+        Dots are drawn as rings where their tone is 0.
+    stroke : float
+        Of lines, in pixels.
+    """
+
+    kind: str
+    panel: int
+    values: Mapping[str, Any]
+    colours: Sequence[str]
+    hover: Sequence[str] = ()
+    words: Sequence[str] = ()
+    dash: bool = False
+    ring: bool = False
+    stroke: float = 2.0
+
+
+class Film(NamedTuple):
+    """The picture: panels, marks, a caption for each stage, seconds from the first stage to the last, and height in pixels; with one "
+    "stage it stands still."""
+
+    panels: Sequence[Panel]
+    marks: Sequence[Mark]
+    captions: Sequence[str]
+    seconds: float = 6.0
+    height: int = 360
+
+
+def to_json(film: Film, palette: Palette) -> str:
+    """The film as the player reads it."""
+    marks = [
+        {**mark._asdict(), "values": {name: _channel(v, len(film.captions)) for name, v in mark.values.items()}} for mark in film.marks
+    ]
+    look = {"text": palette.text, "muted": palette.muted, "grid": palette.grid, "surface": palette.surface}
+    return json.dumps({**film._asdict(), "panels": [p._asdict() for p in film.panels], "marks": marks, "look": look})
+
+
+def _channel(values: Any, stages: int) -> Any:
+    """Numbers of four digits; bytes, of shape (n_stages, rows, columns) or (1, rows, columns), as base64."""
+    a = np.asarray(values)
+    if a.dtype == np.uint8:
+        assert a.ndim == 3 and len(a) in (1, stages)
+        return {"rows": a.shape[1], "columns": a.shape[2], "bytes": base64.b64encode(np.ascontiguousarray(a)).decode()}
+    assert a.ndim == 1 or (a.ndim == 2 and len(a) == stages), (a.shape, stages)
+    a = a.astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = 10.0 ** (np.floor(np.log10(np.abs(a))) - 4)
+        rounded = np.where((a != 0) & np.isfinite(a), np.round(a / unit) * unit, a)
+    return [[_plain(v) for v in row] for row in rounded.tolist()] if a.ndim == 2 else [_plain(v) for v in rounded.tolist()]
+
+
+def _plain(value: float) -> float | None:
+    return float(f"{value:.5g}") if np.isfinite(value) else None

@@ -1,0 +1,41 @@
+"""Plays a film in the browser: precomputed stages, sent once, drawn thirty times a second without running the page again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit.components.v2 as components
+
+from dashboard.kit.chart import palette
+from dashboard.kit.figures.film import Film, to_json
+
+_CSS = """
+.player { position: relative; width: 100%; font-family: var(--st-font); color: var(--st-text-color) }
+.player canvas { display: block; width: 100%; touch-action: pan-y }
+.player .caption { margin: 0.25rem 0 0.5rem; min-height: 1.5em; font-variant-numeric: tabular-nums }
+.player .buttons { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center }
+.player .buttons[hidden] { display: none }
+.player button { font: inherit; color: inherit; padding: 0.3rem 0.9rem; min-width: 5rem; cursor: pointer; border-radius: 0.5rem;
+  border: 1px solid var(--st-border-color); background: var(--st-secondary-background-color) }
+.player button:hover, .player button:focus-visible { border-color: var(--st-primary-color) }
+.player button:focus-visible, .player input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px }
+.player input { flex: 1; min-width: 8rem; accent-color: var(--st-primary-color) }
+.player .tip { position: absolute; pointer-events: none; padding: 0.25rem 0.5rem; border-radius: 0.35rem; font-size: 0.85rem; z-index: 5;
+  border: 1px solid var(--st-border-color); background: var(--st-background-color) }
+"""
+_component = components.component("player", html="", css=_CSS, js=Path(__file__).with_name("player.js").read_text(), isolate_styles=False)
+
+
+def play(film: Film, *, key: str, alt: str, start: float = 0.0) -> None:
+    """Show a film; the same key keeps the element, and how far it was played, while its film changes.
+
+    Parameters
+    ----------
+    key : str
+        Unique on the page.
+    alt : str
+        What the picture shows, for screen readers.
+    start : float
+        Where a new one stands, from 0, its first stage, to 1, its last.
+    """
+    _component(data={"film": to_json(film, palette()), "alt": alt, "start": start}, key=key)

@@ -1,0 +1,1 @@
+"""Learn: lessons that move, computed by the engine while one looks."""

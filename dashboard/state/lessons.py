@@ -1,0 +1,115 @@
+"""Lessons: what their controls hold, the address that carries them, and the teacher who shows the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard.state.resources import store
+from l0engine.errors import L0Error
+from l0engine.jobs.problems import default_root
+from l0engine.lessons.ask import Ask
+from l0engine.lessons.board import Board
+from l0engine.lessons.shown.challenge import ChallengeAsk
+from l0engine.lessons.shown.evenness import EvennessAsk
+from l0engine.lessons.shown.gate import GateAsk
+from l0engine.lessons.shown.households import HouseholdsAsk
+from l0engine.lessons.shown.network import NetworkAsk
+from l0engine.lessons.shown.truth import TruthAsk
+from l0engine.lessons.teacher import Teacher
+
+#: What each page of a lesson asks, by the path of its address.
+LESSONS: Mapping[str, type[Ask]] = {
+    "learn_gate": GateAsk,
+    "learn_households": HouseholdsAsk,
+    "learn_truth": TruthAsk,
+    "learn_evenness": EvennessAsk,
+    "learn_network": NetworkAsk,
+    "learn_challenge": ChallengeAsk,
+}
+
+
+@st.cache_resource
+def teacher() -> Teacher:
+    """Who shows the pictures, one for the server."""
+    return Teacher()
+
+
+def picture(ask: Ask) -> Any:
+    """What an ask shows.
+
+    Raises
+    ------
+    L0Error
+        The engine refuses the settings.
+    """
+    return teacher().show(ask)
+
+
+def key(page: str, name: str) -> str:
+    """Of the widget of a control."""
+    return f"{page}_{name}"
+
+
+def ask(page: str) -> Ask:
+    """What the controls of a page say now."""
+    of = LESSONS[page]
+    held = {name: st.session_state[key(page, name)] for name in of.choices() if st.session_state.get(key(page, name)) is not None}
+    return of(**held)
+
+
+def hidden(page: str) -> frozenset[str]:
+    """Controls that the address hides."""
+    return frozenset(st.session_state.get(key(page, "hide"), ()))
+
+
+def arrive(page: str) -> None:
+    """Take controls from the address on arrival at the page of a lesson."""
+    came_from = st.session_state.get("lesson")
+    st.session_state.lesson = page
+    if page not in LESSONS or came_from == page:
+        return
+    query, of = st.query_params.to_dict(), LESSONS[page]
+    if not set(query) & {*of.choices(), "hide"}:
+        return
+    try:
+        found = of.from_texts(query)
+        hide = [name for name in query.get("hide", "").split(",") if name]
+        if strange := [name for name in hide if name not in of.choices()]:
+            raise L0Error(f"hide names {strange[0][:40]!r}: choose from {', '.join(of.choices())}.")
+    except L0Error as error:
+        st.session_state.notice = f"This lesson does not open as its address says: {error}"
+        return
+    for name in of.choices():
+        st.session_state[key(page, name)] = getattr(found, name)
+    st.session_state[key(page, "hide")] = tuple(hide)
+
+
+def address(page: str) -> dict[str, str]:
+    """What the address of a lesson says: all its controls, and those that are hidden."""
+    hide = ",".join(name for name in LESSONS[page].choices() if name in hidden(page))
+    return ask(page).texts() | ({"hide": hide} if hide else {})
+
+
+def keep_address(page: str) -> None:
+    """Keep the address current after a control changed."""
+    if st.query_params.to_dict() != (wanted := address(page)):
+        st.query_params.from_dict(wanted)
+
+
+def board() -> Board:
+    """The best at the challenge, kept in the store."""
+    return Board(default_root())
+
+
+def first_visit() -> bool:
+    """Whether nothing has been computed here yet, and the tour was not put away."""
+    return not (default_root() / "tour").exists() and not any(run.status.has_result for run in store().runs(limit=5))
+
+
+def end_tour() -> None:
+    """Put the tour away for good."""
+    default_root().mkdir(parents=True, exist_ok=True)
+    (default_root() / "tour").touch()

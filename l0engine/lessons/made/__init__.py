@@ -1,0 +1,1 @@
+"""What computes the pictures of lessons: pure functions of their settings, by the engine."""
