@@ -6,6 +6,7 @@ What is one job's stands under its id: its row in `jobs`, its snapshots and poin
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -80,6 +81,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._turn = threading.Lock()  # threads take turns here: SQLite's own waiting is by sleeps, which grow to 0.1 s
         with self.connect() as db:
             if _version(db) == 0:
                 _use_write_ahead(db)
@@ -111,7 +113,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A connection in one write transaction: all of it takes place, or none."""
-        with self.connect() as db:
+        with self._turn, self.connect() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db

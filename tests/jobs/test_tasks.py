@@ -257,3 +257,18 @@ def test_a_process_that_was_there_before_the_job_is_taken_for_its_own(store):
 def test_ids_from_addresses_are_checked(store, name):
     with pytest.raises(L0Error, match=r"not the id of a job|no job"):
         store.job(name)
+
+
+@pytest.mark.slow
+def test_two_servers_that_start_at_once_start_every_job_once(store):
+    names = [store.queue(Counting()).id for _ in range(20)]
+    pair = [Supervisor(Store(store.root), slots=2, poll=0.05) for _ in range(2)]
+    for one in pair:
+        one.start()
+    try:
+        for name in names:
+            assert ended(store, name).status is Status.FINISHED
+    finally:
+        for one in pair:
+            one.stop()
+    assert [(store.folder(name) / "worker.log").read_text().count(" begins in process ") for name in names] == [1] * 20
