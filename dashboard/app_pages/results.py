@@ -8,6 +8,7 @@ from dashboard.calibration.figures import composition, estimates, weight_change,
 from dashboard.frontier.figures.point import TITLES
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart, side_by_side
+from dashboard.kit.figures import marks
 from l0engine.io import targets_table, weights_table
 
 st.title("Results")
@@ -35,6 +36,8 @@ if point is not None:
     limits.show(found, point.certificate, ())  # its size was asked for: no price was
 else:
     limits.show(found, result.certificate, state.taken(run))
+    if changed := marks.told(state.store().events(run.id)):
+        st.caption(f"Changed once it had begun, {changed}.")
 figures = {
     "Households kept": (wording.count(measures.kept), f"{wording.of(measures.kept, problem.n_households)} have a positive weight."),
     "Median error": (wording.percent(measures.median_abs_rel_error), "Half of the targets are closer than this."),
