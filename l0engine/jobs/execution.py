@@ -143,21 +143,26 @@ class Execution:
             try:
                 with at_the_edge():
                     written = write()
+                break
             except StorageError as error:
-                if began is None:
-                    began = time.monotonic()
-                    log.warning("It waits for room: %s", error)
-                    self._reserve.give()  # room to say so
+                log.warning("It waits for room: %s", error)
+                began = began or time.monotonic()
+                self._reserve.give()  # room to say so
                 self._set(Status.PAUSED, f"{str(error).split(':')[0]}: it goes on by itself once there is room on the disk.")
                 self._wait(RETRY_SECONDS)
-                if self._request is Request.STOP and asked is not Request.STOP:
-                    raise
-            else:
-                if began is not None:
-                    self.paused += time.monotonic() - began
-                    self._reserve.take()
-                    self._set(Status.RUNNING, self._said)
-                return written
+                while not self._reserve.take():
+                    self._wait(RETRY_SECONDS)
+                    self._heed(asked, error)
+                self._heed(asked, error)
+        if began is not None:
+            self.paused += time.monotonic() - began
+            self._set(Status.RUNNING, self._said)
+        return written
+
+    def _heed(self, asked: Request, error: StorageError) -> None:
+        """Give up waiting for room where a person asks for it."""
+        if self._request is Request.STOP and asked is not Request.STOP:
+            raise error
 
     def say(self, message: str) -> None:
         """Put words beside the status."""

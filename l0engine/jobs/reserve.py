@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,13 +21,17 @@ class Reserve:
     def __init__(self, folder: Path) -> None:
         self._file = folder / NAME
 
-    def take(self) -> None:
-        """Hold the room, where there is some."""
+    def take(self) -> bool:
+        """Hold the room; False where the disk has not a few times as much, so that what goes on does not stop again at once."""
         try:
+            if shutil.disk_usage(self._file.parent).free < 4 * SIZE:
+                return False
             self._file.write_bytes(os.urandom(SIZE))  # a file of zeros may take no room
         except OSError as error:
             log.info("No room could be held: %s", error)
             self.give()
+            return False
+        return True
 
     def give(self) -> None:
         """Give the room back."""
