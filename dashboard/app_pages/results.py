@@ -6,6 +6,7 @@ from dashboard import state
 from dashboard.calibration import downloads, limits
 from dashboard.frontier.figures.point import TITLES
 from dashboard.kit import layout, wording
+from dashboard.kit.figures import marks
 from dashboard.results import doubts, hand_over, households, targets, weights
 from l0engine.explain.verdict import headline
 
@@ -30,6 +31,8 @@ if point is not None:
         st.rerun()
 st.markdown(f"### {headline(measures, problem.n_households)}")
 limits.show(facts.found, facts.certificate, state.taken(run) if point is None else ())  # the size of a point was asked for: no price was
+if point is None and (changed := marks.told(state.store().events(run.id))):
+    st.caption(f"Changed once it had begun, {changed}.")
 figures = {
     "Households kept": (wording.count(measures.kept), f"{wording.of(measures.kept, problem.n_households)} have a positive weight."),
     "Median error": (wording.percent(measures.median_abs_rel_error), "Half of the targets are closer than this."),

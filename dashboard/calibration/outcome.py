@@ -10,6 +10,7 @@ from dashboard.calibration import limits
 from dashboard.calibration.figures import refit_effect
 from dashboard.kit import jobs, layout, wording
 from dashboard.kit.chart import chart
+from dashboard.kit.figures import marks
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures
 from l0engine.explain.verdict import headline
@@ -38,6 +39,8 @@ def show(record: RunRecord, problem: Problem) -> None:
     if record.message:
         st.info(record.message, icon=":material/info:")
     limits.show(state.facts(record).found, result.certificate, state.taken(record))
+    if changed := marks.told(state.store().events(record.id)):
+        st.caption(f"Changed once it had begun, {changed}.")
     left, right = layout.columns([3, 2], key="outcome", narrowest=340, gap="large")
     with left:
         refitted = result.weights if result.refitted else None

@@ -13,7 +13,7 @@ from dashboard import state
 from dashboard.frontier.figures import overlap
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import side_by_side
-from dashboard.kit.figures.marks import marks
+from dashboard.kit.figures.marks import marks, told
 from dashboard.kit.live_plot import live_plot
 from dashboard.runs import table, words
 from dashboard.runs.figures import errors, frontiers, members, pair, ridges, series
@@ -187,7 +187,7 @@ def _two(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
 def _settings(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
     """What each was asked for that others were not, and what came of it."""
     st.subheader("Settings that differ", anchor=False)
-    frame, looks_ = table.compared(runs, [line.name for line in lines])
+    frame, looks_ = table.compared(runs, [line.name for line in lines], [told(comparing.events(run)) for run in runs])
     if not words.differing(runs):
         st.caption("All settings are the same.")
     colours = [f"color: {line.colour}" for line in lines]

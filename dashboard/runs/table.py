@@ -40,6 +40,7 @@ _LOOKS: Mapping[str, Any] = {
     "seconds": st.column_config.NumberColumn("Time", width=62, format="%,.1f s"),
     "device": st.column_config.TextColumn("Device", width=60),
     "disk": st.column_config.NumberColumn("Disk", width=66, format="bytes"),
+    "changed": st.column_config.TextColumn("Changed on the way", width=220),
     "note": st.column_config.TextColumn("Note", width=120),
 }
 #: Measures in words, for tables of a few rows; longer ones are left to the browser.
@@ -136,13 +137,14 @@ def choose(
     return [jobs[i] for i in event.selection.rows if i < len(jobs)]
 
 
-def compared(runs: Sequence[RunRecord], names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Outcomes, and the settings in which they differ, a run a row; and the looks of the columns."""
+def compared(runs: Sequence[RunRecord], names: Sequence[str], changes: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Outcomes, the settings in which they differ, and what was changed on the way, a run a row; and the looks of the columns."""
     apart = words.differing(runs)
     rows = [
         {SWATCH: SWATCH, "name": name, "status": words.status(run.status), **row(run)}
         | {field: setting_names.value(getattr(run.config, field)) for field in apart}
-        for run, name in zip(runs, names, strict=True)
+        | ({"changed": changed} if any(changes) else {})
+        for run, name, changed in zip(runs, names, changes, strict=True)
     ]
     frame = pd.DataFrame(rows)
     return frame, {name: look for name, look in looks(frame).items() if name not in WORDS} | {

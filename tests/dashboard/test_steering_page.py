@@ -51,6 +51,7 @@ def test_settings_change_while_it_runs_and_the_curves_say_where(visit):
     compared = visit("runs", compare=run)
     layout = json.loads(figures(compared)["Households kept by step"])["layout"]
     assert [a["text"] for a in layout["annotations"]] == ["Price of a household 0.3"]
+    assert list(compared.at.dataframe[1].value.changed) == ["after step 60: Price of a household 0.3"]
     assert page.at.text_input(key=f"steer_price_l0_{run}").value == "0.3"
 
 
@@ -84,4 +85,8 @@ def test_a_finished_run_goes_on_for_more_epochs(visit, finished):
     page.choose("More epochs", 40).press("Continue the run")
     assert store.run(finished).status is Status.QUEUED and any("Queued" in text for text in page.said("markdown"))
     assert [(e.step, e.changes["epochs"]) for e in store.events(finished)] == [(60, 100)]
+    store.set_status(finished, Status.STEP_LIMIT)  # as when it has ended
+    for place in ("calibrate", "results"):
+        assert any("Changed once it had begun, after step 60: on to step 100." in text for text in page.to(place).said("caption"))
+    page.to("calibrate")
     assert "on to step 100" in figures(page.rerun())["Loss terms by step"]

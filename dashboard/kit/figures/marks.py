@@ -34,6 +34,11 @@ def words(event: Event) -> str:
     return ", ".join(parts)
 
 
+def told(events: Sequence[Event]) -> str:
+    """All changes that have taken effect: 'after step 120: Temperature 0.2; ...'; empty without any."""
+    return "; ".join(f"after step {wording.count(e.step)}: {words(e)}" for e in events if e.step is not None)
+
+
 def add_marks(fig: go.Figure, marks: Sequence[Mark], palette: theme.Palette) -> None:
     """A dashed line at each, with its words at the top, one below the other."""
     end = fig.layout.xaxis.range[1] if fig.layout.xaxis.range else None
