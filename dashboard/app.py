@@ -5,12 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import state
-from dashboard.kit import sidebar
+from dashboard.kit import sidebar, style
 from dashboard.kit.attempt import full_disk_said
 
 st.set_page_config(page_title="l0engine", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-# Streamlit leaves a hundred pixels empty above every page.
-st.html("<style>@media (min-width: 768px) {[data-testid='stMainBlockContainer'] {padding: 3rem 3rem 4rem}}</style>")
+style.show()
 page = st.navigation(
     {
         "Calibration": [

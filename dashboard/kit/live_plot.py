@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import plotly
 import streamlit.components.v2 as components
 
+from dashboard import state
 from dashboard.kit.chart import Plot, palette
 from dashboard.kit.theme import CONFIG
 
@@ -86,20 +88,19 @@ def _serve_plotly() -> str:
 _component = components.component("live_plot", html="", js=f"const SRC = '{_serve_plotly()}';\n{_JS}", isolate_styles=False)
 
 
-def live_plot(plot: Plot, info: Any, *, key: str, alt: str, clicks: bool = False) -> str | None:
+def live_plot(plot: Plot, info: Any, *, key: str, alt: str, on_click: Callable[[str], None] | None = None) -> None:
     """Draw a figure in place, as `chart` does; the same key keeps the element and the zoom.
 
     Parameters
     ----------
-    clicks : bool
-        Whether a click on a part of a treemap runs the page, in place of opening the part.
-
-    Returns
-    -------
-    str or None
-        The id of the part that was clicked just now.
+    on_click : callable, optional
+        Gets the id of a part of a treemap that was clicked, before the page runs; the picture then opens no part by itself.
     """
     figure = plot(info, palette())
-    data = {"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt, "clicks": clicks}
-    found = _component(data=data, key=key, height=int(figure.layout.height), on_clicked_change=lambda: None)
-    return getattr(found, "clicked", None)
+    data = {"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt, "clicks": on_click is not None}
+
+    def clicked() -> None:
+        if on_click is not None and (part := state.held(key)) and part.get("clicked"):
+            on_click(str(part["clicked"]))
+
+    _component(data=data, key=key, height=int(figure.layout.height), on_clicked_change=clicked)

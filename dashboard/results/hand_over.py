@@ -56,7 +56,7 @@ def show(facts: Facts) -> None:
         left, right = layout.columns(2, key="code_files", narrowest=180)
         download("Script", text.encode, "reproduce.py", "text/x-python", "Makes the same bits.", first=False, place=left)
         download("Notebook", lambda: notebook(facts).encode(), "reproduce.ipynb", book, "For Jupyter.", first=False, place=right)
-        st.code(text, language="python")
+        st.code(text, language="python", wrap_lines=True)
 
 
 def _parquet(facts: Facts, columns: list[str]) -> bytes:

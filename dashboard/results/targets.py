@@ -46,22 +46,22 @@ def show(facts: Facts) -> None:
         _one(facts, names.index(chosen))
 
 
-@st.fragment
 def _parts(facts: Facts) -> None:
     by = st.segmented_control("Area", list(_AREAS), default="Number of targets", key="treemap_area", required=True)
     info = treemap.info(facts.problem, facts.config, facts.weights, facts.use, by_loss=_AREAS[by])
-    level = state.held("part") if state.held("part") in set(info.ids) else targets.ALL
-    clicked = live_plot(treemap.plot, info._replace(level=level), key="treemap", alt="Targets by the parts of their names", clicks=True)
-    if clicked is None:
-        return
-    at = dict(zip(info.ids, info.rows, strict=True))
-    if clicked in at and at[clicked] >= 0:
-        state.hold("one_target", str(facts.problem.names[at[clicked]]))
-        state.hold("part", str(info.parents[list(info.ids).index(clicked)]))
-    else:
-        up = clicked == level  # a click on what is open goes back
-        state.hold("part", clicked.rpartition("/")[0] if up and "/" in clicked else clicked)
-    st.rerun()
+    rows = dict(zip(info.ids, info.rows, strict=True))
+    level = state.held("part") if state.held("part") in rows else targets.ALL
+
+    def clicked(part: str) -> None:
+        if rows.get(part, -1) >= 0:
+            state.hold("one_target", str(facts.problem.names[rows[part]]))
+        elif part == level and "/" in part:  # a click on what is open goes back
+            state.hold("part", part.rpartition("/")[0])
+        else:
+            state.hold("part", part)
+
+    alt = "Targets by the parts of their names; a click opens a part"
+    live_plot(treemap.plot, info._replace(level=level), key="treemap", alt=alt, on_click=clicked)
 
 
 def _table(facts: Facts) -> None:

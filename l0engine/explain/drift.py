@@ -33,7 +33,7 @@ def drift(problem: Problem, weights: np.ndarray, use: np.ndarray, band: float = 
     DataFrame
         What moved most first: column, what ('total', 'mean', '10 %' and other quantiles, '= value'), before (at base weights, brought to
         the size of the totals), after, change (relative for totals and means; of quantiles, as a share of the distance between the first
-        and the last of them before; in shares of 1 for the share of a value), moved, target (whose total this is; '' where it was not asked for).
+        and the last of them before; in shares of 1 for the share of a value), moved, target (whose total it is; '' where nobody asked).
     """
     asked = _asked(problem, use)
     rows: list[tuple[str, str, float, float, float]] = []

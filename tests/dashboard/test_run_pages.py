@@ -15,11 +15,11 @@ from waiting import until
 
 from dashboard import state
 from dashboard.calibration import downloads
-from dashboard.kit import wording
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.results import Status
 from l0engine.calibration.training.iteration import fit
+from l0engine.explain.verdict import headline
 from l0engine.io import write_run
 from l0engine.jobs.job import Request
 
@@ -90,7 +90,7 @@ def test_from_start_to_weights_that_are_the_engines_own(visit, processes, tmp_pa
 
     kept = len(weights_of(downloads.contents(record, "weights.csv")))
     verdict = next(text for text in page.said("markdown") if text.startswith("### "))
-    assert f"Kept **{wording.of(kept, problem.n_households)}** households" in verdict
+    assert verdict == f"### {headline(own.final, problem.n_households)}" and f"Kept **{kept:,} of {problem.n_households:,}" in verdict
     assert any("finished" in text for text in page.said("markdown")) and not page.said("error", "warning")
     assert [b.label for b in page.at.download_button] == ["Weights (weights.csv)"]
     assert page.press("All results").title == "Results"
@@ -279,6 +279,12 @@ def test_results_of_a_waiting_run_say_so(visit):
     assert page.said("info")[0].startswith("Waiting for a free place")
 
 
+def opened(page, tab):
+    """A tab of Results, as a click opens it."""
+    page.at.session_state["results_tab"] = tab
+    return page.rerun()
+
+
 @pytest.fixture
 def results(visit, finished):
     return visit("results", run=finished)
@@ -291,8 +297,8 @@ def test_results_show_figures_files_and_pictures(results):
     assert results.metrics["Households kept"] == f"{len(w):,}"
     assert float(results.metrics["Largest weight"].replace(",", "")) == pytest.approx(w.max(), abs=0.6)
     assert [b.label for b in results.at.download_button] == ["Weights (weights.csv)", "Targets (targets.csv)", "Run (run.json)"]
-    assert [t.label for t in results.at.tabs] == ["Targets", "Households", "Weights"]
-    assert len(results.at.get("plotly_chart")) == 4
+    assert [t.label for t in results.at.tabs] == ["Targets", "Households", "Weights", "Doubts", "Report"]
+    assert len(results.at.get("plotly_chart")) == 1  # and the treemap; of what is not looked at nothing is worked out
 
 
 def test_every_target_is_in_the_table(results):
@@ -323,7 +329,7 @@ def test_the_search_and_the_group_narrow_the_table(results):
 
 
 def test_kept_households_are_listed_heaviest_first(results):
-    shown = results.at.tabs[1].dataframe[0].value
+    shown = opened(results, "Households").at.tabs[1].dataframe[1].value
     weights = weights_of(downloads.contents(results.record, "weights.csv"))
     heaviest = weights.sort_values("weight", ascending=False).head(1000)
     assert set(shown["household_id"]) == set(heaviest["household_id"]) and list(shown["weight"]) == list(heaviest["weight"])
@@ -331,7 +337,7 @@ def test_kept_households_are_listed_heaviest_first(results):
 
 def test_households_can_be_compared_by_every_attribute(results):
     attributes = [c for c in uploads.massachusetts().households.columns if c not in ("household_id", "base_weight")]
-    assert list(results.widget("Compare by").options) == attributes
+    assert list(opened(results, "Households").widget("Compare by").options) == attributes
     for attribute in attributes:
         assert results.choose("Compare by", attribute).chart("composition")
 
@@ -343,5 +349,6 @@ def test_the_result_of_a_problem_without_attributes(visit, working):
     page.press("Start").until_ended()
     assert page.record.status.has_result, page.record
     page.to("results")
-    assert any("without columns to compare" in text for text in page.said("info"))
     assert page.widget("Group").options == ["all"]
+    assert any("without columns to compare" in text for text in opened(page, "Households").said("info"))
+    assert any("without further columns" in text for text in opened(page, "Doubts").said("markdown"))

@@ -44,7 +44,9 @@ USE = np.array([True, True, False, False])
 
 
 def test_weights_read_back_bit_for_bit(problem):
-    table = weights_table(problem, WEIGHTS)
+    assert list(weights_table(problem, WEIGHTS).columns) == ["household_id", "weight", "base_weight"]  # the others are microdata
+    assert list(weights_table(problem, WEIGHTS, ["n"]).columns) == ["household_id", "weight", "base_weight", "n"]
+    table = weights_table(problem, WEIGHTS, problem.attributes.columns)
     back = pd.read_csv(io.BytesIO(csv_bytes(table)), dtype={"household_id": str})
     assert list(back.columns) == ["household_id", "weight", "base_weight", "state", "n", "weight_attribute"]
     assert back["household_id"].tolist() == ["'-b", "00123", 'd,"e"']

@@ -89,7 +89,7 @@ def test_an_attribute_by_their_name_is_not_written(tmp_path):
 def test_exports_carry_them(tmp_path):
     p = load_problem(folder(tmp_path))
     w = np.array([60.0, 20, 0, 4])
-    kept = weights_table(p, w)
+    kept = weights_table(p, w, ["state"])
     assert list(kept.columns) == ["household_id", "weight", "base_weight", "protected", "min_weight", "max_weight", "state"]
     assert kept["protected"].tolist() == [True, True, False] and kept["state"].tolist() == ["CA", "NY", "CA"]
     table = targets_table(p, w, np.ones(3, bool))

@@ -74,7 +74,6 @@ def plot(info: TreemapInfo, palette: theme.Palette) -> go.Figure:
     )
     edges = ["0 %", *theme.texts(wording.percent, theme.ERROR_STEPS)]
     key = "   ".join(f"{theme.swatch(c)} {'≤' if i + 1 < n else '>'} {edges[min(i + 1, n - 1)]}" for i, c in enumerate(palette.errors))
-    fig.update_layout(margin={"t": 84, "l": 4, "r": 4, "b": 4}, annotations=[{
-        "text": key, "x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "yshift": 2,
-    }])  # fmt: skip
+    where = {"x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top", "yshift": -6}
+    fig.update_layout(margin={"t": 66, "l": 4, "r": 4, "b": 32}, annotations=[{"text": key, **where}])
     return fig

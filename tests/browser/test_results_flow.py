@@ -1,0 +1,84 @@
+"""Results in a real browser: a click opens a part, a target is explained, the report opens alone; nothing of ours fails axe-core."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from further import further
+from server import ROOT
+from tabs import download, settle
+from waiting import until
+
+from l0engine.calibration.config import Config
+from l0engine.io import load_problem
+from l0engine.jobs.execution import Execution
+from l0engine.jobs.store import Store
+
+#: What Streamlit's own navigation does: a list with groups in it.
+OWN = {"list", "listitem"}
+PAGES = ("", "build", "calibrate", "frontier", "results", "log", "samples", "features", "pruning")
+TABS = ("Targets", "Households", "Weights", "Doubts", "Report")
+
+
+@pytest.fixture(scope="module")
+def run(server):
+    """A finished run of Massachusetts in the server's store."""
+    store = Store(server.home)
+    sha = store.add_problem(load_problem(ROOT / "sample_data" / "massachusetts"), "Massachusetts", "sample massachusetts").sha
+    made = store.create_run(sha, Config(epochs=60))
+    claimed = store.claim_next()
+    if claimed is not None:  # the server has not begun to look yet
+        Execution(store, store.begin(claimed.id, os.getpid())).carry_out()
+    until(lambda: store.run(made.id).status.ended, 120, lambda: store.run(made.id))
+    return made.id
+
+
+def findings(page):
+    return [
+        (v["id"], n["html"][:150]) for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")
+        for n in v["nodes"] if v["id"] not in OWN
+    ]  # fmt: skip
+
+
+def narrow_enough(page):
+    return page.evaluate("[...document.querySelectorAll('html, [data-testid=stMain]')].every(e => e.scrollWidth <= e.clientWidth)")
+
+
+@pytest.mark.parametrize("scheme", ["light", *further("dark")])
+def test_from_a_click_to_a_report(server, open_tab, run, scheme, tmp_path):
+    page = open_tab(f"{server.url}/results?run={run}", scheme)
+    page.get_by_text("equally weighted households").wait_for()
+    settle(page)
+    slices = page.locator(".live-plot .treemaplayer .slice")
+    slices.filter(has_text="agi[1,10000)").first.click(position={"x": 6, "y": 6})
+    page.get_by_text("2 targets of MA/agi").wait_for()
+    settle(page)
+    slices.filter(has_text="count").first.click()
+    page.get_by_text("Carried by").wait_for()
+    settle(page)
+    for tab in TABS:
+        page.get_by_role("tab", name=tab).click()
+        settle(page)
+        page.wait_for_timeout(500)
+        assert findings(page) == [], tab
+        page.set_viewport_size({"width": 800, "height": 900})
+        assert narrow_enough(page), tab
+        page.set_viewport_size({"width": 1400, "height": 1000})
+    report = tmp_path / "report.html"
+    report.write_bytes(download(page, "Report (HTML)"))
+    page.goto(report.as_uri())
+    page.wait_for_selector("#households-0 .main-svg")
+    assert page.locator(".js-plotly-plot").count() >= 8 and findings(page) == []
+
+
+@pytest.mark.slow  # nine pages, twice
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_of_ours_fails_axe(server, open_tab, run, scheme):
+    for path in PAGES:
+        page = open_tab(f"{server.url}/{path}?run={run}", scheme)
+        settle(page)
+        page.wait_for_timeout(1000)
+        assert findings(page) == [], path or "data"
+        page.context.close()

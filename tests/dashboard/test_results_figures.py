@@ -1,0 +1,60 @@
+"""Figures of Results: what they draw is what the engine says, in both themes, and outside names stay harmless."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from oracles import random_problem
+
+from dashboard.kit.theme import DARK, LIGHT
+from dashboard.results.figures import ledger, profile, tiles, treemap
+from l0engine.calibration.config import Config
+from l0engine.explain.drift import drift
+from l0engine.explain.profiles import STATES
+from l0engine.explain.targets import tree
+
+NAMES = ["ME/age5-29/n", "ME/age30-84/n", "ME/age85+/n", "VT/age5-29/n", "<b>x</b>/all", "CA/age5-29/n"]
+RNG = np.random.default_rng(2)
+PROBLEM = random_problem(
+    3, targets=6, names=NAMES, attributes=pd.DataFrame({"income": RNG.lognormal(10, 1, 60), "state": ["ME", "VT"] * 30})
+)
+W = PROBLEM.base_weights * RNG.uniform(0, 2, 60)
+USE = np.ones(6, bool)
+PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+
+
+@PALETTES
+def test_treemap(palette):
+    nodes = tree(PROBLEM, Config(), W, USE)
+    for by_loss, column in ((False, "targets"), (True, "loss")):
+        info = treemap.info(PROBLEM, Config(), W, USE, by_loss)
+        (trace,) = treemap.plot(info, palette).data
+        np.testing.assert_allclose(trace["values"], nodes[column])
+        assert list(trace.ids) == list(nodes["id"]) and list(trace.parents) == list(nodes["parent"])
+        assert not any("<b>x" in label for label in trace.labels) and trace.level == "All targets"
+    me = list(nodes["id"]).index("All targets/ME")
+    error = np.median(np.abs(PROBLEM.matrix.toarray() @ W / PROBLEM.values - 1)[:3])
+    assert trace.marker.colors[me] == palette.errors[int(np.searchsorted((0.001, 0.01, 0.05, 0.2), error))]
+
+
+@PALETTES
+def test_profile_and_tiles(palette):
+    bars, marks = profile.plot(profile.info(PROBLEM, W, 1), palette).data
+    np.testing.assert_allclose(bars.y, (PROBLEM.matrix.toarray() @ W)[:3])
+    np.testing.assert_allclose(marks.y, PROBLEM.values[:3])
+    (squares,) = tiles.plot(tiles.info(PROBLEM, W, 0), palette).data
+    assert list(squares.text) == ["ME", "VT", "CA"] and "target" in squares.customdata[0]
+    assert not profile.plot(profile.info(PROBLEM, W, 4), palette).data[0].x and not tiles.info(PROBLEM, W, 4).codes
+
+
+def test_every_state_has_a_place_of_its_own():
+    assert set(tiles.PLACES) == STATES and len(set(tiles.PLACES.values())) == 51 == len(STATES)
+
+
+@PALETTES
+def test_ledger(palette):
+    table = drift(PROBLEM, W, USE)
+    info = ledger.info(table, 0.05)
+    (bars,) = ledger.plot(info, palette).data
+    np.testing.assert_allclose(bars.x, table["change"][: len(bars.x)])
+    moved = [c == palette.error for c in bars.marker.color]
+    assert moved == (np.abs(info.change) > 0.05).tolist() and info.all == len(table) and info.moved == table["moved"].sum()

@@ -1,0 +1,126 @@
+"""Results, tab by tab: what they say is worked out from the weights; what they open is there."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard import state
+from l0engine.explain.conflicts import set_conflicts
+from l0engine.explain.drift import drift
+from l0engine.explain.whatif import WhatIf
+
+
+@pytest.fixture
+def results(visit, finished):
+    return visit("results", run=finished)
+
+
+def opened(page, tab):
+    page.at.session_state["results_tab"] = tab
+    return page.rerun()
+
+
+def look_at(page, name):
+    page.choose("Look at one target", name)
+    return page
+
+
+def answer(page):
+    result = state.store().result(page.run_id)
+    return state.store().problem(page.record.problem), result
+
+
+def test_the_error_stands_first_beside_the_name(results):
+    table = results.at.dataframe[0].value
+    assert list(table.columns)[:5] == ["target", "relative_error", "estimate", "value", "distance"]
+    np.testing.assert_allclose(table["distance"], table["estimate"] - table["value"])
+
+
+def test_a_part_that_is_open_narrows_the_table(results):
+    results.at.session_state["part"] = "All targets/MA/agi[1,10000)"
+    shown = results.rerun().at.dataframe[0].value
+    assert list(shown["target"]) == ["MA/agi[1,10000)/count", "MA/agi[1,10000)/amount"]
+
+
+def test_one_target_and_who_carries_it(results):
+    problem, result = answer(results)
+    name = "MA/age30-34"
+    look_at(results, name)
+    row = problem.matrix.toarray()[list(problem.names).index(name)]
+    parts = pd.Series(row * result.weights, problem.household_ids)
+    parts = parts[parts != 0].sort_values(ascending=False)
+    half = int(((parts / parts.sum()).cumsum() < 0.5).sum()) + 1
+    words = next(text for text in results.said("markdown") if text.startswith("Carried by"))
+    assert words.startswith(f"Carried by **{len(parts)} kept household") and f"**{half} of them" in words
+    listed = results.at.dataframe[1].value
+    assert set(listed["household_id"]) == set(parts.index[:50])
+    np.testing.assert_allclose(listed["adds"], parts.iloc[:50], rtol=1e-6)
+    assert list(results.metrics)[-4:] == ["Base", "Gated", "Refitted", "Published"]
+    assert results.chart("profile") and not [c for c in results.at.get("plotly_chart") if c.proto.id.endswith("-tiles")]  # of one state
+
+
+def test_what_leaving_it_out_would_cost_is_predicted_then_checked(results):
+    problem, result = answer(results)
+    look_at(results, "MA/population").press("Work it out")
+    own = WhatIf.of(problem, result.config, result.weights, result.start, result.mu)
+    row = list(problem.names).index("MA/population")
+    results.press("Check it")
+    words = next(text for text in results.said("markdown") if text.startswith("Without it"))
+    checked = float(words.split("checked: **")[1].split("*")[0].replace("−", "-").replace(",", ""))
+    assert checked == pytest.approx(own.without_target(row, check=True).ess, abs=0.006, rel=0.01)
+
+
+def test_a_target_can_be_left_out(results):
+    before = state.store().problem(results.record.problem)
+    look_at(results, "MA/population").press("Leave it out")
+    assert results.title == "Calibrate" and "run" not in results.at.session_state
+    after = state.store().problem(results.at.session_state["problem"])
+    assert after.target_weights.tolist() == np.where(before.names == "MA/population", 0.0, before.target_weights).tolist()
+    assert "without 'MA/population'" in state.store().problem_record(results.at.session_state["problem"]).title
+
+
+def test_why_a_household_is_kept_or_not(results):
+    problem, result = answer(results)
+    opened(results, "Households")
+    for kept, word in ((True, "**Kept**"), (False, "**Dropped**")):
+        household = problem.household_ids[np.flatnonzero((result.weights > 0) == kept)[0]]
+        results.choose("Why is a household kept, or not?", str(household))
+        assert any(text.startswith(word) for text in results.said("markdown"))
+    results.choose("Why is a household kept, or not?", "nobody*")
+    assert results.said("warning") == ["No household has the id 'nobody\\*'."]
+
+
+def test_leverage_is_worked_out_when_asked_for(results):
+    opened(results, "Households").press("Work out their leverage")
+    table = results.at.dataframe[1].value
+    assert table["leverage"].between(0, 1).all()
+    results.choose("Most leverage first", True)
+    assert results.at.dataframe[1].value["leverage"].is_monotonic_decreasing
+
+
+def test_doubts_are_those_of_the_engine(results):
+    problem, result = answer(results)
+    use = np.ones(problem.n_targets, bool)
+    opened(results, "Doubts").press("Look for contradicting sets")
+    own = list(set_conflicts(problem, use, result.weights))
+    said = [t for t in results.said("markdown") if "cannot hold together" in t]
+    assert len(said) == len(own) > 0
+    ledger = results.at.dataframe[-1].value
+    np.testing.assert_allclose(ledger["after"], drift(problem, result.weights, use)["after"])
+    few = int(ledger["moved"].sum())
+    results.at.slider(key="drift_band").set_value(50).run()
+    assert results.check().at.dataframe[-1].value["moved"].sum() < few
+    if own:
+        results.at.button(key="relax_0").click().run()
+        assert results.check().title == "Calibrate"
+        relaxed = state.store().problem(results.at.session_state["problem"]).target_weights
+        assert (relaxed[own[0].targets] == 0.1 * problem.target_weights[own[0].targets]).all()
+
+
+def test_the_report_tab_offers_files_and_code(results):
+    opened(results, "Report")
+    labels = [b.label for b in results.at.download_button]
+    assert labels[-6:] == ["Report (HTML)", "Report (Markdown)", "Everything (zip)", "Weights (Parquet)", "Script", "Notebook"]
+    (code,) = results.at.code
+    assert "WEIGHTS_SHA256" in code.value and state.facts(results.record).weights_sha256 in code.value
+    assert any("hang on 1 to 4 kept households" in text for text in results.said("warning"))
