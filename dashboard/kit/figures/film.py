@@ -100,7 +100,7 @@ def to_json(film: Film, palette: Palette) -> str:
 
 
 def _channel(values: Any, stages: int) -> Any:
-    """Numbers, rounded to a hundred-thousandth of the largest; bytes, of shape (n_stages, rows, columns) or (1, rows, columns), as base64."""
+    """Numbers, rounded to a hundred-thousandth of the largest; bytes, of shape (n_stages or 1, rows, columns), as base64."""
     a = np.asarray(values)
     if a.dtype == np.uint8:
         assert a.ndim == 3 and len(a) in (1, stages)
