@@ -215,7 +215,7 @@ const build = parentElement => {
   element.bar.oninput = () => { const place = Number(element.bar.value); pause(element); go(element, place); };
   element.onkeydown = event => {
     const act = {ArrowRight: () => step(element, 1), ArrowLeft: () => step(element, -1), Home: () => { pause(element); go(element, 0); },
-                 End: () => { pause(element); go(element, last(element)); }, k: () => play(element)}[event.key];
+                 End: () => { pause(element); go(element, last(element)); }, ' ': event.target === element.bar ? () => play(element) : null}[event.key];
     if (act && !event.ctrlKey && !event.metaKey && !event.altKey) { act(); event.preventDefault(); event.stopPropagation(); }
   };
   element.canvas.onpointermove = event => {

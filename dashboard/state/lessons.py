@@ -84,7 +84,7 @@ def arrive(page: str) -> None:
         return
     for name in of.choices():
         st.session_state[key(page, name)] = getattr(found, name)
-    st.session_state[key(page, "hide")] = tuple(hide)
+    st.session_state[key(page, "hide")] = [name for name in of.choices() if name in hide]
 
 
 def address(page: str) -> dict[str, str]:

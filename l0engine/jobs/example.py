@@ -36,7 +36,7 @@ def keep(store: Store, job_id: str, folder: Path) -> None:
         "task": record.task.to_dict(),
         "created": record.created,
         "seconds": record.seconds,
-        "result": record.result.to_dict(),
+        "result": record.result and record.result.to_dict(),
         "snapshots": [snapshot.to_dict() for snapshot in store.snapshots(job_id)],
     }
     write_whole(folder / _FILE, lambda file: file.write(json.dumps(said).encode()))

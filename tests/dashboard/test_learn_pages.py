@@ -84,6 +84,7 @@ def test_a_link_hides_controls_and_fixes_the_seed(lesson):
     labels = [w.label for w in [*at.at.select_slider, *at.at.number_input]]
     assert labels == ["Noise", "Correlation"] and address(at)["seed"] == "7" and address(at)["hide"] == "rows,seed"
     at.choose("Noise", 0.1)
+    assert at.widget("Hide these controls").value == ["rows", "seed"]
     assert address(at) == {"rows": "80", "noise": "0.1", "correlation": "0.3", "seed": "7", "hide": "rows,seed"}
 
 
@@ -120,7 +121,7 @@ def test_the_challenge_scores_on_the_spot_and_keeps_a_board(lesson):
     assert at.at.dataframe[0].value["Nickname"].tolist() == ["<b>Ada</b>"]
     at.choose("Price of a household, λ L0", 5.0)
     found = picture(LESSONS["learn_challenge"](price=5.0, uneven=1e-3))
-    assert not found.counts and found.ess / found.kept < LEAST_ESS or found.median > 0.05
+    assert (not found.counts and found.ess / found.kept < LEAST_ESS) or found.median > 0.05
     assert "does not count yet" in " ".join(at.said("warning")) and at.button("Enter").disabled
 
 

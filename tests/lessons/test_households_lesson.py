@@ -49,8 +49,10 @@ def test_penalties_end_where_a_search_over_all_weights_ends(seed):
             "no penalty": lambda w: 0.0, "L2": lambda w, u=unit: u * (w @ w), "L1": lambda w, u=unit: u * np.abs(w).sum(),
         }  # fmt: skip
         for name, penalty in penalties.items():
+
             def value(w, p=penalty):
                 return ((a @ w - b) ** 2).sum() + p(w)
+
             found = min((minimize(value, s, bounds=[(0, None)] * 2, tol=1e-12) for s in ([0.5, 0.5], [2, 0], [0, 2])), key=lambda r: r.fun)
             end = shown[name]
             assert value(np.array([end.first, end.second])) <= found.fun + 1e-8

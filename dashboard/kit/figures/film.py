@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -99,18 +100,14 @@ def to_json(film: Film, palette: Palette) -> str:
 
 
 def _channel(values: Any, stages: int) -> Any:
-    """Numbers of four digits; bytes, of shape (n_stages, rows, columns) or (1, rows, columns), as base64."""
+    """Numbers, rounded to a hundred-thousandth of the largest; bytes, of shape (n_stages or 1, rows, columns), as base64."""
     a = np.asarray(values)
     if a.dtype == np.uint8:
         assert a.ndim == 3 and len(a) in (1, stages)
         return {"rows": a.shape[1], "columns": a.shape[2], "bytes": base64.b64encode(np.ascontiguousarray(a)).decode()}
     assert a.ndim == 1 or (a.ndim == 2 and len(a) == stages), (a.shape, stages)
     a = a.astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unit = 10.0 ** (np.floor(np.log10(np.abs(a))) - 4)
-        rounded = np.where((a != 0) & np.isfinite(a), np.round(a / unit) * unit, a)
-    return [[_plain(v) for v in row] for row in rounded.tolist()] if a.ndim == 2 else [_plain(v) for v in rounded.tolist()]
-
-
-def _plain(value: float) -> float | None:
-    return float(f"{value:.5g}") if np.isfinite(value) else None
+    known = np.isfinite(a)
+    largest = float(np.abs(a[known]).max(initial=0.0))
+    rounded = np.round(a, 5 - math.floor(math.log10(largest)) if largest else 0)
+    return rounded.tolist() if known.all() else np.where(known, rounded, None).tolist()
