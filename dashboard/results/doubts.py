@@ -44,13 +44,11 @@ def _one(conflict: Conflict, number: int) -> None:
     words, relax, out = layout.columns([5, 1, 1], key=f"conflict_{number}", narrowest=130, align="center")
     words.markdown(f":material/sync_problem: {wording.markdown(conflict.sentence)}")
     rows = conflict.targets.tolist()
-    last = rows[-1:] if conflict.kind == "set" else rows
     if relax.button("Relax", key=f"relax_{number}", help="Opens the problem with a tenth of the weight on these targets.", width="stretch"):
         state.open_without(rows, _RELAXED)
         st.switch_page("app_pages/calibrate.py")
-    which = "the last of these targets" if conflict.kind == "set" else "these targets"
-    if out.button("Leave out", key=f"out_{number}", help=f"Opens the problem without {which}.", width="stretch"):
-        state.open_without(last)
+    if out.button("Leave out", key=f"out_{number}", help="Opens the problem without the fewest of them.", width="stretch"):
+        state.open_without(conflict.spare.tolist())
         st.switch_page("app_pages/calibrate.py")
 
 

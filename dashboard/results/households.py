@@ -10,6 +10,7 @@ from dashboard import state
 from dashboard.calibration.figures import composition
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
+from dashboard.results.targets import QUICK
 from l0engine.explain import households
 from l0engine.explain.whatif import WhatIf
 from l0engine.io import weights_table
@@ -87,7 +88,7 @@ def _one(facts: Facts) -> None:
     if why.kept and state.held("prices") and isinstance(known := state.whatif(facts), WhatIf):
         predicted = known.without_household(at)
         said = f"Without it: effective sample size {predicted.ess:+,.2f} (predicted{', roughly' if predicted.rough else ''}"
-        if st.button("Check it", key="check_household", help="Calibrates the others again without it."):
+        if len(known.b) <= QUICK or st.button("Check it", key="check_household", help="Calibrates the others again without it."):
             said += f"; checked: {known.without_household(at, check=True).ess:+,.2f}"
         st.markdown(f"{said}).")
     names = facts.problem.names[why.targets]

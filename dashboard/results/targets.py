@@ -22,6 +22,8 @@ from l0engine.report.facts import Facts
 _AREAS = {"Number of targets": False, "Share of the loss": True}
 #: Columns ahead of all others: what is missed, and by how much.
 _FIRST = ("target", "relative_error", "estimate", "value", "distance", "in_standard_errors", "in_tolerances")
+#: Up to so many targets a check is a matter of a moment, and is made at once.
+QUICK = 500
 #: Households listed behind a target.
 _LISTED = 50
 
@@ -158,7 +160,9 @@ def _price(facts: Facts, target: int) -> None:
         predicted = known.without_target(target)
         how = "roughly predicted" if predicted.rough else "predicted"
         said = f"Without it: effective sample size **{_more(predicted.ess)}** ({how}, for these households"
-        if check.button("Check it", key="check_price", help="Calibrates these households again without it.", width="stretch"):
+        if len(known.b) <= QUICK or check.button(
+            "Check it", key="check_price", help="Calibrates these households again without it.", width="stretch"
+        ):
             with st.spinner("Calibrating without it …"):
                 said += f"; checked: **{_more(known.without_target(target, check=True).ess)}**"
         words.markdown(f"{said}).", help=_ROUGH)
@@ -174,7 +178,7 @@ def _more(households: float) -> str:
 
 
 _ROUGH = (
-    "One Newton step on the dual of the refit. On three small problems it was within 5 % of the rerun in the middle; where weights would "
-    "change by more than a quarter it is called rough, and may be far off: check it. How many households a new fit keeps is known by "
-    "running it."
+    "Predicted: one Newton step on the dual of the refit, within 5 % of the rerun in the middle where no weight changes by more than a "
+    "quarter (three small problems); else it is called rough, and may be off many times over. Checked: solved again. How many "
+    "households a new fit keeps is known by running it."
 )

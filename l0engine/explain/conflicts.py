@@ -49,12 +49,15 @@ class Conflict(NamedTuple):
         Whatever the weights, some of them is missed by at least this share.
     sentence : str
         Who, by how much, and what to do.
+    spare : ndarray of int
+        Those of them without which the others can hold: the margin of fewer targets, or the last of a set.
     """
 
     kind: str
     targets: np.ndarray
     apart: float
     sentence: str
+    spare: np.ndarray
 
 
 def margin_conflicts(problem: Problem, use: np.ndarray) -> tuple[Conflict, ...]:
@@ -67,9 +70,10 @@ def margin_conflicts(problem: Problem, use: np.ndarray) -> tuple[Conflict, ...]:
             apart = abs(one.published - other.published) / sizes
             if apart > APART / 2:
                 words = f"{one.adds_up}; {other.adds_up}, yet they count the same households"
-                remedy = f"some of them is missed by {share(apart)} at least. Scale one to the other, or leave it out."
+                remedy = f"at least one of them is missed by {share(apart)} or more. Scale one to the other, or leave one out."
                 words = f"{words[0].upper()}{words[1:]}: {remedy}"
-                found.append(Conflict("margins", rows, apart, words))
+                spare = min(one.targets, other.targets, key=len)
+                found.append(Conflict("margins", rows, apart, words, spare))
     return tuple(sorted(found, key=lambda c: -c.apart))
 
 
@@ -122,7 +126,7 @@ def _sets(problem: Problem, rows: np.ndarray) -> Iterator[Conflict]:
         mine = _irreducible(problem, rows[np.abs(prices) > 1e-9])
         apart, prices = _least_error(problem, mine)
         if len(mine) > 1:
-            yield Conflict("set", mine, apart, _sentence(problem, mine, apart))
+            yield Conflict("set", mine, apart, _sentence(problem, mine, apart), mine[-1:])
         rows = np.setdiff1d(rows, mine)
 
 
@@ -164,6 +168,5 @@ def _sentence(problem: Problem, rows: np.ndarray, apart: float) -> str:
     named = [f"'{problem.names[i]}' ({plain_number(problem.values[i])})" for i in rows[:_NAMED]]
     more = f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else ""
     who = f"{', '.join(named)}{more}" if more or len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
-    return (
-        f"{who} cannot hold together: whatever the weights, one is missed by {share(apart)} at least. Leave out or relax any one of them."
-    )
+    missed = f"whatever the weights, at least one is missed by {share(apart)} or more"
+    return f"{who} cannot hold together: {missed}. Leave out or relax any one of them."

@@ -18,6 +18,7 @@ from l0engine.calibration.limits import Limit
 from l0engine.calibration.problem.preflight import softened, targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result, Snapshot
+from l0engine.calibration.training.steering import Change
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, margin_conflicts, set_conflicts
 from l0engine.explain.drift import drift
@@ -52,6 +53,8 @@ class Facts:
         By which the problem was made of tables; may be empty.
     summary : mapping
         What `run.json` says; empty where it is gone.
+    changes : tuple of Change
+        Settings that changed while the fit was under way.
     """
 
     run: RunRecord
@@ -66,6 +69,7 @@ class Facts:
     points: tuple[PointRecord, ...]
     recipe: str
     summary: Mapping[str, Any]
+    changes: tuple[Change, ...] = ()
 
     @classmethod
     def of(cls, store: Store, run_id: str, point: str | None = None, problem: Problem | None = None) -> Self:
@@ -101,7 +105,7 @@ class Facts:
         history = () if chosen is not None else tuple(store.snapshots(run_id))
         return cls(
             run, chosen, source, store.problem_record(run.problem), problem, result, weights, measures, history, points,
-            store.recipe(run.problem), summary,
+            store.recipe(run.problem), summary, tuple(store.changes(source.id)),
         )  # fmt: skip
 
     @property

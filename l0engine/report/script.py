@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pprint import pformat
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
+from l0engine.calibration.training.steering import Change
 from l0engine.errors import L0Error
 from l0engine.report.facts import Facts
 
@@ -59,9 +61,19 @@ problem = read_problem([a for a in sys.argv[1:2] if "__file__" in globals()])
 
 _FIT = """torch.set_num_threads({threads})  # the number of threads decides the last bits
 config = Config.from_dict({config})
-result = fit(problem, config)
+{run}
 weights = result.weights
 """
+
+#: Of a run whose settings changed on the way: a setting takes its new value after a step.
+_STEERED = """from l0engine.calibration.training.iteration import iterate
+from l0engine.calibration.training.steering import Change
+from l0engine.draining import drain
+
+changes = [
+{changes}
+]
+result = drain(iterate(problem, config, changes=changes))"""
 
 _POINT = """from l0engine.calibration.frontier import frontier
 
@@ -116,7 +128,7 @@ def _parts(facts: Facts) -> list[tuple[str, str]]:
     title = facts.title.replace("\\", "/").replace('"', "'")
     head = _HEAD.format(title=title, run=facts.run.id, versions=versions or "not recorded", device=facts.result.device)
     config = pformat(_changed(facts.source.config), width=120, sort_dicts=False)
-    fitted = _FIT.format(threads=facts.result.threads or 1, config=config)
+    fitted = _FIT.format(threads=facts.result.threads or 1, config=config, run=_run(facts.changes))
     parts = [
         (f"# {title}\n\nRun {facts.run.id}, repeated bit for bit. Recorded with {versions}; device {facts.result.device}.", head),
         ("Threads that sleep while they wait, as in the run.", _IMPORTS),
@@ -126,6 +138,12 @@ def _parts(facts: Facts) -> list[tuple[str, str]]:
     if facts.point is not None:
         parts.append(("The point of the frontier.", _point(facts)))
     return [*parts, ("Are they the same weights?", _CHECK)]
+
+
+def _run(changes: Sequence[Change]) -> str:
+    if not changes:
+        return "result = fit(problem, config)"
+    return _STEERED.format(changes="\n".join(f"    Change({c.step}, {c.name!r}, {c.value!r})," for c in changes))
 
 
 def _point(facts: Facts) -> str:

@@ -163,7 +163,8 @@ def _frontier(f: Facts) -> Iterator[Section]:
 def _settings(f: Facts) -> Iterator[Section]:
     own, default, known = f.config.to_dict(), Config().to_dict(), settings()
     rows = [(known[n].label, n, _plain(own[n]), "" if own[n] == default[n] else f"default: {_plain(default[n])}") for n in own]
-    yield Section("settings", "Settings", (), pd.DataFrame(rows, columns=["Setting", "Name", "Value", "Changed"]))
+    words = tuple(f"{known[c.name].label} became {_plain(c.value)} after step {c.step:,}." for c in f.changes)
+    yield Section("settings", "Settings", words, pd.DataFrame(rows, columns=["Setting", "Name", "Value", "Changed"]))
 
 
 def _provenance(f: Facts) -> Iterator[Section]:

@@ -64,7 +64,7 @@ def test_from_a_click_to_a_report(server, open_tab, run, scheme, tmp_path):
         page.wait_for_timeout(500)
         assert findings(page) == [], tab
         page.set_viewport_size({"width": 800, "height": 900})
-        assert narrow_enough(page), tab
+        until(lambda: narrow_enough(page), 10, lambda tab=tab: f"{tab} scrolls sideways")  # pictures follow a moment later
         page.set_viewport_size({"width": 1400, "height": 1000})
     report = tmp_path / "report.html"
     report.write_bytes(download(page, "Report (HTML)"))

@@ -24,13 +24,16 @@ PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark
 
 @PALETTES
 def test_treemap(palette):
-    nodes = tree(PROBLEM, Config(), W, USE)
+    every = tree(PROBLEM, Config(), W, USE)
+    nodes = every[every["id"].str.count("/") <= 2]  # three levels are drawn
     for by_loss, column in ((False, "targets"), (True, "loss")):
         info = treemap.info(PROBLEM, Config(), W, USE, by_loss)
         (trace,) = treemap.plot(info, palette).data
         np.testing.assert_allclose(trace["values"], nodes[column])
         assert list(trace.ids) == list(nodes["id"]) and list(trace.parents) == list(nodes["parent"])
         assert not any("<b>x" in label for label in trace.labels) and trace.level == "All targets"
+    inner = treemap.plot(info._replace(level="All targets/ME/age85+"), palette).data[0]
+    assert list(inner.ids) == ["All targets", "All targets/ME", "All targets/ME/age85+", "All targets/ME/age85+/n"]
     me = list(nodes["id"]).index("All targets/ME")
     error = np.median(np.abs(PROBLEM.matrix.toarray() @ W / PROBLEM.values - 1)[:3])
     assert trace.marker.colors[me] == palette.errors[int(np.searchsorted((0.001, 0.01, 0.05, 0.2), error))]

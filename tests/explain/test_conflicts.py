@@ -31,7 +31,7 @@ def test_parent_and_sum_of_parts():
     problem = make(matrix, [10.0, 4, 4], names=["all", "half/left", "half/right"], groups=["a", "b", "b"])
     (conflict,) = margin_conflicts(problem, np.ones(3, bool))
     assert conflict.targets.tolist() == [0, 1, 2] and conflict.apart == pytest.approx(2 / 18)
-    assert conflict.apart == pytest.approx(least_error(problem)[0])
+    assert conflict.apart == pytest.approx(least_error(problem)[0]) and conflict.spare.tolist() == [0]
     assert "'all' is 10" in conflict.sentence and "add up to 8" in conflict.sentence and "11 %" in conflict.sentence
     assert margin_conflicts(make(matrix, [8.0, 4, 4]), np.ones(3, bool)) == ()
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,24 @@ def test_the_script_makes_the_same_bits(made, facts, tmp_path):
     np.testing.assert_array_equal(weights["weight"], facts.weights[facts.weights > 0])
 
 
+def test_the_script_repeats_what_changed_on_the_way(made, tmp_path):
+    store, run_id = made
+    run = store.run(run_id)
+    other = store.create_run(run.problem, Config.from_dict(run.config.to_dict() | {"budget": None, "epochs": 60}))
+    carry_out(store)
+    store.continue_for(other.id, 40)
+    job = store.begin(store.claim_next().id, os.getpid())
+    store.steer(other.id, learning_rate=0.05)
+    Execution(store, job).carry_out()
+    facts = Facts.of(store, other.id)
+    assert {change.name for change in facts.changes} == {"epochs", "stop_when_settled", "learning_rate"} and facts.history[-1].step == 100
+    assert "Learning rate became 0.05 after step 60." in next(s for s in sections(facts) if s.key == "settings").words
+    done = repeat(script(facts), tmp_path, store)
+    assert done.returncode == 0 and "Equal, bit for bit." in done.stdout, done.stdout + done.stderr
+    unchanged = repeat(script(replace(facts, changes=())), tmp_path, store)
+    assert unchanged.returncode == 1
+
+
 @pytest.mark.slow  # each starts Python and torch once more
 @pytest.mark.parametrize("key", ["l0engine-80", "random-80"])
 def test_the_script_of_a_point_makes_the_same_bits(made, key, tmp_path):
@@ -150,8 +169,6 @@ def test_the_notebook_makes_the_same_bits(made, facts, tmp_path, monkeypatch, ca
 
 
 def test_a_run_that_was_stopped_is_not_said_to_be_repeatable(facts):
-    from dataclasses import replace
-
     from l0engine.calibration.results import Status
 
     with pytest.raises(L0Error, match="stopped on request"):

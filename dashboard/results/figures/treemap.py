@@ -45,6 +45,7 @@ def info(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray,
 def plot(info: TreemapInfo, palette: theme.Palette) -> go.Figure:
     """Rectangles within rectangles, coloured by the median error of the part."""
     what = "share of the loss" if info.by_loss else "number of targets"
+    info = _seen(info)
     fig = theme.figure(palette, "Targets by the parts of their names", f"Area: {what}. Colour: error in the middle", {}, {}, height=480)
     n, classes = len(palette.errors), np.searchsorted(theme.ERROR_STEPS, np.nan_to_num(info.errors))
     hover = [
@@ -77,3 +78,11 @@ def plot(info: TreemapInfo, palette: theme.Palette) -> go.Figure:
     where = {"x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top", "yshift": -6}
     fig.update_layout(margin={"t": 66, "l": 4, "r": 4, "b": 32}, annotations=[{"text": key, **where}])
     return fig
+
+
+def _seen(info: TreemapInfo) -> TreemapInfo:
+    """Only what is drawn while a part is open: the part, what is below it as far as that is shown, and the way to it."""
+    deepest, inside = info.level.count("/") + DEPTH - 1, f"{info.level}/"
+    keep = [i == info.level or inside.startswith(f"{i}/") or (i.startswith(inside) and i.count("/") <= deepest) for i in info.ids]
+    arrays = {name: getattr(info, name)[keep] for name in ("ids", "parents", "labels", "targets", "losses", "errors", "rows", "areas")}
+    return info._replace(**arrays)
