@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from l0engine.calibration.results import Status
+from l0engine.errors import L0Error
 from l0engine.io.whole import write_whole
 from l0engine.jobs.job import JobRecord, Request
 from l0engine.jobs.store import Store
@@ -25,8 +26,16 @@ class Example(NamedTuple):
 
 
 def keep(store: Store, job_id: str, folder: Path) -> None:
-    """Copy a finished job of a store to a folder, which may be there already."""
+    """Copy a finished job of a store to a folder, which may be there already.
+
+    Raises
+    ------
+    L0Error
+        It has no result.
+    """
     record = store.job(job_id)
+    if record.result is None:
+        raise L0Error(f"Job {job_id} has no result to be shown: {record.sentence}")
     folder.mkdir(parents=True, exist_ok=True)
     for path in store.folder(job_id).iterdir():
         if path.suffix in (".npz", ".parquet", ".py"):

@@ -19,6 +19,8 @@ from l0engine.machine import environment
 
 #: Pictures that are kept: a lesson's are up to a quarter of a megabyte.
 KEPT = 400
+#: Seconds that an answer has to itself before others are prepared.
+PAUSE = 0.3
 
 
 class _Answer(NamedTuple):
@@ -78,6 +80,7 @@ class Teacher:
             self._end()
 
     def _prepare(self) -> None:
+        threading.Event().wait(PAUSE)
         while wanted := [ask for ask in self._wanted if ask not in self._kept]:
             if self._waiting:
                 threading.Event().wait(0.01)

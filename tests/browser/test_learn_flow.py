@@ -62,6 +62,7 @@ def test_choosing_households_plays_to_the_end(server, open_tab):
     assert page.evaluate("element => element.isConnected", element) and "price=1.6" in page.url
 
 
+@pytest.mark.slow
 def test_no_motion_is_shown_to_whom_it_is_not_welcome(server, open_tab):
     page = open_tab(f"{server.url}/learn_network?price=2&hidden=8")
     ready(page)

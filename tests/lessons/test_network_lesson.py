@@ -43,6 +43,7 @@ def test_the_small_network_says_the_same(shown):
     assert shown.after == sum((units[i] + 1) * units[i + 1] for i in range(3)) < shown.before == 3 * 8 + 9 * 8 + 9 * 2
 
 
+@pytest.mark.slow
 def test_no_global_randomness_is_used_or_left(shown):
     torch.manual_seed(5)
     expected = torch.rand(3)

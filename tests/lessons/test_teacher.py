@@ -81,6 +81,7 @@ def test_a_process_that_breaks_is_told_of_and_started_again(teacher):
     assert teacher.show(HouseholdsAsk(view=VIEWS[1], price=3.2)).two is not None
 
 
+@pytest.mark.slow  # tests/test_imports.py says the same without a process
 def test_asking_loads_no_torch():
     import subprocess
 
