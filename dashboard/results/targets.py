@@ -134,7 +134,7 @@ def _one(facts: Facts, target: int) -> None:
             "share": st.column_config.NumberColumn("share of it", format="percent"),
             "adds": st.column_config.NumberColumn(format="compact"),
         }
-        st.caption(f"The {wording.plural(len(listed), 'household')} that carry most")
+        st.caption("Who carries most of it")
         st.dataframe(listed, hide_index=True, column_config=looks)
 
 

@@ -20,6 +20,7 @@ from l0engine.calibration.limits import Limit, kinds, limits, proof, taken
 from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
+from l0engine.calibration.training.steering import Change
 from l0engine.io.folder import RECIPE
 from l0engine.io.matrices.ordered import solution_bytes
 from l0engine.io.optional import details_table, rules_table
@@ -92,7 +93,7 @@ def targets_table(
     return pd.concat([own, further], axis=1)
 
 
-def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str = "") -> dict[str, Any]:
+def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str = "", changes: Sequence[Change] = ()) -> dict[str, Any]:
     """All that is needed to read, cite and repeat a run, ready for strict JSON (None where a number is not finite).
 
     Notes
@@ -101,7 +102,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str =
     fit_seconds + refit_seconds; gated, refitted and held_out hold the fields of `Measures`, or None; certificate those of
     `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target names of each `Limit`; taken says what
     was taken by rule; relaxed names the targets that count for `SOFT` of what others do; recipe is the TOML by which the problem was made
-    of tables, or None.
+    of tables, or None; config holds the settings that the fit began with, changed those that became others on the way, after which step.
     """
     held, soft = problem.in_groups("hold_out", result.config.hold_out), softened(problem, result.config)
     return {
@@ -126,6 +127,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str =
         "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~held]],
         "relaxed": [str(n) for n in problem.names[use & soft]],
         "config": _finite(result.config.to_dict()),
+        "changed": [{"step": c.step, "setting": c.name, "value": c.value} for c in changes],
         "versions": _versions(),
         "notes": list(problem.notes),
         "recipe": recipe or None,
@@ -146,11 +148,13 @@ def point_summary(
     return {**run, **own, **_judged(problem, config, weights, certificate)}
 
 
-def write_run(folder: str | Path, problem: Problem, result: Result, use: np.ndarray, recipe: str = "") -> None:
+def write_run(
+    folder: str | Path, problem: Problem, result: Result, use: np.ndarray, recipe: str = "", changes: Sequence[Change] = ()
+) -> None:
     """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all; solution.npz and recipe.toml if any."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    summary = json.dumps(run_summary(problem, result, use, recipe), indent=2, ensure_ascii=False, allow_nan=False)
+    summary = json.dumps(run_summary(problem, result, use, recipe, changes), indent=2, ensure_ascii=False, allow_nan=False)
     _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
     if problem.artifact is not None:
         _write(folder / "solution.npz", solution_bytes(problem, result.weights))

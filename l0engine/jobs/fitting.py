@@ -46,9 +46,8 @@ def _calibrate(job: Execution, problem: Problem) -> Generator[Snapshot, None, En
 
 def kept(job: Execution, problem: Problem, result: Result) -> None:
     """Keep what a fit ended in: its files, then its weights and measures."""
-    job.persist(
-        lambda: write_run(job.folder, problem, result, targets_in_use(problem, job.task.config), job.store.recipe(job.task.problem))
-    )
+    use, store = targets_in_use(problem, job.task.config), job.store
+    job.persist(lambda: write_run(job.folder, problem, result, use, store.recipe(job.task.problem), store.changes(job.job.id)))
     job.persist(lambda: job.store.save_result(job.job.id, result))
 
 

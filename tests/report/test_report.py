@@ -132,6 +132,8 @@ def test_the_script_repeats_what_changed_on_the_way(made, tmp_path):
     facts = Facts.of(store, other.id)
     assert {change.name for change in facts.changes} == {"epochs", "stop_when_settled", "learning_rate"} and facts.history[-1].step == 100
     assert "Learning rate became 0.05 after step 60." in next(s for s in sections(facts) if s.key == "settings").words
+    told = json.loads((store.folder(other.id) / "run.json").read_text())["changed"]
+    assert {"step": 60, "setting": "learning_rate", "value": 0.05} in told and len(told) == 3
     done = repeat(script(facts), tmp_path, store)
     assert done.returncode == 0 and "Equal, bit for bit." in done.stdout, done.stdout + done.stderr
     unchanged = repeat(script(replace(facts, changes=())), tmp_path, store)
