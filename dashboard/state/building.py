@@ -16,7 +16,7 @@ from dashboard.state import uploads
 from l0engine.errors import L0Error
 from l0engine.io.build import Built, Recipe, Target, build
 from l0engine.io.whole import write_whole
-from l0engine.jobs.problems import default_root
+from l0engine.jobs.shelves.problems import default_root
 from l0engine.plain import Plain
 
 

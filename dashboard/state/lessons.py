@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.state.resources import store
 from l0engine.errors import L0Error
-from l0engine.jobs.problems import default_root
+from l0engine.jobs.shelves.problems import default_root
 from l0engine.lessons.ask import Ask
 from l0engine.lessons.board import Board
 from l0engine.lessons.shown.challenge import ChallengeAsk

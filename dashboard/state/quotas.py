@@ -8,7 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from l0engine.errors import L0Error
-from l0engine.jobs.problems import default_root
+from l0engine.jobs.shelves.problems import default_root
 
 SESSION_BYTES = 2 * 10**9
 ALL_BYTES = 20 * 10**9

@@ -22,7 +22,7 @@ from l0engine.io.logs import CalibrationLog, load_log, read_log
 from l0engine.io.tables import TABLES as ENDINGS
 from l0engine.io.tables import ending
 from l0engine.io.whole import write_whole
-from l0engine.jobs.problems import default_root
+from l0engine.jobs.shelves.problems import default_root
 
 
 class Uploads(NamedTuple):

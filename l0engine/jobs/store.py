@@ -11,10 +11,10 @@ from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays, write_whole
 from l0engine.jobs.edge import at_the_edge
-from l0engine.jobs.problems import default_root
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
 from l0engine.jobs.room import check
-from l0engine.jobs.steering import SteeringShelf
+from l0engine.jobs.shelves.problems import default_root
+from l0engine.jobs.shelves.steering import SteeringShelf
 
 __all__ = ["Store", "default_root"]
 

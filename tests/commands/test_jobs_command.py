@@ -13,9 +13,9 @@ import pytest
 from l0engine.__main__ import main
 from l0engine.calibration.results import Status
 from l0engine.io import save_problem
-from l0engine.jobs import database
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.job import Request
+from l0engine.jobs.shelves import database
 from l0engine.jobs.store import Store
 
 FAST = ["--epochs", "40", "--lambda-l0", "3e-3", "--device", "cpu"]

@@ -12,9 +12,9 @@ from l0engine.calibration.results import Status
 from l0engine.calibration.training.steering import STEERED, Change, all_steered
 from l0engine.errors import ConfigError, L0Error
 from l0engine.jobs.job import Event, JobRecord, checked_id
-from l0engine.jobs.keeping import KeepingShelf
 from l0engine.jobs.records import RunRecord
-from l0engine.jobs.rows import one_job, take_up
+from l0engine.jobs.shelves.keeping import KeepingShelf
+from l0engine.jobs.shelves.rows import one_job, take_up
 
 
 class SteeringShelf(KeepingShelf):

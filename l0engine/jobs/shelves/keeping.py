@@ -13,11 +13,11 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
-from l0engine.jobs.checkpoints import CheckpointShelf
 from l0engine.jobs.job import JobRecord, checked_id
 from l0engine.jobs.records import ProblemRecord
 from l0engine.jobs.room import Room, quota
-from l0engine.jobs.rows import one_job, update_row
+from l0engine.jobs.shelves.checkpoints import CheckpointShelf
+from l0engine.jobs.shelves.rows import one_job, update_row
 
 #: Characters of a name, and of a note, at most.
 NAME, NOTE = 120, 10_000

@@ -13,8 +13,8 @@ from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays
 from l0engine.jobs.edge import at_the_edge
 from l0engine.jobs.job import JobRecord
-from l0engine.jobs.points import PointShelf
-from l0engine.jobs.rows import forget_rows, one_job, take_up
+from l0engine.jobs.shelves.points import PointShelf
+from l0engine.jobs.shelves.rows import forget_rows, one_job, take_up
 
 log = logging.getLogger(__name__)
 

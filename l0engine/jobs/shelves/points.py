@@ -16,8 +16,8 @@ from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays
 from l0engine.jobs.edge import at_the_edge
 from l0engine.jobs.job import checked_id
-from l0engine.jobs.queue import JobShelf
 from l0engine.jobs.records import PointRecord
+from l0engine.jobs.shelves.queue import JobShelf
 
 _KEY = re.compile(r"[a-z0-9]{1,20}-[0-9]{1,12}")
 

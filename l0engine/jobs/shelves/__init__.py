@@ -1,0 +1,1 @@
+"""Shelves: what a store keeps, by what it is; `store.Store` has them all."""
