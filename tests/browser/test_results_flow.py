@@ -46,6 +46,7 @@ def narrow_enough(page):
     return page.evaluate("[...document.querySelectorAll('html, [data-testid=stMain]')].every(e => e.scrollWidth <= e.clientWidth)")
 
 
+@pytest.mark.slow  # without a browser: tests/dashboard/test_results_page.py
 @pytest.mark.parametrize("scheme", ["light", *further("dark")])
 def test_from_a_click_to_a_report(server, open_tab, run, scheme, tmp_path):
     page = open_tab(f"{server.url}/results?run={run}", scheme)

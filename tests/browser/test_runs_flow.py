@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 
 import numpy as np
+import pytest
 from playwright.sync_api import TimeoutError
 from tabs import asked, once, press, settle
 
@@ -38,6 +39,7 @@ def tick(page, row: int, ready: str) -> None:
             return button.wait_for(timeout=10_000)
 
 
+@pytest.mark.slow  # without a browser: tests/dashboard/test_runs_page.py
 def test_two_runs_are_compared_and_one_is_deleted_and_comes_back(server, open_tab):
     store = Store(server.home)
     many, few = two_runs(store)

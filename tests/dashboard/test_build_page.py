@@ -142,6 +142,7 @@ def test_a_control_file_of_populationsim_is_read_as_a_recipe(page, tmp_path):
     np.testing.assert_array_equal(made.matrix.toarray(), [seed["PUMA"] == 600, seed["PUMA"] == 601, *alone, seed["NP"]])
 
 
+@pytest.mark.slow
 def test_definitions_of_a_table_that_is_left_out_can_go_and_come_back(page, visit):
     drop(page, survey=SURVEY, regions=REGIONS, tenures=TENURES)
     page.at.button(key="leave_regions.csv").click().run()
@@ -183,6 +184,7 @@ def test_a_filter_that_cannot_be_read_is_said_and_nothing_is_lost(page):
     assert page.metrics["Targets"] == "3" and not page.said("error")
 
 
+@pytest.mark.slow
 def test_what_is_not_guessed_is_defined_by_hand(page):
     ages = pd.DataFrame({"how old": ["18-39", "40-64", "65+"], "n": [14_000, 15_000, 12_000]})
     drop(page, survey=SURVEY.rename(columns={"age": "years"}), ages=ages)
@@ -268,6 +270,7 @@ def test_the_example_has_the_rows_of_the_sample_it_is_of(page):
     np.testing.assert_allclose(made.matrix.toarray(), sample.matrix[rows].toarray(), atol=0.5)  # dollars are rounded in the households
 
 
+@pytest.mark.slow
 def test_totals_in_another_unit_are_warned_of(page):
     drop(page, survey=SURVEY, regions=REGIONS.assign(households=REGIONS["households"] / 1000))
     share = wording.percent(REGIONS["households"].sum() / 1000 / SURVEY["weight"].sum())

@@ -79,6 +79,7 @@ def test_an_upload_of_each_format_is_read_as_it_was_written(visit, kind):
     assert page.press("Calibrate").title == "Calibrate"
 
 
+@pytest.mark.slow
 def test_uploads_are_told_apart_by_their_titles(visit):
     """The same file names with other contents; the same contents again keep the title they have."""
     plain = uploads.files("wide csv")

@@ -146,6 +146,7 @@ def test_an_upload_with_a_target_of_its_own(visit):
     assert page.said("error") == ["The target 'sex' is text: choose classification, or a column of numbers."]
 
 
+@pytest.mark.slow
 def test_missing_values_are_named_and_can_be_left_out(visit):
     frame = people().astype({"age": float})
     frame.loc[[4, 9], "age"] = np.nan

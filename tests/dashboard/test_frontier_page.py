@@ -182,6 +182,7 @@ def test_files_of_a_point_are_its_own(visit, frontier):
     assert [f["sentence"] for f in told["limits"]] == [f.sentence for f in state.limits_of(page.record, point)]
 
 
+@pytest.mark.slow
 def test_a_frontier_of_a_finished_run_trains_nothing(visit, working, finished):
     page = visit("frontier", run=finished)
     assert page.widget("Go out from").options[0].startswith("the fit of ")
@@ -231,6 +232,7 @@ def many(visit, run):
     return page.rerun()
 
 
+@pytest.mark.slow
 def test_stop_keeps_the_points_found_so_far(visit, working, finished):
     page = many(visit, finished)
     assert page.record.status is Status.RUNNING and any("of 1000 points are there" in text for text in page.said("markdown"))
@@ -271,6 +273,7 @@ def test_a_frontier_that_cannot_be_says_why(visit, working):
     assert page.button("Compute the frontier")
 
 
+@pytest.mark.slow
 def test_a_frontier_that_fails_half_way_shows_what_it_found(visit, working, finished):
     source = state.store().run(finished)
     run = state.store().create_run(source.problem, source.config, Plan((40, 20), (20,), ("magic",), finished))

@@ -87,6 +87,7 @@ def test_from_the_form_to_the_small_network(working, visit, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "scores.npy").argmax(axis=1), examples["compact"])
 
 
+@pytest.mark.slow
 def test_a_second_visitor_sees_it_by_its_address(working, visit):
     page = pruned(quick(visit("pruning")).choose("Epochs", 8))
     other = visit("pruning", pruning=record().id)
@@ -117,6 +118,7 @@ def test_settings_outlive_a_switch_of_pages(visit):
     assert page.widget("Price of large weights (λ L2)").value == "1e-2"
 
 
+@pytest.mark.slow
 def test_uploaded_images_become_the_choice_and_are_learnt(working, visit):
     images, labels = faces()
     page = upload(visit("pruning"), "my faces.npz", images=images, labels=labels)
@@ -177,6 +179,7 @@ def test_a_pause_holds_it_and_a_stop_ends_it_with_what_there_is(working, visit):
     assert "Small network, from scratch" not in list(page.at.dataframe[0].value["Network"])
 
 
+@pytest.mark.slow
 def test_what_went_wrong_is_told_beside_its_history(working, visit):
     visit("pruning")
     name = state.store().queue(PruningStudy(hidden=16, epochs=40, learning_rate=0.02, lambda_l0=1e5)).id

@@ -161,6 +161,7 @@ def test_pause_holds_and_resume_goes_on(visit, working):
     assert page.record.status is Status.STOPPED
 
 
+@pytest.mark.slow
 def test_a_fit_that_keeps_nobody_says_why(visit, working):
     page = visit("calibrate").type_exact("price_l0", "1000000").choose("Advanced settings", True).set("epochs", 100)
     page.press("Start").until_ended()

@@ -188,6 +188,7 @@ def test_another_column_can_be_looked_at(page):
     assert "head_of_household" in page.chart(f"column_{record().id}")
 
 
+@pytest.mark.slow
 def test_the_us_table_keeps_the_promise_and_has_its_map(visit):
     page = visit("samples")
     chosen(page.choose("Shares", []))

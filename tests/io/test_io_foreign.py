@@ -185,11 +185,18 @@ def _arrow_named(name: bytes) -> bytes:
     return out.getvalue().replace(b"z" * len(name) + b"name", name + b"name")
 
 
+def _nameless(path: Path) -> None:
+    pyreadstat.write_sav(pd.DataFrame({"aa": [1.0, 2.0]}), path)
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"AA", b"\xffA", 1))
+
+
 HOSTILE = {
     "far cell.xlsx": (_far_cell, "reaches to row 1,048,576 and column 16,384"),
     "no book.xlsx": (lambda p: p.write_bytes(b"PK\3\4"), "cannot be read as Excel"),
     "table.dta": (lambda p: p.write_bytes(b"a,b\n1,2\n"), "cannot be read as Stata"),
     "short.sav": (lambda p: p.write_bytes(b"$FL2" + bytes(200)), "cannot be read as SPSS"),
+    "nameless.sav": (_nameless, "a column has no name"),  # found by fuzzing
     "short.sas7bdat": (lambda p: p.write_bytes(SAS.read_bytes()[:5000]), "cannot be read as SAS"),
     "offsets.arrow": (lambda p: p.write_bytes(_damaged_arrow()), "cannot be read as Arrow"),
     "name.arrow": (lambda p: p.write_bytes(_arrow_named(b"\xa0\xff")), "cannot be read as Arrow"),  # found by fuzzing

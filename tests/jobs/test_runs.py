@@ -141,6 +141,7 @@ def test_stop_keeps_the_weights_found_so_far(store, problem, supervise):
         store.request(run_id, Request.PAUSE)
 
 
+@pytest.mark.slow  # the page's pause is in every run of the suite
 def test_pause_holds_the_fit_and_frees_the_slot(store, problem, supervise):
     first = queue(store, problem, ENDLESS)
     supervise(store)

@@ -39,6 +39,7 @@ def test_the_script_builds_the_same_network(name, tmp_path):
         assert sum(arrays[name].size for name in arrays.files) == sum(t.numel() for t in network.state_dict().values())
 
 
+@pytest.mark.slow
 def test_the_script_runs_where_this_library_is_not(tmp_path):
     network, x = small("residual")
     save_standalone(network, tmp_path)

@@ -292,6 +292,7 @@ def test_bad_sample_settings(options):
         next(iterate_samples(moments(FRAME, Mean("age")), **options))
 
 
+@pytest.mark.slow
 def test_what_was_not_asked_stays_as_in_a_random_sample():
     x = np.random.default_rng(0).standard_normal((20_000, 12))
     x[:, 6:] += 0.5 * x[:, :6]

@@ -255,6 +255,7 @@ def test_scikit_learn_conventions():
     assert np.count_nonzero(clone(m).set_params(lambda_reg=1e6).fit(X, y).coef_) == 0
 
 
+@pytest.mark.slow
 def test_pipelines_and_cross_validation():
     X, y = DIABETES
     m = SparseL0Linear(lambda_reg=20.0, epochs=300, seed=0)

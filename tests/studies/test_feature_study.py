@@ -228,6 +228,7 @@ def test_scores_of_the_gates_are_those_of_their_own_choice_on_each_fold(diabetes
         assert result.scores["R²"]["gates"].mean[k - 1] == pytest.approx(np.mean(found))
 
 
+@pytest.mark.slow
 def test_scores_of_a_classification_are_accuracy_and_log_loss():
     result, _ = carry_out(FeatureStudy("wine", 2, folds=3, seed=4))
     frame = datasets.load("wine")
@@ -296,6 +297,7 @@ def test_no_two_snapshots_share_a_step_however_few_epochs_there_are():
     assert [s.folds for s in snapshots] == [0, 0, 0, 1, 2]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(diabetes):
     again, _ = carry_out(FeatureStudy("diabetes", 4, folds=5, seed=1))
     assert replace(again, seconds={}) == replace(diabetes[0], seconds={})
@@ -332,6 +334,7 @@ def test_columns_and_a_target_whose_squares_are_infinite_score_as_in_other_units
     np.testing.assert_allclose(np.array(huge.per_deviation) / 2.0**650, usual.per_deviation)
 
 
+@pytest.mark.slow
 def test_uploads_come_from_the_folder_and_columns_constant_in_a_fold_are_left_out(tmp_path):
     frame = people(120).drop(columns=["one", "empty", "born"]).assign(rare=np.arange(120) == 7)
     frame.to_parquet(tmp_path / "table.parquet")

@@ -97,6 +97,8 @@ def _statistics(path: Path, file: str, kind: str, answers: Mapping[str, str]) ->
     _, meta = read(str(path), metadataonly=True, **encoding)
     _check_size(file, meta.number_rows, meta.number_columns, path.stat().st_size)
     columns, meta = read(str(path), output_format="dict", **encoding)
+    if any(not isinstance(name, str) for name in columns):
+        raise ProblemError(f"{file}: a column has no name that can be read: save it anew from {kind}.")
     remarks, out = _declared(path, list(columns), answers) if kind == "SPSS" else [], {}
     for name, values in columns.items():
         out[name] = labels.column(values)

@@ -245,6 +245,7 @@ def test_excluded_targets_are_as_if_they_were_not_there():
     assert (included.weights != without.weights).any()
 
 
+@pytest.mark.slow
 def test_relaxed_targets_count_a_hundredth_and_give_way():
     """As if their own weight were a hundredth; of two totals that contradict each other the one that is kept comes out nearer."""
     dense = PROBLEM.matrix.toarray()
