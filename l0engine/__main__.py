@@ -9,6 +9,7 @@ if __name__ == "__main__":
 
 import argparse
 import dataclasses
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(parsed.command(parsed))
     except L0Error as error:
         print(f"l0engine: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -130,9 +134,15 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _config(parsed: argparse.Namespace) -> Config:
-    """The settings, once the folder to write to can be one."""
+    """The settings, once the folder to write to is there."""
     if parsed.out.exists() and not parsed.out.is_dir():
         raise ConfigError(f"--out {parsed.out} is a file: name a folder.")
+    try:
+        parsed.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {parsed.out} cannot be made ({error.strerror}): name another folder.") from error
+    if not os.access(parsed.out, os.W_OK):
+        raise ConfigError(f"--out {parsed.out} cannot be written: name another folder.")
     given = {f.name: getattr(parsed, f.name) for f in fields(Config) if hasattr(parsed, f.name)}
     if "group_multipliers" in given:
         given["group_multipliers"] = dict(given["group_multipliers"])
@@ -147,11 +157,14 @@ def _fit(parsed: argparse.Namespace) -> int:
     problem = load_problem(parsed.problem)
     with _interruptible() as stopping, _threads(problem), _recorded(parsed, problem, config, stopping) as job:
         result = _with_progress(job.steps() if job is not None else iterate(problem, config, should_stop=stopping), config)
-        out.mkdir(parents=True, exist_ok=True)
-        recipe = recipe_in(parsed.problem)
-        write_run(out, problem, result, targets_in_use(problem, config), recipe)
         if job is not None:
             job.finished(result)
+    recipe = recipe_in(parsed.problem)
+    try:
+        write_run(out, problem, result, targets_in_use(problem, config), recipe)
+    except OSError as error:
+        kept = "" if job is None else f"; run {job.job.id} of the store has the weights"
+        raise L0Error(f"The files could not be written to {out} ({error.strerror}){kept}: make room, or name another folder.") from error
     print(f"{result.status.sentence} {result.message}".strip())
     for name, measures in (("gated", result.gated), ("refitted", result.refitted), ("held out", result.held_out)):
         if measures is not None:

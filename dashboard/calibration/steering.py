@@ -55,7 +55,11 @@ def once_it_ended(record: RunRecord) -> None:
     if not record.status.has_result or (record.plan is not None and record.plan.source is not None):
         return
     goal = record.config.has_goal
-    help_ = f"{_GOAL} More epochs do not change it." if goal else "From its last step, as if it had never stopped."
+    help_ = (
+        f"{_GOAL} More epochs do not change it."
+        if goal
+        else "From its last step, as if it had never stopped. What it finds takes the place of its weights: download them first."
+    )
     with st.popover("Continue", icon=":material/fast_forward:", disabled=goal, help=help_, width="stretch"):
         if not goal:
             epochs = st.number_input("More epochs", 1, 1_000_000, min(record.config.epochs, 1_000_000), key=f"more_{record.id}")

@@ -36,8 +36,11 @@ def show(chosen: Sequence[JobRecord[Any, Any]]) -> None:
         _name(one, single)
         _note(one, single)
         _pin(chosen)
-        if st.button("Delete", icon=":material/delete:", disabled=not chosen, help="Into the trash." if chosen else _CHOOSE):
-            attempt(lambda: keeping.trash([job.id for job in chosen]))
+        ended = [job.id for job in chosen if job.status.ended]
+        why = _CHOOSE if not chosen else "Stop it first." if not ended else "Into the trash."
+        why += " What is still at work stays." if 0 < len(ended) < len(chosen) else ""
+        if st.button("Delete", icon=":material/delete:", disabled=not ended, help=why):
+            attempt(lambda: keeping.trash(ended))
         _zip(chosen)
 
 

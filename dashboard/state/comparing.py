@@ -42,7 +42,7 @@ def arrive(query: Mapping[str, str]) -> None:
         Names the first run that does not open; the others are compared all the same.
     """
     if "compare" in query:
-        found, trouble = _open(query["compare"].split(","))
+        found, trouble = _open([part for part in query["compare"].split(",") if part])
         compare([run.id for run in found])
         if trouble:
             raise L0Error(trouble)

@@ -67,6 +67,7 @@ def _continue(parsed: argparse.Namespace) -> int:
         job = store.job(job_id)
         if parsed.epochs is not None:
             store.continue_for(job_id, parsed.epochs)
+            print(f"{job_id}: what it finds takes the place of its weights; export it first to keep them.")
         elif job.can_continue:
             store.request(job_id, Request.NONE)
         elif job.status.has_result:
@@ -108,6 +109,8 @@ def _export(parsed: argparse.Namespace) -> int:
 def _import(parsed: argparse.Namespace) -> int:
     from l0engine.jobs.bundles import import_jobs
 
+    if not parsed.file.is_file():
+        raise L0Error(f"{parsed.file} is no file: name a bundle that 'jobs export' wrote.")
     print("\n".join(import_jobs(_store(), parsed.file)))
     return 0
 

@@ -32,6 +32,11 @@ def _report(parsed: argparse.Namespace) -> int:
     from l0engine.report.sections import sections
 
     kind, facts = _kind(parsed.out, ".html", ".md", ".zip"), _facts(parsed)
+    known = list(facts.problem.attributes.columns)
+    if parsed.columns and kind != ".zip":
+        raise L0Error(f"--columns go into a bundle: name a file that ends with .zip, not {parsed.out}.")
+    if unknown := [name for name in parsed.columns or () if name not in known]:
+        raise L0Error(f"--columns {unknown[0]} is no column of the households: they have {', '.join(known) or 'none'}.")
     if kind == ".md":
         content = markdown(facts.title, sections(facts)).encode()
     else:

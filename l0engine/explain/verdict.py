@@ -17,6 +17,8 @@ from l0engine.gates.estimators import ESTIMATORS
 UNEVEN = 0.15
 #: Households were still leaving where so large a share of them went in the last tenth of the steps.
 LEAVING = 0.02
+#: With less than this share of what the gates kept, households were chosen anew, and the gates say nothing of them.
+CHOSEN_ANEW = 0.8
 #: Totals that were held out are far off above this median error.
 FAR = 0.10
 _NONE = np.zeros(0, int)
@@ -76,6 +78,8 @@ def _leaving(a: Answer) -> Iterator[Limit]:
     if a.config.has_goal or len(a.history) < 2 or a.measures.kept == a.problem.n_households:
         return
     last = a.history[-1]
+    if a.measures.kept < CHOSEN_ANEW * last.kept:
+        return
     before = next(s for s in a.history if s.step >= 0.9 * last.step)
     gone = before.kept - last.kept
     if before.kept and gone > LEAVING * before.kept and last.step >= last.epochs:

@@ -93,6 +93,8 @@ def import_jobs(store: Store, path: str | Path) -> list[str]:
                     shutil.copyfileobj(source, target)
             sizes = _take_problems(store, staging, manifest)
             for entry in manifest.jobs:
+                if entry.kind == "calibration" and entry.result and not (staging / "jobs" / entry.id / "result.npz").is_file():
+                    raise ProblemError(f"{file}: the weights of job {entry.id} are missing: export it again.")
                 checked_arrays(staging / "jobs" / entry.id, file, sizes.get(entry.task.get("problem", "")))
             return [_take_job(store, staging / "jobs" / entry.id, entry) for entry in manifest.jobs]
         finally:

@@ -22,6 +22,8 @@ _SQLITE = {
     "SQLITE_READONLY": "it can only be read",
     "SQLITE_BUSY": "another process holds it",
 }
+#: And of files that are not what they were.
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 @contextmanager
@@ -29,7 +31,9 @@ def at_the_edge() -> Iterator[None]:
     """Inside, and in a function it decorates, what a disk or SQLite refuses is raised as a `StorageError`."""
     try:
         yield
-    except (sqlite3.OperationalError, OSError) as error:
+    except (sqlite3.DatabaseError, OSError) as error:
+        if getattr(error, "sqlite_errorname", "") in _DAMAGED:
+            raise StorageError(f"The store's file store.sqlite is damaged ({error}): move it aside, or put a copy of it back.") from error
         reason = _reason(error)
         if reason is None:
             raise

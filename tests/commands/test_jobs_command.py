@@ -120,3 +120,26 @@ def test_jobs_travel_from_one_home_to_another(problem, tmp_path, capsys, monkeyp
     assert main(["jobs", "import", str(tmp_path / "x.zip")]) == 0 and capsys.readouterr().out == f"{run.id}\n"
     np.testing.assert_array_equal(Store().result(run.id).weights, mine.result(run.id).weights)
     assert Store().problem(run.problem).fingerprint == run.problem
+
+
+def test_where_nothing_can_be_written_is_said_before_the_fit(problem, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["fit", str(problem), *FAST, "--out", str(tmp_path / "file" / "out")]) == 1
+    assert "cannot be made (Not a directory): name another folder." in capsys.readouterr().err
+    assert Store().jobs() == []
+
+
+def test_a_damaged_store_is_named_and_a_fit_goes_on_without(problem, tmp_path, capsys):
+    place = Store().root / "store.sqlite"
+    place.write_bytes(b"garbage" * 1000)
+    assert main(["jobs"]) == 1
+    assert "store.sqlite is damaged" in capsys.readouterr().err
+    assert main(["fit", str(problem), *FAST, "--out", str(tmp_path / "out")]) == 0
+    assert "The run is not recorded" in capsys.readouterr().err and (tmp_path / "out" / "weights.csv").is_file()
+
+
+def test_a_home_that_cannot_be_is_a_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("L0ENGINE_HOME", str(tmp_path / "file"))
+    assert main(["jobs"]) == 1
+    assert "name another folder by L0ENGINE_HOME" in capsys.readouterr().err

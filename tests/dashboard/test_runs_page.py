@@ -189,8 +189,12 @@ def test_deleted_runs_come_back_by_undo(visit, several):
 def test_a_run_at_work_is_not_deleted(visit, several):
     store = Store()
     store.create_run(store.run(several[0]).problem, Config())
-    page = select(visit("runs"), 0).press("Delete")
-    assert any("stop it first" in text for text in page.said("error")) and not store.trashed()
+    page = select(visit("runs"), 0)
+    assert page.button("Delete").disabled and page.button("Delete").help == "Stop it first."
+    page = select(page, 0, 1)
+    assert page.button("Delete").help == "Into the trash. What is still at work stays."
+    page.press("Delete")
+    assert [job.id for job in store.trashed()] == [several[2]] and not page.said("error")
 
 
 def open_room(page: Visit) -> Visit:

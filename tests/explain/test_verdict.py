@@ -62,6 +62,8 @@ def test_no_gate_can_close():
 def test_households_that_were_still_leaving():
     leaving = answer(history=snapshots(*range(40, 20, -1)))
     assert only(leaving, "gates") == "Households were still leaving when the epochs ended (2 in the last tenth): more epochs keep fewer."
+    few = replace(leaving, measures=replace(leaving.measures, kept=10))  # they were chosen anew, and the gates say nothing of them
+    assert not [found for found in verdict(few) if found.kind == "gates"]
     settled = answer(history=snapshots(*range(40, 20, -1), epochs=500))  # it ended before its epochs did
     assert verdict(settled) == () and verdict(answer(history=snapshots(*range(40, 20, -1)), config=Config(min_ess=3))) == ()
 

@@ -191,6 +191,14 @@ def _nameless(path: Path) -> None:
     path.write_bytes(raw.replace(b"AA", b"\xffA", 1))
 
 
+def _rows_of_nothing() -> bytes:
+    """A file whose column of nothing claims far more rows than it has bytes."""
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, pa.schema({"a": pa.null()})) as writer:
+        writer.write_batch(pa.record_batch({"a": pa.nulls(2 * 10**9)}))
+    return out.getvalue()
+
+
 HOSTILE = {
     "far cell.xlsx": (_far_cell, "reaches to row 1,048,576 and column 16,384"),
     "no book.xlsx": (lambda p: p.write_bytes(b"PK\3\4"), "cannot be read as Excel"),
@@ -200,6 +208,7 @@ HOSTILE = {
     "short.sas7bdat": (lambda p: p.write_bytes(SAS.read_bytes()[:5000]), "cannot be read as SAS"),
     "offsets.arrow": (lambda p: p.write_bytes(_damaged_arrow()), "cannot be read as Arrow"),
     "name.arrow": (lambda p: p.write_bytes(_arrow_named(b"\xa0\xff")), "cannot be read as Arrow"),  # found by fuzzing
+    "rows.arrow": (lambda p: p.write_bytes(_rows_of_nothing()), "unpacks to 14.9 GiB"),  # found by fuzzing
     "old.feather": (lambda p: p.write_bytes(b"FEA1" + bytes(64)), "version 1"),
     "vector.rds": (lambda p: p.write_bytes(rds(R, kind="list")), "not a data frame"),
     "function.rds": (lambda p: p.write_bytes(b"X\n" + _word(2, 0, 0, 3)), "more than a plain data frame"),

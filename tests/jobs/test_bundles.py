@@ -145,6 +145,7 @@ def hostile(run_id: str) -> list[dict[str, object]]:
         {"instead": {"manifest.json": b"[" * 100_000}},
         {"instead": {"manifest.json": b"{}"}},
         {"without": ("manifest.json",)},
+        {"without": (result,)},
         {"manifest": lambda said: said.update(format="other")},
         {"manifest": lambda said: said["jobs"].append(said["jobs"][0])},
         {"manifest": lambda said: said["problems"][0].update(sha="../x")},

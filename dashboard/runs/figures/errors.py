@@ -43,7 +43,7 @@ def plot(info: ErrorsInfo, palette: theme.Palette) -> go.Figure:
     if n:
         best = int(np.argmin(info.quantiles[:, 2]))
         subtitle = f"Lowest median {wording.percent(info.quantiles[best, 2])}: {theme.label(info.runs[best].name, 24)}"
-    fig = theme.figure(palette, "Errors of the targets", subtitle, x, y, height=max(theme.HEIGHT, 150 + 24 * n))
+    fig = theme.figure(palette, "Errors of the targets, before the refit", subtitle, x, y, height=max(theme.HEIGHT, 150 + 24 * n))
     fig.update_layout(showlegend=False)
     for i, run in enumerate(info.runs):
         low, first, middle, third, high = info.quantiles[i]

@@ -79,7 +79,7 @@ def plot_loss(info: SeriesInfo, palette: theme.Palette, what: str = "Total") -> 
 def plot_kept(info: SeriesInfo, palette: theme.Palette) -> go.Figure:
     """Households kept of each run on a log axis."""
     values = np.concatenate([c.raw for c in info.curves]) if info.curves else np.zeros(0)
-    return _plot(info, palette, "Households kept", axes.count_log_axis("Households kept (log scale)", values), wording.count)
+    return _plot(info, palette, "Households kept by the gates", axes.count_log_axis("Households kept (log scale)", values), wording.count)
 
 
 def _plot(info: SeriesInfo, palette: theme.Palette, title: str, y: dict[str, object], words: Callable[[float], str]) -> go.Figure:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from l0engine.calibration.problem.problem import Problem
-from l0engine.errors import L0Error
+from l0engine.errors import L0Error, StorageError
 from l0engine.io import load_problem, save_problem
 from l0engine.io.folder import RECIPE
 from l0engine.io.saving import recipe_in
@@ -33,9 +33,14 @@ class ProblemShelf:
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
         with at_the_edge():
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for name in ("problems", "runs"):
-                (self.root / name).mkdir(exist_ok=True)
+            try:
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for name in ("problems", "runs"):
+                    (self.root / name).mkdir(exist_ok=True)
+            except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
+                raise StorageError(
+                    f"{self.root} cannot be made or written ({error.strerror}): name another folder by L0ENGINE_HOME."
+                ) from error
         self._database = Database(self.root / "store.sqlite")
 
     @at_the_edge()
