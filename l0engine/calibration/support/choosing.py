@@ -37,6 +37,8 @@ VERTEX_CELLS = 5_000_000
 #: entries: so many in all.
 EXCHANGES, SPLICED, BRIEF = 60, 2, 60
 EXCHANGED_ENTRIES = 1_300_000
+#: On a large problem with fewer households than this share of the targets, shares of the relaxation do not say who matters.
+FAR_FEWER = 0.5
 #: So few households on a small problem are exchanged one by one as well, see `polish`.
 FEWEST = 8
 #: Losses of different sizes are equal within this share.
@@ -123,8 +125,8 @@ class Chooser:
     def _candidates(self, k: int) -> list[Support]:
         s, few = self._system, k < len(self._system.target)
         splices = few and s.loss.squared and not self._config.bounded
-        if self.relaxes and splices and not self._medium:  # exchange goes out from gates: no worse there, and sooner at hand
-            self._relaxing.prove(k)
+        if self.relaxes and splices and not self._medium and k < FAR_FEWER * len(s.target):
+            self._relaxing.prove(k)  # exchange goes out from gates: no worse there, and sooner at hand
             found = []
         else:
             found = [self._relaxing.support(k)] if self.relaxes else []
