@@ -49,12 +49,10 @@ PLANS = (
         (
             Step(4, "learn_households", _CHOOSE, "Choosing households",
                  "Each dot is a household. Press play: gates shut, the rest grow, three totals meet their line. Ask: the price doubles, "
-                 "how many "
-                 "are left? Let them raise a hand before you answer, then move the slider."),
+                 "how many are left? Let them raise a hand before you answer, then move the slider."),
             Step(4, "learn_evenness", _ADDRESSES["evenness"], "Why evenness",
                  "Twelve totals, no error, twelve households. Would you publish that? Play to the end and point at the first bar: it "
-                 "stands for "
-                 "seventeen times its weight. Evenness is the area on the right."),
+                 "stands for seventeen times its weight. Evenness is the area on the right."),
             Step(2, "learn_challenge", _ADDRESSES["challenge"], "Challenge",
                  "Leave it on the screen: who finds fewer households by next week?"),
         ),

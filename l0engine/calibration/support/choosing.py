@@ -125,11 +125,11 @@ class Chooser:
     def _candidates(self, k: int) -> list[Support]:
         s, few = self._system, k < len(self._system.target)
         splices = few and s.loss.squared and not self._config.bounded
+        found: list[Support] = []
         if self.relaxes and splices and not self._medium and k < FAR_FEWER * len(s.target):
             self._relaxing.prove(k)  # exchange goes out from gates: no worse there, and sooner at hand
-            found = []
-        else:
-            found = [self._relaxing.support(k)] if self.relaxes else []
+        elif self.relaxes:
+            found.append(self._relaxing.support(k))
         if not found or not self._relaxing.settled or self._small or few:
             found.append(self._from_gates(k))
         if self._small or (few and self._medium):
