@@ -15,18 +15,14 @@ from l0engine.calibration.problem.preflight import held_out_targets
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures, Result, Snapshot
-from l0engine.calibration.support.calibrated import TOLERANCE, Calibrated
+from l0engine.calibration.support.calibrated import Calibrated, along
 from l0engine.calibration.support.choosing import SAME, Chooser
-from l0engine.calibration.support.refit import recalibrate
 from l0engine.calibration.support.relaxing import relaxes
 from l0engine.calibration.support.support import Support
 from l0engine.calibration.training.devices import choose_device, solver_device
 from l0engine.calibration.training.iteration import FALLS, falling, iterate
 from l0engine.draining import drain
 from l0engine.errors import ConfigError
-
-#: Softnesses of the refit on the curve of error against effective sample size, softest first.
-CURVE = (10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7)
 
 
 def frontier(
@@ -84,18 +80,10 @@ def frontier(
 
 
 def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[tuple[float, Measures]]:
-    """Error against effective sample size at one number of households: softness mu of the refit and measures, softest first.
-
-    Where the relaxation chose the households, weights are held to the mean weight, by squares: the softness is then the price of evenness.
-    """
-    system = _system(problem, config)
-    dual, start = None, point.start
-    if point.certificate is not None:
-        start, config = np.full(len(start), point.weights.mean()), replace(config, anchor="chi-square")
-    support = Support.at(point.households, start)
-    for mu in CURVE:
-        found, dual = recalibrate(system, support.kept, start, replace(config, mu=mu), after=dual, tolerance=TOLERANCE)
-        yield mu, Calibrated.of(problem, system, support, found).measures
+    """Error against effective sample size at one number of households: softness mu and measures, softest first, see `along`."""
+    support = Support.at(point.households, point.start)
+    for found in along(problem, _system(problem, config), config, support, point.certificate):
+        yield found.found.mu, found.measures
 
 
 def _system(problem: Problem, config: Config) -> ScaledSystem:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -19,6 +20,8 @@ from l0engine.calibration.support.support import Support
 
 #: Newton's tolerance for sets of many sizes: a start from the neighbouring size must not stop there.
 TOLERANCE = 1e-9
+#: Softnesses of the refit on the curve of error against effective sample size, softest first.
+CURVE = (10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7)
 #: A loss as small as that of this error on every target is none; losses are equal within the second share.
 MET, EQUAL = 1e-3, 0.01
 
@@ -75,6 +78,22 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
     near = np.exp(support.log_weights) if eliminated and len(support.kept) < n_targets else None
     found, _ = recalibrate(system, support.kept, support.start, config, near=near, tolerance=TOLERANCE)
     return Calibrated.of(problem, system, support, found)
+
+
+def along(
+    problem: Problem, system: ScaledSystem, config: Config, support: Support, certificate: Certificate | None
+) -> Generator[Calibrated]:
+    """The same households from soft to hard, for each softness of `CURVE`: error against effective sample size.
+
+    Where the relaxation chose them, as a certificate tells, weights are held to their mean, by squares: the softness is then the price of
+    evenness.
+    """
+    kept, start, dual = support.kept, support.start, None
+    if certificate is not None:
+        start, config = np.full(len(kept), start.mean()), replace(config, anchor="chi-square")
+    for mu in CURVE:
+        found, dual = recalibrate(system, kept, start, replace(config, mu=mu), after=dual, tolerance=TOLERANCE)
+        yield Calibrated.of(problem, system, support, found)
 
 
 def exchanged(system: ScaledSystem, support: Support) -> Support:

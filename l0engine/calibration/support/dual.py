@@ -28,7 +28,7 @@ NEWTON_STEPS = 100
 #: A system of up to so many multiplications is made and factored anew in each step: faster there than to improve on an older factor.
 SMALL_WORK, SMALL_ON_GPU = 1e7, 1e12
 #: Iterations of conjugate gradients that a factor of an earlier curvature gets before a new one is made.
-PATIENCE = 10
+PATIENCE = 6
 #: They end when the residual has shrunk to this share.
 ROUGH = 0.4
 

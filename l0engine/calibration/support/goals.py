@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures
-from l0engine.calibration.support.calibrated import Calibrated
+from l0engine.calibration.support.calibrated import Calibrated, along
 from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.elimination import LEAVE
 
@@ -29,7 +31,7 @@ def falls_short(config: Config, m: Measures) -> str:
     if config.max_error is not None and not m.max_abs_rel_error <= config.max_error:
         return f"the largest error is {m.max_abs_rel_error:.3%}, not {config.max_error:.3%}"
     if config.min_ess is not None and not m.ess >= config.min_ess:
-        return f"the effective sample size is {m.ess:,.0f}, not {config.min_ess:,.0f}"
+        return f"the effective sample size is {np.floor(m.ess):,.0f}, not {config.min_ess:,.0f}"
     return ""
 
 
@@ -37,7 +39,8 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     """The fewest households that meet the goals of a config; as many as were tried where they do not.
 
     Sizes go down by fifths until a goal is missed, then the last step is halved until it is one household, or a hundredth of them; error
-    and effective sample size are taken to worsen with every household that leaves, which holds but for their noise.
+    and effective sample size are taken to worsen with every household that leaves, which holds but for their noise. A number of
+    households may be given with a second goal.
 
     Parameters
     ----------
@@ -46,7 +49,8 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     """
     chooser = Chooser(problem, system, config, gated)
     if config.budget is not None:
-        return chooser.at(config.budget if chooser.relaxes else min(config.budget, int((gated > 0).sum())))
+        size = config.budget if chooser.relaxes else min(config.budget, int((gated > 0).sum()))
+        return _with_second_goal(problem, system, config, chooser, chooser.at(size))
     size, least = max(int((gated > 0).sum()), 1), max(len(system.protected), 1)
     good = chooser.at(size)
     while chooser.relaxes and falls_short(config, good.measures) and size < problem.n_households:
@@ -65,6 +69,21 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
         else:
             good, high = tried, size
     return good
+
+
+def _with_second_goal(problem: Problem, system: ScaledSystem, config: Config, chooser: Chooser, found: Calibrated) -> Calibrated:
+    """The same households with the most even weights that meet an error, or those that miss least and are even enough.
+
+    The answer itself where it meets the goals, nothing does, or a softness is given.
+    """
+    if config.mu is not None or not falls_short(config, found.measures):
+        return found
+    others = along(problem, system, config, found.support, found.certificate)
+    meets = [other for other in others if not falls_short(config, other.measures)]
+    if not meets:
+        return found
+    best = meets[-1] if config.max_median_error is None and config.max_error is None else meets[0]
+    return replace(best, certificate=chooser.certificate(best.weights, len(found.support.kept)))
 
 
 def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:

@@ -8,13 +8,14 @@ from scipy.optimize import minimize
 from solving import rake
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.frontier.path import CURVE, curve, frontier
+from l0engine.calibration.frontier.path import curve, frontier
 from l0engine.calibration.frontier.point import checked_budgets
 from l0engine.calibration.metrics import inclusion, overlap
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Status
 from l0engine.calibration.support import relaxing
+from l0engine.calibration.support.calibrated import CURVE
 from l0engine.calibration.training.iteration import fit
 from l0engine.errors import ConfigError
 

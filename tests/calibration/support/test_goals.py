@@ -47,6 +47,21 @@ def test_a_budget_is_kept_to_the_household(budget, relax):
     assert (result.certificate is not None) == relax
 
 
+@pytest.mark.parametrize("goal", [{"max_median_error": 1e-6}, {"max_error": 1e-5}, {"min_ess": 75.0}], ids=str)
+def test_a_second_goal_is_met_by_other_weights_on_as_many_households(goal):
+    """80 households have an effective sample size of 72 and a median error of 5e-6 of themselves."""
+    problem = oracles.random_problem(2, targets=60, households=400)
+    plain, result = (fit(problem, replace(CONFIG, budget=80, **more)) for more in ({}, goal))
+    errors = np.abs(problem.matrix.toarray() @ result.weights / problem.values - 1)
+    ess = result.weights.sum() ** 2 / (result.weights**2).sum()
+    assert falls_short(replace(CONFIG, **goal), plain.final) and not result.message
+    assert np.array_equal(result.weights > 0, plain.weights > 0)
+    assert np.median(errors) <= goal.get("max_median_error", np.inf) and errors.max() <= goal.get("max_error", np.inf)
+    assert ess >= goal.get("min_ess", 0.0)
+    if "min_ess" in goal:
+        assert ess < goal["min_ess"] + 2 and np.median(errors) < 0.01  # no more error than that takes
+
+
 BOTH = {"max_median_error": 0.02, "min_ess": 15.0}
 MORE_GOALS = [
     {"max_median_error": 0.01}, {"max_error": 0.2}, {"max_error": 0.01}, {"max_error": 0.05, "min_ess": 25.0},
