@@ -80,9 +80,12 @@ def frontier(
 
 
 def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[tuple[float, Measures]]:
-    """Error against effective sample size at one number of households: softness mu and measures, softest first, see `along`."""
+    """Error against effective sample size at one number of households: softness mu and measures, softest first, see `along`.
+
+    Where the relaxation chose the households weights are held to their mean.
+    """
     support = Support.at(point.households, point.start)
-    for found in along(problem, _system(problem, config), config, support, point.certificate):
+    for found in along(problem, _system(problem, config), config, support, level=point.certificate is not None):
         yield found.found.mu, found.measures
 
 

@@ -81,17 +81,17 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
 
 
 def along(
-    problem: Problem, system: ScaledSystem, config: Config, support: Support, certificate: Certificate | None
+    problem: Problem, system: ScaledSystem, config: Config, support: Support, *, level: bool, below: float = np.inf
 ) -> Generator[Calibrated]:
-    """The same households from soft to hard, for each softness of `CURVE`: error against effective sample size.
+    """The same households from soft to hard, for each softness of `CURVE` below one: error against effective sample size.
 
-    Where the relaxation chose them, as a certificate tells, weights are held to their mean, by squares: the softness is then the price of
-    evenness.
+    Weights are held to those of the support; or, where they are to be `level`, to their mean, by squares: the softness is then the price
+    of evenness.
     """
     kept, start, dual = support.kept, support.start, None
-    if certificate is not None:
+    if level:
         start, config = np.full(len(kept), start.mean()), replace(config, anchor="chi-square")
-    for mu in CURVE:
+    for mu in (mu for mu in CURVE if mu < below):
         found, dual = recalibrate(system, kept, start, replace(config, mu=mu), after=dual, tolerance=TOLERANCE)
         yield Calibrated.of(problem, system, support, found)
 

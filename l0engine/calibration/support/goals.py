@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -78,12 +79,11 @@ def _with_second_goal(problem: Problem, system: ScaledSystem, config: Config, ch
     """
     if config.mu is not None or not falls_short(config, found.measures):
         return found
-    others = along(problem, system, config, found.support, found.certificate)
-    meets = [other for other in others if not falls_short(config, other.measures)]
-    if not meets:
-        return found
-    best = meets[-1] if config.max_median_error is None and config.max_error is None else meets[0]
-    return replace(best, certificate=chooser.certificate(best.weights, len(found.support.kept)))
+    even = config.max_median_error is None and config.max_error is None
+    others = along(problem, system, config, found.support, level=even, below=np.inf if even else found.found.mu)
+    meets = (other for other in others if not falls_short(config, other.measures))
+    best = list(meets)[-1:] if even else list(islice(meets, 1))
+    return replace(best[0], certificate=chooser.certificate(best[0].weights, len(found.support.kept))) if best else found
 
 
 def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:
