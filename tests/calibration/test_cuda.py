@@ -21,6 +21,7 @@ from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Status
 from l0engine.calibration.training import trainer
 from l0engine.calibration.training.iteration import fit, iterate
+from l0engine.calibration.training.steering import Change
 from l0engine.draining import drain
 
 pytestmark = pytest.mark.cuda
@@ -120,6 +121,25 @@ def test_a_captured_step_is_the_eager_one(device, changes, monkeypatch):
     eager = fit(PROBLEM, config)
     close(captured.gated_weights, eager.gated_weights, 1e-6)
     close(captured.weights, eager.weights, 1e-6)
+
+
+def test_settings_that_change_on_the_way_do_so_as_on_the_cpu(device, monkeypatch):
+    """A temperature has a table of its own, which no captured step may make."""
+    changes = [Change(30, "lambda_l0", 6e-3), Change(45, "temperature", 0.5), Change(70, "learning_rate", 0.05)]
+
+    def steered(config, resume=None):
+        states = []
+        result = drain(iterate(PROBLEM, config, save=lambda copied: states.append(copied()), changes=changes, resume=resume))
+        return result, states
+
+    config = replace(CONFIG, device=device)
+    (here, _), (there, states) = steered(CONFIG), steered(config)
+    assert [s.temperature for s in there.history] == [s.temperature for s in here.history]
+    close(there.gated_weights, here.gated_weights)
+    same(steered(config)[0], there)
+    assert steered(config, states[60])[0].weights.tobytes() == there.weights.tobytes()
+    monkeypatch.setattr(trainer, "GRAPHS", False)
+    close(steered(config)[0].gated_weights, there.gated_weights, 1e-6)
 
 
 def test_dead_households_are_dropped_as_on_the_cpu(device, monkeypatch):
