@@ -10,9 +10,11 @@ from test_training import CONFIG, PROBLEM, drain, same
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
+from l0engine.calibration.training import trainer
 from l0engine.calibration.training.iteration import fit, iterate
 from l0engine.calibration.training.steering import Change, all_steered, steered
 from l0engine.errors import ConfigError
+from l0engine.hard_concrete import _moment_table
 
 CHANGES = [Change(30, "lambda_l0", 6e-3), Change(30, "lambda_l2", 1e-7), Change(77, "temperature", 0.5), Change(120, "learning_rate", 0.05)]
 
@@ -100,3 +102,22 @@ def test_a_new_price_takes_the_place_of_the_other_ways_to_say_it():
     annealed = Config(final_temperature=0.1)
     assert all_steered(annealed, [("temperature", 0.5)]).final_temperature is None
     assert np.isclose(all_steered(annealed, [("temperature", 0.5)]).temperature, 0.5)
+
+
+def test_no_captured_step_makes_the_table_of_a_new_temperature(monkeypatch):
+    """On a GPU that would be an error; here a captured step is one that is called."""
+
+    class Graph:
+        def __init__(self, act):
+            self.replay = lambda: (act(), self.check())
+            self.made = _moment_table.cache_info().misses
+
+        def check(self):
+            assert _moment_table.cache_info().misses == self.made
+
+    monkeypatch.setattr(trainer, "captured", Graph)
+    monkeypatch.setattr(trainer.Trainer, "_may_capture", lambda self: True)
+    changes = [Change(30, "temperature", 0.4321), Change(61, "lambda_l0", 6e-3), Change(80, "temperature", 0.5432)]
+    captured, _ = run(CONFIG, changes)
+    monkeypatch.undo()
+    assert captured.weights.tobytes() == run(CONFIG, changes)[0].weights.tobytes()
