@@ -87,9 +87,7 @@ class Trainer:
         """Take in what changes from this step on; `changes` are all that are known, by step."""
         if self._take(changes):
             self._objective.price(self._system, self.config, self._alive.cpu().numpy())
-            self._forward = self._graph = (
-                None  # the next step is eager: it makes what a captured one may not, as the table of a temperature
-            )
+            self._forward = self._graph = None  # the next step is eager: a captured one may not make the table of a temperature
 
     def ended(self, should_stop: Callable[[], bool]) -> Ended | None:
         """Why the training is over, or None to go on."""
