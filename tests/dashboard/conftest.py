@@ -128,7 +128,7 @@ def visit(supervisors: _Supervisors) -> Callable[..., Visit]:
         at = AppTest.from_file(APP, default_timeout=300)
         for name, value in query.items():
             at.query_params[name] = value
-        return Visit(at.run()).to(page) if page != "data" else Visit(at.run())
+        return Visit((at.switch_page(f"app_pages/{page}.py") if page != "data" else at).run())
 
     return arrive
 
