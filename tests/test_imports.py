@@ -52,7 +52,7 @@ dashboard.runs
 dashboard.results.figures
 dashboard.report
 dashboard.results
-dashboard.app_pages
+dashboard.app_pages dashboard.frame
 dashboard.app
 l0engine.commands
 l0engine.__main__
