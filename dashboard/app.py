@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import state
-from dashboard.kit import sidebar, style
+from dashboard.frame import sidebar, style
 from dashboard.kit.attempt import full_disk_said
 
 st.set_page_config(page_title="l0engine", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from l0engine.calibration.config import Config, settings
 from l0engine.calibration.frontier.point import FrontierPoint
+from l0engine.calibration.frontier.references import REFERENCES
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     frontier.set_defaults(command=_frontier)
     frontier.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets frontier.csv and weights_K.csv for each budget K")
     frontier.add_argument("--budgets", type=_list(int), required=True, metavar="K,K,...", help="numbers of households")
-    others = "other methods at each budget: dense, random, pps, l1, lp, gated"
+    others = f"other methods at each budget: {', '.join(REFERENCES)}"
     frontier.add_argument("--references", type=_list(str), default=[], metavar="NAME,...", help=others)
     for command in (fit, frontier):
         group = command.add_argument_group("settings")
@@ -195,8 +196,9 @@ def _frontier(parsed: argparse.Namespace) -> int:
             return 1
         with _interruptible() as stopping:
             found = [frontier(problem, result, budgets, should_stop=stopping)]
-            for i, k in enumerate(budgets):  # two have a size of their own: once is enough
-                found.append(compare(problem, result, k, [m for m in others if i == 0 or m not in ("dense", "lp")], should_stop=stopping))
+            for i, k in enumerate(budgets):  # some have a size of their own: once is enough
+                wanted = [m for m in others if i == 0 or not REFERENCES[m].own_size]
+                found.append(compare(problem, result, k, wanted, should_stop=stopping))
             for point in chain(*found):
                 points.pop((point.method, point.budget), None)  # an improved point takes the place of an earlier one
                 points[point.method, point.budget] = point

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +52,7 @@ dashboard.runs
 dashboard.results.figures
 dashboard.report
 dashboard.results
-dashboard.app_pages
+dashboard.app_pages dashboard.frame
 dashboard.app
 l0engine.commands
 l0engine.__main__
@@ -75,7 +76,17 @@ def _name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-TREES = {_name(path): ast.parse(path.read_text(), str(path)) for top in ("l0engine", "dashboard") for path in (ROOT / top).rglob("*.py")}
+FILES = {_name(path): path for top in ("l0engine", "dashboard") for path in (ROOT / top).rglob("*.py")}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(), str(FILES[module]))
+
+
+@cache
+def nodes(module: str) -> list[ast.AST]:
+    return list(ast.walk(tree(module)))
 
 
 def _is_type_checking(node: ast.AST) -> bool:
@@ -93,9 +104,10 @@ def _statements(tree: ast.AST, at_once: bool = True) -> Iterator[tuple[ast.Impor
             yield from _statements(node, at_once and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
 
 
+@cache
 def _homes(package: str) -> dict[str, str]:
     """Where the names of a lazy package come from, as its TYPE_CHECKING block tells the type checker."""
-    blocks = [node for node in TREES[package].body if _is_type_checking(node)]
+    blocks = [node for node in tree(package).body if _is_type_checking(node)]
     return {a.name: str(i.module) for b in blocks for i in b.body if isinstance(i, ast.ImportFrom) for a in i.names}  # type: ignore[attr-defined]
 
 
@@ -108,17 +120,20 @@ def _behind(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
     for alias in statement.names:
         assert alias.name != "*", f"line {statement.lineno}: names are imported one by one"
         inner = f"{statement.module}.{alias.name}"
-        home = _homes(statement.module).get(alias.name) if statement.module in TREES else None
-        yield inner if inner in TREES else home or statement.module
+        home = _homes(statement.module).get(alias.name) if statement.module in FILES else None
+        yield inner if inner in FILES else home or statement.module
 
 
-def _imports(module: str) -> list[Import]:
-    return [Import(m, s.lineno, at_once) for s, at_once in _statements(TREES[module]) for m in _behind(s)]
+@cache
+def is_lazy(module: str) -> bool:
+    """Packages with names that are imported on first use say to the type checker where they come from; they need none of them."""
+    return any(isinstance(node, ast.Call) and getattr(node.func, "id", "") == "importer" for node in nodes(module))
 
 
-#: Packages with names that are imported on first use say to the type checker where they come from; they need none of them.
-LAZY = {m for m, tree in TREES.items() if any(isinstance(n, ast.Call) and getattr(n.func, "id", "") == "importer" for n in ast.walk(tree))}
-IMPORTS = {module: [i for i in _imports(module) if i.at_once or module not in LAZY] for module in TREES}
+@cache
+def imports(module: str) -> list[Import]:
+    found = [Import(m, s.lineno, at_once) for s, at_once in _statements(tree(module)) for m in _behind(s)]
+    return [i for i in found if i.at_once or not is_lazy(module)]
 
 
 def _offenders(modules: Iterator[str] | list[str], *forbidden: str) -> list[str]:
@@ -126,59 +141,59 @@ def _offenders(modules: Iterator[str] | list[str], *forbidden: str) -> list[str]
     return [
         f"{m}, line {i.line}: {i.module}"
         for m in modules
-        for i in IMPORTS[m]
+        for i in imports(m)
         if any((i.module + ".").startswith(f + ".") for f in forbidden)
     ]
 
 
-@pytest.mark.parametrize("module", sorted(TREES))
+@pytest.mark.parametrize("module", sorted(FILES))
 def test_imports_go_down(module):
-    own = [i for i in IMPORTS[module] if i.module.split(".")[0] in ("l0engine", "dashboard")]
+    own = [i for i in imports(module) if i.module.split(".")[0] in ("l0engine", "dashboard")]
     here = room(module)
     assert [f"line {i.line}: {i.module}" for i in own if room(i.module) != here and LEVEL[room(i.module)] >= LEVEL[here]] == []
 
 
 def test_no_files_import_each_other_in_a_circle():
-    TopologicalSorter({m: {i.module for i in IMPORTS[m]} for m in TREES}).prepare()  # a CycleError names the files
+    TopologicalSorter({m: {i.module for i in imports(m)} for m in FILES}).prepare()  # a CycleError names the files
 
 
 def test_the_engine_knows_no_dashboard():
-    engine = [m for m in TREES if m.startswith("l0engine")]
+    engine = [m for m in FILES if m.startswith("l0engine")]
     assert _offenders(engine, "streamlit", "plotly") == []
     assert {o.split(",")[0] for o in _offenders(engine, "dashboard")} <= {"l0engine.commands.report"}  # which asks for its pictures
 
 
 def test_the_pictures_of_a_report_need_no_streamlit():
-    assert _offenders([m for m in TREES if m.startswith("dashboard.report")], "streamlit") == []
+    assert _offenders([m for m in FILES if m.startswith("dashboard.report")], "streamlit") == []
 
 
 def test_the_dashboard_holds_no_mathematics():
-    dashboard = [m for m in TREES if m.startswith("dashboard")]
+    dashboard = [m for m in FILES if m.startswith("dashboard")]
     assert _offenders(dashboard, "torch", "scipy", "sklearn") == []
-    assert _offenders(dashboard, *(m for m in TREES if any(i.module.split(".")[0] == "torch" for i in IMPORTS[m]))) == []
+    assert _offenders(dashboard, *(m for m in FILES if any(i.module.split(".")[0] == "torch" for i in imports(m)))) == []
 
 
 def test_figures_know_no_streamlit():
     plain = {"dashboard.kit.setting_names", "dashboard.kit.theme", "dashboard.kit.wording"}
-    figures = [m for m in TREES if ".figures." in m or m in plain]
+    figures = [m for m in FILES if ".figures." in m or m in plain]
     assert len(figures) > 30 and plain <= set(figures)
     assert _offenders(figures, "streamlit") == []
 
 
 def test_nothing_the_server_imports_loads_torch():
-    reached, waiting = set(), [m for m in TREES if m.startswith("dashboard") or m == "l0engine.jobs.supervisor"]
+    reached, waiting = set(), [m for m in FILES if m.startswith("dashboard") or m == "l0engine.jobs.supervisor"]
     while waiting:
         module = waiting.pop()
-        if module in TREES and module not in reached:
+        if module in FILES and module not in reached:
             reached.add(module)
-            waiting += [i.module for i in IMPORTS[module] if i.at_once]
+            waiting += [i.module for i in imports(module) if i.at_once]
     assert "l0engine.io.folder" in reached  # the walk walks
-    assert [m for m in sorted(reached) for i in IMPORTS[m] if i.at_once and i.module.split(".")[0] == "torch"] == []
+    assert [m for m in sorted(reached) for i in imports(m) if i.at_once and i.module.split(".")[0] == "torch"] == []
 
 
 def test_nothing_is_unpickled():
-    assert _offenders(list(TREES), "pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal") == []
-    keywords = [(m, k) for m, tree in TREES.items() for k in ast.walk(tree) if isinstance(k, ast.keyword) and k.arg == "allow_pickle"]
+    assert _offenders(list(FILES), "pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal") == []
+    keywords = [(m, k) for m in FILES for k in nodes(m) if isinstance(k, ast.keyword) and k.arg == "allow_pickle"]
     assert keywords, "the readers say allow_pickle=False"
     assert [m for m, k in keywords if not (isinstance(k.value, ast.Constant) and k.value.value is False)] == []
 
@@ -186,9 +201,9 @@ def test_nothing_is_unpickled():
 def test_only_the_command_line_prints():
     calls = [
         f"{m}, line {n.lineno}"
-        for m, tree in TREES.items()
+        for m in FILES
         if room(m) not in ("l0engine.__main__", "l0engine.commands")
-        for n in ast.walk(tree)
+        for n in nodes(m)
         if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "print"
     ]
     assert calls == []
@@ -197,22 +212,24 @@ def test_only_the_command_line_prints():
 def test_large_objects_are_never_handed_to_cache_data():
     uses = [
         f"{m}, line {n.lineno}"
-        for m, tree in TREES.items()
-        for n in ast.walk(tree)
+        for m in FILES
+        for n in nodes(m)
         if (isinstance(n, ast.Attribute) and n.attr == "cache_data") or (isinstance(n, ast.Name) and n.id == "cache_data")
     ]
     assert uses == []
 
 
-@pytest.mark.parametrize("package", sorted(LAZY))
-def test_lazy_names_come_from_where_the_type_checker_sees_them(package):
-    call = next(n for n in ast.walk(TREES[package]) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "importer")
-    table = ast.literal_eval(call.args[1])
-    root = call.args[0].value if isinstance(call.args[0], ast.Constant) else package
-    assert {name: f"{root}.{home}" for home, names in table.items() for name in names} == _homes(package)
+def test_lazy_names_come_from_where_the_type_checker_sees_them():
+    packages = [m for m in FILES if is_lazy(m)]
+    assert len(packages) > 5
+    for package in packages:
+        call = next(n for n in nodes(package) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "importer")
+        table = ast.literal_eval(call.args[1])
+        root = call.args[0].value if isinstance(call.args[0], ast.Constant) else package
+        assert {name: f"{root}.{home}" for home, names in table.items() for name in names} == _homes(package), package
 
 
 def test_session_keys_and_query_parameters_have_one_home():
     keys = {"query_params", "session_state"}
-    uses = [(m, n.attr) for m, tree in TREES.items() for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr in keys]
+    uses = [(m, n.attr) for m in FILES for n in nodes(m) if isinstance(n, ast.Attribute) and n.attr in keys]
     assert {attr for _, attr in uses} == keys and all(room(m) == "dashboard.state" for m, _ in uses)

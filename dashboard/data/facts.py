@@ -23,7 +23,11 @@ def show(problem: Problem) -> None:
             f"Non-zero entries of the matrix; {wording.percent(problem.matrix.nnz / cells)} of all its places.",
         ),
         "Memory": (wording.size(estimated_memory(problem)), "What a run needs at its largest, roughly."),
-        "Time for a run": (_time(problem), "With the settings of the Calibrate page, on two processor cores, roughly."),
+        "Time for a run": (
+            _time(problem),
+            "Fit and refit with the settings of the Calibrate page, on two processor cores, roughly. Where households are chosen anew, for a "
+            "goal or because the gates shut too early, it takes seconds more, and minutes on a large problem.",
+        ),
     }
     layout.metrics(facts, key="facts", narrowest=125)
     if problem.base_factor != 1:

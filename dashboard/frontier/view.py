@@ -14,6 +14,7 @@ from dashboard.frontier.figures.answer import answer, bend, cap_words, held_out_
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
 from dashboard.kit.follow import follow
+from l0engine.calibration.frontier.references import REFERENCES
 from l0engine.calibration.limits import proof
 from l0engine.calibration.results import Snapshot
 from l0engine.jobs.records import PointRecord, RunRecord
@@ -138,7 +139,7 @@ def _default(points: Sequence[PointRecord], ended: bool) -> PointRecord | None:
     """Where the error bends most, once all points are there; without a bend the point that other methods were compared at, or the first."""
     if ended and (found := bend(points)) is not None:
         return found
-    others = {p.budget for p in points if p.method not in ("l0engine", "dense", "lp")}
+    others = {p.budget for p in points if p.method in REFERENCES and not REFERENCES[p.method].own_size}
     own = [p for p in points if p.method == "l0engine"]
     return next((p for p in own if p.budget in others), own[0] if own else None)
 

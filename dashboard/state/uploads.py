@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -16,8 +16,7 @@ import streamlit as st
 from dashboard.state.problems import DEFAULT_SAMPLE, SAMPLES
 from dashboard.state.quotas import admit, took
 from l0engine.errors import L0Error
-from l0engine.io import table_guarded
-from l0engine.io.guarded import images_guarded, log_guarded
+from l0engine.io import load_guarded, table_guarded
 from l0engine.io.logs import CalibrationLog, load_log, read_log
 from l0engine.io.tables import TABLES as ENDINGS
 from l0engine.io.tables import ending
@@ -97,19 +96,19 @@ def _table(raw: Path, kept: Path, answers: Mapping[str, str]) -> str:
     return table_guarded(raw, kept, answers=answers).sentence
 
 
-def _plain(parse: Callable[[Path, Path], None]) -> Callable[[Path, Path, Mapping[str, str]], str]:
+def _plain(what: Literal["images", "log"]) -> Callable[[Path, Path, Mapping[str, str]], str]:
     """Of a kind of file that can be read in one way only."""
 
     def parsed(raw: Path, kept: Path, _: Mapping[str, str]) -> str:
-        parse(raw, kept)
+        load_guarded(raw, kept, what)
         return ""
 
     return parsed
 
 
 TABLES = Uploads("tables", ".parquet", ENDINGS, _table)
-LOGS = Uploads("logs", ".npz", (".csv", ".parquet"), _plain(log_guarded))
-IMAGES = Uploads("images", ".npz", (".npz",), _plain(images_guarded))
+LOGS = Uploads("logs", ".npz", (".csv", ".parquet"), _plain("log"))
+IMAGES = Uploads("images", ".npz", (".npz",), _plain("images"))
 
 
 def sample_tables() -> dict[str, str]:

@@ -99,6 +99,8 @@ def _done(verb: str, words: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _export(parsed: argparse.Namespace) -> int:
+    if parsed.out.suffix.lower() != ".zip":
+        raise L0Error(f"--out {parsed.out} does not end in .zip: name a file that does, so that it is known for what it is.")
     from l0engine.jobs.bundles import export_jobs
 
     export_jobs(_store(), parsed.ids, parsed.out, microdata=parsed.microdata)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TextIO
 
 import pyarrow as pa
 
@@ -18,34 +19,40 @@ from l0engine.io.images import read_images, save_images
 from l0engine.io.logs import read_log, save_log
 from l0engine.io.saving import save_problem, save_table
 from l0engine.io.tables import frame, read_table
-from l0engine.io.uploads import recognise_uploads
+from l0engine.io.uploads import Recognised, recognise_uploads
 
 
 def main(arguments: list[str]) -> int:
     """Load and save under limits; the exit code tells how it went, standard output why a problem was refused."""
     what, source, destination, memory_bytes, seconds, *answers = arguments
     _limit(int(memory_bytes), int(seconds))
+    return check(what, Path(source), Path(destination), json.loads(answers[0]) if answers else {}, sys.stdout)
+
+
+def check(what: str, source: Path, destination: Path, answers: Mapping[str, str], out: TextIO) -> int:
+    """Load and save, without limits: the exit code; what is to be said goes to `out`."""
     try:
-        _CHECKS[what](Path(source), Path(destination), json.loads(answers[0]) if answers else {})
+        said = _CHECKS[what](source, destination, answers)
     except AmbiguousTable as e:
-        json.dump([e.file, e.setting, e.options, e.question], sys.stdout)
+        json.dump([e.file, e.setting, e.options, e.question], out)
         return REFUSED
     except ProblemError as e:
-        json.dump(str(e), sys.stdout)
+        json.dump(str(e), out)
         return REFUSED
     except MemoryError:
         return OUT_OF_MEMORY
+    json.dump(said, out)
     return 0
 
 
-def _table(source: Path, destination: Path, answers: Mapping[str, str]) -> None:
+def _table(source: Path, destination: Path, answers: Mapping[str, str]) -> dict[str, Any]:
     table = read_table(source, answers)
     table.require()
     save_table(frame(table), destination)
-    json.dump(asdict(table.reading), sys.stdout)
+    return asdict(table.reading)
 
 
-def _upload(source: Path, destination: Path, _: Mapping[str, str]) -> None:
+def _upload(source: Path, destination: Path, _: Mapping[str, str]) -> tuple[Recognised, ...]:
     paths, answers = json.loads(source.read_text(encoding="utf-8"))
     raw = source.with_name("problem")
     found = recognise_uploads({name: Path(path) for name, path in paths.items()}, raw, answers)
@@ -54,10 +61,10 @@ def _upload(source: Path, destination: Path, _: Mapping[str, str]) -> None:
     except AmbiguousTable as e:
         theirs = next((one.name for one in found if one.file == e.file), e.file)
         raise AmbiguousTable(theirs, e.setting, e.options, e.question.replace(e.file, theirs, 1)) from None
-    json.dump(found, sys.stdout)
+    return found
 
 
-_CHECKS: dict[str, Callable[[Path, Path, Mapping[str, str]], None]] = {
+_CHECKS: dict[str, Callable[[Path, Path, Mapping[str, str]], Any]] = {
     "problem": lambda source, destination, _: save_problem(load_problem(source), destination),
     "upload": _upload,
     "table": _table,

@@ -1,4 +1,4 @@
-"""load_guarded, table_guarded, images_guarded and log_guarded: read untrusted files in a child process with limits on memory and time."""
+"""load_guarded, table_guarded and upload_guarded: read untrusted files in a child process with limits on memory and time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import shown
@@ -34,15 +35,24 @@ _SMALLER = {
 _ONE_THREAD = {**environment(1), "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
 
 
-def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
-    """Check the problem in `folder` and write it to `destination` as `save_problem` does; then `load_problem` it there.
+def load_guarded(
+    source: str | Path,
+    destination: str | Path,
+    what: Literal["problem", "images", "log"] = "problem",
+    *,
+    memory_bytes: int = 4 * 2**30,
+    seconds: float = 120.0,
+) -> None:
+    """Check what others wrote and write it to `destination` as we do, for our own readers.
 
     Parameters
     ----------
-    folder : str or Path
-        Untrusted files, as `load_problem` takes them.
+    source : str or Path
+        Untrusted: a folder as `load_problem` takes it, an NPZ file as `read_images` or a calibration log as `read_log`.
     destination : str or Path
-        Must not exist, or be empty.
+        Must not exist, or be an empty folder.
+    what : str
+        What it is said to be.
     memory_bytes : int
         Address space the child may use, in bytes.
     seconds : float
@@ -51,9 +61,9 @@ def load_guarded(folder: str | Path, destination: str | Path, *, memory_bytes: i
     Raises
     ------
     ProblemError
-        What `load_problem` says, or that the files asked for too much memory or time, or broke the reader.
+        What the reader says, or that the files asked for too much memory or time, or broke the reader.
     """
-    _guarded("problem", Path(folder).absolute(), Path(destination).absolute(), memory_bytes, seconds)
+    _guarded(what, Path(source).absolute(), Path(destination).absolute(), memory_bytes, seconds)
 
 
 def table_guarded(
@@ -116,35 +126,34 @@ def upload_guarded(
     return tuple(Recognised(*one) for one in found)
 
 
-def images_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
-    """Check an untrusted NPZ of labelled images and write it to `destination` as `read_images` returns it; limits as in `load_guarded`.
-
-    Raises
-    ------
-    ProblemError
-        The file holds no labelled images, or asks for too much memory or time, or broke the reader.
-    """
-    _guarded("images", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
-
-
-def log_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
-    """Check an untrusted calibration log and write it to `destination` as `load_log` reads it; limits as in `load_guarded`.
-
-    Raises
-    ------
-    ProblemError
-        The file is no calibration log, or asks for too much memory or time, or broke the reader.
-    """
-    _guarded("log", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
-
-
 def _guarded(
     what: str, folder: Path, destination: Path, memory_bytes: int, seconds: float, answers: Mapping[str, str] | None = None
 ) -> bytes:
     """What the child says where all went well."""
+    code, answer = _child(what, folder, destination, memory_bytes, seconds, answers or {})
+    if code == REFUSED:
+        said = json.loads(answer)
+        if isinstance(said, str):
+            raise ProblemError(said)
+        file, setting, options, question = said
+        raise AmbiguousTable(file, setting, tuple((value, meaning) for value, meaning in options), question)
+    if code == OUT_OF_MEMORY:
+        raise ProblemError(f"Reading '{shown(folder)}' needs more than {memory_bytes / 2**30:.2g} GiB of memory: give {_SMALLER[what]}.")
+    if code == -signal.SIGXCPU:
+        raise ProblemError(f"Reading '{shown(folder)}' took longer than {seconds:g} seconds: give {_SMALLER[what]}.")
+    if code != 0:
+        raise ProblemError(
+            f"Reading '{shown(folder)}' broke the reader (exit code {code}): "
+            "a file is damaged, or asks for too much memory; save the files again."
+        )
+    return answer
+
+
+def _child(what: str, folder: Path, destination: Path, memory_bytes: int, seconds: float, answers: Mapping[str, str]) -> tuple[int, bytes]:
+    """Exit code and standard output of `l0engine.io.guard`; one that takes too long ends as the system ends it."""
     command = [sys.executable, "-m", "l0engine.io.guard", what, str(folder), str(destination), str(int(memory_bytes))]
     child = subprocess.Popen(
-        [*command, str(max(1, round(seconds))), json.dumps(dict(answers or {}))],
+        [*command, str(max(1, round(seconds))), json.dumps(dict(answers))],
         env={**os.environ, **_ONE_THREAD},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -152,30 +161,11 @@ def _guarded(
     )
     try:
         answer, _ = child.communicate(timeout=seconds)
+        return child.returncode, answer
     except subprocess.TimeoutExpired:
-        raise _too_slow(what, folder, seconds) from None
+        return -signal.SIGXCPU, b""
     finally:
         if child.poll() is None:
             child.kill()
             child.communicate()
         shutil.rmtree(partial_folder(destination, child.pid), ignore_errors=True)
-    if child.returncode == REFUSED:
-        said = json.loads(answer)
-        if isinstance(said, str):
-            raise ProblemError(said)
-        file, setting, options, question = said
-        raise AmbiguousTable(file, setting, tuple((value, meaning) for value, meaning in options), question)
-    if child.returncode == OUT_OF_MEMORY:
-        raise ProblemError(f"Reading '{shown(folder)}' needs more than {memory_bytes / 2**30:.2g} GiB of memory: give {_SMALLER[what]}.")
-    if child.returncode == -signal.SIGXCPU:
-        raise _too_slow(what, folder, seconds)
-    if child.returncode != 0:
-        raise ProblemError(
-            f"Reading '{shown(folder)}' broke the reader (exit code {child.returncode}): "
-            "a file is damaged, or asks for too much memory; save the files again."
-        )
-    return bytes(answer)
-
-
-def _too_slow(what: str, folder: Path, seconds: float) -> ProblemError:
-    return ProblemError(f"Reading '{shown(folder)}' took longer than {seconds:g} seconds: give {_SMALLER[what]}.")

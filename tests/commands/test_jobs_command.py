@@ -115,6 +115,8 @@ def test_jobs_travel_from_one_home_to_another(problem, tmp_path, capsys, monkeyp
     mine = Store()
     run = mine.runs()[0]
     capsys.readouterr()
+    assert main(["jobs", "export", run.id, "--out", str(tmp_path / "runs.tar")]) == 1 and "end in .zip" in capsys.readouterr().err
+    assert not (tmp_path / "runs.tar").exists()
     assert main(["jobs", "export", run.id, "--out", str(tmp_path / "x.zip"), "--microdata"]) == 0 and "1 job, " in capsys.readouterr().out
     monkeypatch.setenv("L0ENGINE_HOME", str(tmp_path / "elsewhere"))
     assert main(["jobs", "import", str(tmp_path / "x.zip")]) == 0 and capsys.readouterr().out == f"{run.id}\n"

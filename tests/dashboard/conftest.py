@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -19,12 +20,16 @@ from waiting import end_workers
 
 from dashboard import state
 from dashboard.state import lessons, problems, resources
+from l0engine.io import guard, guarded
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
 from l0engine.lessons.school import picture_of
 
 APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
+
+
+CHILD = guarded._child
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,6 +72,12 @@ class Inline:
                 self._execution.carry_out()
 
 
+def read_here(what: str, folder: Path, destination: Path, _memory: int, _seconds: float, answers: Mapping[str, str]) -> tuple[int, bytes]:
+    """Reads uploads as the guarded child does, without its limits and its process; `children` asks for the real one."""
+    out = io.StringIO()
+    return guard.check(what, folder, destination, answers, out), out.getvalue().encode()
+
+
 class _Teacher:
     """Shows what lessons ask for here, and keeps it for the next visit."""
 
@@ -93,6 +104,7 @@ def supervisors(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Superv
     factory = _Supervisors()
     monkeypatch.setattr(resources, "Supervisor", factory)
     monkeypatch.setattr(lessons, "Teacher", _Teacher)
+    monkeypatch.setattr(guarded, "_child", read_here)
     monkeypatch.setattr(problems, "DEFAULT_SAMPLE", "massachusetts")
     yield factory
     for supervisor in factory.made:
@@ -103,6 +115,12 @@ def supervisors(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Superv
 
 
 @pytest.fixture
+def children(supervisors: _Supervisors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads are read by real child processes."""
+    monkeypatch.setattr(guarded, "_child", CHILD)
+
+
+@pytest.fixture
 def visit(supervisors: _Supervisors) -> Callable[..., Visit]:
     """Arrive as a new visitor: `visit("calibrate", run=...)`."""
 
@@ -110,7 +128,7 @@ def visit(supervisors: _Supervisors) -> Callable[..., Visit]:
         at = AppTest.from_file(APP, default_timeout=300)
         for name, value in query.items():
             at.query_params[name] = value
-        return Visit(at.run()).to(page) if page != "data" else Visit(at.run())
+        return Visit((at.switch_page(f"app_pages/{page}.py") if page != "data" else at).run())
 
     return arrive
 

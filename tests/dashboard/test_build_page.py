@@ -66,7 +66,7 @@ def test_an_empty_page_says_what_to_do(page):
     assert any("Add the other table" in text for text in page.said("info")) and not page.said("error")
 
 
-def test_two_tables_become_the_problem_that_pandas_makes(page):
+def test_two_tables_become_the_problem_that_pandas_makes(children, page):
     drop(page, survey=SURVEY, regions=REGIONS)
     assert page.metrics["Targets"] == "3" and page.metrics["Households"] == "400"
     base = SURVEY.groupby("region")["weight"].sum()[REGIONS["region"]].to_numpy()

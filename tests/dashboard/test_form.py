@@ -10,6 +10,7 @@ import uploads
 from further import further
 
 from l0engine.calibration.config import GOALS, PRESETS, Config, settings
+from l0engine.calibration.losses import LOSSES
 
 SLIDERS = [name for name, s in settings().items() if not s.advanced]
 ADVANCED = [name for name, s in settings().items() if s.advanced and name not in ("exclude", "soften", "group_multipliers")]
@@ -209,6 +210,13 @@ def test_the_office_preset_says_what_its_cap_costs(form):
 def test_an_optional_field_can_be_emptied(advanced):
     advanced.set("max_ratio", 5.0).set("max_ratio", None)
     assert started(advanced).max_ratio is None
+
+
+def test_a_new_loss_is_in_the_form_once_it_is_in_the_registry(visit, monkeypatch):
+    monkeypatch.setitem(LOSSES, "fourth", LOSSES["capped"])
+    advanced = visit("calibrate").choose("Advanced settings", True)
+    assert advanced.widget("Loss").options == list(LOSSES) and advanced.widget("Loss").options[-1] == "fourth"
+    assert started(advanced.choose("Estimator", "sampled").choose("Loss", "fourth")).loss == "fourth"
 
 
 def test_settings_that_do_not_go_together_are_explained(advanced):

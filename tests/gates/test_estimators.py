@@ -1,11 +1,17 @@
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
 from scipy.special import expit, logit
 
-from l0engine.gates.estimators import ESTIMATORS
+from l0engine.__main__ import main
+from l0engine.calibration.problem.problem import Problem
+from l0engine.gates.estimators import ESTIMATORS, Expected
 from l0engine.hard_concrete import HardConcreteDistribution
+from l0engine.io import save_problem
 
 DIST, N = HardConcreteDistribution(0.9), 100_001
 
@@ -62,3 +68,26 @@ def test_draws_have_the_shape_and_type_of_log_alpha(shape, dtype):
         assert gates.mean.dtype == dtype
         assert ((gates.mean >= 0) & (gates.mean <= 1)).all()
         assert torch.isfinite(gates.mean_slope).all()
+
+
+@dataclass(frozen=True)
+class MeanField(Expected):
+    """A toy: the expected gates, as if they were certain."""
+
+    squared_only: bool = False
+    sentence: str = "expected gates without their variance."
+
+    def gates(self, log_alpha, dist, seed, step):
+        return dist.moments(log_alpha)._replace(variance=log_alpha.new_zeros(()), variance_slope=log_alpha.new_zeros(()))
+
+
+def test_a_new_estimator_is_a_class_and_an_entry_in_the_registry(monkeypatch, tmp_path, capsys):
+    problem = Problem.create([[1.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]], [30.0, 50.0], base_weights=[10.0, 10.0, 10.0, 9.0])
+    save_problem(problem, tmp_path / "problem")
+    command = ["fit", str(tmp_path / "problem"), "--out", str(tmp_path / "out"), "--no-record", "--loss", "capped", "--estimator", "mean"]
+    assert main(command) == 1 and "choose one of expected, sampled, ungated." in capsys.readouterr().err
+    monkeypatch.setitem(ESTIMATORS, "mean", MeanField())
+    assert main(command) == 0
+    weights = pd.read_csv(tmp_path / "out" / "weights.csv")
+    kept = [list(problem.household_ids).index(str(household)) for household in weights["household_id"]]
+    np.testing.assert_allclose(problem.matrix.toarray()[:, kept] @ weights["weight"], problem.values, rtol=0.02)

@@ -12,7 +12,7 @@ from further import further
 
 from l0engine.errors import ProblemError
 from l0engine.io import images as limits
-from l0engine.io.guarded import images_guarded
+from l0engine.io.guarded import load_guarded
 from l0engine.io.images import read_images
 
 RNG = np.random.default_rng(0)
@@ -39,7 +39,7 @@ def refused(tmp_path, content):
 @pytest.mark.parametrize("images", [np.stack([IMAGES] * 3, -1), *further(IMAGES, IMAGES / 255, IMAGES > 100)])
 def test_good_images_arrive_whole(tmp_path, images):
     (tmp_path / "raw.npz").write_bytes(npz(images=images, labels=LABELS.astype(np.int16)))
-    images_guarded(tmp_path / "raw.npz", tmp_path / "kept.npz")
+    load_guarded(tmp_path / "raw.npz", tmp_path / "kept.npz", "images")
     with np.load(tmp_path / "kept.npz", allow_pickle=False) as kept:
         assert kept["images"].dtype == np.float32 and kept["labels"].dtype == np.int64
         np.testing.assert_array_equal(kept["images"], np.asarray(images, np.float32).reshape(12, 5, 4, -1))
@@ -111,5 +111,5 @@ def test_limits_hold_before_anything_is_unpacked(tmp_path, monkeypatch):
 def test_the_child_tells_the_same_sentence(tmp_path):
     sentence = refused(tmp_path, npz(images=IMAGES, labels=LABELS * 0))
     with pytest.raises(ProblemError) as error:
-        images_guarded(tmp_path / "mine.npz", tmp_path / "kept.npz")
+        load_guarded(tmp_path / "mine.npz", tmp_path / "kept.npz", "images")
     assert str(error.value) == sentence and not (tmp_path / "kept.npz").exists()

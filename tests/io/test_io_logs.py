@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from l0engine.errors import ProblemError
-from l0engine.io.guarded import log_guarded
+from l0engine.io.guarded import load_guarded
 from l0engine.io.logs import load_log, read_log
 
 NAMES, VALUES = ["national/eitc/[a==1,b==2]", "state_1/snap", "state_1/zero"], np.array([67.33e9, 1733.5, 0.0])
@@ -84,7 +84,7 @@ def test_a_name_that_comes_twice_in_an_epoch_is_two_targets(read):
 
 def test_the_guarded_child_hands_it_over_whole(read, tmp_path):
     log = read(by_target())
-    log_guarded(tmp_path / "calibration_log.csv", tmp_path / "log.npz")
+    load_guarded(tmp_path / "calibration_log.csv", tmp_path / "log.npz", "log")
     kept = load_log(tmp_path / "log.npz")
     for name in ("epochs", "names", "values", "estimates", "loss", "achievable", "notes", "loss_by_target"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(log, name))

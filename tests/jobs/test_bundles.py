@@ -23,11 +23,6 @@ MEASURES = Measures(2, 0.1, 0.05, 0.9, 1.5, 1.3, 7.0, 7.0, 0.4)
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "home")
-
-
-@pytest.fixture
 def other(tmp_path) -> Store:
     return Store(tmp_path / "other")
 

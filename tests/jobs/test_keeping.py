@@ -22,16 +22,6 @@ OLD = Path(__file__).parents[1] / "data" / "store_2"
 UNKNOWN = "20261122-164000-ab12"
 
 
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "home")
-
-
-@pytest.fixture
-def sha(store) -> str:
-    return store.add_problem(a_problem(), "tiny").sha
-
-
 def ended(store, sha, status=Status.STEP_LIMIT, **settings):
     run = store.create_run(sha, Config(epochs=100, **settings))
     store.set_status(run.id, status)

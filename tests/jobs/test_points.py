@@ -29,11 +29,6 @@ PLAN = Plan((40, 20, 10), compare=(20,), references=("random", "gated"))
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "home")
-
-
-@pytest.fixture
 def sha(store) -> str:
     return store.add_problem(PROBLEM, "tiny").sha
 

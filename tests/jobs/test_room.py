@@ -27,16 +27,6 @@ from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
 
 
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "home")
-
-
-@pytest.fixture
-def sha(store) -> str:
-    return store.add_problem(a_problem(), "tiny").sha
-
-
 def test_a_run_that_has_no_room_is_refused_with_the_figures(store, sha, monkeypatch):
     large = replace(store.problem_record(sha), n_households=10**10)
     with pytest.raises(L0Error, match=r"needs about 1,700 GB of disk, and .* are free at .*: make room first"):

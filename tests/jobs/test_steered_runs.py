@@ -15,15 +15,9 @@ from l0engine.calibration.training.iteration import iterate
 from l0engine.draining import drain
 from l0engine.jobs import execution
 from l0engine.jobs.execution import Execution
-from l0engine.jobs.store import Store
 
 CONFIG = Config(epochs=100, lambda_l0=3e-3, stop_when_settled=False, device="cpu")
 PROBLEM = oracles.random_problem(1)
-
-
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "home")
 
 
 def carried_out(store, run_id, asked=None, ends=None):

@@ -42,11 +42,6 @@ def a_state(step: int) -> TrainingState:
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "home")
-
-
-@pytest.fixture
 def run_id(store) -> str:
     return store.create_run(store.add_problem(a_problem(), "tiny").sha, Config()).id
 

@@ -3,7 +3,7 @@
 from l0engine.io.build.builder import Built, build
 from l0engine.io.build.controls import controls_in, from_controls, is_controls
 from l0engine.io.build.files import read_recipe, save_built
-from l0engine.io.build.guess import guess
+from l0engine.io.build.guessing.guess import guess
 from l0engine.io.build.margins import Disagreement
 from l0engine.io.build.matching import Match, Unmatched
 from l0engine.io.build.recipe import Band, Recipe, Statistic, Target, Totals

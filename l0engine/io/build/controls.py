@@ -15,8 +15,8 @@ import pandas as pd
 
 from l0engine.errors import ProblemError
 from l0engine.io.build.expressions import is_condition
+from l0engine.io.build.guessing.roles import first_recipe
 from l0engine.io.build.recipe import HOUSEHOLDS, PERSONS, Recipe, Target, Totals
-from l0engine.io.build.roles import first_recipe
 from l0engine.io.build.units import as_numbers
 from l0engine.io.limits import clipped, listed
 

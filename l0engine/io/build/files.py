@@ -9,7 +9,7 @@ import pandas as pd
 from l0engine.errors import ProblemError
 from l0engine.io.build.builder import Built
 from l0engine.io.build.controls import controls_in, from_controls
-from l0engine.io.build.guess import guess
+from l0engine.io.build.guessing.guess import guess
 from l0engine.io.build.recipe import Recipe
 from l0engine.io.folder import RECIPE, answers_in
 from l0engine.io.limits import shown, writable

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from l0engine.errors import ProblemError
 from l0engine.io.limits import MAX_COLUMNS, check_unpacked, clipped, readable, shown
 from l0engine.io.tables.csvfile import read_csv, read_heads
-from l0engine.io.tables.foreign import FOREIGN, read_foreign
+from l0engine.io.tables.foreign.programs import FOREIGN, read_foreign
 from l0engine.io.tables.reading import Reading, checked_answers
 from l0engine.io.tables.table import Table
 

@@ -20,11 +20,15 @@ __all__ = ["REFERENCES", "Reference", "checked_methods", "compare"]
 
 
 class Reference(NamedTuple):
-    """A method to compare with; its module is imported when it is used, so that titles are known without torch."""
+    """A method to compare with; its module is imported when it is used, so that titles are known without torch.
+
+    One that has a size of its own comes out alike at every budget.
+    """
 
     title: str
     sentence: str
     module: str
+    own_size: bool = False
 
     @property
     def choose(self) -> Callable[..., Any]:
@@ -35,7 +39,9 @@ class Reference(NamedTuple):
 
 #: The reference methods, by name, in the order in which they are shown.
 REFERENCES: dict[str, Reference] = {
-    "dense": Reference("All households", "Every household, refitted from its base weight: what selection gives up.", f"{__name__}.dense"),
+    "dense": Reference(
+        "All households", "Every household, refitted from its base weight: what selection gives up.", f"{__name__}.dense", own_size=True
+    ),
     "random": Reference("Random", "As many households drawn at random, all alike, then refitted.", f"{__name__}.random"),
     "pps": Reference(
         "Proportional to weight", "As many households drawn with probability proportional to base weight, then refitted.", f"{__name__}.pps"
@@ -43,7 +49,9 @@ REFERENCES: dict[str, Reference] = {
     "l1": Reference(
         "L1 path", "Least squares with a price on weight / base weight, lowered until enough are kept; then refitted.", f"{__name__}.l1"
     ),
-    "lp": Reference("LP vertex", "Least absolute errors at a corner: it hits targets with at most one household each.", f"{__name__}.lp"),
+    "lp": Reference(
+        "LP vertex", "Least absolute errors at a corner: it hits targets with at most one household each.", f"{__name__}.lp", own_size=True
+    ),
     "gated": Reference("Gated, no refit", "The households that the fit keeps, with its gated weights and no refit.", f"{__name__}.gated"),
 }  # fmt: skip
 

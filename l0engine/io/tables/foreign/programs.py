@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from l0engine.errors import AmbiguousTable, ProblemError
 from l0engine.io.limits import MAX_COLUMNS, check_unpacked, clipped, listed, readable
-from l0engine.io.tables import labels, rds, sheets
 from l0engine.io.tables.csvfile import Origin, read_csv
+from l0engine.io.tables.foreign import labels, rds, sheets
 from l0engine.io.tables.reading import Reading
 
 Read = tuple[pa.Table, Reading, Origin | None]

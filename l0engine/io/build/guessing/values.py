@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from l0engine.io.build.guessing.roles import alike, named
 from l0engine.io.build.labels import key
 from l0engine.io.build.matching import NEAR
 from l0engine.io.build.published import is_numeric
 from l0engine.io.build.recipe import HOUSEHOLDS, PERSONS, Recipe, Statistic
-from l0engine.io.build.roles import alike, named
 from l0engine.io.build.units import Units
 from l0engine.io.tables.heads import factor_of, plain
 

@@ -10,12 +10,12 @@ import pandas as pd
 
 from l0engine.errors import ProblemError
 from l0engine.io.build.bands import band_of
+from l0engine.io.build.guessing.roles import alike, first_recipe
+from l0engine.io.build.guessing.values import counted, understood
 from l0engine.io.build.labels import key, matched
 from l0engine.io.build.published import is_numeric, read_values
 from l0engine.io.build.recipe import DETAILS, PERSONS, Band, Recipe, Statistic, Target, Totals
-from l0engine.io.build.roles import alike, first_recipe
 from l0engine.io.build.units import Units, labelled, read_units
-from l0engine.io.build.values import counted, understood
 from l0engine.io.limits import clipped
 from l0engine.io.tables.totals import is_total
 

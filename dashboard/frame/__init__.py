@@ -1,0 +1,1 @@
+"""What stands around every page: the look, and the sidebar."""

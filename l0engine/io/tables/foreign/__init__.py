@@ -1,0 +1,1 @@
+"""Tables of other programs, as columns of text and numbers."""
