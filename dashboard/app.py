@@ -42,3 +42,4 @@ with full_disk_said():
     state.follow_url(page.url_path)
     sidebar.show()
     page.run()
+state.leave_alone_what_stays()

@@ -12,6 +12,7 @@ def show() -> None:
     """Draw it, where nothing was computed here yet."""
     if not lessons.first_visit():
         return
+    lessons.teacher().wake()  # whoever is new is shown the way to a lesson
     with st.container(border=True, key="tour"):
         words, away = layout.columns([6, 1.2], key="tour_row", narrowest=130, align="center")
         words.markdown(

@@ -81,7 +81,9 @@ def _verdict(picture: Attempt) -> None:
 
 def _enter(ask: ChallengeAsk, picture: Attempt) -> None:
     name, go = layout.columns([2, 1.2], key="challenge_enter", narrowest=120, align="bottom")
-    nick = name.text_input("Nickname", max_chars=LONGEST, key="challenge_name", persist_state="session", placeholder="for the board")
+    nick = name.text_input(
+        "Nickname", max_chars=LONGEST, key="challenge_name", persist_state="session", placeholder=f"for the board, up to {LONGEST} letters"
+    )
     why = None if picture.counts and nick.strip() else "An attempt that counts and a nickname are needed."
     if go.button("Enter", icon=":material/trophy:", disabled=why is not None, help=why, width="stretch"):
         try:

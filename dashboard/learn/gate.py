@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from dashboard import state
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import palette
@@ -24,9 +26,11 @@ Source: Louizos, Welling and Kingma (2018), *Learning sparse neural networks thr
 
 def draw(ask: GateAsk, picture: GatePicture) -> None:
     """Six numbers and the film."""
-    layout.metrics(_numbers(ask, picture), key="gate_numbers", narrowest=110)
+    above = st.container()
     alt = "Distribution of a gate, the gate at test time by log alpha, and the features left in while a model of such gates learns"
     play(figure.film(figure.info(ask, picture), palette()), key="gate_film", alt=alt)
+    with above:
+        layout.metrics(_numbers(ask, picture), key="gate_numbers", narrowest=110)
 
 
 def _numbers(ask: GateAsk, picture: GatePicture) -> dict[str, tuple[str, str]]:

@@ -66,31 +66,47 @@ def show(lesson: Lesson) -> None:
     st.title(lesson.title)
     st.markdown(f"#### {lesson.question}")
     _body(lesson)
+    _more(lesson)
 
 
 @st.fragment
 def _body(lesson: Lesson) -> None:
+    """What follows the controls. The picture is sent first, so that nothing that takes the browser longer is in its way."""
     ask = lessons.ask(lesson.page)
+    above = st.container()
     try:
-        picture = lessons.picture(ask)
+        with lessons.awaited(ask):
+            picture = lessons.picture(ask)
     except L0Error as error:
         st.error(str(error), icon=":material/error:")
         controls.show(lesson.page)
         return
-    _predict(lesson, ask, picture)
-    controls.show(lesson.page)
     lesson.draw(ask, picture)
-    for sentence in lesson.sentences(ask, picture):
-        st.markdown(f"- {sentence}")
-    formula, link, onward = layout.columns([2, 2, 1.4], key=f"{lesson.page}_more", narrowest=220)
-    with formula.expander("The formula", icon=":material/function:"):
-        st.markdown(lesson.formula)
-    with link.expander("Prepare a link for a lesson", icon=":material/link:"):
-        controls.hiding(lesson.page)
-    if onward.button("Try it on real data", icon=":material/arrow_forward:", help=lesson.onward_words, width="stretch"):
-        st.switch_page(lesson.onward(ask, picture))
+    with above:
+        _predict(lesson, ask, picture)
+        controls.show(lesson.page)
+    st.markdown("\n".join(f"- {sentence}" for sentence in lesson.sentences(ask, picture)))
     lessons.keep_address(lesson.page)
     lessons.teacher().prepare(ask.neighbours())
+
+
+@st.fragment
+def _more(lesson: Lesson) -> None:
+    """What stays while controls move; the browser loads what it needs for a fold once that opens."""
+    formula, link, onward = layout.columns([2, 2, 1.4], key=f"{lesson.page}_more", narrowest=220)
+    source = formula.expander("The formula", icon=":material/function:", key=f"{lesson.page}_formula", on_change="rerun")
+    if source.open:
+        source.markdown(lesson.formula)
+    prepare = link.expander("Prepare a link for a lesson", icon=":material/link:", key=f"{lesson.page}_link", on_change="rerun")
+    if prepare.open:
+        before = lessons.hidden(lesson.page)
+        with prepare:
+            controls.hiding(lesson.page)
+        if lessons.hidden(lesson.page) != before:
+            st.rerun()
+    if onward.button("Try it on real data", icon=":material/arrow_forward:", help=lesson.onward_words, width="stretch"):
+        ask = lessons.ask(lesson.page)
+        st.switch_page(lesson.onward(ask, lessons.picture(ask)))
 
 
 def _predict(lesson: Lesson, ask: Any, picture: Any) -> None:

@@ -22,7 +22,7 @@ from dashboard.state.problems import (
     samples,
 )
 from dashboard.state.quotas import warning as quota_warning
-from dashboard.state.resources import store, supervisor, take_up
+from dashboard.state.resources import leave_alone_what_stays, store, supervisor, take_up
 from dashboard.state.runs import (
     go_on,
     in_use,
@@ -59,7 +59,7 @@ __all__ += [
 ]
 __all__ += ["problem", "problem_record", "problem_sha", "sample_source", "samples"]
 __all__ += ["quota_warning"]
-__all__ += ["store", "supervisor", "take_up"]
+__all__ += ["leave_alone_what_stays", "store", "supervisor", "take_up"]
 __all__ += [
     "go_on",
     "in_use",

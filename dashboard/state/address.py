@@ -23,7 +23,6 @@ def follow_url(page: str) -> None:
     """
     try:
         supervisor()
-        lessons.teacher().wake()
     except L0Error as error:  # a store of a newer version
         st.error(str(error), icon=":material/error:")
         st.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -37,6 +39,11 @@ def teacher() -> Teacher:
     return Teacher()
 
 
+def awaited(ask: Ask) -> AbstractContextManager[None]:
+    """Says that the engine is at work where a picture is not there yet; nothing is drawn where it is."""
+    return nullcontext() if teacher().keeps(ask) else st.spinner("The engine computes this picture …")
+
+
 def picture(ask: Ask) -> Any:
     """What an ask shows.
 
@@ -66,7 +73,9 @@ def hidden(page: str) -> frozenset[str]:
 
 
 def arrive(page: str) -> None:
-    """Take controls from the address on arrival at the page of a lesson."""
+    """Take controls from the address on arrival at the page of a lesson; who comes to any of Learn will ask soon."""
+    if page.startswith("learn_"):
+        teacher().wake()
     came_from = st.session_state.get("lesson")
     st.session_state.lesson = page
     if page not in LESSONS or came_from == page:
@@ -74,14 +83,16 @@ def arrive(page: str) -> None:
     query, of = st.query_params.to_dict(), LESSONS[page]
     if not set(query) & {*of.choices(), "hide"}:
         return
-    try:
-        found = of.from_texts(query)
-        hide = [name for name in query.get("hide", "").split(",") if name]
-        if strange := [name for name in hide if name not in of.choices()]:
-            raise L0Error(f"hide names {strange[0][:40]!r}: choose from {', '.join(of.choices())}.")
-    except L0Error as error:
-        st.session_state.notice = f"This lesson does not open as its address says: {error}"
-        return
+    found, wrong = of(), []
+    for name in set(query) & {*of.choices()}:
+        try:
+            found = replace(found, **{name: getattr(of.from_texts({name: query[name]}), name)})
+        except L0Error as error:  # the others are as the address says
+            wrong.append(str(error))
+    hide = [name for name in query.get("hide", "").split(",") if name]
+    wrong += [f"hide names {name[:40]!r}: choose from {', '.join(of.choices())}." for name in hide if name not in of.choices()]
+    if wrong:
+        st.session_state.notice = f"Part of this lesson's address does not count: {' '.join(sorted(wrong)[:3])}"
     for name in of.choices():
         st.session_state[key(page, name)] = getattr(found, name)
     st.session_state[key(page, "hide")] = [name for name in of.choices() if name in hide]

@@ -80,15 +80,17 @@ class Board:
 
 
 def nickname(name: str) -> str:
-    """A name as it is kept: one line of visible characters, `LONGEST` at most.
+    """A name as it is kept: one line of visible characters.
 
     Raises
     ------
     L0Error
-        Nothing is left of it.
+        Nothing is left of it, or more than `LONGEST`.
     """
     visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in unicodedata.normalize("NFC", name))
-    plain = " ".join(visible.split())[:LONGEST].strip()
+    plain = " ".join(visible.split())
+    if len(plain) > LONGEST:
+        raise L0Error(f"The nickname has {len(plain)} letters: {LONGEST} at most.")
     if not plain:
         raise L0Error("The nickname is empty: type one.")
     return plain

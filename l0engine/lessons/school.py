@@ -6,7 +6,7 @@ import os
 import select
 import sys
 from importlib import import_module
-from typing import Any
+from typing import IO, Any
 
 from l0engine.errors import L0Error
 from l0engine.lessons import wire
@@ -47,11 +47,9 @@ def main() -> int:
     import torch
 
     torch.set_num_threads(1)  # toys are too small for two
-    for place in SHOWN.values():
-        import_module(place.replace(".shown.", ".made."))
     given, answered = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else is written does not mix with answers
-    while select.select([given], [], [], IDLE)[0]:
+    while _asked(given):
         try:
             name, texts = wire.receive(given, tuple[str, dict[str, str]])
         except EOFError:
@@ -61,6 +59,15 @@ def main() -> int:
         except L0Error as error:
             wire.send(answered, ["refused", str(error)])
     return 0
+
+
+def _asked(given: IO[bytes]) -> bool:
+    """Wait for an ask, and import what others will need meanwhile; False where none comes for long."""
+    for place in SHOWN.values():
+        if select.select([given], [], [], 0)[0]:
+            return True
+        import_module(place.replace(".shown.", ".made."))
+    return bool(select.select([given], [], [], IDLE)[0])
 
 
 if __name__ == "__main__":

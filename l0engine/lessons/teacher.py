@@ -49,6 +49,10 @@ class Teacher:
             finally:
                 self._asking.release()
 
+    def keeps(self, ask: Ask) -> bool:
+        """Whether its picture is there at once."""
+        return ask in self._kept
+
     def show(self, ask: Ask) -> Any:
         """The picture of an ask, `ask.picture`; its arrays are read-only.
 

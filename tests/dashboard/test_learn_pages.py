@@ -27,6 +27,12 @@ def lesson(visit):
     return arrive
 
 
+def opened(visit, page, fold):
+    """After the visitor has opened what is drawn only then: 'formula' or 'link'."""
+    visit.at.session_state[f"{page}_{fold}"] = True
+    return visit.rerun()
+
+
 def words(visit):
     return " ".join(visit.said("markdown"))
 
@@ -41,8 +47,8 @@ def test_every_page_asks_shows_and_tells(lesson, page):
     at = lesson(page)
     assert at.title and at.said("subheader", "header") is not None and not at.said("error", "exception", "warning")
     assert address(at) == LESSONS[page]().texts()
-    text_ = words(at)
-    assert text_.count("- ") >= 3 and ("Source" in text_) and "Guess first" in at.at.button_group[0].label
+    assert words(at).count("- ") >= 3 and "Source" not in words(at) and "Guess first" in at.at.button_group[0].label
+    assert "Source" in words(opened(at, page, "formula"))
     guess = at.at.button_group[0]
     assert "Choose an answer" in " ".join(at.said("caption"))
     if page != "learn_challenge":  # its answer is the frontier, which takes seconds
@@ -84,15 +90,41 @@ def test_a_link_hides_controls_and_fixes_the_seed(lesson):
     labels = [w.label for w in [*at.at.select_slider, *at.at.number_input]]
     assert labels == ["Noise", "Correlation"] and address(at)["seed"] == "7" and address(at)["hide"] == "rows,seed"
     at.choose("Noise", 0.1)
-    assert at.widget("Hide these controls").value == ["rows", "seed"]
+    assert opened(at, "learn_truth", "link").widget("Hide these controls").value == ["rows", "seed"]
     assert address(at) == {"rows": "80", "noise": "0.1", "correlation": "0.3", "seed": "7", "hide": "rows,seed"}
 
 
-@pytest.mark.parametrize("query", [{"price": "9"}, {"view": "<script>"}, {"hide": "everything"}, {"seed": "1e99"}])
-def test_a_link_that_says_nonsense_opens_the_page_and_says_so(lesson, query):
-    at = lesson("learn_households", **query)
-    assert "does not open as its address says" in " ".join(at.said("warning")) and "choose from" in " ".join(at.said("warning"))
-    assert address(at) == LESSONS["learn_households"]().texts()
+@pytest.mark.parametrize("page", LESSONS)
+def test_each_control_can_be_hidden(lesson, page):
+    """One link hides the first control, and the visitor hides the others one by one; all values stay."""
+    first, *others = LESSONS[page].choices().items()
+    at = opened(lesson(page, hide=first[0]), page, "link")
+    for name, known in (first, *others):
+        at.widget("Hide these controls").set_value([*at.widget("Hide these controls").value, name] if name != first[0] else [name])
+        at.rerun()
+        shown = {w.label for kind in ("select_slider", "number_input", "toggle", "button_group") for w in getattr(at.at, kind)}
+        assert known.label not in shown, name
+    assert address(at) == LESSONS[page]().texts() | {"hide": ",".join(LESSONS[page].choices())}
+
+
+NONSENSE = [
+    ({"price": "9"}, "price is '9'"),
+    ({"view": "<script>"}, "view is '<script>'"),
+    ({"hide": "everything"}, "hide names 'everything'"),
+]
+
+
+@pytest.mark.parametrize(("query", "says"), [*NONSENSE, ({"seed": "1e99"}, "seed is '1e99'")])
+def test_what_is_nonsense_in_a_link_is_named_and_the_rest_counts(lesson, query, says):
+    good = {"price": "1.6", "view": "2 households", "seed": "7", "hide": "seed"}
+    at = lesson("learn_households", **good | query)
+    (warning,) = at.said("warning")
+    assert "Part of this lesson's address does not count" in warning and says in warning and "choose from" in warning
+    usual = LESSONS["learn_households"]().texts()
+    kept = good | {name: usual[name] for name in query if name in usual}
+    if "hide" in query:  # what it hides has no good part
+        del kept["hide"]
+    assert address(at) == kept
 
 
 def test_lessons_lead_to_real_data_with_their_settings(lesson):
