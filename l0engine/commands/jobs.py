@@ -11,8 +11,8 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
+from l0engine.jobs.disk.room import sized
 from l0engine.jobs.job import JobRecord, Request
-from l0engine.jobs.room import sized
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
 

@@ -10,9 +10,9 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays, write_whole
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
+from l0engine.jobs.disk.room import check
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
-from l0engine.jobs.room import check
 from l0engine.jobs.shelves.problems import default_root
 from l0engine.jobs.shelves.steering import SteeringShelf
 

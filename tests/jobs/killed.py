@@ -26,8 +26,8 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
 from l0engine.jobs import execution
+from l0engine.jobs.disk.leftovers import clear
 from l0engine.jobs.execution import Execution
-from l0engine.jobs.leftovers import clear
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
 

@@ -21,8 +21,8 @@ from waiting import until
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error, StorageError
-from l0engine.jobs import leftovers, room
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk import leftovers, room
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
 

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from l0engine.errors import L0Error
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.shelves.adoption import adopt_studies
 
 #: Seconds a connection waits for another one's write to end.

@@ -13,9 +13,9 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
+from l0engine.jobs.disk.room import Room, quota
 from l0engine.jobs.job import JobRecord, checked_id
 from l0engine.jobs.records import ProblemRecord
-from l0engine.jobs.room import Room, quota
 from l0engine.jobs.shelves.checkpoints import CheckpointShelf
 from l0engine.jobs.shelves.rows import one_job, update_row
 

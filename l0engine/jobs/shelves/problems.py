@@ -15,7 +15,7 @@ from l0engine.io import load_problem, save_problem
 from l0engine.io.folder import RECIPE
 from l0engine.io.saving import recipe_in
 from l0engine.io.whole import flush_folder, write_whole
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.records import ProblemRecord
 from l0engine.jobs.shelves.database import Database
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
 from l0engine.jobs.shelves.problems import ProblemShelf
 from l0engine.jobs.shelves.rows import forget_rows, one_job, record_of, update_row

@@ -14,8 +14,8 @@ from l0engine.errors import L0Error, ProblemError
 from l0engine.io import load_problem
 from l0engine.io.limits import clipped, shown
 from l0engine.io.whole import write_whole
-from l0engine.jobs.edge import at_the_edge
-from l0engine.jobs.parcels import FORMAT, PLAIN, Entry, Manifest, checked_arrays, checked_files, checked_manifest, reading
+from l0engine.jobs.bundles.parcels import FORMAT, PLAIN, Entry, Manifest, checked_arrays, checked_files, checked_manifest, reading
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.records import ProblemRecord
 from l0engine.jobs.store import Store
 

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from l0engine.jobs.reserve import NAME
+from l0engine.jobs.disk.reserve import NAME
 from l0engine.jobs.store import Store
 
 log = logging.getLogger(__name__)
