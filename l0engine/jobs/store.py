@@ -9,7 +9,7 @@ from collections.abc import Collection
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
-from l0engine.io.whole import read_arrays, write_arrays, write_whole
+from l0engine.io.whole import read_arrays, write_arrays
 from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.disk.room import check
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
@@ -47,10 +47,8 @@ class Store(SteeringShelf):
             Disk or memory would not do for it; the sentence says how much it needs.
         """
         check(self.root, self.problem_record(sha))
-        run = self.queue(Calibration(sha, config, plan), sweep=sweep, pid=pid)
         settings = json.dumps(config.to_dict(), ensure_ascii=False).encode()
-        write_whole(self.folder(run.id) / "config.json", lambda file: file.write(settings))
-        return self.run(run.id)
+        return self.run(self.queue(Calibration(sha, config, plan), {"config.json": settings}, sweep, pid).id)
 
     def run(self, run_id: str) -> RunRecord:
         """One run: a job that calibrates."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -34,9 +35,14 @@ def other(tmp_path) -> Store:
 
 @pytest.fixture
 def run_id(store) -> str:
-    """A run with everything a run may have."""
-    run = store.create_run(store.add_problem(a_problem(), "tiny").sha, Config(epochs=100)).id
-    store.claim_next()
+    return a_run_with_everything(store)[1]
+
+
+def a_run_with_everything(store: Store, value: float = 3.0) -> tuple[str, str]:
+    """A problem, and a run of it with everything a run may have."""
+    sha = store.add_problem(a_problem(value), "tiny").sha
+    run = store.create_run(sha, Config(epochs=100)).id
+    store.begin(run, os.getpid())
     store.append(run, a_snapshot(50))
     store.steer(run, learning_rate=0.1)
     store.changes(run, 60)
@@ -50,7 +56,7 @@ def run_id(store) -> str:
     (store.folder(run) / "worker.log").write_text("/home/me/secret")
     store.rename(run, "Ours")
     store.set_note(run, "Use this one.")
-    return run
+    return sha, run
 
 
 def test_a_run_comes_back_with_all_it_said(store, other, run_id, tmp_path):

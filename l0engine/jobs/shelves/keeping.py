@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -143,20 +143,6 @@ class KeepingShelf(CheckpointShelf):
             with suppress(FileNotFoundError):
                 os.rename(folder, gone)
         shutil.rmtree(gone, ignore_errors=True)
-
-    def enter(self, job_id: str, row: Mapping[str, Any], files: Path, said: Mapping[str, Sequence[tuple[Any, ...]]]) -> bool:
-        """Take in a job that was made elsewhere, its folder moved to its place; False where there is a job of that id."""
-        folder = self.root / "runs" / checked_id(job_id)
-        with self._database.write() as db:
-            if folder.exists() or db.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is not None:
-                return False
-            values = {"id": job_id, **row}
-            db.execute(f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
-            for table, columns in (("snapshots", "run, step, body"), ("points", "run, key, body"), ("events", "job, step, body, time")):
-                marks = ", ".join("?" * (columns.count(",") + 1))
-                db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [(job_id, *one) for one in said.get(table, ())])
-            os.rename(files, folder)
-        return True
 
     def _set(self, job_id: str, **values: Any) -> JobRecord[Any, Any]:
         with self._database.write() as db:

@@ -63,6 +63,7 @@ class ProblemShelf:
         """Move a folder that `save_problem` wrote into the store; it is gone from its old place afterwards."""
         problem = load_problem(folder, ours=True)
         staged = self._staging()
+        os.utime(folder)  # it may be old, and must not be taken for left over on its way
         shutil.move(folder, staged)
         try:
             _move_in(staged, self._problem_folder(problem.fingerprint))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
+from l0engine.io.whole import write_whole
 from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
 from l0engine.jobs.shelves.problems import ProblemShelf
@@ -38,15 +40,15 @@ class JobShelf(ProblemShelf):
 
     @at_the_edge()
     def queue(
-        self, task: Task, inputs: Mapping[str, Path | str] | None = None, sweep: str | None = None, pid: int | None = None
+        self, task: Task, inputs: Mapping[str, Path | str | bytes] | None = None, sweep: str | None = None, pid: int | None = None
     ) -> JobRecord[Any, Any]:
         """Queue a task.
 
         Parameters
         ----------
         task : Task
-        inputs : mapping of str to path
-            Files copied into its folder, by the name they get there.
+        inputs : mapping of str to path or bytes
+            Files copied into its folder, or what they hold, by the name they get there.
         sweep : str, optional
             Id that the jobs of one sweep share.
         pid : int, optional
@@ -59,24 +61,39 @@ class JobShelf(ProblemShelf):
         """
         now, values = time.time(), json.dumps(task.to_dict(), ensure_ascii=False)
         task_of(task.kind, json.loads(values))  # what could not be read again must not wait in the queue
-        while True:
-            job_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-            with suppress(FileExistsError):
-                (self.root / "runs" / job_id).mkdir()
-                break
-        for name, source in (inputs or {}).items():
-            try:
-                shutil.copyfile(source, self.folder(job_id) / name)
-            except OSError as error:
-                shutil.rmtree(self.folder(job_id), ignore_errors=True)
-                raise L0Error(f"'{name}' could not be copied ({error.strerror}): make room on the disk, or give it again.") from error
         status, started = (Status.QUEUED, None) if pid is None else (Status.RUNNING, now)
-        with self._database.write() as db:
-            db.execute(
-                "INSERT INTO jobs (id, kind, problem, task, status, created, sweep, started, pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job_id, task.kind, getattr(task, "problem", None), values, status, now, sweep, started, pid),
-            )
+        row = {"kind": task.kind, "problem": getattr(task, "problem", None), "task": values, "status": status, "created": now,
+               "sweep": sweep, "started": started, "pid": pid}  # fmt: skip
+        staged = self.root / "runs" / f".new-{secrets.token_hex(8)}"
+        try:
+            _stage(staged, inputs or {})
+            while not self.enter(job_id := _new_id(now), row, staged):
+                pass
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
         return self.job(job_id)
+
+    def enter(self, job_id: str, row: Mapping[str, Any], files: Path, said: Mapping[str, Sequence[tuple[Any, ...]]] | None = None) -> bool:
+        """Take in a job with its files, a folder that is moved to its place, and what it said; False where there is a job of that id."""
+        folder, moved = self.root / "runs" / checked_id(job_id), False
+        try:
+            with self._database.write() as db:
+                if folder.exists() or db.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is not None:
+                    return False
+                values = {"id": job_id, **row}
+                db.execute(f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
+                for table, columns in (("snapshots", "run, step, body"), ("points", "run, key, body"), ("events", "job, step, body, time")):
+                    marks = ", ".join("?" * (columns.count(",") + 1))
+                    db.executemany(
+                        f"INSERT INTO {table} ({columns}) VALUES ({marks})", [(job_id, *one) for one in (said or {}).get(table, ())]
+                    )
+                os.rename(files, folder)
+                moved = True
+        except BaseException:
+            if moved:  # the row is not there
+                os.rename(folder, files)
+            raise
+        return True
 
     def job(self, job_id: str) -> JobRecord[Any, Any]:
         """One job."""
@@ -210,6 +227,23 @@ class JobShelf(ProblemShelf):
         """Drop the snapshots of steps that a resumed job is about to take again."""
         with self._database.write() as db:
             forget_rows(db, checked_id(job_id), step)
+
+
+def _new_id(now: float) -> str:
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _stage(folder: Path, inputs: Mapping[str, Path | str | bytes]) -> None:
+    """A folder with these files, from which a job is entered whole."""
+    folder.mkdir()
+    for name, source in inputs.items():
+        if isinstance(source, bytes):
+            write_whole(folder / name, lambda file, content=source: file.write(content))  # type: ignore[misc]
+            continue
+        try:
+            shutil.copyfile(source, folder / name)
+        except OSError as error:
+            raise L0Error(f"'{name}' could not be copied ({error.strerror}): make room on the disk, or give it again.") from error
 
 
 def _next(db: sqlite3.Connection, places: int) -> str | None:
