@@ -11,7 +11,7 @@ from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays
 from l0engine.jobs.disk.edge import at_the_edge
-from l0engine.jobs.disk.room import check
+from l0engine.jobs.disk.room import needs
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
 from l0engine.jobs.shelves.problems import default_root
 from l0engine.jobs.shelves.steering import SteeringShelf
@@ -44,11 +44,11 @@ class Store(SteeringShelf):
         Raises
         ------
         L0Error
-            Disk or memory would not do for it; the sentence says how much it needs.
+            Disk, memory or the quota would not do for it; the sentence says how much it needs.
         """
-        check(self.root, self.problem_record(sha))
+        need = needs(self.problem_record(sha))
         settings = json.dumps(config.to_dict(), ensure_ascii=False).encode()
-        return self.run(self.queue(Calibration(sha, config, plan), {"config.json": settings}, sweep, pid).id)
+        return self.run(self.queue(Calibration(sha, config, plan), {"config.json": settings}, sweep, pid, need).id)
 
     def run(self, run_id: str) -> RunRecord:
         """One run: a job that calibrates."""

@@ -29,6 +29,7 @@ from l0engine.jobs.disk import leftovers, room
 from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
+from l0engine.studies.samples.settings import SampleStudy
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def sha(store) -> str:
 def test_a_run_that_has_no_room_is_refused_with_the_figures(store, sha, monkeypatch):
     large = replace(store.problem_record(sha), n_households=10**10)
     with pytest.raises(L0Error, match=r"needs about 1,700 GB of disk, and .* are free at .*: make room first"):
-        room.check(store.root, large)
+        store.admit(room.needs(large))
     monkeypatch.setattr(room, "memory_there", lambda: 10**8)
     with pytest.raises(L0Error, match=r"needs about 500 MB of memory, and this machine has 100 MB"):
         store.create_run(sha, Config())
@@ -73,6 +74,39 @@ def test_the_room_of_a_store_is_that_of_its_files_and_a_quota_warns_before_it_bi
     monkeypatch.setenv("L0ENGINE_QUOTA", "much")
     with pytest.raises(L0Error, match="a number of GB"):
         store.room()
+
+
+def test_a_quota_refuses_what_would_not_fit_and_harms_nobody(store, sha, monkeypatch, tmp_path):
+    need, used = room.needs(store.problem_record(sha)).disk, store.room().used
+
+    def allow(count):
+        monkeypatch.setenv("L0ENGINE_QUOTA", f"{count / 1e9:.9f}")
+
+    allow(used + need - 1)
+    with pytest.raises(
+        L0Error, match=r"needs about 2.0 MB of disk, .* of the 2.0 MB it may .*: delete runs and empty the trash, on the Runs"
+    ):
+        store.create_run(sha, Config())
+    assert store.jobs() == [] and not list((store.root / "runs").iterdir())
+    allow(used + need)
+    running = store.create_run(sha, Config(epochs=100, lambda_l0=1e-6)).id
+    with pytest.raises(L0Error, match=r"jobs that have not ended may need 2.0 MB more"):
+        store.create_run(sha, Config())
+    table = tmp_path / "t.csv"
+    table.write_bytes(b"x" * 10_000)
+    with pytest.raises(L0Error, match=r"needs about 10 kB of disk"):
+        store.queue(SampleStudy(5, means=("x",)), {"table.csv": table})
+    allow(1)
+    assert Execution(store, store.begin(running, os.getpid())).carry_out() is Status.STEP_LIMIT and store.result(running) is not None
+    store.trash([running])
+    store.purge([running])
+    allow(used + need + 1000)
+    assert store.create_run(sha, Config()).status is Status.QUEUED
+
+
+def test_a_quota_warns_from_four_fifths_on(store):
+    near = store.room()._replace(jobs=799, trash=0, problems=0, free=10**12, quota=1000)
+    assert near.warning == "" and "800 bytes of the 1.0 kB" in near._replace(jobs=800).warning
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,10 @@ _STEPS: tuple[tuple[str | Callable[[sqlite3.Connection, Path], None], ...], ...]
         "CREATE TABLE events (number INTEGER PRIMARY KEY, job TEXT NOT NULL, step INTEGER, body TEXT NOT NULL, time REAL NOT NULL)",
         "CREATE INDEX events_by_job ON events (job, number)",
     ),
+    (
+        "ALTER TABLE jobs ADD COLUMN imported REAL",
+        "ALTER TABLE jobs ADD COLUMN bundle TEXT",
+    ),
 )
 
 

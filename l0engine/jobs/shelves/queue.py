@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import sqlite3
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -18,14 +17,17 @@ from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
 from l0engine.io.whole import write_whole
 from l0engine.jobs.disk.edge import at_the_edge
+from l0engine.jobs.disk.room import Needs, check, needs, size_of
 from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
+from l0engine.jobs.records import ProblemRecord
+from l0engine.jobs.shelves.places import next_claim
 from l0engine.jobs.shelves.problems import ProblemShelf
 from l0engine.jobs.shelves.rows import forget_rows, one_job, record_of, update_row
-from l0engine.jobs.task import KINDS, Step, Stored, Task, task_class, task_of
-from l0engine.machine import on_gpu
+from l0engine.jobs.task import Step, Stored, Task, task_class, task_of
 
 _FIELDS = frozenset({"started", "ended", "pid", "request"})
 _LIVE = (Status.RUNNING, Status.PAUSED)
+_WAITING = tuple(status for status in Status if not status.ended)
 _VERBS = {Request.NONE: "go on with", Request.PAUSE: "pause", Request.STOP: "stop"}
 
 
@@ -40,7 +42,12 @@ class JobShelf(ProblemShelf):
 
     @at_the_edge()
     def queue(
-        self, task: Task, inputs: Mapping[str, Path | str | bytes] | None = None, sweep: str | None = None, pid: int | None = None
+        self,
+        task: Task,
+        inputs: Mapping[str, Path | str | bytes] | None = None,
+        sweep: str | None = None,
+        pid: int | None = None,
+        need: Needs | None = None,
     ) -> JobRecord[Any, Any]:
         """Queue a task.
 
@@ -53,14 +60,17 @@ class JobShelf(ProblemShelf):
             Id that the jobs of one sweep share.
         pid : int, optional
             Process that carries it out from now on; it never waits in the queue.
+        need : Needs, optional
+            Disk and memory it needs, where that is known; by default the disk of its inputs.
 
         Raises
         ------
         L0Error
-            A setting is of the wrong type, or an input could not be copied; nothing is queued.
+            A setting is of the wrong type, an input could not be copied, or there is no room (`room.check`); nothing is queued.
         """
         now, values = time.time(), json.dumps(task.to_dict(), ensure_ascii=False)
         task_of(task.kind, json.loads(values))  # what could not be read again must not wait in the queue
+        self.admit(need or Needs(sum(size_of(source) for source in (inputs or {}).values()), 0))
         status, started = (Status.QUEUED, None) if pid is None else (Status.RUNNING, now)
         row = {"kind": task.kind, "problem": getattr(task, "problem", None), "task": values, "status": status, "created": now,
                "sweep": sweep, "started": started, "pid": pid}  # fmt: skip
@@ -72,6 +82,16 @@ class JobShelf(ProblemShelf):
         finally:
             shutil.rmtree(staged, ignore_errors=True)
         return self.job(job_id)
+
+    def admit(self, need: Needs) -> None:
+        """Refuse what has no room, see `room.check`."""
+        check(self.root, need, self._promised)
+
+    def _promised(self) -> int:
+        """Bytes of disk that the runs which have not ended may come to need, those included that they have written already."""
+        query = f"SELECT problems.* FROM jobs JOIN problems ON problem = sha WHERE status IN ({', '.join('?' * len(_WAITING))})"
+        with self._database.connect() as db:
+            return sum(needs(ProblemRecord(**row)).disk for row in db.execute(query, _WAITING))
 
     def enter(self, job_id: str, row: Mapping[str, Any], files: Path, said: Mapping[str, Sequence[tuple[Any, ...]]] | None = None) -> bool:
         """Take in a job with its files, a folder that is moved to its place, and what it said; False where there is a job of that id."""
@@ -176,7 +196,7 @@ class JobShelf(ProblemShelf):
         (`machine.on_gpu`) takes no place where no frontier follows, and one job at a time is there.
         """
         with self._database.write() as db:
-            while (job_id := _next(db, 3 * slots + 1 if slots else 0)) is not None:
+            while (job_id := next_claim(db, 3 * slots + 1 if slots else 0)) is not None:
                 update_row(db, job_id, status=Status.RUNNING, started=time.time(), pid=None)
                 try:
                     return one_job(db, job_id)
@@ -244,26 +264,3 @@ def _stage(folder: Path, inputs: Mapping[str, Path | str | bytes]) -> None:
             shutil.copyfile(source, folder / name)
         except OSError as error:
             raise L0Error(f"'{name}' could not be copied ({error.strerror}): make room on the disk, or give it again.") from error
-
-
-def _next(db: sqlite3.Connection, places: int) -> str | None:
-    """The oldest queued job that fits into what those that run leave of so many places, and of the GPU."""
-    paths = {"device": "config.device", "plan": "plan"}
-    task = ", ".join(f"json_extract(task, '$.{path}') AS {name}" for name, path in paths.items())
-    query = f"SELECT id, kind, status, {task} FROM jobs WHERE status IN (?, ?) ORDER BY created, id"
-    rows = [(row, *_needs(row)) for row in db.execute(query, (Status.QUEUED, Status.RUNNING)) if row["kind"] in KINDS]
-    running = [(size, gpu) for row, size, gpu in rows if row["status"] == Status.RUNNING]
-    free, gpu_free = max(0, places - sum(size for size, _ in running)), places > 0 and not any(gpu for _, gpu in running)
-    for row, size, gpu in rows:
-        if row["status"] == Status.RUNNING or (gpu and not gpu_free):
-            continue
-        if size <= free:
-            return str(row["id"])
-        free = max(0, min(free, places % size - sum(other for other, _ in running if other < size)))
-    return None
-
-
-def _needs(row: sqlite3.Row) -> tuple[int, bool]:
-    """How many places a job takes, and whether the GPU; a frontier on the GPU keeps a core busy too, and takes places."""
-    gpu = on_gpu(row["device"])
-    return (0 if gpu and row["plan"] is None else KINDS[row["kind"]].places), gpu
