@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from l0engine.errors import L0Error, StorageError
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
 
 
 def attempt(act: Callable[[], Any]) -> None:

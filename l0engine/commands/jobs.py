@@ -11,10 +11,16 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
+from l0engine.jobs.disk.room import sized
 from l0engine.jobs.job import JobRecord, Request
-from l0engine.jobs.room import sized
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
+
+#: Attributes of a job that a program gets as they are.
+_PLAIN = (
+    *("id", "status", "message", "created", "started", "ended", "pid", "checkpoint", "sweep"),
+    *("name", "note", "pinned", "deleted", "imported", "bundle"),
+)
 
 
 def add_jobs(commands: Any) -> None:
@@ -29,13 +35,15 @@ def add_jobs(commands: Any) -> None:
         verb.set_defaults(command=act)
         if name == "import":
             verb.add_argument("file", type=Path, help="a .zip that export wrote")
+            verb.add_argument("--again", action="store_true", help="also where this file was taken in before; the second gets '(2)'")
             continue
         verb.add_argument("ids", nargs="+", metavar="ID")
         if name == "continue":
             verb.add_argument("--epochs", type=int, metavar="N", help="so many more, for a run that has ended with weights")
         if name == "export":
             verb.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .zip to write")
-            verb.add_argument("--microdata", action="store_true", help="with the problems: matrix, targets and households")
+            verb.add_argument("--microdata", action="store_true", help="with the problems: matrix, targets, households and recipe")
+            verb.add_argument("--checkpoint", action="store_true", help="with the state that a run goes on from, bit for bit")
 
 
 def _list(parsed: argparse.Namespace) -> int:
@@ -56,8 +64,7 @@ def _list(parsed: argparse.Namespace) -> int:
 
 def _plain(job: JobRecord[Any, Any], cost: int) -> dict[str, Any]:
     result = None if job.result is None else job.result.to_dict()
-    names = ("id", "status", "message", "created", "started", "ended", "pid", "checkpoint", "sweep", "name", "note", "pinned", "deleted")
-    plain = {name: getattr(job, name) for name in names}
+    plain = {name: getattr(job, name) for name in _PLAIN}
     return {**plain, "kind": job.task.kind, "title": job.title, "bytes": cost, "task": job.task.to_dict(), "result": result}
 
 
@@ -83,6 +90,9 @@ def _asked(request: Request) -> Callable[[argparse.Namespace], int]:
     def act(parsed: argparse.Namespace) -> int:
         store = _store()
         for job_id in parsed.ids:
+            job = store.job(job_id)
+            if request is Request.PAUSE and not job.status.ended and not job.can_pause:
+                raise L0Error(f"Job {job_id} is {job.status}: only one that is running, and asked for nothing else, can be paused.")
             print(f"{job_id}: {store.request(job_id, request).sentence}")
         return 0
 
@@ -103,7 +113,7 @@ def _export(parsed: argparse.Namespace) -> int:
         raise L0Error(f"--out {parsed.out} does not end in .zip: name a file that does, so that it is known for what it is.")
     from l0engine.jobs.bundles import export_jobs
 
-    export_jobs(_store(), parsed.ids, parsed.out, microdata=parsed.microdata)
+    export_jobs(_store(), parsed.ids, parsed.out, microdata=parsed.microdata, checkpoint=parsed.checkpoint)
     print(f"Written to {parsed.out}: {len(parsed.ids)} {'job' if len(parsed.ids) == 1 else 'jobs'}, {sized(parsed.out.stat().st_size)}.")
     return 0
 
@@ -113,7 +123,7 @@ def _import(parsed: argparse.Namespace) -> int:
 
     if not parsed.file.is_file():
         raise L0Error(f"{parsed.file} is no file: name a bundle that 'jobs export' wrote.")
-    print("\n".join(import_jobs(_store(), parsed.file)))
+    print("\n".join(import_jobs(_store(), parsed.file, again=parsed.again)))
     return 0
 
 

@@ -14,9 +14,9 @@ from l0engine.calibration.results import Status
 from l0engine.calibration.training.steering import Change
 from l0engine.draining import drain
 from l0engine.errors import L0Error, StorageError
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
+from l0engine.jobs.disk.reserve import Reserve
 from l0engine.jobs.job import JobRecord, Request, remedy
-from l0engine.jobs.reserve import Reserve
 from l0engine.jobs.store import Store
 from l0engine.jobs.task import Step, run_of
 

@@ -82,6 +82,10 @@ class JobRecord(Generic[TaskT, ResultT]):
         Kept at hand, and never cleared away with what is old.
     deleted : float or None
         When it was put into the trash, in seconds since the epoch; None where it is not there.
+    imported : float or None
+        When it was taken in from a bundle, in seconds since the epoch; None where it was made here.
+    bundle : str or None
+        SHA-256 of the bundle's file.
     """
 
     id: str
@@ -100,12 +104,13 @@ class JobRecord(Generic[TaskT, ResultT]):
     note: str = ""
     pinned: bool = False
     deleted: float | None = None
+    imported: float | None = None
+    bundle: str | None = None
 
     @property
     def title(self) -> str:
         """For menus: its name, or when it was made, in local time, and what it is about: '22 Nov 16:40 · λ 1e-3'."""
-        when = datetime.fromtimestamp(self.created)
-        return self.name or f"{when.day} {when:%b %H:%M} · {self.task.label}"
+        return titled(self.name, self.created, self.task)
 
     @property
     def sentence(self) -> str:
@@ -136,6 +141,12 @@ class JobRecord(Generic[TaskT, ResultT]):
     def can_requeue(self) -> bool:
         """True where `Store.requeue(id)` takes it up again."""
         return self.status is Status.INTERRUPTED and self.deleted is None
+
+
+def titled(name: str, created: float, task: Task) -> str:
+    """`JobRecord.title`."""
+    when = datetime.fromtimestamp(created)
+    return name or f"{when.day} {when:%b %H:%M} · {task.label}"
 
 
 def remedy(checkpoint: int | None) -> str:

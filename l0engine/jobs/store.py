@@ -9,10 +9,10 @@ from collections.abc import Collection
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
-from l0engine.io.whole import read_arrays, write_arrays, write_whole
-from l0engine.jobs.edge import at_the_edge
+from l0engine.io.whole import read_arrays, write_arrays
+from l0engine.jobs.disk.edge import at_the_edge
+from l0engine.jobs.disk.room import needs
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
-from l0engine.jobs.room import check
 from l0engine.jobs.shelves.problems import default_root
 from l0engine.jobs.shelves.steering import SteeringShelf
 
@@ -44,13 +44,11 @@ class Store(SteeringShelf):
         Raises
         ------
         L0Error
-            Disk or memory would not do for it; the sentence says how much it needs.
+            Disk, memory or the quota would not do for it; the sentence says how much it needs.
         """
-        check(self.root, self.problem_record(sha))
-        run = self.queue(Calibration(sha, config, plan), sweep=sweep, pid=pid)
+        need = needs(self.problem_record(sha))
         settings = json.dumps(config.to_dict(), ensure_ascii=False).encode()
-        write_whole(self.folder(run.id) / "config.json", lambda file: file.write(settings))
-        return self.run(run.id)
+        return self.run(self.queue(Calibration(sha, config, plan), {"config.json": settings}, sweep, pid, need).id)
 
     def run(self, run_id: str) -> RunRecord:
         """One run: a job that calibrates."""

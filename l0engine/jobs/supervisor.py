@@ -13,8 +13,8 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.jobs.deaths import ending, is_worker, killed_for_memory
+from l0engine.jobs.disk.leftovers import clear
 from l0engine.jobs.job import JobRecord, LiveJob, remedy
-from l0engine.jobs.leftovers import clear
 from l0engine.jobs.store import Store
 from l0engine.machine import MOST, cores, environment
 

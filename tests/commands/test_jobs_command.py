@@ -83,6 +83,10 @@ def test_jobs_are_listed_stopped_deleted_and_restored(problem, tmp_path, capsys)
     listed = json.loads(capsys.readouterr().out)
     assert [j["id"] for j in listed] == [waiting, run.id] and listed[1]["status"] == "step_limit" and listed[1]["bytes"] > 0
     assert listed[1]["task"]["config"]["epochs"] == 40
+    assert list(listed[0]) == [
+        *("id", "status", "message", "created", "started", "ended", "pid", "checkpoint", "sweep", "name", "note", "pinned", "deleted"),
+        *("imported", "bundle", "kind", "title", "bytes", "task", "result"),
+    ], "programs read these"
     for verb, said in (
         ("stop", "Taken out of the queue"),
         ("delete", "in the trash"),
@@ -92,7 +96,14 @@ def test_jobs_are_listed_stopped_deleted_and_restored(problem, tmp_path, capsys)
     ):
         assert main(["jobs", verb, waiting]) == 0 and said in capsys.readouterr().out
     assert [j.id for j in store.jobs()] == [run.id] and store.trashed() == []
-    assert main(["jobs", "purge", run.id]) == 1 and "not in the trash" in capsys.readouterr().err
+    for given, said in (
+        (["purge", run.id], "not in the trash"),
+        (["restore", run.id], "not in the trash: there is nothing to restore"),
+        (["stop", run.id], "has ended (step_limit): there is nothing to stop"),
+        (["pause", run.id], "nothing to pause"),
+        (["restore", waiting], "no job"),
+    ):
+        assert main(["jobs", *given]) == 1 and said in capsys.readouterr().err
     assert main(["jobs", "delete", "../x"]) == 1 and "not the id" in capsys.readouterr().err
     assert main(["jobs"]) == 0 and f"{run.id}  step_limit " in capsys.readouterr().out
 
@@ -106,7 +117,9 @@ def test_a_job_whose_process_is_gone_is_marked_and_taken_up(problem, tmp_path, c
     assert store.run(run.id).status is Status.QUEUED
     store.claim_next()
     store.begin(run.id, os.getpid())
+    assert main(["jobs", "continue", run.id]) == 1 and "is running" in capsys.readouterr().err
     assert main(["jobs", "pause", run.id]) == 0 and store.run(run.id).request is Request.PAUSE
+    assert main(["jobs", "pause", run.id]) == 1 and "asked for nothing else, can be paused" in capsys.readouterr().err
     assert main(["jobs", "continue", run.id]) == 0 and store.run(run.id).request is Request.NONE
 
 
@@ -122,6 +135,9 @@ def test_jobs_travel_from_one_home_to_another(problem, tmp_path, capsys, monkeyp
     assert main(["jobs", "import", str(tmp_path / "x.zip")]) == 0 and capsys.readouterr().out == f"{run.id}\n"
     np.testing.assert_array_equal(Store().result(run.id).weights, mine.result(run.id).weights)
     assert Store().problem(run.problem).fingerprint == run.problem
+    assert main(["jobs", "import", str(tmp_path / "x.zip")]) == 1 and f"already here as {run.id}" in capsys.readouterr().err
+    assert main(["jobs", "import", str(tmp_path / "x.zip"), "--again"]) == 0
+    assert Store().run(capsys.readouterr().out.strip()).title == f"{run.title} (2)"
 
 
 def test_where_nothing_can_be_written_is_said_before_the_fit(problem, tmp_path, capsys):

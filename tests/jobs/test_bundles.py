@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
+import time
 import zipfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import oracles
 import pytest
 from test_store import a_problem, a_snapshot, a_state
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.results import Measures, Result, Status
+from l0engine.calibration.training import iterate
+from l0engine.draining import drain
 from l0engine.errors import L0Error
+from l0engine.io.build.recipe import Recipe
 from l0engine.jobs.bundles import export_jobs, import_jobs
+from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
 
 MEASURES = Measures(2, 0.1, 0.05, 0.9, 1.5, 1.3, 7.0, 7.0, 0.4)
@@ -29,9 +38,14 @@ def other(tmp_path) -> Store:
 
 @pytest.fixture
 def run_id(store) -> str:
-    """A run with everything a run may have."""
-    run = store.create_run(store.add_problem(a_problem(), "tiny").sha, Config(epochs=100)).id
-    store.claim_next()
+    return a_run_with_everything(store)[1]
+
+
+def a_run_with_everything(store: Store, value: float = 3.0) -> tuple[str, str]:
+    """A problem, and a run of it with everything a run may have."""
+    sha = store.add_problem(a_problem(value), "tiny").sha
+    run = store.create_run(sha, Config(epochs=100)).id
+    store.begin(run, os.getpid())
     store.append(run, a_snapshot(50))
     store.steer(run, learning_rate=0.1)
     store.changes(run, 60)
@@ -45,7 +59,7 @@ def run_id(store) -> str:
     (store.folder(run) / "worker.log").write_text("/home/me/secret")
     store.rename(run, "Ours")
     store.set_note(run, "Use this one.")
-    return run
+    return sha, run
 
 
 def test_a_run_comes_back_with_all_it_said(store, other, run_id, tmp_path):
@@ -60,10 +74,107 @@ def test_a_run_comes_back_with_all_it_said(store, other, run_id, tmp_path):
     np.testing.assert_array_equal(other.result(run_id).weights, store.result(run_id).weights)
     assert other.problem(mine.problem).fingerprint == mine.problem and other.problem_record(mine.problem).title == "tiny"
     assert not (other.folder(run_id) / "worker.log").exists() and not list((other.root / "runs").glob(".*"))
-    again = import_jobs(other, tmp_path / "out.zip")
-    assert again != [run_id] and {r.id for r in other.runs()} == {run_id, *again}
     with pytest.raises(L0Error, match="was not kept"):
         other.continue_for(run_id, 10)
+
+
+def test_an_import_is_marked_and_the_same_bundle_is_recognised(store, other, run_id, tmp_path):
+    export_jobs(store, [run_id], tmp_path / "out.zip")
+    sha = hashlib.sha256((tmp_path / "out.zip").read_bytes()).hexdigest()
+    before = time.time()
+    import_jobs(other, tmp_path / "out.zip")
+    found = other.run(run_id)
+    assert found.bundle == sha and before <= found.imported <= time.time()
+    assert store.run(run_id).imported is store.run(run_id).bundle is None
+    with pytest.raises(L0Error, match=rf"out\.zip: already here as {run_id}: 'jobs import --again'"):
+        import_jobs(other, tmp_path / "out.zip")
+    assert [r.id for r in other.runs()] == [run_id] and len(list((other.root / "runs").iterdir())) == 1
+    [second] = import_jobs(other, tmp_path / "out.zip", again=True)
+    [third] = import_jobs(other, tmp_path / "out.zip", again=True)
+    assert [other.run(i).name for i in (run_id, second, third)] == ["Ours", "Ours (2)", "Ours (3)"] and len({run_id, second, third}) == 3
+    other.trash([run_id])
+    with pytest.raises(L0Error, match=f"already here as {run_id}, in the trash and 2 more"):
+        import_jobs(other, tmp_path / "out.zip")
+    other.trash([second, third])
+    other.purge([run_id, second, third])
+    assert import_jobs(other, tmp_path / "out.zip") == [run_id] and other.run(run_id).name == "Ours"
+
+
+def test_what_is_taken_in_where_it_was_made_is_told_apart(store, run_id, tmp_path):
+    store.rename(run_id, "")
+    export_jobs(store, [run_id], tmp_path / "out.zip")
+    [copy] = import_jobs(store, tmp_path / "out.zip")
+    assert store.run(copy).title == f"{store.run(run_id).title} (2)" and store.run(copy).imported and not store.run(run_id).imported
+    store.rename(run_id, "x" * 120)
+    export_jobs(store, [run_id], tmp_path / "long.zip")
+    [long] = import_jobs(store, tmp_path / "long.zip")
+    assert store.run(long).name == "x" * 116 + " (3)"
+
+
+def test_a_recipe_goes_with_its_problem(store, other, tmp_path):
+    recipe = Recipe("h.csv", base_weight="w").to_toml()
+    sha = store.add_problem(a_problem(), "made", recipe=recipe).sha
+    run = store.create_run(sha, Config()).id
+    store.set_status(run, Status.FAILED)
+    export_jobs(store, [run], tmp_path / "out.zip", microdata=True)
+    name = f"problems/{sha}/recipe.toml"
+    for content in (b"not [toml", b'households = "x"\nmore = 1', b"\xff"):
+        with pytest.raises(L0Error):
+            import_jobs(other, packed(tmp_path / "out.zip", tmp_path / "bad.zip", instead={name: content}))
+    assert other.jobs() == [] == other.problems() and not list((other.root / "problems").iterdir())
+    import_jobs(other, tmp_path / "out.zip")
+    assert other.recipe(sha) == recipe
+
+
+def test_an_import_with_its_checkpoint_goes_on_to_the_same_bits(store, other, tmp_path):
+    """A run that has ended, for more epochs, and one whose process was ended half way."""
+    problem = oracles.random_problem(1)
+    config = Config(epochs=60, lambda_l0=3e-3, stop_when_settled=False, device="cpu")
+    sha = store.add_problem(problem, "p").sha
+    done, half = (store.create_run(sha, config).id for _ in range(2))
+    Execution(store, store.begin(done, os.getpid())).carry_out()
+    ending = Execution(store, store.begin(half, os.getpid()))
+    with pytest.MonkeyPatch.context() as patch:
+        append = store.append
+        patch.setattr(store, "append", lambda name, s: append(name, s) or (s.step == 30 and ending.terminate()))
+        assert ending.carry_out() is Status.INTERRUPTED
+    export_jobs(store, [done, half], tmp_path / "without.zip", microdata=True)
+    assert not [n for n in zipfile.ZipFile(tmp_path / "without.zip").namelist() if "checkpoint" in n]
+    export_jobs(store, [done, half], tmp_path / "out.zip", microdata=True, checkpoint=True)
+    assert import_jobs(other, tmp_path / "out.zip") == [done, half]
+    assert (other.run(done).checkpoint, other.run(half).checkpoint) == (60, store.run(half).checkpoint)
+    found = {}
+    for where in (store, other):
+        where.continue_for(done, 40)
+        where.requeue(half)
+        for run in (done, half):
+            assert Execution(where, where.begin(run, os.getpid())).carry_out() is Status.STEP_LIMIT
+            steps = [(s.step, s.loss, s.kept) for s in where.snapshots(run)]
+            found.setdefault(run, []).append((where.result(run).weights.tobytes(), steps))
+    for run, epochs in ((done, 100), (half, 60)):
+        mine, theirs = found[run]
+        assert mine == theirs and mine[0] == drain(iterate(problem, replace(config, epochs=epochs))).weights.tobytes()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"alive": np.array([0, 1, 3])}, {"alive": np.array([0, 0, 1])}, {"alive": np.array([-1, 0, 1])}, {"alive": np.arange(2)},
+        {"alive": np.arange(3.0)}, {"step": np.array([1])}, {"step": np.array(-1)}, {"step": np.array(101)}, {"more": np.zeros(3)},
+        {"parameters": np.full((2, 3), np.nan, np.float32)}, {"exp_avg": np.zeros((2, 3))}, {"exp_avg_sq": np.full((2, 3), -1, np.float32)},
+        {"settled": np.zeros(9)}, {"settled": np.array([{}], object)}, {"step": None},
+    ],
+)  # fmt: skip
+def test_a_state_no_fit_can_have_come_to_is_refused(store, other, run_id, tmp_path, wrong):
+    arrays = {**a_state(100).to_arrays(), "settled": np.zeros(4)}
+    name = f"jobs/{run_id}/checkpoint.npz"
+    export_jobs(store, [run_id], tmp_path / "good.zip", microdata=True)
+    good = packed(tmp_path / "good.zip", tmp_path / "with.zip", more={name: npz(**arrays)})
+    assert import_jobs(Store(tmp_path / "sound"), good) == [run_id]
+    bad = {key: value for key, value in {**arrays, **wrong}.items() if value is not None}
+    with pytest.raises(L0Error):
+        import_jobs(other, packed(tmp_path / "good.zip", tmp_path / "bad.zip", more={name: npz(**bad)}))
+    assert other.jobs() == [] == other.problems() and list((other.root / "runs").iterdir()) == []
 
 
 def test_microdata_stay_unless_asked_for(store, other, run_id, tmp_path):
@@ -127,7 +238,7 @@ def hostile(run_id: str) -> list[dict[str, object]]:
     w = np.array([1.0, 0.0, 2.0])
     return [
         *({"more": {name: b"x"}} for name in ("../evil", "/etc/evil", f"jobs/{run_id}/../../evil", f"jobs/{run_id}/.hidden", "jobs/x/y")),
-        *({"more": {f"jobs/{run_id}/{name}": b"x"}} for name in ("model.py", "checkpoint.npz", "worker.log", "a/b/c", "RESULT.NPZ", "a\\b")),
+        *({"more": {f"jobs/{run_id}/{name}": b"x"}} for name in ("model.py", "points/checkpoint.npz", "CHECKPOINT.NPZ", "worker.log", "a/b/c", "RESULT.NPZ", "a\\b")),
         {"more": {"jobs/20261122-164000-ab12/result.npz": b"x"}},
         {"instead": {result: npz(weights=np.array([{}], object), gated_weights=w)}},
         {"instead": {result: npz(weights=w * np.nan, gated_weights=w)}},

@@ -53,9 +53,13 @@ def test_the_trash_takes_what_has_ended_all_of_it_or_none(store, sha):
     assert {r.id for r in store.trashed()} == {first, second} == {r.id for r in store.runs(trashed=True)}
     assert store.job(first).deleted == pytest.approx(time.time(), abs=10)
     when = store.job(first).deleted
-    store.trash([first])
-    assert store.job(first).deleted == when, "once is enough"
+    with pytest.raises(L0Error, match="in the trash already"):
+        store.trash([first])
+    assert store.job(first).deleted == when
     store.restore([first])
+    with pytest.raises(L0Error, match="not in the trash: there is nothing to restore"):
+        store.restore([second, first])
+    assert store.job(second).deleted is not None, "all of them, or none"
     assert {r.id for r in store.runs()} == {running, first}
     with pytest.raises(L0Error, match="no job"):
         store.trash([first, UNKNOWN])

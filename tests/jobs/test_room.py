@@ -15,22 +15,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from test_bundles import a_run_with_everything
 from test_store import a_problem, a_snapshot
 from waiting import until
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error, StorageError
-from l0engine.jobs import leftovers, room
-from l0engine.jobs.edge import at_the_edge
+from l0engine.io import save_problem
+from l0engine.io.whole import write_whole
+from l0engine.jobs.bundles import export_jobs, import_jobs
+from l0engine.jobs.disk import leftovers, room
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
+from l0engine.studies.samples.settings import SampleStudy
 
 
 def test_a_run_that_has_no_room_is_refused_with_the_figures(store, sha, monkeypatch):
     large = replace(store.problem_record(sha), n_households=10**10)
     with pytest.raises(L0Error, match=r"needs about 1,700 GB of disk, and .* are free at .*: make room first"):
-        room.check(store.root, large)
+        store.admit(room.needs(large))
     monkeypatch.setattr(room, "memory_there", lambda: 10**8)
     with pytest.raises(L0Error, match=r"needs about 500 MB of memory, and this machine has 100 MB"):
         store.create_run(sha, Config())
@@ -59,6 +64,39 @@ def test_the_room_of_a_store_is_that_of_its_files_and_a_quota_warns_before_it_bi
     monkeypatch.setenv("L0ENGINE_QUOTA", "much")
     with pytest.raises(L0Error, match="a number of GB"):
         store.room()
+
+
+def test_a_quota_refuses_what_would_not_fit_and_harms_nobody(store, sha, monkeypatch, tmp_path):
+    need, used = room.needs(store.problem_record(sha)).disk, store.room().used
+
+    def allow(count):
+        monkeypatch.setenv("L0ENGINE_QUOTA", f"{count / 1e9:.9f}")
+
+    allow(used + need - 1)
+    with pytest.raises(
+        L0Error, match=r"needs about 2.0 MB of disk, .* of the 2.0 MB it may .*: delete runs and empty the trash, on the Runs"
+    ):
+        store.create_run(sha, Config())
+    assert store.jobs() == [] and not list((store.root / "runs").iterdir())
+    allow(used + need)
+    running = store.create_run(sha, Config(epochs=100, lambda_l0=1e-6)).id
+    with pytest.raises(L0Error, match=r"jobs that have not ended may need 2.0 MB more"):
+        store.create_run(sha, Config())
+    table = tmp_path / "t.csv"
+    table.write_bytes(b"x" * 10_000)
+    with pytest.raises(L0Error, match=r"needs about 10 kB of disk"):
+        store.queue(SampleStudy(5, means=("x",)), {"table.csv": table})
+    allow(1)
+    assert Execution(store, store.begin(running, os.getpid())).carry_out() is Status.STEP_LIMIT and store.result(running) is not None
+    store.trash([running])
+    store.purge([running])
+    allow(used + need + 1000)
+    assert store.create_run(sha, Config()).status is Status.QUEUED
+
+
+def test_a_quota_warns_from_four_fifths_on(store):
+    near = store.room()._replace(jobs=799, trash=0, problems=0, free=10**12, quota=1000)
+    assert near.warning == "" and "800 bytes of the 1.0 kB" in near._replace(jobs=800).warning
 
 
 @pytest.mark.parametrize(
@@ -110,14 +148,45 @@ def test_what_a_kill_leaves_is_cleared_once_nobody_writes_it(store, sha, monkeyp
             (store.folder(run) / name).write_bytes(b"x")
     for name in ("problems/.new-0123456789abcdef", "problems/.gone-x", "runs/.gone-y"):
         (store.root / name / "inner").mkdir(parents=True)
+    before = sorted(store.root.rglob("*"))
+    leftovers.clear(store)
+    assert sorted(store.root.rglob("*")) == before, "all of it may be being written"
+    monkeypatch.setattr(leftovers, "LEFT_SECONDS", -1.0)
     leftovers.clear(store)
     assert all((store.folder(running) / name).exists() for name in names)
     assert [(store.folder(ended) / name).exists() for name in names] == [False, False, False, True, True]
-    assert (store.root / "problems" / ".new-0123456789abcdef").exists(), "it may be being written"
-    monkeypatch.setattr(leftovers, "LEFT_SECONDS", -1.0)
-    leftovers.clear(store)
     assert sorted(p.name for p in (store.root / "problems").iterdir()) == [sha]
     assert sorted(p.name for p in (store.root / "runs").iterdir()) == sorted([running, ended])
+
+
+def test_clearing_at_every_flush_and_rename_takes_nothing_from_those_who_write(store, tmp_path, monkeypatch):
+    """As a supervisor of another process may, at any moment of what this one does."""
+    cleared = []
+
+    def beside(act):
+        def clear_first(*given, **named):
+            leftovers.clear(store)
+            cleared.append(act.__name__)
+            return act(*given, **named)
+
+        return clear_first
+
+    sha, run = a_run_with_everything(store)
+    export_jobs(store, [run], tmp_path / "out.zip", microdata=True)
+    save_problem(a_problem(7.0), tmp_path / "old")
+    for place in (tmp_path / "old", *(tmp_path / "old").iterdir()):
+        os.utime(place, (0, 0))  # an upload that lay there for long
+    for name in ("fsync", "replace", "rename"):
+        monkeypatch.setattr(os, name, beside(getattr(os, name)))
+    queued = store.create_run(sha, Config(epochs=100)).id
+    assert (store.folder(queued) / "config.json").is_file() and store.run(queued).config.epochs == 100
+    write_whole(store.folder(queued) / "more.json", lambda file: leftovers.clear(store) or file.write(b"{}"))
+    again = a_run_with_everything(store, 5.0)[1]
+    assert store.result(again) is not None and len(store.points(again)) == 1 and store.checkpoint_step(again) == 100
+    assert store.problem(store.adopt_problem(tmp_path / "old", "old").sha).values[0] == 7.0
+    other = Store(tmp_path / "other")
+    assert import_jobs(other, tmp_path / "out.zip") == [run] and other.problem(sha).fingerprint == sha
+    assert len(cleared) > 20 and set(cleared) == {"fsync", "replace", "rename"}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.job import JobRecord
 from l0engine.jobs.shelves.points import PointShelf
 from l0engine.jobs.shelves.rows import forget_rows, one_job, take_up

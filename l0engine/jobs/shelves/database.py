@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from l0engine.errors import L0Error
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.shelves.adoption import adopt_studies
 
 #: Seconds a connection waits for another one's write to end.
@@ -61,6 +61,10 @@ _STEPS: tuple[tuple[str | Callable[[sqlite3.Connection, Path], None], ...], ...]
         "ALTER TABLE jobs ADD COLUMN deleted REAL",
         "CREATE TABLE events (number INTEGER PRIMARY KEY, job TEXT NOT NULL, step INTEGER, body TEXT NOT NULL, time REAL NOT NULL)",
         "CREATE INDEX events_by_job ON events (job, number)",
+    ),
+    (
+        "ALTER TABLE jobs ADD COLUMN imported REAL",
+        "ALTER TABLE jobs ADD COLUMN bundle TEXT",
     ),
 )
 

@@ -6,16 +6,15 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
+from l0engine.jobs.disk.room import Room, quota, size_of
 from l0engine.jobs.job import JobRecord, checked_id
 from l0engine.jobs.records import ProblemRecord
-from l0engine.jobs.room import Room, quota
 from l0engine.jobs.shelves.checkpoints import CheckpointShelf
 from l0engine.jobs.shelves.rows import one_job, update_row
 
@@ -56,21 +55,29 @@ class KeepingShelf(CheckpointShelf):
         Raises
         ------
         L0Error
-            One has not ended.
+            One has not ended, or is there already.
         """
         with self._database.write() as db:
             for job_id in ids:
                 row = _status(db, job_id)
                 if not Status(row["status"]).ended:
                     raise L0Error(f"Job {job_id} is {row['status']}: stop it first, then delete it.")
-                if row["deleted"] is None:
-                    update_row(db, job_id, deleted=time.time())
+                if row["deleted"] is not None:
+                    raise L0Error(f"Job {job_id} is in the trash already: restore it, or remove it for good.")
+                update_row(db, job_id, deleted=time.time())
 
     def restore(self, ids: Sequence[str]) -> None:
-        """Take jobs out of the trash."""
+        """Take jobs out of the trash; all of them, or none.
+
+        Raises
+        ------
+        L0Error
+            One is not in the trash.
+        """
         with self._database.write() as db:
             for job_id in ids:
-                _status(db, job_id)
+                if _status(db, job_id)["deleted"] is None:
+                    raise L0Error(f"Job {job_id} is not in the trash: there is nothing to restore.")
                 update_row(db, job_id, deleted=None)
 
     def purge(self, ids: Sequence[str]) -> None:
@@ -144,35 +151,21 @@ class KeepingShelf(CheckpointShelf):
                 os.rename(folder, gone)
         shutil.rmtree(gone, ignore_errors=True)
 
-    def enter(self, job_id: str, row: Mapping[str, Any], files: Path, said: Mapping[str, Sequence[tuple[Any, ...]]]) -> bool:
-        """Take in a job that was made elsewhere, its folder moved to its place; False where there is a job of that id."""
-        folder = self.root / "runs" / checked_id(job_id)
-        with self._database.write() as db:
-            if folder.exists() or db.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is not None:
-                return False
-            values = {"id": job_id, **row}
-            db.execute(f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
-            for table, columns in (("snapshots", "run, step, body"), ("points", "run, key, body"), ("events", "job, step, body, time")):
-                marks = ", ".join("?" * (columns.count(",") + 1))
-                db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [(job_id, *one) for one in said.get(table, ())])
-            os.rename(files, folder)
-        return True
+    def copies(self, kind: str, created: float) -> int:
+        """How many jobs there are, in the trash too, that were made at this moment: a job and what was taken in of it again."""
+        with self._database.connect() as db:
+            return int(db.execute("SELECT COUNT(*) FROM jobs WHERE kind = ? AND created = ?", (kind, created)).fetchone()[0])
+
+    def imports(self, bundle: str) -> list[str]:
+        """Ids of the jobs that were taken in from a bundle, by the SHA-256 of its file, first to last; those in the trash too."""
+        with self._database.connect() as db:
+            return [row["id"] for row in db.execute("SELECT id FROM jobs WHERE bundle = ? ORDER BY imported, rowid", (bundle,))]
 
     def _set(self, job_id: str, **values: Any) -> JobRecord[Any, Any]:
         with self._database.write() as db:
             one_job(db, job_id)
             update_row(db, job_id, **values)
             return one_job(db, job_id)
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder; 0 where it is not there."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):  # written or removed meanwhile
-                total += os.lstat(os.path.join(place, name)).st_size
-    return total
 
 
 def _status(db: sqlite3.Connection, job_id: str) -> sqlite3.Row:

@@ -14,7 +14,7 @@ from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.results import Measures
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.job import checked_id
 from l0engine.jobs.records import PointRecord
 from l0engine.jobs.shelves.queue import JobShelf

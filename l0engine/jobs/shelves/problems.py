@@ -15,7 +15,7 @@ from l0engine.io import load_problem, save_problem
 from l0engine.io.folder import RECIPE
 from l0engine.io.saving import recipe_in
 from l0engine.io.whole import flush_folder, write_whole
-from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.records import ProblemRecord
 from l0engine.jobs.shelves.database import Database
 
@@ -54,21 +54,20 @@ class ProblemShelf:
                 _move_in(staged, folder)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-        if recipe and not (folder / RECIPE).exists():  # it may have come as a matrix before
-            write_whole(folder / RECIPE, lambda file: file.write(recipe.encode()))
-        return self._register(problem, title, source)
+        return self._register(problem, title, source, recipe)
 
     @at_the_edge()
-    def adopt_problem(self, folder: Path | str, title: str, source: str = "upload") -> ProblemRecord:
-        """Move a folder that `save_problem` wrote into the store; it is gone from its old place afterwards."""
+    def adopt_problem(self, folder: Path | str, title: str, source: str = "upload", recipe: str = "") -> ProblemRecord:
+        """Move a folder that `save_problem` wrote into the store, as `add_problem` does; it is gone from its old place afterwards."""
         problem = load_problem(folder, ours=True)
         staged = self._staging()
+        os.utime(folder)  # it may be old, and must not be taken for left over on its way
         shutil.move(folder, staged)
         try:
             _move_in(staged, self._problem_folder(problem.fingerprint))
         finally:
             shutil.rmtree(staged, ignore_errors=True)
-        return self._register(problem, title, source)
+        return self._register(problem, title, source, recipe)
 
     def problems(self) -> list[ProblemRecord]:
         """All problems, newest first."""
@@ -99,8 +98,11 @@ class ProblemShelf:
     def _staging(self) -> Path:
         return self.root / "problems" / f".new-{secrets.token_hex(8)}"
 
-    def _register(self, problem: Problem, title: str, source: str) -> ProblemRecord:
+    def _register(self, problem: Problem, title: str, source: str, recipe: str) -> ProblemRecord:
         sha, p = problem.fingerprint, problem
+        file = self._problem_folder(sha) / RECIPE
+        if recipe and not file.exists():  # it may have come as a matrix before
+            write_whole(file, lambda into: into.write(recipe.encode()))
         with self._database.write() as db:
             db.execute(
                 "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?, ?, ?)",

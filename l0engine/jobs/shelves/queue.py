@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
-import sqlite3
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,15 +15,19 @@ from typing import Any
 
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
-from l0engine.jobs.edge import at_the_edge
+from l0engine.io.whole import write_whole
+from l0engine.jobs.disk.edge import at_the_edge
+from l0engine.jobs.disk.room import Needs, check, needs, size_of
 from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
+from l0engine.jobs.records import ProblemRecord
+from l0engine.jobs.shelves.places import next_claim
 from l0engine.jobs.shelves.problems import ProblemShelf
 from l0engine.jobs.shelves.rows import forget_rows, one_job, record_of, update_row
-from l0engine.jobs.task import KINDS, Step, Stored, Task, task_class, task_of
-from l0engine.machine import on_gpu
+from l0engine.jobs.task import Step, Stored, Task, task_class, task_of
 
 _FIELDS = frozenset({"started", "ended", "pid", "request"})
 _LIVE = (Status.RUNNING, Status.PAUSED)
+_WAITING = tuple(status for status in Status if not status.ended)
 _VERBS = {Request.NONE: "go on with", Request.PAUSE: "pause", Request.STOP: "stop"}
 
 
@@ -38,45 +42,78 @@ class JobShelf(ProblemShelf):
 
     @at_the_edge()
     def queue(
-        self, task: Task, inputs: Mapping[str, Path | str] | None = None, sweep: str | None = None, pid: int | None = None
+        self,
+        task: Task,
+        inputs: Mapping[str, Path | str | bytes] | None = None,
+        sweep: str | None = None,
+        pid: int | None = None,
+        need: Needs | None = None,
     ) -> JobRecord[Any, Any]:
         """Queue a task.
 
         Parameters
         ----------
         task : Task
-        inputs : mapping of str to path
-            Files copied into its folder, by the name they get there.
+        inputs : mapping of str to path or bytes
+            Files copied into its folder, or what they hold, by the name they get there.
         sweep : str, optional
             Id that the jobs of one sweep share.
         pid : int, optional
             Process that carries it out from now on; it never waits in the queue.
+        need : Needs, optional
+            Disk and memory it needs, where that is known; by default the disk of its inputs.
 
         Raises
         ------
         L0Error
-            A setting is of the wrong type, or an input could not be copied; nothing is queued.
+            A setting is of the wrong type, an input could not be copied, or there is no room (`room.check`); nothing is queued.
         """
         now, values = time.time(), json.dumps(task.to_dict(), ensure_ascii=False)
         task_of(task.kind, json.loads(values))  # what could not be read again must not wait in the queue
-        while True:
-            job_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-            with suppress(FileExistsError):
-                (self.root / "runs" / job_id).mkdir()
-                break
-        for name, source in (inputs or {}).items():
-            try:
-                shutil.copyfile(source, self.folder(job_id) / name)
-            except OSError as error:
-                shutil.rmtree(self.folder(job_id), ignore_errors=True)
-                raise L0Error(f"'{name}' could not be copied ({error.strerror}): make room on the disk, or give it again.") from error
+        self.admit(need or Needs(sum(size_of(source) for source in (inputs or {}).values()), 0))
         status, started = (Status.QUEUED, None) if pid is None else (Status.RUNNING, now)
-        with self._database.write() as db:
-            db.execute(
-                "INSERT INTO jobs (id, kind, problem, task, status, created, sweep, started, pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job_id, task.kind, getattr(task, "problem", None), values, status, now, sweep, started, pid),
-            )
+        row = {"kind": task.kind, "problem": getattr(task, "problem", None), "task": values, "status": status, "created": now,
+               "sweep": sweep, "started": started, "pid": pid}  # fmt: skip
+        staged = self.root / "runs" / f".new-{secrets.token_hex(8)}"
+        try:
+            _stage(staged, inputs or {})
+            while not self.enter(job_id := _new_id(now), row, staged):
+                pass
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
         return self.job(job_id)
+
+    def admit(self, need: Needs) -> None:
+        """Refuse what has no room, see `room.check`."""
+        check(self.root, need, self._promised)
+
+    def _promised(self) -> int:
+        """Bytes of disk that the runs which have not ended may come to need, those included that they have written already."""
+        query = f"SELECT problems.* FROM jobs JOIN problems ON problem = sha WHERE status IN ({', '.join('?' * len(_WAITING))})"
+        with self._database.connect() as db:
+            return sum(needs(ProblemRecord(**row)).disk for row in db.execute(query, _WAITING))
+
+    def enter(self, job_id: str, row: Mapping[str, Any], files: Path, said: Mapping[str, Sequence[tuple[Any, ...]]] | None = None) -> bool:
+        """Take in a job with its files, a folder that is moved to its place, and what it said; False where there is a job of that id."""
+        folder, moved = self.root / "runs" / checked_id(job_id), False
+        try:
+            with self._database.write() as db:
+                if folder.exists() or db.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is not None:
+                    return False
+                values = {"id": job_id, **row}
+                db.execute(f"INSERT INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
+                for table, columns in (("snapshots", "run, step, body"), ("points", "run, key, body"), ("events", "job, step, body, time")):
+                    marks = ", ".join("?" * (columns.count(",") + 1))
+                    db.executemany(
+                        f"INSERT INTO {table} ({columns}) VALUES ({marks})", [(job_id, *one) for one in (said or {}).get(table, ())]
+                    )
+                os.rename(files, folder)
+                moved = True
+        except BaseException:
+            if moved:  # the row is not there
+                os.rename(folder, files)
+            raise
+        return True
 
     def job(self, job_id: str) -> JobRecord[Any, Any]:
         """One job."""
@@ -159,7 +196,7 @@ class JobShelf(ProblemShelf):
         (`machine.on_gpu`) takes no place where no frontier follows, and one job at a time is there.
         """
         with self._database.write() as db:
-            while (job_id := _next(db, 3 * slots + 1 if slots else 0)) is not None:
+            while (job_id := next_claim(db, 3 * slots + 1 if slots else 0)) is not None:
                 update_row(db, job_id, status=Status.RUNNING, started=time.time(), pid=None)
                 try:
                     return one_job(db, job_id)
@@ -212,24 +249,18 @@ class JobShelf(ProblemShelf):
             forget_rows(db, checked_id(job_id), step)
 
 
-def _next(db: sqlite3.Connection, places: int) -> str | None:
-    """The oldest queued job that fits into what those that run leave of so many places, and of the GPU."""
-    paths = {"device": "config.device", "plan": "plan"}
-    task = ", ".join(f"json_extract(task, '$.{path}') AS {name}" for name, path in paths.items())
-    query = f"SELECT id, kind, status, {task} FROM jobs WHERE status IN (?, ?) ORDER BY created, id"
-    rows = [(row, *_needs(row)) for row in db.execute(query, (Status.QUEUED, Status.RUNNING)) if row["kind"] in KINDS]
-    running = [(size, gpu) for row, size, gpu in rows if row["status"] == Status.RUNNING]
-    free, gpu_free = max(0, places - sum(size for size, _ in running)), places > 0 and not any(gpu for _, gpu in running)
-    for row, size, gpu in rows:
-        if row["status"] == Status.RUNNING or (gpu and not gpu_free):
+def _new_id(now: float) -> str:
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _stage(folder: Path, inputs: Mapping[str, Path | str | bytes]) -> None:
+    """A folder with these files, from which a job is entered whole."""
+    folder.mkdir()
+    for name, source in inputs.items():
+        if isinstance(source, bytes):
+            write_whole(folder / name, lambda file, content=source: file.write(content))  # type: ignore[misc]
             continue
-        if size <= free:
-            return str(row["id"])
-        free = max(0, min(free, places % size - sum(other for other, _ in running if other < size)))
-    return None
-
-
-def _needs(row: sqlite3.Row) -> tuple[int, bool]:
-    """How many places a job takes, and whether the GPU; a frontier on the GPU keeps a core busy too, and takes places."""
-    gpu = on_gpu(row["device"])
-    return (0 if gpu and row["plan"] is None else KINDS[row["kind"]].places), gpu
+        try:
+            shutil.copyfile(source, folder / name)
+        except OSError as error:
+            raise L0Error(f"'{name}' could not be copied ({error.strerror}): make room on the disk, or give it again.") from error

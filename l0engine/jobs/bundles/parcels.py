@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from l0engine.calibration.results import Status
+from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.steering import steered
 from l0engine.errors import L0Error, ProblemError
 from l0engine.io.limits import MAX_BYTES, MAX_HOUSEHOLDS, check_unpacked, clipped, readable, shown
@@ -32,8 +33,10 @@ _FILE = re.compile(rf"jobs/[0-9]{{8}}-[0-9]{{6}}-[0-9a-f]{{4}}/({_NAME}/)?{_NAME
 _PROBLEM = re.compile(r"problems/[0-9a-f]{64}/(matrix.npz|targets.parquet|households.parquet|(notes|artifact).json|recipe.toml)")
 _SHA = re.compile(r"[0-9a-f]{64}")
 _SWEEP = re.compile(r"[0-9a-f]{1,32}")
-#: What would be run, or gone on from, is not taken in.
-_REFUSED = re.compile(r"(checkpoint\.npz|worker\.log|.*\.py)", re.IGNORECASE)
+#: What would be run, or names another machine, is not taken in.
+_REFUSED = re.compile(r"(worker\.log|.*\.py)", re.IGNORECASE)
+#: The state a calibration goes on from.
+CHECKPOINT = "checkpoint.npz"
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,6 +66,12 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
     snapshots: list[dict[str, Any]]
     points: list[dict[str, Any]]
     events: list[Said]
+
+    @property
+    def epochs(self) -> int:
+        """The steps of a calibration in all, with those it went on for."""
+        begun = Calibration.from_dict(self.task).config.epochs
+        return max([begun, *(int(e.changes.get("epochs", 0)) for e in self.events)])
 
     def row(self) -> dict[str, Any]:
         """Its row, once checked; what had not ended is interrupted."""
@@ -145,21 +154,24 @@ def checked_manifest(archive: zipfile.ZipFile, file: str) -> Manifest:
 
 def checked_files(archive: zipfile.ZipFile, file: str, manifest: Manifest) -> list[tuple[zipfile.ZipInfo, str]]:
     """The files of a bundle and their places, which are names known to be harmless; any other refuses the bundle."""
-    jobs, problems, found = {e.id for e in manifest.jobs}, {p.sha for p in manifest.problems}, []
+    kinds, problems, found = {e.id: e.kind for e in manifest.jobs}, {p.sha for p in manifest.problems}, []
     for info in archive.infolist():
         name = info.filename
         if name == "manifest.json":
             continue
         parts = name.split("/")
-        known = (_FILE.fullmatch(name) and parts[1] in jobs) or (_PROBLEM.fullmatch(name) and parts[1] in problems)
-        if not known or _REFUSED.fullmatch(parts[-1]):
+        known = (_FILE.fullmatch(name) and parts[1] in kinds) or (_PROBLEM.fullmatch(name) and parts[1] in problems)
+        state = parts[-1].lower() == CHECKPOINT
+        if not known or _REFUSED.fullmatch(parts[-1]) or (state and name != f"jobs/{parts[1]}/{CHECKPOINT}"):
+            raise ProblemError(f"{file}: '{clipped(name, 80)}' has no place in a bundle of jobs: export them again.")
+        if state and kinds[parts[1]] != Calibration.kind:
             raise ProblemError(f"{file}: '{clipped(name, 80)}' has no place in a bundle of jobs: export them again.")
         found.append((info, name))
     return found
 
 
-def checked_arrays(folder: Path, file: str, households: int | None) -> None:
-    """Refuse arrays of a job that hold objects, lie about their size, or cannot be weights of so many households."""
+def checked_arrays(folder: Path, file: str, households: int | None, epochs: int | None) -> None:
+    """Refuse arrays of a job that hold objects, lie about their size, or cannot be of so many households, or so many steps."""
     for path in sorted(folder.rglob("*.npz")):
         with readable(file, "a bundle of jobs"), zipfile.ZipFile(path) as archive:
             members = members_of(archive, file, path.stat().st_size)
@@ -169,11 +181,36 @@ def checked_arrays(folder: Path, file: str, households: int | None) -> None:
             sizes = {len(_weights(arrays, name, file)) for name in ("weights", "gated_weights")}
             if len(sizes) > 1 or (households is not None and sizes != {households}):
                 raise ProblemError(f"{file}: weights of {path.parent.name} are not one for each household: export the job again.")
+        elif path.name == CHECKPOINT:
+            _check_state(arrays, n, epochs or 0, file, path.parent.name)
         elif path.parent.name == "points":
             at = arrays.get("households", np.zeros(0))
             fits = at.ndim == 1 and at.dtype.kind in "iu" and len(at) == len(_weights(arrays, "weights", file))
             if not fits or (len(at) and (at.min() < 0 or at.max() >= n)):
                 raise ProblemError(f"{file}: a point of {path.parent.parent.name} has households that are not there: export it again.")
+
+
+def _check_state(arrays: Mapping[str, np.ndarray], n: int, epochs: int, file: str, job: str) -> None:
+    """Refuse what no fit of n households over so many steps can have come to."""
+    try:
+        state = TrainingState.from_arrays(arrays)
+        alive, tensors = state.alive, (state.parameters, state.exp_avg, state.exp_avg_sq)
+        sound = (
+            set(arrays) == set(state.to_arrays())
+            and all(a.dtype.kind == "i" for a in (state.step, alive))
+            and state.step.shape == ()
+            and 0 <= int(state.step) <= epochs
+            and alive.ndim == 1
+            and bool((np.diff(alive, prepend=-1, append=n) > 0).all())
+            and all(t.dtype == np.float32 and t.shape == (2, len(alive)) and bool(np.isfinite(t).all()) for t in tensors)
+            and bool((state.exp_avg_sq >= 0).all())
+            and state.settled.dtype == np.float64
+            and state.settled.shape in ((3,), (4,))
+        )
+    except KeyError:
+        sound = False
+    if not sound:
+        raise ProblemError(f"{file}: the checkpoint of job {job} is not the state of such a fit: export the job again, or without it.")
 
 
 def _weights(arrays: Mapping[str, np.ndarray], name: str, file: str) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,21 +63,50 @@ def needs(problem: ProblemRecord) -> Needs:
     return Needs(2_000_000 + 170 * n, 500_000_000 + 400 * n + 64 * nnz)
 
 
-def check(root: Path, problem: ProblemRecord) -> None:
-    """Refuse a run that has no room.
+def check(root: Path, need: Needs, promised: Callable[[], int]) -> None:
+    """Refuse a job that has no room; those at work are left alone.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the store.
+    need : Needs
+    promised : callable
+        Bytes of disk that the jobs which have not ended may come to need; asked for where there is a quota.
 
     Raises
     ------
     L0Error
-        Disk or memory would not do; it says how much is needed, and how much there is.
+        Disk, memory or the quota would not do; it says how much is needed, and how much there is.
     """
-    need, free, memory = needs(problem), shutil.disk_usage(root).free, memory_there()
+    free, memory = shutil.disk_usage(root).free, memory_there()
     for needed, there, what in (
         (need.disk, free, f"of disk, and {sized(free)} are free at {root}: make room first"),
         (need.memory, memory, f"of memory, and this machine has {sized(memory)}: take a smaller problem"),
     ):
         if needed > there:
-            raise L0Error(f"A run of this problem needs about {sized(needed)} {what}.")
+            raise L0Error(f"This job needs about {sized(needed)} {what}.")
+    if (most := quota()) is None:
+        return
+    used, later = sum(size_of(root / name) for name in ("runs", "studies", "problems")), promised()
+    if used + later + need.disk > most:
+        waiting = f", jobs that have not ended may need {sized(later)} more" if later else ""
+        raise L0Error(
+            f"This job needs about {sized(need.disk)} of disk, and the store takes up {sized(used)} of the {sized(most)} it may "
+            f"(L0ENGINE_QUOTA){waiting}: delete runs and empty the trash, on the Runs page or with 'jobs delete' and 'jobs purge'."
+        )
+
+
+def size_of(what: Path | str | bytes) -> int:
+    """Bytes of all files below a folder, of a file, or of what it holds; 0 where it is not there."""
+    if isinstance(what, bytes):
+        return len(what)
+    total = os.path.getsize(what) if os.path.isfile(what) else 0
+    for place, _, names in os.walk(what):
+        for name in names:
+            with suppress(OSError):  # written or removed meanwhile
+                total += os.lstat(os.path.join(place, name)).st_size
+    return total
 
 
 def memory_there() -> int:
