@@ -1,4 +1,4 @@
-"""load_guarded, table_guarded, images_guarded and log_guarded: read untrusted files in a child process with limits on memory and time."""
+"""load_guarded, table_guarded and others of a kind of file each: read untrusted files in a child process with limits on memory and time."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _SMALLER = {
     "table": "fewer rows or columns",
     "images": "fewer images",
     "log": "fewer epochs",
+    "previous": "the two columns household_id and weight alone",
 }
 #: One thread each: thread pools reserve address space, which the limit counts.
 _ONE_THREAD = {**environment(1), "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
@@ -125,6 +126,19 @@ def images_guarded(file: str | Path, destination: str | Path, *, memory_bytes: i
         The file holds no labelled images, or asks for too much memory or time, or broke the reader.
     """
     _guarded("images", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
+
+
+def previous_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:
+    """Check an untrusted file of weights and write it to `destination` as arrays of `Previous`; limits as in `load_guarded`.
+
+    Raises
+    ------
+    AmbiguousTable
+        The file can be read in several ways.
+    ProblemError
+        The file holds no weights of households, or asks for too much memory or time, or broke the reader.
+    """
+    _guarded("previous", Path(file).absolute(), Path(destination).absolute(), memory_bytes, seconds)
 
 
 def log_guarded(file: str | Path, destination: str | Path, *, memory_bytes: int = 4 * 2**30, seconds: float = 120.0) -> None:

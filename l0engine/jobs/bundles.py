@@ -21,7 +21,7 @@ from l0engine.jobs.store import Store
 
 #: Files of a job that hold no microdata, by kind; weights go by the ids of households.
 _FILES = {
-    "calibration": ("config.json", "run.json", "weights.csv", "targets.csv", "solution.npz", "result.npz", "points/*.npz"),
+    "calibration": ("config.json", "run.json", "weights.csv", "targets.csv", "solution.npz", "result.npz", "previous.npz", "points/*.npz"),
     "samples": ("selected.npz",),
 }
 #: Files of a job that stay: what it goes on from, and what names this machine.

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Collection
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.previous import Previous, check_price
 from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays, write_whole
 from l0engine.jobs.edge import at_the_edge
+from l0engine.jobs.previous import as_input, read_previous_of
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
 from l0engine.jobs.room import check
 from l0engine.jobs.shelves.problems import default_root
@@ -35,19 +37,33 @@ class Store(SteeringShelf):
 
     @at_the_edge()
     def create_run(
-        self, sha: str, config: Config, plan: Plan | None = None, sweep: str | None = None, *, pid: int | None = None
+        self,
+        sha: str,
+        config: Config,
+        plan: Plan | None = None,
+        sweep: str | None = None,
+        *,
+        pid: int | None = None,
+        previous: Previous | None = None,
     ) -> RunRecord:
         """Queue a run of a problem that is in the store; with a frontier after it, or as one of a sweep, where asked.
 
-        With `pid` it is not queued but at work already, in that process.
+        With `pid` it is not queued but at work already, in that process. It keeps a copy of the previous answer it goes out from; a
+        frontier of another run's fit takes that run's.
 
         Raises
         ------
+        ConfigError
+            A price of change goes with no previous answer.
         L0Error
             Disk or memory would not do for it; the sentence says how much it needs.
         """
         check(self.root, self.problem_record(sha))
-        run = self.queue(Calibration(sha, config, plan), sweep=sweep, pid=pid)
+        if previous is None and plan is not None and plan.source is not None:
+            previous = self.previous(plan.source)
+        check_price(config, previous)
+        with as_input(previous) as (origin, inputs):
+            run = self.queue(Calibration(sha, config, plan, origin), inputs, sweep=sweep, pid=pid)
         settings = json.dumps(config.to_dict(), ensure_ascii=False).encode()
         write_whole(self.folder(run.id) / "config.json", lambda file: file.write(settings))
         return self.run(run.id)
@@ -70,6 +86,25 @@ class Store(SteeringShelf):
     ) -> list[RunRecord]:
         """Runs, newest first; of one problem or sweep, or in one of some statuses, or those in the trash, where asked."""
         return self.jobs(Calibration.kind, problem, statuses=statuses, sweep=sweep, trashed=trashed, limit=limit)  # type: ignore[return-value]
+
+    def previous(self, run_id: str) -> Previous | None:
+        """The previous answer that a run goes out from; None where there is none."""
+        origin = self.run(run_id).task.previous
+        return None if origin is None else read_previous_of(self.folder(run_id), origin)
+
+    def answer(self, run_id: str) -> Previous:
+        """The weights of a finished run, for another one to go out from.
+
+        Raises
+        ------
+        L0Error
+            It has none.
+        """
+        run = self.run(run_id)
+        result = self.result(run_id)
+        if result is None or not (result.weights > 0).any():
+            raise L0Error(f"Run {run_id} has no weights to go out from: choose a finished run.")
+        return Previous.of(self.problem(run.problem), result.weights, f"run {run_id}")
 
     @at_the_edge()
     def save_result(self, run_id: str, result: Result) -> None:
