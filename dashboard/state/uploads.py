@@ -97,7 +97,7 @@ def _table(raw: Path, kept: Path, answers: Mapping[str, str]) -> str:
     return table_guarded(raw, kept, answers=answers).sentence
 
 
-def _plain(parse: Callable[[Path, Path], None]) -> Callable[[Path, Path, Mapping[str, str]], str]:
+def plain(parse: Callable[[Path, Path], None]) -> Callable[[Path, Path, Mapping[str, str]], str]:
     """Of a kind of file that can be read in one way only."""
 
     def parsed(raw: Path, kept: Path, _: Mapping[str, str]) -> str:
@@ -108,8 +108,8 @@ def _plain(parse: Callable[[Path, Path], None]) -> Callable[[Path, Path, Mapping
 
 
 TABLES = Uploads("tables", ".parquet", ENDINGS, _table)
-LOGS = Uploads("logs", ".npz", (".csv", ".parquet"), _plain(log_guarded))
-IMAGES = Uploads("images", ".npz", (".npz",), _plain(images_guarded))
+LOGS = Uploads("logs", ".npz", (".csv", ".parquet"), plain(log_guarded))
+IMAGES = Uploads("images", ".npz", (".npz",), plain(images_guarded))
 
 
 def sample_tables() -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from l0engine.calibration.config import Config, settings
-from l0engine.calibration.problem.previous import Previous
+from l0engine.calibration.problem.previous import Previous, check_price
 from l0engine.errors import ConfigError, L0Error
 from l0engine.jobs.records import RunRecord
 from l0engine.jobs.store import Store
@@ -52,6 +52,8 @@ def grid(config: Config, axes: Mapping[str, Sequence[Any]]) -> list[Config]:
 
 def queue_sweep(store: Store, sha: str, configs: Sequence[Config], previous: Previous | None = None) -> list[RunRecord]:
     """Queue a run for each config; they share an id, `RunRecord.sweep`, and the previous answer they go out from, if any."""
+    for config in configs:  # all or none
+        check_price(config, previous)
     name = secrets.token_hex(6)
     return [store.create_run(sha, config, sweep=name, previous=previous) for config in configs]
 

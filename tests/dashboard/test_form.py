@@ -12,7 +12,7 @@ from further import further
 from l0engine.calibration.config import GOALS, PRESETS, Config, settings
 
 SLIDERS = [name for name, s in settings().items() if not s.advanced]
-ADVANCED = [name for name, s in settings().items() if s.advanced and name not in ("exclude", "soften", "group_multipliers")]
+ADVANCED = [name for name, s in settings().items() if s.advanced and name not in ("exclude", "soften", "group_multipliers", "price_change")]
 
 
 @pytest.fixture

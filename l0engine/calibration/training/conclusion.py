@@ -105,7 +105,7 @@ def conclude(
 
 def told_of_change(before: Matched, config: Config) -> str:
     """What there is to say of a previous answer: what did not match, and where its price was not known."""
-    said = [f"{before.sentence}."] if before.gone or before.positions else []
+    said = [before.sentence] if before.gone or before.positions else []
     if config.price_change > 0 and config.has_goal:
         said.append("The price of change chose among the candidates; the relaxation did not know it.")
     return " ".join(said)
