@@ -133,7 +133,7 @@ def _change(runs: Sequence[RunRecord]) -> None:
     info = stability.info(runs)
     if len(set(info.prices.tolist())) > 1:
         st.subheader("What does it cost to keep to the previous set?")
-        chart(stability.plot, info, "change", "Share of the previous set that is kept, against the median error, by price of change")
+        chart(stability.plot, info, "change", "Share of the previous set that is kept, against the mean error, by price of change")
 
 
 def _stability(runs: Sequence[RunRecord], others: Sequence[str]) -> None:

@@ -25,8 +25,8 @@ class StabilityInfo(NamedTuple):
     prices : ndarray
     share : ndarray
         Share of the households kept that were in the previous answer.
-    error : ndarray
-        Median absolute relative error.
+    error, median : ndarray
+        Mean and median absolute relative error; with more households than targets the median is next to nothing at any price.
     stayed, entered, left : ndarray of int
     """
 
@@ -34,6 +34,7 @@ class StabilityInfo(NamedTuple):
     prices: np.ndarray
     share: np.ndarray
     error: np.ndarray
+    median: np.ndarray
     stayed: np.ndarray
     entered: np.ndarray
     left: np.ndarray
@@ -42,28 +43,27 @@ class StabilityInfo(NamedTuple):
 def info(runs: Sequence[RunRecord]) -> StabilityInfo:
     """From `RunRecord.outcome`; runs without an overlap, or that went out from another answer than the first, are left out."""
     ended = [(r.config.price_change, r.outcome.overlap, r.outcome.final) for r in runs if r.outcome is not None]
-    good = [(p, o, m) for p, o, m in ended if o is not None and m is not None and math.isfinite(m.median_abs_rel_error)]
+    good = [(p, o, m) for p, o, m in ended if o is not None and m is not None and math.isfinite(m.mean_abs_rel_error)]
     alike = sorted(((p, o, m) for p, o, m in good if o.sha256 == good[0][1].sha256), key=lambda one: one[0])
-    rows = [(p, o.share, m.median_abs_rel_error, o.stayed, o.entered, o.left) for p, o, m in alike]
-    prices, share, error, *counts = np.array(rows, float).reshape(-1, 6).T
-    return StabilityInfo(alike[0][1].source if alike else "", prices, share, error, *(c.astype(int) for c in counts))
+    rows = [(p, o.share, m.mean_abs_rel_error, m.median_abs_rel_error, o.stayed, o.entered, o.left) for p, o, m in alike]
+    prices, share, error, median, *counts = np.array(rows, float).reshape(-1, 7).T
+    return StabilityInfo(alike[0][1].source if alike else "", prices, share, error, median, *(c.astype(int) for c in counts))
 
 
 def plot(info: StabilityInfo, palette: theme.Palette) -> go.Figure:
     """A dot a run, joined by price; nearer to the right keeps more of the previous set, lower misses less."""
     n = len(info.prices)
-    x = axes.share_axis("Share of those kept that were in the previous set", range=[-0.03, 1.05])
-    y = axes.percent_log_axis("Median error (log scale)", info.error if n else [1e-4, 1.0])
-    fig = theme.figure(palette, "What keeping to the previous set costs", _words(info), x, y, height=420)
+    low = max(-0.03, info.share.min() - 0.1) if n else -0.03
+    x = axes.share_axis("Share of those kept that were in the previous set", range=[low, 1.05])
+    y = axes.percent_log_axis("Mean error (log scale)", info.error if n else [1e-4, 1.0])
+    fig = theme.figure(palette, "Overlap against error", _words(info), x, y, height=420)
     fig.update_layout(showlegend=False)
     if n:
-        texts = [_price(p) for p in info.prices]
         words = [_hover(info, i) for i in range(n)]
         look = {"size": 10, "color": palette.kept, "line": {"width": 1.2, "color": palette.surface}}
-        add_dots(
-            fig, info.share, axes.at_least(info.error), "Runs", words, look, hovertemplate=ALONE, mode="lines+markers+text", text=texts,
-            textposition="top center", textfont={"size": 12, "color": palette.muted}, line={"color": palette.kept, "width": 2},
-        )  # fmt: skip
+        text = {"text": _labels(info), "textposition": "top left", "textfont": {"size": 12, "color": palette.muted}}
+        line = {"mode": "lines+markers+text", "line": {"color": palette.kept, "width": 2}}
+        add_dots(fig, info.share, axes.at_least(info.error), "Runs", words, look, hovertemplate=ALONE, **line, **text)
     return fig
 
 
@@ -72,11 +72,18 @@ def _price(price: float) -> str:
     return f"{price:g}"
 
 
+def _labels(info: StabilityInfo) -> list[str]:
+    """Prices beside their dots; those of dots in one place together, at the first."""
+    places = [(round(float(s), 2), round(math.log10(e), 1)) for s, e in zip(info.share, axes.at_least(info.error), strict=True)]
+    together = {at: ", ".join(_price(p) for p, own in zip(info.prices, places, strict=True) if own == at) for at in places}
+    return [together[at] if places.index(at) == i else "" for i, at in enumerate(places)]
+
+
 def _words(info: StabilityInfo) -> str:
     if len(info.prices) < 2:
         return "Nothing to compare: it takes two runs from the same previous answer"
     low, high = int(np.argmin(info.share)), int(np.argmax(info.share))
-    ends = [f"{wording.percent(info.share[i])} kept at a median error of {wording.percent(info.error[i])}" for i in (low, high)]
+    ends = [f"{wording.percent(info.share[i])} kept at a mean error of {wording.percent(info.error[i])}" for i in (low, high)]
     return f"Labels are prices of change; from {ends[0]} to {ends[1]}"
 
 
@@ -85,5 +92,5 @@ def _hover(info: StabilityInfo, i: int) -> str:
     return (
         f"<b>price of change {_price(info.prices[i])}</b><br>{wording.of(info.stayed[i], kept)} were in the previous set"
         f"<br>{wording.count(info.entered[i])} entered, {wording.count(info.left[i])} left"
-        f"<br>median error {wording.percent(info.error[i])}"
+        f"<br>mean error {wording.percent(info.error[i])}, median {wording.percent(info.median[i])}"
     )
