@@ -89,6 +89,7 @@ weights = result.weights
 
 #: Of a run whose settings changed on the way: a setting takes its new value after a step.
 _STEERED = """from l0engine.calibration.training.iteration import iterate
+from l0engine.calibration.training.steering import Change
 from l0engine.draining import drain
 
 changes = [

@@ -54,7 +54,10 @@ def plot(info: StabilityInfo, palette: theme.Palette) -> go.Figure:
     """A dot a run, joined by price; nearer to the right keeps more of the previous set, lower misses less."""
     n = len(info.prices)
     low = max(-0.03, info.share.min() - 0.1) if n else -0.03
-    x = axes.share_axis("Share of those kept that were in the previous set", range=[low, 1.05])
+    step = axes.nice_step((1 - low) / 5)
+    ticks = [t for t in np.arange(0, 1 + step / 2, step) if t >= low]
+    shown = {"range": [low, 1.05], "tickvals": ticks, "ticktext": theme.texts(wording.percent, ticks)}
+    x = axes.share_axis("Share of those kept that were in the previous set", **shown)
     y = axes.percent_log_axis("Mean error (log scale)", info.error if n else [1e-4, 1.0])
     fig = theme.figure(palette, "Overlap against error", _words(info), x, y, height=420)
     fig.update_layout(showlegend=False)
@@ -83,8 +86,8 @@ def _words(info: StabilityInfo) -> str:
     if len(info.prices) < 2:
         return "Nothing to compare: it takes two runs from the same previous answer"
     low, high = int(np.argmin(info.share)), int(np.argmax(info.share))
-    ends = [f"{wording.percent(info.share[i])} kept at a mean error of {wording.percent(info.error[i])}" for i in (low, high)]
-    return f"Labels are prices of change; from {ends[0]} to {ends[1]}"
+    ends = [f"{wording.percent(info.share[i])} at an error of {wording.percent(info.error[i])}" for i in (low, high)]
+    return f"From {ends[0]} to {ends[1]}; labels: prices"
 
 
 def _hover(info: StabilityInfo, i: int) -> str:
