@@ -25,11 +25,13 @@ from l0engine.calibration.config import Config, settings
 from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.frontier.references import REFERENCES
 from l0engine.calibration.problem.preflight import targets_in_use
+from l0engine.calibration.problem.previous import Previous, placed
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
 from l0engine.commands import report
 from l0engine.commands.checking import build_problem, check
 from l0engine.commands.jobs import add_jobs
+from l0engine.commands.previous import answer_named
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, L0Error
 from l0engine.io import load_problem, write_run
@@ -80,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     others = f"other methods at each budget: {', '.join(REFERENCES)}"
     frontier.add_argument("--references", type=_list(str), default=[], metavar="NAME,...", help=others)
     for command in (fit, frontier):
+        command.add_argument(
+            "--previous", metavar="RUN_OR_FILE", help="go out from the weights of a run of the store, or of a file such as weights.csv"
+        )
         group = command.add_argument_group("settings")
         for field in fields(Config):
             if command is fit or field.name not in _GOALS:
@@ -155,9 +160,11 @@ def _fit(parsed: argparse.Namespace) -> int:
     from l0engine.calibration.training.iteration import iterate
 
     config, out = _config(parsed), parsed.out
-    problem = load_problem(parsed.problem)
-    with _interruptible() as stopping, _threads(problem), _recorded(parsed, problem, config, stopping) as job:
-        result = _with_progress(job.steps() if job is not None else iterate(problem, config, should_stop=stopping), config)
+    problem, before = load_problem(parsed.problem), answer_named(parsed.previous)
+    placed(problem, config, before)  # what does not match is said before the run is recorded
+    with _interruptible() as stopping, _threads(problem), _recorded(parsed, problem, config, stopping, before) as job:
+        steps = job.steps() if job is not None else iterate(problem, config, should_stop=stopping, previous=before)
+        result = _with_progress(steps, config)
         if job is not None:
             job.finished(result)
     recipe = recipe_in(parsed.problem)
@@ -170,6 +177,8 @@ def _fit(parsed: argparse.Namespace) -> int:
     for name, measures in (("gated", result.gated), ("refitted", result.refitted), ("held out", result.held_out)):
         if measures is not None:
             print(f"{name:>9}: {_words(measures)}")
+    if result.overlap is not None:
+        print(result.overlap.sentence)
     more = [*(["solution.npz"] if problem.artifact else []), *(["recipe.toml"] if recipe else [])]
     files = ", ".join(["weights.csv", "targets.csv", "run.json", *more])
     print(f"Written to {out}: {files} ({result.fit_seconds + result.refit_seconds:.1f} s on {result.device}).")
@@ -186,16 +195,17 @@ def _frontier(parsed: argparse.Namespace) -> int:
 
     config, out = _config(parsed), parsed.out
     points: dict[tuple[str, int], FrontierPoint] = {}
-    problem = load_problem(parsed.problem)
+    problem, before = load_problem(parsed.problem), answer_named(parsed.previous)
     budgets, others = checked_budgets(parsed.budgets, problem.n_households, problem.n_protected), checked_methods(parsed.references)
     with _threads(problem):
         with _interruptible() as stopping:
-            result = _with_progress(iterate(problem, dataclasses.replace(config, refit=False), should_stop=stopping), config)
+            steps = iterate(problem, dataclasses.replace(config, refit=False), should_stop=stopping, previous=before)
+            result = _with_progress(steps, config)
         if not result.status.has_result:
             print(f"{result.status.sentence} {result.message}".strip())
             return 1
         with _interruptible() as stopping:
-            found = [frontier(problem, result, budgets, should_stop=stopping)]
+            found = [frontier(problem, result, budgets, should_stop=stopping, previous=before)]
             for i, k in enumerate(budgets):  # some have a size of their own: once is enough
                 wanted = [m for m in others if i == 0 or not REFERENCES[m].own_size]
                 found.append(compare(problem, result, k, wanted, should_stop=stopping))
@@ -232,12 +242,12 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 
 def _recorded(
-    parsed: argparse.Namespace, problem: Problem, config: Config, stopping: Callable[[], bool]
+    parsed: argparse.Namespace, problem: Problem, config: Config, stopping: Callable[[], bool], before: Previous | None
 ) -> AbstractContextManager[Recorded | None]:
     """The run of the store that a fit is; None where there is to be none."""
     from l0engine.commands.recording import recorded
 
-    return nullcontext() if parsed.no_record else recorded(problem, config, parsed.problem, stopping)
+    return nullcontext() if parsed.no_record else recorded(problem, config, parsed.problem, stopping, before)
 
 
 def _with_progress(steps: Generator[Snapshot, None, Result], config: Config) -> Result:

@@ -30,6 +30,8 @@ if point is not None:
         state.open_point(None)
         st.rerun()
 st.markdown(f"### {headline(measures, problem.n_households)}")
+if facts.overlap is not None:
+    st.markdown(facts.overlap.sentence)
 limits.show(facts.found, facts.certificate, state.taken(run) if point is None else ())  # the size of a point was asked for: no price was
 if point is None and (changed := marks.told(state.store().events(run.id))):
     st.caption(f"Changed once it had begun, {changed}.")

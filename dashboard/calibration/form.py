@@ -9,12 +9,13 @@ import numpy as np
 import streamlit as st
 
 from dashboard import state
+from dashboard.calibration import previous
 from dashboard.kit import layout
 from l0engine.calibration.config import GOALS, PRESETS, Config, Setting, settings
 from l0engine.errors import ConfigError
 
 #: Fields that other parts of the page edit.
-_ELSEWHERE = ("exclude", "soften", "group_multipliers")
+_ELSEWHERE = ("exclude", "soften", "group_multipliers", "price_change")
 #: What stands in an empty field, where that is not 'none'.
 _EMPTY = {"lambda_l0": "by the price", "lambda_l2": "by the price", "share": "by the price", "mu": "by rule"}
 #: The absolute price that overrules a relative one, by the field of the latter; the first that is set counts.
@@ -30,6 +31,7 @@ def show(groups: list[str]) -> Config | None:
         with column:
             _log_slider(name, fields[name])
     _goals(fields, groups)
+    usable = previous.show()
     if st.toggle("Advanced settings", key="advanced", persist_state="session"):
         columns = layout.columns(3, key="advanced_fields", narrowest=220, gap="medium")
         for i, name in enumerate(name for name, s in fields.items() if s.advanced and name not in GOALS):
@@ -37,10 +39,11 @@ def show(groups: list[str]) -> Config | None:
                 _entry(name, fields[name], groups)
         _multipliers(groups)
     try:
-        return Config.from_dict(state.fitted_draft(groups))
+        config = Config.from_dict(state.fitted_draft(groups))
     except ConfigError as error:
         st.error(str(error), icon=":material/error:")
         return None
+    return config if usable else None
 
 
 def _goals(fields: dict[str, Setting], groups: list[str]) -> None:

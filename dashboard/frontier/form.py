@@ -8,6 +8,7 @@ import re
 import streamlit as st
 
 from dashboard import state
+from dashboard.calibration import previous
 from dashboard.frontier.figures.point import TITLES
 from dashboard.kit import layout
 from dashboard.kit.attempt import attempt
@@ -50,6 +51,8 @@ def show(problem: Problem, n_targets: int, run: RunRecord | None) -> None:
         "Go out from", list(names), format_func=names.get, horizontal=True, key=f"source_{run.id if run else ''}_{len(names)}"
     )
     source = run if origin == "run" else None
+    if source is None:
+        previous.told()
     draft = state.fitted_draft(groups)
     held = draft["hold_out"]
     if source is None and len(groups) > 1:

@@ -8,10 +8,11 @@ from contextlib import suppress
 import streamlit as st
 
 from dashboard import state
-from dashboard.frontier.figures import overlap, sweep
+from dashboard.calibration import previous
+from dashboard.frontier.figures import overlap, stability, sweep
 from dashboard.kit import layout, wording
 from dashboard.kit.attempt import attempt
-from dashboard.kit.chart import side_by_side
+from dashboard.kit.chart import chart, side_by_side
 from l0engine.calibration.config import Config, settings
 from l0engine.errors import ConfigError, L0Error
 from l0engine.jobs.job import Request
@@ -27,6 +28,7 @@ _AXES = {
     "seed": "0, 1, 2, 3",
     "temperature": "0.25, 0.35, 0.5",
     "max_ratio": "none, 30, 10",
+    "price_change": "0, 0.003, 0.01, 0.03, 0.1",
 }
 
 _YES_NO = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
@@ -75,6 +77,7 @@ def _form() -> None:
     names = [n for n, s in settings().items() if n not in ("exclude", "soften", "hold_out", "group_multipliers", "device", "refit")]
     labels = {n: settings()[n].label for n in names}
     axes = st.multiselect("Settings to vary", names, default=["price_l0", "seed"], format_func=labels.get, max_selections=4, key="axes")
+    previous.told()
     entries = {}
     for column, name in zip(layout.columns(max(len(axes), 1), key="axes_values", narrowest=200), axes, strict=False):
         standard = Config().to_dict()[name]
@@ -121,7 +124,16 @@ def _body(runs: Sequence[RunRecord]) -> None:
         (sweep.plot_parallel, info, "parallel", "Settings and outcomes of each run"),
     )
     side_by_side(drawn, "sweep_pictures")
+    _change(ended)
     _stability(ended, [n for n in fields if n != "seed"])
+
+
+def _change(runs: Sequence[RunRecord]) -> None:
+    """Where runs go out from a previous answer at several prices of change: how much of it they keep, and at what error."""
+    info = stability.info(runs)
+    if len(set(info.prices.tolist())) > 1:
+        st.subheader("What does it cost to keep to the previous set?")
+        chart(stability.plot, info, "change", "Share of the previous set that is kept, against the mean error, by price of change")
 
 
 def _stability(runs: Sequence[RunRecord], others: Sequence[str]) -> None:

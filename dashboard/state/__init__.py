@@ -4,6 +4,7 @@ from dashboard.state.address import follow_url, tick_seconds
 from dashboard.state.answers import contradictions, facts, whatif
 from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
 from dashboard.state.points import limits_of, open_point, point, point_weights
+from dashboard.state.previous import previous
 from dashboard.state.problems import (
     DEFAULT_SAMPLE,
     KINDS,
@@ -58,6 +59,7 @@ __all__ += [
     "open_without",
 ]
 __all__ += ["problem", "problem_record", "problem_sha", "sample_source", "samples"]
+__all__ += ["previous"]
 __all__ += ["quota_warning"]
 __all__ += ["leave_alone_what_stays", "store", "supervisor", "take_up"]
 __all__ += [

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.state.previous import previous_chosen
 from l0engine.calibration.config import Config
 
 #: Settings that stand in the address, and as what.
@@ -22,7 +23,8 @@ def fitted_draft(groups: Collection[str]) -> dict[str, Any]:
     """The settings being edited as they fit a problem: of the groups they name only those it has."""
     edited = draft()
     multipliers = {g: factor for g, factor in edited["group_multipliers"].items() if g in groups}
-    return {**edited, "group_multipliers": multipliers, "hold_out": [g for g in edited["hold_out"] if g in groups]}
+    change = {} if previous_chosen() is not None else {"price_change": Config().price_change}  # it is a price on leaving that
+    return {**edited, **change, "group_multipliers": multipliers, "hold_out": [g for g in edited["hold_out"] if g in groups]}
 
 
 def set_draft(values: Mapping[str, Any]) -> None:

@@ -9,12 +9,14 @@ import numpy as np
 import streamlit as st
 
 from dashboard.state.current import choose_problem, choose_run
-from dashboard.state.problems import problem_sha, read_findings, read_problem
+from dashboard.state.previous import previous
+from dashboard.state.problems import problem, problem_sha, read_findings, read_problem
 from dashboard.state.resources import store, supervisor
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.preflight import in_use as preflight_in_use
 from l0engine.calibration.problem.preflight import softened as preflight_softened
+from l0engine.calibration.problem.previous import Previous, check_price, placed
 from l0engine.calibration.results import Result
 from l0engine.calibration.training.steering import all_steered
 from l0engine.errors import L0Error
@@ -23,16 +25,26 @@ from l0engine.jobs.sweeps import queue_sweep
 
 
 def start_run(config: Config, plan: Plan | None = None) -> None:
-    """Queue a run of the current problem, with a frontier after it where asked, and make it the current run."""
-    choose_run(store().create_run(problem_sha(), config, plan).id)
+    """Queue a run of the current problem, from the answer that is chosen, with a frontier after it where asked; make it the current run."""
+    given = None if plan is not None and plan.source is not None else _placed(config)
+    choose_run(store().create_run(problem_sha(), config, plan, previous=given).id)
     supervisor().wake()
 
 
 def start_sweep(configs: Sequence[Config]) -> str:
     """Queue a run of the current problem for each config; the id they share."""
-    runs = queue_sweep(store(), problem_sha(), configs)
+    runs = queue_sweep(store(), problem_sha(), configs, _placed(*configs))
     supervisor().wake()
     return str(runs[0].sweep)
+
+
+def _placed(*configs: Config) -> Previous | None:
+    """The answer that is chosen to go out from; what does not go together is told before anything is queued."""
+    given = previous()
+    for config in configs:
+        check_price(config, given)
+    placed(problem(), configs[0], given)
+    return given
 
 
 def settings_now(record: RunRecord) -> Config:

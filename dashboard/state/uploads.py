@@ -96,7 +96,7 @@ def _table(raw: Path, kept: Path, answers: Mapping[str, str]) -> str:
     return table_guarded(raw, kept, answers=answers).sentence
 
 
-def _plain(what: Literal["images", "log"]) -> Callable[[Path, Path, Mapping[str, str]], str]:
+def plain(what: Literal["images", "log", "previous"]) -> Callable[[Path, Path, Mapping[str, str]], str]:
     """Of a kind of file that can be read in one way only."""
 
     def parsed(raw: Path, kept: Path, _: Mapping[str, str]) -> str:
@@ -107,8 +107,8 @@ def _plain(what: Literal["images", "log"]) -> Callable[[Path, Path, Mapping[str,
 
 
 TABLES = Uploads("tables", ".parquet", ENDINGS, _table)
-LOGS = Uploads("logs", ".npz", (".csv", ".parquet"), _plain("log"))
-IMAGES = Uploads("images", ".npz", (".npz",), _plain("images"))
+LOGS = Uploads("logs", ".npz", (".csv", ".parquet"), plain("log"))
+IMAGES = Uploads("images", ".npz", (".npz",), plain("images"))
 
 
 def sample_tables() -> dict[str, str]:

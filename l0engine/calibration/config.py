@@ -75,6 +75,11 @@ class Config:
         None, "Price of all households, absolute", "λ L0 times the number of households: what keeping everyone would cost.",
         low=0.0, high=1e12, log=True, optional=True,
     )  # fmt: skip
+    price_change: float = _setting(
+        0.0, "Price of change", "What it costs that a household enters or leaves the set of the previous answer, in units of λ L0: at the "
+        "same number, a newcomer costs twice as much and one that was in costs nothing. Goals choose among candidates by it; the "
+        "relaxation, and a bound that is proven, do not know it.", low=0.0, high=1e6, log=True,
+    )  # fmt: skip
     lambda_ratio: float = _setting(
         0.0, "λ ratio: price of large ratios", "Multiplies the sum of squared ratios of gated weight to base weight, in the fit and in the "
         "refit. Higher keeps weights closer together.", low=0.0, high=1e6, unit="per squared ratio", log=True,
@@ -188,6 +193,8 @@ class Config:
             raise ConfigError("A goal is met by the refit: turn refit on, or take the goal out.")
         if self.has_goal and self.estimator == "ungated":
             raise ConfigError("estimator 'ungated' keeps every household: choose 'expected' or 'sampled', or take the goal out.")
+        if self.polish and self.price_change > 0:
+            raise ConfigError("polish knows no price of change: turn it off, or set price_change to 0.")
         if self.polish and (not LOSSES[self.loss].squared or self.bounded or self.lambda_ratio > 0 or self.total != "free"):
             raise ConfigError("polish knows squared losses without caps or prices of ratios only: turn it off, or take those out.")
         if ESTIMATORS[self.estimator].squared_only and not LOSSES[self.loss].squared:

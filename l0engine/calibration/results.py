@@ -163,6 +163,47 @@ class Certificate(Plain):
         return self.gap <= 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Overlap(Plain):
+    """How much of an answer was in the previous one.
+
+    Attributes
+    ----------
+    source : str
+        Where the previous answer is from, in words.
+    sha256 : str
+        Of its ids and weights, see `Previous.fingerprint`.
+    before : int
+        Households of the previous answer that the problem has.
+    gone : int
+        Those that it has not; they count neither as kept nor as left.
+    stayed, entered, left : int
+        Households in both, in the new answer alone, and in the previous one alone.
+    """
+
+    source: str
+    sha256: str
+    before: int
+    gone: int
+    stayed: int
+    entered: int
+    left: int
+
+    @property
+    def share(self) -> float:
+        """Share of the households kept that were in the previous answer; 0 where none is kept."""
+        return self.stayed / max(self.stayed + self.entered, 1)
+
+    @property
+    def sentence(self) -> str:
+        """The numbers in words."""
+        gone = f" {self.gone:,} of the previous set are not in this problem." if self.gone else ""
+        return (
+            f"Of {self.stayed + self.entered:,} households {self.stayed:,} were in the previous set ({self.source}); "
+            f"{self.entered:,} entered, {self.left:,} left.{gone}"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """How a fit ended.
@@ -195,6 +236,8 @@ class Result:
         What the refit held the weights to, 0 where not kept; None without a refit, or in what an earlier version wrote.
     mu : float or None
         Softness of the refit that was taken; None as for `start`.
+    overlap : Overlap or None
+        How much of `weights` was in the previous answer; None without one.
     """
 
     status: Status
@@ -213,6 +256,7 @@ class Result:
     threads: int | None = None
     start: np.ndarray | None = None
     mu: float | None = None
+    overlap: Overlap | None = None
 
     @property
     def final(self) -> Measures | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.previous import Previous
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.errors import L0Error, StorageError
@@ -64,13 +65,15 @@ class Recorded(Execution):
 
 
 @contextmanager
-def recorded(problem: Problem, config: Config, path: Path, should_stop: Callable[[], bool]) -> Iterator[Recorded | None]:
+def recorded(
+    problem: Problem, config: Config, path: Path, should_stop: Callable[[], bool], previous: Previous | None = None
+) -> Iterator[Recorded | None]:
     """Enter a fit as a run of the store and print its id; None where the store cannot take it, which is said."""
     try:
         store = Store()
         title, recipe = path.resolve().stem or "problem", recipe_in(path)
         sha = store.add_problem(problem, title, source="command line", recipe=recipe).sha
-        job = Recorded(store, store.create_run(sha, config, pid=os.getpid()), problem, should_stop)
+        job = Recorded(store, store.create_run(sha, config, pid=os.getpid(), previous=previous), problem, should_stop)
     except (L0Error, OSError) as error:
         print(f"l0engine: The run is not recorded: {error}", file=sys.stderr)
         yield None

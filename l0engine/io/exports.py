@@ -27,7 +27,7 @@ from l0engine.io.optional import details_table, rules_table
 from l0engine.io.whole import write_whole
 
 #: First characters that make a spreadsheet read text as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def weights_table(problem: Problem, weights: np.ndarray, columns: Collection[str] = ()) -> pd.DataFrame:
@@ -102,7 +102,8 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str =
     fit_seconds + refit_seconds; gated, refitted and held_out hold the fields of `Measures`, or None; certificate those of
     `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target names of each `Limit`; taken says what
     was taken by rule; relaxed names the targets that count for `SOFT` of what others do; recipe is the TOML by which the problem was made
-    of tables, or None; config holds the settings that the fit began with, changed those that became others on the way, after which step.
+    of tables, or None; previous holds the fields of `Overlap` and the share of those kept that were in the previous answer, or None;
+    config holds the settings that the fit began with, changed those that became others on the way, after which step.
     """
     held, soft = problem.in_groups("hold_out", result.config.hold_out), softened(problem, result.config)
     return {
@@ -125,6 +126,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str =
         "taken": list(taken(problem, result.config)),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
         "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~held]],
+        "previous": None if result.overlap is None else {**result.overlap.to_dict(), "share": result.overlap.share},
         "relaxed": [str(n) for n in problem.names[use & soft]],
         "config": _finite(result.config.to_dict()),
         "changed": [{"step": c.step, "setting": c.name, "value": c.value} for c in changes],
@@ -143,8 +145,8 @@ def point_summary(
     held_out: Measures | None,
     certificate: Certificate | None,
 ) -> dict[str, Any]:
-    """The `run_summary` of a frontier's fit, with what is known of the weights of one point in place of the fit's own."""
-    own = {"gated": None, "refitted": _measures(measures), "held_out": _measures(held_out)}
+    """The `run_summary` of a frontier's fit, with what is known of the weights of one point in place of the fit's own; previous is None."""
+    own = {"gated": None, "previous": None, "refitted": _measures(measures), "held_out": _measures(held_out)}
     return {**run, **own, **_judged(problem, config, weights, certificate)}
 
 
@@ -210,7 +212,7 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 
 def _harmless(cell: Any) -> Any:
-    return "'" + cell if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return "'" + cell if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def _judged(problem: Problem, config: Config, weights: np.ndarray, certificate: Certificate | None) -> dict[str, Any]:

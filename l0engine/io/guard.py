@@ -17,9 +17,11 @@ from l0engine.io.folder import load_problem
 from l0engine.io.guarded import OUT_OF_MEMORY, REFUSED
 from l0engine.io.images import read_images, save_images
 from l0engine.io.logs import read_log, save_log
+from l0engine.io.previous import read_previous
 from l0engine.io.saving import save_problem, save_table
 from l0engine.io.tables import frame, read_table
 from l0engine.io.uploads import Recognised, recognise_uploads
+from l0engine.io.whole import write_arrays
 
 
 def main(arguments: list[str]) -> int:
@@ -68,6 +70,7 @@ _CHECKS: dict[str, Callable[[Path, Path, Mapping[str, str]], Any]] = {
     "problem": lambda source, destination, _: save_problem(load_problem(source), destination),
     "upload": _upload,
     "table": _table,
+    "previous": lambda source, destination, _: write_arrays(destination, read_previous(source).to_arrays()),
     "log": lambda source, destination, _: save_log(read_log(source), destination),
     "images": lambda source, destination, _: save_images(*read_images(source), destination),
 }

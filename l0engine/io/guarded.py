@@ -30,6 +30,7 @@ _SMALLER = {
     "table": "fewer rows or columns",
     "images": "fewer images",
     "log": "fewer epochs",
+    "previous": "the two columns household_id and weight alone",
 }
 #: One thread each: thread pools reserve address space, which the limit counts.
 _ONE_THREAD = {**environment(1), "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
@@ -38,7 +39,7 @@ _ONE_THREAD = {**environment(1), "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_
 def load_guarded(
     source: str | Path,
     destination: str | Path,
-    what: Literal["problem", "images", "log"] = "problem",
+    what: Literal["problem", "images", "log", "previous"] = "problem",
     *,
     memory_bytes: int = 4 * 2**30,
     seconds: float = 120.0,
@@ -48,7 +49,8 @@ def load_guarded(
     Parameters
     ----------
     source : str or Path
-        Untrusted: a folder as `load_problem` takes it, an NPZ file as `read_images` or a calibration log as `read_log`.
+        Untrusted: a folder as `load_problem` takes it, an NPZ file as `read_images`, a calibration log as `read_log`, weights as
+        `read_previous`.
     destination : str or Path
         Must not exist, or be an empty folder.
     what : str

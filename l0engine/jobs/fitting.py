@@ -68,7 +68,10 @@ def trained(job: Execution, problem: Problem) -> Generator[Snapshot, None, Resul
     if state is not None:
         log.info("It goes on from step %d", int(state.step))
 
-    steps = iterate(problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state, changes=job.changes)
+    previous = store.previous(run_id)
+    steps = iterate(
+        problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state, changes=job.changes, previous=previous
+    )
     result = yield from translated(steps, lambda s: replace(s, seconds=s.seconds + before - job.paused))
     job.keep()
     seconds = result.fit_seconds + before - job.paused
@@ -87,7 +90,8 @@ def _state(job: Execution) -> TrainingState | None:
 def _frontier(job: Execution, problem: Problem, result: Result, plan: Plan) -> Ending[Outcome]:
     """Points, then reference methods, then the curve of each point; each is kept as soon as it is there."""
     store, run_id, points = job.store, job.job.id, {}  # by key: a point that is made anew replaces itself
-    for point in frontier(problem, result, plan.budgets, should_stop=job.should_stop, watch=_further(job)):
+    previous = store.previous(run_id)
+    for point in frontier(problem, result, plan.budgets, should_stop=job.should_stop, watch=_further(job), previous=previous):
         record = job.persist(partial(store.save_point, run_id, point))
         points[record.key] = (point, record)
         job.say(f"{len(points)} of {len(plan.budgets)} points are there.")

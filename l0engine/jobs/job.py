@@ -154,8 +154,13 @@ def remedy(checkpoint: int | None) -> str:
     return "resume to start it again." if checkpoint is None else "resume to go on from the last checkpoint."
 
 
+def is_id(text: str) -> bool:
+    """Whether a text has the form of an id."""
+    return _ID.fullmatch(text) is not None
+
+
 def checked_id(job_id: str) -> str:
     """The id itself, if it is one: ids come from URLs and names of folders, and become paths."""
-    if not _ID.fullmatch(job_id):
+    if not is_id(job_id):
         raise L0Error(f"{job_id[:40]!r} is not the id of a job: choose one from the list.")
     return job_id

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.results import Certificate, Measures, Result, Snapshot, Status
+from l0engine.calibration.results import Certificate, Measures, Overlap, Result, Snapshot, Status
 from l0engine.jobs.job import JobRecord
 from l0engine.plain import Plain
 
@@ -43,6 +43,7 @@ class Outcome(Plain):
     certificate: Certificate | None = None
     threads: int | None = None
     mu: float | None = None
+    overlap: Overlap | None = None
 
     @property
     def final(self) -> Measures | None:
@@ -110,8 +111,29 @@ class PointRecord(Plain):
 
 
 @dataclass(frozen=True)
+class Origin(Plain):
+    """The previous answer that a run goes out from; its households and weights stand in the run's folder, see `jobs.previous`.
+
+    Attributes
+    ----------
+    source : str
+        Where it is from, in words.
+    sha256 : str
+        `Previous.fingerprint`.
+    kept : int
+        Households it kept.
+    """
+
+    source: str
+    sha256: str
+    kept: int
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """The task of a run: fit a problem of the store (by `ProblemRecord.sha`), and compute a frontier after it where one is planned."""
+    """The task of a run: fit a problem of the store (by `ProblemRecord.sha`), from a previous answer where there is one, and compute a
+    frontier after it where one is planned.
+    """
 
     kind: ClassVar[str] = "calibration"
     snapshot: ClassVar[type[Any]] = Snapshot
@@ -119,6 +141,7 @@ class Calibration:
     problem: str
     config: Config
     plan: Plan | None = None
+    previous: Origin | None = None
 
     @property
     def label(self) -> str:
@@ -131,13 +154,15 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {"problem": self.problem, "config": self.config.to_dict(), "plan": self.plan and self.plan.to_dict()}
+        plain = {"problem": self.problem, "config": self.config.to_dict(), "plan": self.plan and self.plan.to_dict()}
+        return plain if self.previous is None else {**plain, "previous": self.previous.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`; settings of earlier versions keep their meaning."""
-        plan = values["plan"]
-        return cls(values["problem"], Config.from_dict(values["config"]), plan and Plan.from_dict(plan))
+        plan, previous = values["plan"], values.get("previous")
+        config = Config.from_dict(values["config"])
+        return cls(values["problem"], config, plan and Plan.from_dict(plan), previous and Origin.from_dict(previous))
 
 
 class RunRecord(JobRecord[Calibration, Outcome]):

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Collection
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.previous import Previous, check_price
 from l0engine.calibration.results import Result, Status
 from l0engine.errors import L0Error
 from l0engine.io.whole import read_arrays, write_arrays
 from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.disk.room import needs
+from l0engine.jobs.previous import as_input, read_previous_of
 from l0engine.jobs.records import Calibration, Outcome, Plan, RunRecord
 from l0engine.jobs.shelves.problems import default_root
 from l0engine.jobs.shelves.steering import SteeringShelf
@@ -35,20 +37,35 @@ class Store(SteeringShelf):
 
     @at_the_edge()
     def create_run(
-        self, sha: str, config: Config, plan: Plan | None = None, sweep: str | None = None, *, pid: int | None = None
+        self,
+        sha: str,
+        config: Config,
+        plan: Plan | None = None,
+        sweep: str | None = None,
+        *,
+        pid: int | None = None,
+        previous: Previous | None = None,
     ) -> RunRecord:
         """Queue a run of a problem that is in the store; with a frontier after it, or as one of a sweep, where asked.
 
-        With `pid` it is not queued but at work already, in that process.
+        With `pid` it is not queued but at work already, in that process. It keeps a copy of the previous answer it goes out from; a
+        frontier of another run's fit takes that run's.
 
         Raises
         ------
+        ConfigError
+            A price of change goes with no previous answer.
         L0Error
             Disk, memory or the quota would not do for it; the sentence says how much it needs.
         """
         need = needs(self.problem_record(sha))
+        if previous is None and plan is not None and plan.source is not None:
+            previous = self.previous(plan.source)
+        check_price(config, previous)
         settings = json.dumps(config.to_dict(), ensure_ascii=False).encode()
-        return self.run(self.queue(Calibration(sha, config, plan), {"config.json": settings}, sweep, pid, need).id)
+        with as_input(previous) as (origin, inputs):
+            task = Calibration(sha, config, plan, origin)
+            return self.run(self.queue(task, {"config.json": settings, **inputs}, sweep, pid, need).id)
 
     def run(self, run_id: str) -> RunRecord:
         """One run: a job that calibrates."""
@@ -68,6 +85,25 @@ class Store(SteeringShelf):
     ) -> list[RunRecord]:
         """Runs, newest first; of one problem or sweep, or in one of some statuses, or those in the trash, where asked."""
         return self.jobs(Calibration.kind, problem, statuses=statuses, sweep=sweep, trashed=trashed, limit=limit)  # type: ignore[return-value]
+
+    def previous(self, run_id: str) -> Previous | None:
+        """The previous answer that a run goes out from; None where there is none."""
+        origin = self.run(run_id).task.previous
+        return None if origin is None else read_previous_of(self.folder(run_id), origin)
+
+    def answer(self, run_id: str) -> Previous:
+        """The weights of a finished run, for another one to go out from.
+
+        Raises
+        ------
+        L0Error
+            It has none.
+        """
+        run = self.run(run_id)
+        result = self.result(run_id)
+        if result is None or not (result.weights > 0).any():
+            raise L0Error(f"Run {run_id} has no weights to go out from: choose a finished run.")
+        return Previous.of(self.problem(run.problem), result.weights, f"run {run_id}")
 
     @at_the_edge()
     def save_result(self, run_id: str, result: Result) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from l0engine.calibration.config import Config, settings
+from l0engine.calibration.problem.previous import Previous, check_price
 from l0engine.errors import ConfigError, L0Error
 from l0engine.jobs.records import RunRecord
 from l0engine.jobs.store import Store
@@ -49,13 +50,17 @@ def grid(config: Config, axes: Mapping[str, Sequence[Any]]) -> list[Config]:
     return configs
 
 
-def queue_sweep(store: Store, sha: str, configs: Sequence[Config]) -> list[RunRecord]:
-    """Queue a run for each config; they share an id, `RunRecord.sweep`."""
+def queue_sweep(store: Store, sha: str, configs: Sequence[Config], previous: Previous | None = None) -> list[RunRecord]:
+    """Queue a run for each config; they share an id, `RunRecord.sweep`, and the previous answer they go out from, if any."""
+    for config in configs:  # all or none
+        check_price(config, previous)
     name = secrets.token_hex(6)
-    return [store.create_run(sha, config, sweep=name) for config in configs]
+    return [store.create_run(sha, config, sweep=name, previous=previous) for config in configs]
 
 
-def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor | None = None) -> list[Future[str]]:
+def sweep(
+    store: Store, sha: str, configs: Sequence[Config], executor: Executor | None = None, previous: Previous | None = None
+) -> list[Future[str]]:
     """Start a run for each config; they are runs of the store like all others.
 
     Parameters
@@ -67,6 +72,8 @@ def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor 
     executor : Executor, optional
         Anything with the `submit` of `concurrent.futures`; by default processes of this machine, which end with the last run:
         one for each core, or a single one where a run goes to the GPU.
+    previous : Previous, optional
+        What all of them go out from.
 
     Returns
     -------
@@ -74,7 +81,7 @@ def sweep(store: Store, sha: str, configs: Sequence[Config], executor: Executor 
         The id of each run, done when the run has ended, in the order of `configs`. A run that fails is one like others: see
         its status in the store.
     """
-    runs = queue_sweep(store, sha, configs)
+    runs = queue_sweep(store, sha, configs, previous)
     own = _local(1 if any(on_gpu(c.device) for c in configs) else len(runs)) if executor is None else None
     try:
         return [(executor or own).submit(_carry_out, str(store.root), run.id) for run in runs]  # type: ignore[union-attr]

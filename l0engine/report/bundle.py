@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from l0engine.errors import L0Error
 from l0engine.io import csv_bytes, save_problem, save_table, targets_table, weights_table
 from l0engine.report import neighbours
@@ -52,6 +54,10 @@ def _own(facts: Facts, html: str | None, columns: Collection[str]) -> dict[str, 
     files["report.md"] = markdown(facts.title, sections(facts)).encode()
     if html is not None:
         files["report.html"] = html.encode()
+    if facts.previous is not None:
+        out = io.BytesIO()
+        np.savez(out, **facts.previous.to_arrays())  # type: ignore[arg-type]  # names are never allow_pickle
+        files["previous.npz"] = out.getvalue()
     if facts.recipe:
         files["recipe.toml"] = facts.recipe.encode()
     try:

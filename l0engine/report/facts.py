@@ -16,8 +16,9 @@ import pandas as pd
 from l0engine.calibration.config import Config
 from l0engine.calibration.limits import Limit
 from l0engine.calibration.problem.preflight import softened, targets_in_use
+from l0engine.calibration.problem.previous import Previous
 from l0engine.calibration.problem.problem import Problem
-from l0engine.calibration.results import Certificate, Measures, Result, Snapshot
+from l0engine.calibration.results import Certificate, Measures, Overlap, Result, Snapshot
 from l0engine.calibration.training.steering import Change
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, margin_conflicts, set_conflicts
@@ -55,6 +56,8 @@ class Facts:
         What `run.json` says; empty where it is gone.
     changes : tuple of Change
         Settings that changed while the fit was under way.
+    previous : Previous or None
+        What the fit went out from; also None where that is gone.
     """
 
     run: RunRecord
@@ -70,6 +73,7 @@ class Facts:
     recipe: str
     summary: Mapping[str, Any]
     changes: tuple[Change, ...] = ()
+    previous: Previous | None = None
 
     @classmethod
     def of(cls, store: Store, run_id: str, point: str | None = None, problem: Problem | None = None) -> Self:
@@ -105,7 +109,7 @@ class Facts:
         history = () if chosen is not None else tuple(store.snapshots(run_id))
         return cls(
             run, chosen, source, store.problem_record(run.problem), problem, result, weights, measures, history, points,
-            store.recipe(run.problem), summary, tuple(store.changes(source.id)),
+            store.recipe(run.problem), summary, tuple(store.changes(source.id)), _previous(store, source),
         )  # fmt: skip
 
     @property
@@ -117,6 +121,11 @@ class Facts:
         """What it is of, in a line."""
         what = self.run.task.label if self.point is None else f"{self.point.method}, {self.point.budget:,} households"
         return f"{self.problem_record.title}: {what}"
+
+    @property
+    def overlap(self) -> Overlap | None:
+        """How much of the weights was in the previous answer; None without one."""
+        return None if self.previous is None else self.previous.matched(self.problem).overlap(self.weights)
 
     @property
     def certificate(self) -> Certificate | None:
@@ -165,6 +174,13 @@ class Facts:
     def weights_sha256(self) -> str:
         """SHA-256 of all weights as little-endian float64."""
         return sha256_of(self.weights)
+
+
+def _previous(store: Store, run: RunRecord) -> Previous | None:
+    try:
+        return store.previous(run.id)
+    except L0Error:  # the script says so
+        return None
 
 
 def sha256_of(weights: np.ndarray) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pprint import pformat
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
-from l0engine.calibration.training.steering import Change
 from l0engine.errors import L0Error
 from l0engine.report.facts import Facts
 
@@ -59,6 +57,30 @@ def read_problem(arguments):
 problem = read_problem([a for a in sys.argv[1:2] if "__file__" in globals()])
 '''
 
+#: Of a run that went out from a previous answer.
+_PREVIOUS = '''PREVIOUS_SHA256 = "{sha}"
+
+
+def read_previous():
+    """From beside this script, or from the store."""
+    beside = Path(__file__).with_name("previous.npz") if "__file__" in globals() else Path("previous.npz")
+    if beside.is_file():
+        found = Previous.from_arrays(read_arrays(beside))
+    else:
+        from l0engine.jobs.store import Store
+
+        found = Store().previous("{run}")
+    if found is None or found.fingerprint != PREVIOUS_SHA256:
+        raise L0Error("The previous answer that the run went out from is not here: put previous.npz of its folder beside this script.")
+    return found
+
+
+from l0engine.calibration.problem.previous import Previous
+from l0engine.io.whole import read_arrays
+
+previous = read_previous()
+'''
+
 _FIT = """torch.set_num_threads({threads})  # the number of threads decides the last bits
 config = Config.from_dict({config})
 {run}
@@ -73,11 +95,11 @@ from l0engine.draining import drain
 changes = [
 {changes}
 ]
-result = drain(iterate(problem, config, changes=changes))"""
+result = drain(iterate(problem, config, changes=changes{previous}))"""
 
 _POINT = """from l0engine.calibration.frontier import frontier
 
-for point in frontier(problem, result, {budgets}):
+for point in frontier(problem, result, {budgets}{previous}):
     if point.budget == {budget}:  # one that is made anew comes again
         weights = point.full(problem.n_households)
 """
@@ -128,11 +150,12 @@ def _parts(facts: Facts) -> list[tuple[str, str]]:
     title = facts.title.replace("\\", "/").replace('"', "'")
     head = _HEAD.format(title=title, run=facts.run.id, versions=versions or "not recorded", device=facts.result.device)
     config = pformat(_changed(facts.source.config), width=120, sort_dicts=False)
-    fitted = _FIT.format(threads=facts.result.threads or 1, config=config, run=_run(facts.changes))
+    fitted = _FIT.format(threads=facts.result.threads or 1, config=config, run=_run(facts))
     parts = [
         (f"# {title}\n\nRun {facts.run.id}, repeated bit for bit. Recorded with {versions}; device {facts.result.device}.", head),
         ("Threads that sleep while they wait, as in the run.", _IMPORTS),
         ("The problem, known by its SHA-256.", _PROBLEM.format(problem=facts.problem_record.sha, weights=facts.weights_sha256)),
+        *_previous(facts),
         ("The fit, with the settings of the run; what is not named has its default.", fitted),
     ]
     if facts.point is not None:
@@ -140,17 +163,34 @@ def _parts(facts: Facts) -> list[tuple[str, str]]:
     return [*parts, ("Are they the same weights?", _CHECK)]
 
 
-def _run(changes: Sequence[Change]) -> str:
-    if not changes:
-        return "result = fit(problem, config)"
-    return _STEERED.format(changes="\n".join(f"    Change({c.step}, {c.name!r}, {c.value!r})," for c in changes))
+def _previous(facts: Facts) -> list[tuple[str, str]]:
+    """How the previous answer is read, where there is one."""
+    origin = facts.source.task.previous
+    if origin is None:
+        return []
+    if facts.previous is None:
+        raise L0Error(f"The previous answer that the run went out from ({origin.source}) is gone, so it cannot be repeated.")
+    words = f"What the fit went out from: {origin.source}, {origin.kept:,} households, known by its SHA-256."
+    return [(words, _PREVIOUS.format(sha=origin.sha256, run=facts.source.id))]
+
+
+def _given(facts: Facts) -> str:
+    """The argument that hands over a previous answer."""
+    return "" if facts.source.task.previous is None else ", previous=previous"
+
+
+def _run(facts: Facts) -> str:
+    if not facts.changes:
+        return f"result = fit(problem, config{_given(facts)})"
+    changes = "\n".join(f"    Change({c.step}, {c.name!r}, {c.value!r})," for c in facts.changes)
+    return _STEERED.format(changes=changes, previous=_given(facts))
 
 
 def _point(facts: Facts) -> str:
     point, plan = facts.point, facts.run.plan
     assert point is not None and plan is not None
     if point.method == "l0engine":
-        return _POINT.format(budgets=list(plan.budgets), budget=point.budget)
+        return _POINT.format(budgets=list(plan.budgets), budget=point.budget, previous=_given(facts))
     return _REFERENCE.format(budget=point.budget, references=list(plan.references), method=point.method)
 
 

@@ -54,6 +54,8 @@ def sections(facts: Facts) -> tuple[Section, ...]:
 
 def _verdict(f: Facts) -> Iterator[Section]:
     items = [f"- {limit.sentence}" for limit in f.found]
+    if f.overlap is not None:
+        items.append(f"- {f.overlap.sentence}")
     if f.certificate is not None:
         items.append(f"- {proof(f.certificate)}")
     yield Section("verdict", "Verdict", (headline(f.measures, f.problem.n_households), *items))

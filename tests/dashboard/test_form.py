@@ -13,7 +13,7 @@ from l0engine.calibration.config import GOALS, PRESETS, Config, settings
 from l0engine.calibration.losses import LOSSES
 
 SLIDERS = [name for name, s in settings().items() if not s.advanced]
-ADVANCED = [name for name, s in settings().items() if s.advanced and name not in ("exclude", "soften", "group_multipliers")]
+ADVANCED = [name for name, s in settings().items() if s.advanced and name not in ("exclude", "soften", "group_multipliers", "price_change")]
 
 
 @pytest.fixture

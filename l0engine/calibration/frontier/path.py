@@ -12,6 +12,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.point import FrontierPoint, checked_budgets
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.problem.preflight import held_out_targets
+from l0engine.calibration.problem.previous import Previous, placed
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures, Result, Snapshot
@@ -32,6 +33,7 @@ def frontier(
     *,
     should_stop: Callable[[], bool] = lambda: False,
     watch: Callable[[Snapshot], None] = lambda _: None,
+    previous: Previous | None = None,
 ) -> Generator[FrontierPoint]:
     """Weights at every budget, largest first, from one fit; see `choosing`.
 
@@ -49,6 +51,9 @@ def frontier(
         Polled between points and in a further fit; once True no more points come. Those yielded stay good.
     watch : callable
         Gets the snapshots of a further fit.
+    previous : Previous, optional
+        What the fit went out from. With a price of change, sizes are chosen by it as well, and a larger loss with more households stands
+        where it keeps more of the previous set.
 
     Raises
     ------
@@ -59,16 +64,18 @@ def frontier(
     if not result.status.has_result:
         raise ConfigError(f"The fit left no weights, so there is no frontier of it: {result.message}")
     config = result.config.without_goal()
-    system, held = _system(problem, config), held_out_targets(problem, config)
+    system, held = _system(problem, config, previous), held_out_targets(problem, config)
     gated, found = result.gated_weights, []
     if wanted[0] > np.count_nonzero(gated) and not relaxes(system, config):
-        gated = _keeping(wanted[0], problem, system, config, should_stop, watch)
+        gated = _keeping(wanted[0], problem, system, config, should_stop, watch, previous)
     chooser = Chooser(problem, system, config, gated)
     for budget in wanted:
         if should_stop():
             return
         found.append(chooser.at(budget))
         yield _point(problem, budget, found[-1], held)
+    if system.lambda_change(config):
+        return
     for larger, smaller in reversed(list(pairwise(range(len(found))))):
         if should_stop():
             return
@@ -84,14 +91,14 @@ def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[t
 
     Where the relaxation chose the households weights are held to their mean.
     """
-    support = Support.at(point.households, point.start)
-    for found in along(problem, _system(problem, config), config, support, level=point.certificate is not None):
+    system, support = _system(problem, replace(config, price_change=0.0)), Support.at(point.households, point.start)
+    for found in along(problem, system, config, support, level=point.certificate is not None):
         yield found.found.mu, found.measures
 
 
-def _system(problem: Problem, config: Config) -> ScaledSystem:
+def _system(problem: Problem, config: Config, previous: Previous | None = None) -> ScaledSystem:
     """Where the fit ran, the sizes are worked out too."""
-    return ScaledSystem.build(problem, config, solver_device(choose_device(problem, config).device))
+    return ScaledSystem.build(problem, config, solver_device(choose_device(problem, config).device), placed(problem, config, previous))
 
 
 def _point(problem: Problem, budget: int, found: Calibrated, held: np.ndarray) -> FrontierPoint:
@@ -116,10 +123,11 @@ def _keeping(
     config: Config,
     should_stop: Callable[[], bool],
     watch: Callable[[Snapshot], None],
+    previous: Previous | None,
 ) -> np.ndarray:
     """Gated weights of a fit that keeps so many households, with a smaller lambda_l0."""
     for attempt in range(1, FALLS + 1):
-        run = iterate(problem, replace(falling(config, system, attempt), refit=False), should_stop=should_stop)
+        run = iterate(problem, replace(falling(config, system, attempt), refit=False), should_stop=should_stop, previous=previous)
         gated = drain(run, watch).gated_weights
         if should_stop() or np.count_nonzero(gated) >= at_least:
             break

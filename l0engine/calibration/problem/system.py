@@ -16,6 +16,7 @@ from l0engine.calibration.losses import LOSSES, Loss
 from l0engine.calibration.problem.bounds import Bounds
 from l0engine.calibration.problem.importance import importance
 from l0engine.calibration.problem.preflight import targets_in_use
+from l0engine.calibration.problem.previous import Matched
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.rules import Rules
 from l0engine.errors import ProblemError
@@ -57,6 +58,8 @@ class ScaledSystem:
         `Problem.start_weights`.
     rules : Rules
         What the weights of single households must obey.
+    before : Matched or None
+        The previous answer, where the fit goes out from one.
 
     A row for the sum of weights, where the config asks for one, stands last; `use` knows nothing of it.
     """
@@ -73,9 +76,10 @@ class ScaledSystem:
     hardness: np.ndarray
     base_weights: np.ndarray
     rules: Rules
+    before: Matched | None = None
 
     @classmethod
-    def build(cls, problem: Problem, config: Config, device: torch.device = CPU) -> Self:
+    def build(cls, problem: Problem, config: Config, device: torch.device = CPU, before: Matched | None = None) -> Self:
         """Scale the problem for the loss of a config.
 
         Raises
@@ -97,7 +101,7 @@ class ScaledSystem:
             target, relative, weight = np.append(target, 1.0), np.append(relative, 1.0), np.append(weight, weight.mean())
             hardness = np.append(hardness, EXACT if config.total == "exact" else 1.0)
         start, rules = problem.start_weights, problem.rules
-        return cls(loss, device, use, source, chosen, scales, target, weight, relative, hardness, start, rules)
+        return cls(loss, device, use, source, chosen, scales, target, weight, relative, hardness, start, rules, before)
 
     def on(self, device: torch.device) -> Self:
         """The same system for another device."""
@@ -144,12 +148,25 @@ class ScaledSystem:
 
     def lambda_l0(self, config: Config) -> float:
         """The price of one household, in loss."""
-        n_targets, n = self.shape
         if config.share is not None:
-            return config.share / n
+            return config.share / self.shape[1]
         if config.lambda_l0 is not None:
             return config.lambda_l0
-        return config.price_l0 * self.nothing / max(n, FEW_HOUSEHOLDS * n_targets)
+        return self._in_loss(config.price_l0)
+
+    def lambda_change(self, config: Config) -> float:
+        """The price of a household that enters or leaves the previous set, in loss; 0 without one."""
+        return 0.0 if self.before is None else self._in_loss(config.price_change)
+
+    def cost_of_change(self, config: Config, weights: np.ndarray) -> float:
+        """What an answer, weights of all households, costs by who enters and leaves, in loss."""
+        price = self.lambda_change(config)
+        return price * int(((weights > 0) != self.before.kept).sum()) if price and self.before is not None else 0.0
+
+    def _in_loss(self, price: float) -> float:
+        """A relative price of a household, in loss."""
+        n_targets, n = self.shape
+        return price * self.nothing / max(n, FEW_HOUSEHOLDS * n_targets)
 
     def lambda_l2(self, config: Config) -> float:
         """The price of one squared weight, in loss."""

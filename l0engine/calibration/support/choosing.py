@@ -22,7 +22,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate
-from l0engine.calibration.support.calibrated import MET, Calibrated, better, calibrated, exchanged
+from l0engine.calibration.support.calibrated import EQUAL, MET, Calibrated, better, calibrated, exchanged
 from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.least_squares import least_squares
 from l0engine.calibration.support.raking import HARDEST, Softness
@@ -41,6 +41,8 @@ EXCHANGED_ENTRIES = 1_300_000
 FAR_FEWER = 0.5
 #: So few households on a small problem are exchanged one by one as well, see `polish`.
 FEWEST = 8
+#: How much more the households of the previous set count in eliminations, where change has a price; the last lets them leave last.
+LOYALTY = (10.0, 1e12)
 #: Losses of different sizes are equal within this share.
 SAME = 1e-3
 #: The least share of their weights that households get which only fill up.
@@ -70,13 +72,14 @@ class Chooser:
         self._aim = self._root * system.target
         self._bounded = system.bounded(config)
         self.relaxes = relaxes(system, config)
+        self._change = system.lambda_change(config)
 
     def at(self, k: int) -> Calibrated:
         """The best answer found with k households."""
         started, best = time.perf_counter(), None
-        for support in self._candidates(k):
+        for support in [*self._candidates(k), *self._loyal(k)]:
             found = calibrated(self._problem, self._system, self._config, support)
-            if best is None or better(found, best, self._system):
+            if best is None or self._beats(found, best):
                 best = found
         assert best is not None  # gates always give a candidate
         return replace(best, certificate=self.certificate(best.weights, k), seconds=time.perf_counter() - started)
@@ -160,6 +163,24 @@ class Chooser:
             self._support = self._elimination.full
         self._support = self._elimination.down_to(k, self._support)
         return self._support
+
+    def _loyal(self, k: int) -> list[Support]:
+        """Where change has a price: eliminations in which the households of the previous set count for more, up to leaving last."""
+        s = self._system
+        if s.before is None or not self._change:
+            return []
+        pool = np.where(self._gated > 0, self._gated, s.before.weights)
+        pool = pool if np.count_nonzero(pool) >= k else np.maximum(pool, s.base_weights)
+        return [Elimination(s, pool, np.where(s.before.kept, factor, 1.0)).down_to(k) for factor in LOYALTY]
+
+    def _beats(self, one: Calibrated, other: Calibrated) -> bool:
+        """`better`; where change has a price, the smaller sum of loss and price first."""
+        if self._change:
+            met = MET**2 * self._system.nothing
+            a, b = (max(c.loss, met) + self._system.cost_of_change(self._config, c.weights) for c in (one, other))
+            if abs(a - b) > EQUAL * max(a, b):
+                return a < b
+        return better(one, other, self._system)
 
     def _strongest(self, k: int) -> Support:
         """The households that would each do most alone."""

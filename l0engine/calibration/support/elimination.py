@@ -27,10 +27,14 @@ class Elimination:
     system : ScaledSystem
     gated : ndarray of float64, shape (n_households,)
         Gated weights; some are positive.
+    favour : ndarray of float64, shape (n_households,), optional
+        Factors on what a household carries, where who leaves is decided.
     """
 
-    def __init__(self, system: ScaledSystem, gated: np.ndarray) -> None:
+    def __init__(self, system: ScaledSystem, gated: np.ndarray, favour: np.ndarray | None = None) -> None:
         self._system, self._norm = system, np.sqrt(system.squares)
+        if favour is not None:
+            self._norm = self._norm * favour
         kept = np.flatnonzero(gated > 0)
         self.full = Support(kept, gated[kept], self._refit(kept, np.log(gated[kept]), FIRST))
 

@@ -92,14 +92,16 @@ def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     From two households a target sizes double, then halve; each way until the sum rises twice, or cannot fall any more: larger sizes cost
     their price at least, smaller ones miss as much as the last one. On a tiny problem the best size is then looked for between those.
     """
-    chooser, best, least = Chooser(problem, system, config, gated), None, system.nothing
+    chooser, best = Chooser(problem, system, config, gated), None
+    least = system.nothing + system.cost_of_change(config, np.zeros(problem.n_households))
 
     def tried(size: int) -> float:
         """The loss at a size; the best answer is kept."""
         nonlocal best, least
         found = chooser.at(size)
-        if found.loss + price * size < least:
-            best, least = found, found.loss + price * size
+        cost = found.loss + price * size + system.cost_of_change(config, found.weights)
+        if cost < least:
+            best, least = found, cost
         return found.loss
 
     fewest = max(len(system.protected), 1)

@@ -11,6 +11,7 @@ import torch
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import measure
 from l0engine.calibration.problem.preflight import held_out_targets
+from l0engine.calibration.problem.previous import Matched
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate, Measures, Result, Snapshot, Status
@@ -98,7 +99,16 @@ def conclude(
         threads=torch.get_num_threads(),
         start=answer.start,
         mu=answer.mu,
+        overlap=system.before.overlap(answer.weights) if system.before is not None and (answer.weights > 0).any() else None,
     )
+
+
+def told_of_change(before: Matched, config: Config) -> str:
+    """What there is to say of a previous answer: what did not match, and where its price was not known."""
+    said = [before.sentence] if before.gone or before.positions else []
+    if config.price_change > 0 and config.has_goal:
+        said.append("The price of change chose among the candidates; the relaxation did not know it.")
+    return " ".join(said)
 
 
 def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSystem, gated: np.ndarray, *, may_choose_anew: bool) -> _Answer:
@@ -117,8 +127,8 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
         weights, mu = refitted(system, start, config)
     if may_choose_anew and gates and shut_too_early(system, weights):
         anew = by_price(problem, system, config, gated, price)
-        before = system.value(weights) + price * int((weights > 0).sum())
-        if anew is not None and anew.loss + price * len(anew.support.kept) < ANEW * before:
+        before = system.value(weights) + price * int((weights > 0).sum()) + system.cost_of_change(config, weights)
+        if anew is not None and anew.loss + price * len(anew.support.kept) + system.cost_of_change(config, anew.weights) < ANEW * before:
             note = f"What the gates kept is beaten at this price, so {len(anew.support.kept):,} households were chosen anew."
             return _Answer.of(anew, note)
     return _Answer(weights, measure(problem, weights, system.use), start=start, mu=mu)

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.previous import Previous, placed
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import CPU, ScaledSystem
 from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.calibration.support.goals import falls_short
 from l0engine.calibration.support.relaxing import relaxes
 from l0engine.calibration.training.checkpoint import TrainingState
-from l0engine.calibration.training.conclusion import conclude
+from l0engine.calibration.training.conclusion import conclude, told_of_change
 from l0engine.calibration.training.devices import choose_device, gave_out, solver_device
 from l0engine.calibration.training.steering import Change, Changes
 from l0engine.calibration.training.trained import Trained
@@ -42,6 +43,7 @@ def iterate(
     resume: TrainingState | None = None,
     changes: Changes = (),
     stretch: tuple[float, float] = STRETCH,
+    previous: Previous | None = None,
 ) -> Generator[Snapshot, None, Result]:
     """Fit a problem, step by step.
 
@@ -61,6 +63,8 @@ def iterate(
         The same changes lead to the same bits, whether they are known from the start, come on the way, or the run is resumed.
     stretch : tuple of float
         Gamma and zeta of the gates, see `HardConcreteDistribution`.
+    previous : Previous, optional
+        An earlier answer to go out from; `Config.price_change` is a price on leaving its set. A run that is resumed needs the same.
 
     Yields
     ------
@@ -80,7 +84,7 @@ def iterate(
     known = changes if callable(changes) else _from_the_start(changes)
     watch = _Watch(should_stop, save, known, time.perf_counter(), [])
     device, why = choose_device(problem, config)
-    system = ScaledSystem.build(problem, config, solver_device(device))
+    system = ScaledSystem.build(problem, config, solver_device(device), placed(problem, config, previous))
     if not system.target.any():
         raise ProblemError("All targets are 0, as means and shares are: keeping nobody meets them; add a total that fixes the size.")
     if config.budget is not None and config.budget > problem.n_households:
@@ -104,7 +108,8 @@ def iterate(
                 break
         attempt, resume, device = attempt + 1, None, trained.device
     missed = f"The goal is out of reach: {short}." if short else ""
-    return replace(result, message=" ".join(filter(None, [result.message, missed, why])))
+    told = "" if system.before is None else told_of_change(system.before, config)
+    return replace(result, message=" ".join(filter(None, [result.message, missed, told, why])))
 
 
 def _from_the_start(changes: Sequence[Change]) -> Callable[[int], Sequence[Change]]:
@@ -112,9 +117,9 @@ def _from_the_start(changes: Sequence[Change]) -> Callable[[int], Sequence[Chang
     return lambda _: by_step
 
 
-def fit(problem: Problem, config: Config | None = None) -> Result:
-    """Drain `iterate`: the result of a whole run, with a default `Config` where none is given."""
-    return drain(iterate(problem, config or Config()))
+def fit(problem: Problem, config: Config | None = None, previous: Previous | None = None) -> Result:
+    """Drain `iterate`: the result of a whole run, with a default `Config` where none is given; from a previous answer, where one is."""
+    return drain(iterate(problem, config or Config(), previous=previous))
 
 
 class _Watch(NamedTuple):
@@ -200,10 +205,10 @@ def _concluded(problem: Problem, config: Config, system: ScaledSystem, trained: 
 def falling(config: Config, system: ScaledSystem, attempt: int) -> Config:
     """The config of an attempt at a goal: lambda_l0 falls, and in the end every household stays; so it does where that costs nothing."""
     if attempt == 0:
-        free = system.lambda_l0(config) == 0 and not config.has_goal
+        free = system.lambda_l0(config) == 0 and config.price_change == 0 and not config.has_goal
         return replace(config, estimator="ungated") if free and config.estimator == "expected" else config
     if attempt == FALLS:
-        return replace(config.without_goal(), estimator="ungated")
+        return replace(config.without_goal(), estimator="ungated", price_change=0.0)
     return replace(config, share=None, lambda_l0=system.lambda_l0(config) / FALL**attempt)
 
 

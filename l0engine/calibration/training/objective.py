@@ -31,10 +31,14 @@ class Forward(NamedTuple):
 class Objective:
     """``sum_i a_i E phi(r_i) + lambda_l0 sum_j pi_j + sum_j l_j E (w_j z_j)^2`` over the households alive.
 
+    With a price of change, ``lambda_change`` times the expected number that enter or leave the previous set S is added: the sum of
+    ``pi_j`` outside S and of ``1 - pi_j`` in it. So newcomers cost more and members less, by `_change`, and S a constant.
     ``l_j = lambda_l2 + lambda_ratio / base_j^2``. With a squared loss ``E phi(r_i)`` is ``phi`` at the mean gates plus
     ``sum_j a_i A_ij^2 w_j^2 var(z_j)``. Parameters are the stacked log weights and log_alpha, a tensor of shape (2, n_alive);
     all tensors are float32 on one device. Values and gradients are divided by `unit`, which Adam does not see.
     """
+
+    _change: Tensor | None
 
     def __init__(self, system: ScaledSystem, config: Config, alive: np.ndarray, device: torch.device) -> None:
         self.unit = max(1.0, float(np.abs(system.target).max()) / LARGEST_TARGET) ** 2
@@ -51,6 +55,10 @@ class Objective:
     def price(self, system: ScaledSystem, config: Config, alive: np.ndarray) -> None:
         """Take the prices of these settings."""
         self._lambda_l0 = system.lambda_l0(config) / self.unit if self._estimator.gated else 0.0
+        change, self._change, self._members = system.lambda_change(config) / self.unit, None, 0.0
+        if change and system.before is not None:
+            self._members = change * int(system.before.kept.sum())
+            self._change = _float32(np.where(system.before.kept[alive], -change, change), self._square.device)
         lambda_l2 = system.lambda_l2(config) + config.lambda_ratio / system.base_weights[alive] ** 2
         lambda_l2 = np.where(system.squares[alive] > 0, lambda_l2, 0.0)  # a household in no target has no reason to change its weight
         self._lambda_l2 = _float32(lambda_l2 / self.unit, self._square.device)
@@ -61,6 +69,7 @@ class Objective:
         part = copy(self)
         part._map = self._map.columns(chosen)
         part._square, part._lambda_l2, part._spread = (t[chosen] for t in (self._square, self._lambda_l2, self._spread))
+        part._change = None if self._change is None else self._change[chosen]
         return part
 
     def gradient(self, parameters: Tensor, dist: HardConcreteDistribution, step: int, out: Tensor) -> Forward:
@@ -69,7 +78,7 @@ class Objective:
         by_weight, by_gate = out
         w = torch.exp(log_weight)
         gates = self._estimator.gates(log_alpha, dist, self._config.seed, step)
-        gated, pi = w * gates.mean, dist.p_active(log_alpha) if self._lambda_l0 > 0 else w.new_zeros(())
+        gated, pi = w * gates.mean, dist.p_active(log_alpha) if self._priced else w.new_zeros(())
         residual = self._map.matvec(gated) - self._target
         pull = self._map.rmatvec(self._importance * self._loss.derivative(residual))
         pull.addcmul_(self._lambda_l2, gated, value=2).mul_(w)
@@ -81,6 +90,8 @@ class Objective:
             by_gate.addcmul_(spread, gates.variance_slope)
         if pi.dim():
             by_gate.addcmul_(pi, 1 - pi, value=self._lambda_l0)
+            if self._change is not None:
+                by_gate.addcmul_(self._change, pi * (1 - pi))
         return Forward(w, gates, residual, pi)
 
     def terms(self, forward: Forward) -> Tensor:
@@ -89,7 +100,13 @@ class Objective:
         square = w * w
         data = (self._importance * self._loss.value(residual)).sum() + (self._square * square * gates.variance).sum()
         l2 = (self._lambda_l2 * square * (gates.mean * gates.mean + gates.variance)).sum()
-        return torch.stack([data, self._lambda_l0 * pi.sum(), l2])
+        l0 = self._lambda_l0 * pi.sum()
+        return torch.stack([data, l0 if self._change is None else l0 + self._change @ pi + self._members, l2])
+
+    @property
+    def _priced(self) -> bool:
+        """Whether open gates have a price."""
+        return self._lambda_l0 > 0 or self._change is not None
 
     def gate(self, parameters: Tensor, dist: HardConcreteDistribution) -> Tensor:
         """Test-time gates, shape (n_alive,)."""

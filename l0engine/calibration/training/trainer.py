@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.problem.system import ScaledSystem
+from l0engine.calibration.problem.system import NEGLIGIBLE, ScaledSystem
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot, Status
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.graphs import captured
@@ -27,6 +27,9 @@ from l0engine.schedules import geometric
 COMPACT_EVERY, COMPACT_SHARE = 20, 0.2
 #: A household whose gate is open with less than this probability is dead; see `dead_below`.
 DEAD = 0.2
+#: Where a fit goes out from a previous answer: the probability that a gate of its households is open, and the share of their base weights
+#: at which the others start, so that the totals are nearly those of the answer.
+INSIDE, OUTSIDE = 0.99, 0.1
 #: Most snapshots of a whole run, and steps of an annealed temperature.
 SNAPSHOTS = 100
 #: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
@@ -37,6 +40,21 @@ UNSETTLED = np.array([np.inf, np.inf, np.inf, 0.0])
 GRAPHS = True
 #: Gamma and zeta of the gates, unless asked otherwise.
 STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
+
+
+def start_parameters(system: ScaledSystem, config: Config, dist: HardConcreteDistribution) -> np.ndarray:
+    """Log weights and log_alpha to start from, without jitter, shape (2, n_households).
+
+    Members of a previous set start from their weights, nearly open; the others at `OUTSIDE` of their base weights.
+    """
+    log_alpha = float(dist.log_alpha_for(config.init_keep_prob))
+    start = np.stack([np.log(system.base_weights), np.full(system.shape[1], log_alpha)])
+    if system.before is not None:
+        kept = system.before.kept
+        least = NEGLIGIBLE * system.base_weights[kept]
+        start[0] += np.log(OUTSIDE)
+        start[:, kept] = np.stack([np.log(np.maximum(system.before.weights[kept], least)), np.full(len(least), dist.log_alpha_for(INSIDE))])
+    return start
 
 
 def dead_below(init_keep_prob: float) -> float:
@@ -64,8 +82,7 @@ class Trainer:
         self._planned, self._steered = config.epochs, 0
         self._gated = ESTIMATORS[config.estimator].gated
         if resume is None:
-            log_alpha = float(self._dist(0).log_alpha_for(config.init_keep_prob))
-            start = np.stack([np.log(system.base_weights), np.full(self._n, log_alpha)])
+            start = start_parameters(system, config, self._dist(0))
             if config.jitter:
                 start += config.jitter * np.random.default_rng(config.seed).standard_normal(start.shape)
             zeros = np.zeros((2, self._n), np.float32)

@@ -40,7 +40,7 @@ from l0engine.jobs.task import task_of
 
 #: Files of a job that hold no microdata, by kind; weights go by the ids of households.
 _FILES = {
-    "calibration": ("config.json", "run.json", "weights.csv", "targets.csv", "solution.npz", "result.npz", "points/*.npz"),
+    "calibration": ("config.json", "run.json", "weights.csv", "targets.csv", "solution.npz", "result.npz", "previous.npz", "points/*.npz"),
     "samples": ("selected.npz",),
 }
 #: What names this machine stays; what a job goes on from does so unless it is asked for.
