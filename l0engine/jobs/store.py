@@ -59,7 +59,7 @@ class Store(SteeringShelf):
             Disk, memory or the quota would not do for it; the sentence says how much it needs.
         """
         need = needs(self.problem_record(sha))
-        if previous is None and plan is not None and plan.source is not None:
+        if previous is None and plan is not None and plan.source is not None and self._knows(plan.source):
             previous = self.previous(plan.source)
         check_price(config, previous)
         settings = json.dumps(config.to_dict(), ensure_ascii=False).encode()
@@ -85,6 +85,13 @@ class Store(SteeringShelf):
     ) -> list[RunRecord]:
         """Runs, newest first; of one problem or sweep, or in one of some statuses, or those in the trash, where asked."""
         return self.jobs(Calibration.kind, problem, statuses=statuses, sweep=sweep, trashed=trashed, limit=limit)  # type: ignore[return-value]
+
+    def _knows(self, run_id: str) -> bool:
+        try:
+            self.run(run_id)
+        except L0Error:  # the job itself says so when its turn comes
+            return False
+        return True
 
     def previous(self, run_id: str) -> Previous | None:
         """The previous answer that a run goes out from; None where there is none."""

@@ -124,7 +124,7 @@ def test_the_picture_by_hand(palette):
     assert info.prices.tolist() == [0.0, 0.01, 0.1]
     assert info.share.tolist() == [0.25, 0.75, 0.9]
     figure = stability.plot(info, palette)
-    assert "From 25 % at an error of 0.1 % to 90 % at an error of 2 %" in figure.layout.title.subtitle.text
+    assert "25 % at an error of 0.1 %, 90 % at 2 %" in figure.layout.title.subtitle.text
     assert "45 of 50" in figure.data[0].customdata[2]
     assert "mean error 2 %, median 1 %" in figure.data[0].customdata[2]
     close = stability.plot(stability.info([run(p, 40, 0, 0.01) for p in (0.3, 0.1)]), palette)

@@ -86,8 +86,8 @@ def _words(info: StabilityInfo) -> str:
     if len(info.prices) < 2:
         return "Nothing to compare: it takes two runs from the same previous answer"
     low, high = int(np.argmin(info.share)), int(np.argmax(info.share))
-    ends = [f"{wording.percent(info.share[i])} at an error of {wording.percent(info.error[i])}" for i in (low, high)]
-    return f"From {ends[0]} to {ends[1]}; labels: prices"
+    (a, b), (c, d) = ((wording.percent(info.share[i]), wording.percent(info.error[i])) for i in (low, high))
+    return f"{a} at an error of {b}, {c} at {d}; labels: prices"
 
 
 def _hover(info: StabilityInfo, i: int) -> str:
