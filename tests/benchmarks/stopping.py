@@ -93,8 +93,10 @@ def main() -> None:
             job, child = begun(store, name)
             child.wait()
             record, steps = store.job(job), store.snapshots(job)
-            epoch = getattr(steps[-1], "seconds", 0.0) / max(1, steps[-1].step) if steps else 0.0
-            print(f"{name}: a whole one {record.status} in {record.seconds:.1f} s, {len(steps)} snapshots, an epoch {1000 * epoch:.0f} ms")
+            epoch = record.seconds / max(1, steps[-1].step) if steps else record.seconds
+            print(
+                f"{name}: a whole one {record.status} in {record.seconds:.1f} s, {len(steps)} snapshots, {1000 * epoch:.0f} ms a step with all that follows"
+            )
             for request in (Request.STOP, Request.PAUSE):
                 found = [asked(store, name, request, chance.uniform(0, record.seconds)) for _ in range(given.count)]
                 took = np.array([seconds for seconds, _ in found if not np.isnan(seconds)])
