@@ -40,6 +40,13 @@ def killed_for_memory() -> int:
     return 0
 
 
+def ran_out_of_memory(error: Exception) -> bool:
+    """Whether an error is for want of memory: Python's and NumPy's own, torch's on a GPU, and on a CPU, where only its words tell."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in ("can't allocate memory", "out of memory"))
+    )
+
+
 def ending(code: int, what_next: str, *, memory: bool = False) -> str:
     """How a process ended, in a sentence, from its return code; `memory` is whether the system has killed some for want of it meanwhile."""
     if code == -signal.SIGKILL and memory:

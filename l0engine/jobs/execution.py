@@ -14,6 +14,7 @@ from l0engine.calibration.results import Status
 from l0engine.calibration.training.steering import Change
 from l0engine.draining import drain
 from l0engine.errors import L0Error, StorageError
+from l0engine.jobs.deaths import ran_out_of_memory
 from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.disk.reserve import Reserve
 from l0engine.jobs.job import JobRecord, Request, remedy
@@ -88,10 +89,12 @@ class Execution:
             return self._interrupt(str(error).rstrip("."))
         except L0Error as error:
             return self._end(Status.FAILED, str(error))
-        except MemoryError:
-            log.exception("Job %s ran out of memory", self.job.id)
-            return self._end(Status.FAILED, "Memory ran out: close other programs, choose fewer rows or columns, or run less at a time.")
         except Exception as error:  # the outermost edge: whatever it is, the job must say so
+            if ran_out_of_memory(error):
+                log.exception("Job %s ran out of memory", self.job.id)
+                return self._end(
+                    Status.FAILED, "Memory ran out: close other programs, choose fewer rows or columns, or run less at a time."
+                )
             if isinstance(error, FileNotFoundError):
                 log.exception("A file of job %s is gone", self.job.id)
                 return self._end(Status.FAILED, f"A file that it needs is gone from {self.folder}: start it anew.")

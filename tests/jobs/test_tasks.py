@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from further import further
 from toys import KIND, Count, Counted, Counting
 from waiting import end_workers, until
 
@@ -114,6 +115,43 @@ def test_bad_ends_are_told_in_a_sentence(store, breaks, message):
     record = store.job(job.id)
     assert record.message.startswith(message) and "private" not in record.message and record.result is None
     assert len(store.snapshots(job.id)) == 3
+
+
+#: By how it comes: how the job stands then, how what it says begins, and what its log says.
+DEATHS = {
+    "bug": (Status.FAILED, "An unexpected ZeroDivisionError ended it", "a private detail"),
+    "segfault": (Status.INTERRUPTED, "Its process was ended by SIGSEGV", "Segmentation fault"),
+    "limit": (Status.FAILED, "Memory ran out: close other programs", "MemoryError"),
+    "torch limit": (Status.FAILED, "Memory ran out: close other programs", "allocate memory"),
+}
+
+
+def died(store, how):
+    """A job that died in its process, once what is said of it and what its log says are as they should be."""
+    job = store.queue(Counting(steps=1, breaks=how)).id
+    record, (status, said, logged) = ended(store, job), DEATHS[how]
+    log = (store.folder(job) / "worker.log").read_text()
+    assert record.status is status and record.message.startswith(said) and logged in log, (record, log)
+    assert "Traceback" not in record.message and "private" not in record.message and len(record.message) < 300
+    return record
+
+
+@pytest.mark.parametrize("how", ["segfault", *further("bug", "limit", "torch limit")])
+def test_a_death_in_its_process_is_named_and_its_trace_stands_in_the_log_alone(store, supervisor, how):
+    died(store, how)
+
+
+@pytest.mark.slow  # counts seconds
+@pytest.mark.parametrize("how", list(DEATHS))
+def test_a_death_is_told_within_two_seconds(store, how):
+    supervisor = Supervisor(store)  # with the poll of a server
+    supervisor.start()
+    try:
+        record = died(store, how)
+        assert record.ended - float((store.folder(record.id) / "broke").read_text()) < 2.0
+    finally:
+        supervisor.stop()
+        end_workers(store.root)
 
 
 def claims(store, *, slots):

@@ -1,0 +1,113 @@
+"""How soon a job stops or pauses: ``python tests/benchmarks/stopping.py [--only fit-new_england,samples] [--count 20] [--seed 1]``.
+
+Each job is a worker process of its own. It is asked at a random moment of the time that a whole one took, its start and its end included;
+seconds are from the request to the status that the store shows. A job that ends by itself meanwhile counts, with the seconds that took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from l0engine.calibration.config import Config
+from l0engine.calibration.results import Status
+from l0engine.errors import L0Error
+from l0engine.io import load_problem
+from l0engine.jobs.job import Request
+from l0engine.jobs.records import Plan
+from l0engine.jobs.store import Store
+from l0engine.jobs.supervisor import worker_environment
+from l0engine.studies.features.settings import FeatureStudy
+from l0engine.studies.pruning.settings import PruningStudy
+from l0engine.studies.samples.settings import SampleStudy
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+TABLE = SAMPLES / "massachusetts" / "households.parquet"
+NUMBERS = ("persons", "children", "head_age", "wages_2022", "agi_2022")
+
+
+def fitted(name: str, plan: Plan | None = None) -> Callable[[Store], str]:
+    def queue(store: Store) -> str:
+        sha = store.add_problem(load_problem(SAMPLES / name), name).sha
+        return store.create_run(sha, Config(device="cpu"), plan).id
+
+    return queue
+
+
+JOBS: dict[str, Callable[[Store], str]] = {
+    "fit-new_england": fitted("new_england"),
+    "fit-us": fitted("us"),
+    "frontier": fitted("new_england", Plan((2000, 1000, 500), compare=(1000,), references=("random",))),
+    "samples": lambda store: store.queue(SampleStudy(500, means=NUMBERS), {"table.parquet": TABLE}).id,
+    "features": lambda store: store.queue(FeatureStudy("diabetes", 5)).id,
+    "pruning": lambda store: store.queue(PruningStudy(hidden=16, epochs=40, learning_rate=0.02, lambda_l0=1e5)).id,
+}
+
+
+def begun(store: Store, name: str) -> tuple[str, subprocess.Popen[bytes]]:
+    job = JOBS[name](store)
+    command = [sys.executable, "-m", "l0engine.jobs.worker", job, "--home", str(store.root)]
+    return job, subprocess.Popen(command, env=os.environ | worker_environment(slots=1), stderr=subprocess.DEVNULL)
+
+
+def asked(store: Store, name: str, request: Request, after: float) -> tuple[float, str]:
+    """Seconds from a request to the status it asks for, or to the end, and what the job had last said when it was asked."""
+    job, child = begun(store, name)
+    try:
+        while child.poll() is None and store.job(job).status is Status.QUEUED:
+            time.sleep(0.01)
+        time.sleep(after)
+        said = store.job(job).message or f"{len(store.snapshots(job))} snapshots"
+        began = time.perf_counter()
+        try:
+            store.request(job, request)
+        except L0Error:  # it has ended
+            return float("nan"), said
+        while not (status := store.job(job).status).ended and not (request is Request.PAUSE and status is Status.PAUSED):
+            time.sleep(0.01)
+        return time.perf_counter() - began, said
+    finally:
+        child.kill()
+        child.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(JOBS))
+    parser.add_argument("--count", type=int, default=20, help="stops, and so many pauses")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    chance = random.Random(given.seed)
+    for name in given.only.split(","):
+        with tempfile.TemporaryDirectory() as home:
+            store = Store(home)
+            job, child = begun(store, name)
+            child.wait()
+            record, steps = store.job(job), store.snapshots(job)
+            epoch = record.seconds / max(1, steps[-1].step) if steps else record.seconds
+            print(
+                f"{name}: a whole one {record.status} in {record.seconds:.1f} s, {len(steps)} snapshots, {1000 * epoch:.0f} ms a step with all that follows"
+            )
+            for request in (Request.STOP, Request.PAUSE):
+                found = [asked(store, name, request, chance.uniform(0, record.seconds)) for _ in range(given.count)]
+                took = np.array([seconds for seconds, _ in found if not np.isnan(seconds)])
+                if len(took):
+                    p50, p95 = np.percentile(took, (50, 95))
+                    slowest, where = max(pair for pair in found if not np.isnan(pair[0]))
+                    print(
+                        f"  {request}: {len(took)} asked, p50 {p50:.2f} s, p95 {p95:.2f} s, most {slowest:.2f} s (after: {where})",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
