@@ -25,8 +25,8 @@ def show(problem: Problem) -> None:
         "Memory": (wording.size(estimated_memory(problem)), "What a run needs at its largest, roughly."),
         "Time for a run": (
             _time(problem),
-            "Fit and refit with the settings of the Calibrate page, on two processor cores, roughly. Where households are chosen anew, for a "
-            "goal or because the gates shut too early, it takes seconds more, and minutes on a large problem.",
+            "Fit and refit with the settings of the Calibrate page, on two processor cores, roughly. Where households are chosen anew, for "
+            "a goal or because the gates shut too early, it takes seconds more, and minutes on a large problem.",
         ),
     }
     layout.metrics(facts, key="facts", narrowest=125)
