@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 #: Folders, and files that stand alone, earliest first; a line is one level. A module belongs to the longest name that fits, and imports
 #: from its own room and from lower levels.
 ROOMS = """
-l0engine.errors l0engine.lazy l0engine.draining l0engine.plain
+l0engine.errors l0engine.lazy l0engine.draining l0engine.heeding l0engine.plain
 l0engine.machine
 l0engine
 l0engine.hard_concrete l0engine.schedules

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from l0engine.calibration.frontier.path import curve, frontier
+from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.frontier.references import compare
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
@@ -17,9 +18,10 @@ from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.iteration import iterate
 from l0engine.draining import translated
 from l0engine.errors import L0Error
+from l0engine.heeding import Abandoned, heeding
 from l0engine.io import write_run
 from l0engine.jobs.execution import Execution
-from l0engine.jobs.records import Outcome, Plan
+from l0engine.jobs.records import Outcome, Plan, PointRecord
 from l0engine.jobs.task import Ending
 from l0engine.machine import at_most, suitable
 
@@ -72,7 +74,8 @@ def trained(job: Execution, problem: Problem) -> Generator[Snapshot, None, Resul
     steps = iterate(
         problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state, changes=job.changes, previous=previous
     )
-    result = yield from translated(steps, lambda s: replace(s, seconds=s.seconds + before - job.paused))
+    with heeding(lambda: job.should_stop() and False):  # what was trained gets its weights, but waits for them where it is to pause
+        result = yield from translated(steps, lambda s: replace(s, seconds=s.seconds + before - job.paused))
     job.keep()
     seconds = result.fit_seconds + before - job.paused
     return replace(result, history=tuple(store.snapshots(run_id)), fit_seconds=seconds)
@@ -89,7 +92,20 @@ def _state(job: Execution) -> TrainingState | None:
 
 def _frontier(job: Execution, problem: Problem, result: Result, plan: Plan) -> Ending[Outcome]:
     """Points, then reference methods, then the curve of each point; each is kept as soon as it is there."""
-    store, run_id, points = job.store, job.job.id, {}  # by key: a point that is made anew replaces itself
+    points: dict[str, tuple[FrontierPoint, PointRecord]] = {}  # by key: a point that is made anew replaces itself
+    try:
+        with heeding(job.should_stop):
+            _points(job, problem, result, plan, points)
+    except Abandoned:
+        pass
+    if job.should_stop():
+        return Ending(None, Status.STOPPED, f"Stopped with {len(points)} of {len(plan.budgets)} points; they can be used.")
+    return Ending(None, result.status, f"The frontier has {len(points)} points.")
+
+
+def _points(job: Execution, problem: Problem, result: Result, plan: Plan, points: dict[str, tuple[FrontierPoint, PointRecord]]) -> None:
+    """Work out what a frontier holds; each point joins `points` as soon as it is kept."""
+    store, run_id = job.store, job.job.id
     previous = store.previous(run_id)
     for point in frontier(problem, result, plan.budgets, should_stop=job.should_stop, watch=_further(job), previous=previous):
         record = job.persist(partial(store.save_point, run_id, point))
@@ -100,12 +116,8 @@ def _frontier(job: Execution, problem: Problem, result: Result, plan: Plan) -> E
             job.persist(partial(store.save_point, run_id, point))
             job.say(f"Comparing with other methods at {budget:,} households.")
     for number, (point, record) in enumerate(points.values(), 1):
-        if not job.should_stop():
-            job.say(f"Error against effective sample size: point {number} of {len(points)}.")
-            job.persist(partial(store.save_curve, run_id, record, list(curve(problem, job.task.config, point))))
-    if job.should_stop():
-        return Ending(None, Status.STOPPED, f"Stopped with {len(points)} of {len(plan.budgets)} points; they can be used.")
-    return Ending(None, result.status, f"The frontier has {len(points)} points.")
+        job.say(f"Error against effective sample size: point {number} of {len(points)}.")
+        job.persist(partial(store.save_curve, run_id, record, list(curve(problem, job.task.config, point))))
 
 
 def _further(job: Execution) -> Callable[[Snapshot], None]:

@@ -6,15 +6,18 @@ import json
 import os
 import sqlite3
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import oracles
 import pytest
 
+from l0engine import jobs
 from l0engine.calibration import metrics
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.results import Status
+from l0engine.calibration.support.choosing import Chooser
 from l0engine.errors import ConfigError, L0Error
 from l0engine.io import save_problem
 from l0engine.jobs.execution import Execution
@@ -83,6 +86,43 @@ def test_a_stopped_frontier_keeps_its_points(store, sha, monkeypatch):
     assert [p.key for p in store.points(run.id)] == ["l0engine-40"]
     assert "Stopped with 1 of 3 points" in store.run(run.id).message
     assert store.result(run.id) is not None
+
+
+def test_a_stop_does_not_wait_for_the_point_that_is_being_found(store, sha, monkeypatch):
+    run = store.begin(store.create_run(sha, CONFIG, PLAN).id, 1)
+    execution, at = Execution(store, run), Chooser.at
+
+    def asked_within(chooser, k):
+        execution._request = Request.STOP if k == 20 else Request.NONE
+        return at(chooser, k)
+
+    monkeypatch.setattr(Chooser, "at", asked_within)
+    monkeypatch.setattr(execution, "_poll", lambda: None)
+    assert execution.carry_out() is Status.STOPPED
+    assert [p.key for p in store.points(run.id)] == ["l0engine-40"]
+
+
+def test_a_pause_while_households_are_chosen_holds_and_changes_nothing(store, sha, monkeypatch):
+    config = replace(CONFIG, budget=20)
+    undisturbed = carried_out(store, sha, config, None)
+    run = store.begin(store.create_run(sha, config, None).id, 1)
+    execution, at, asked, seen = Execution(store, run), Chooser.at, [], []
+
+    def asked_within(chooser, k):
+        asked.extend([Request.PAUSE, Request.PAUSE])
+        return at(chooser, k)
+
+    def poll():
+        execution._request = asked.pop() if asked else Request.NONE
+        seen.append(store.run(run.id).status)
+
+    monkeypatch.setattr(jobs.execution, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(Chooser, "at", asked_within)
+    monkeypatch.setattr(execution, "_poll", poll)
+    monkeypatch.setattr(execution, "_wait", lambda _: poll())
+    assert execution.carry_out().has_result
+    assert Status.PAUSED in seen
+    assert store.result(run.id).weights.tobytes() == store.result(undisturbed.id).weights.tobytes()
 
 
 def test_bad_plans_end_in_a_sentence(store, sha):

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.support.anchors import Anchor
+from l0engine.heeding import heed
 
 #: A Newton system is factored up to this many targets, or weights that move if those are fewer; beyond, nothing is as large as its square.
 DENSE_TARGETS, DENSE_ON_GPU = 4000, 24_000
@@ -117,6 +118,7 @@ class DualProblem:
         `tau`, shape (n_targets,), is positive.
         """
         for _ in range(steps):
+            heed()
             w, slope = anchor.weights(self.a.rmatvec(self.theta))
             gradient = self.a.matvec(w) - self.b + tau * self.theta
             direction = -self._inverse(slope, tau, gradient)

@@ -11,6 +11,7 @@ from torch import Tensor
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.support.lbfgs import Curvature
+from l0engine.heeding import heed
 
 #: A weight starts at no less than this share of the largest, so that it has a logarithm that can move.
 SMALLEST = 1e-12
@@ -56,6 +57,7 @@ def _descended(a: LinearMap, b: Tensor, x: Tensor, top: float, limits: tuple[Ten
     residual = a.matvec(weights) - b
     loss, gradient = float(residual @ residual), a.rmatvec(residual + residual) * weights
     for number in range(steps):
+        heed()
         slope = gradient if limits is None else _free(gradient, x, *limits, gradient)
         direction = curvature.direction(slope)
         direction = direction if limits is None else _free(gradient, x, *limits, direction)
