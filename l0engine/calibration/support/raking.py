@@ -43,6 +43,8 @@ WORTH = ((3e-5, 0.1), (1e-2, 1.0))
 LITTLE, NOTHING, GROSS = 0.01, 1e-6, 1e-3
 #: What changes by less than this share stands still.
 STILL = 0.01
+#: Harder weights miss no more. Where they miss more by the first share, and by the second of missing everything, rounding has taken over.
+RISE, NOISE = 1e-3, 1e-9
 
 
 #: No bounds.
@@ -127,6 +129,7 @@ class Raking:
         self._hardest = HARDEST * float(rows[rows > 0].min(initial=self._scale)) / self._scale
         self._anchor, self._limits = ANCHORS[anchor], Limits.of(bounds, a.device)
         self._price = None if price is None or not price.any() else here(price)
+        self._nothing = NOISE * float(b @ b)
         self._near, self._softest = None if near is None else here(near), after is None and near is None
 
     @property
@@ -158,21 +161,31 @@ class Raking:
         errors : callable
             Absolute relative errors of the targets, shape (n_targets,), of weights.
         start : float
-            Softness to begin with; it falls by steps, longer ones where nothing moves, down to where softness means nothing any more,
-            or to where it costs more than a `LITTLE` evenness and is not worth it.
+            Softness to begin with; it falls by steps, longer ones where nothing moves, down to where softness means nothing any more, to
+            where rounding takes over, or to where it costs more than a `LITTLE` evenness and is not worth it.
         """
         mu, step = start, STEP
         tried = [Softness.of(mu, self.weights(mu, tolerance=tolerance), errors)]
-        best = tried[0]
+        best, missing = tried[0], self._missing(tried[0].weights)
         while tried[-1].errors.max() > WORTH[0][0] and mu > self._hardest:
             mu = max(mu * step, self._hardest)
-            tried.append(Softness.of(mu, self.weights(mu, tolerance=tolerance), errors))
+            weights, before = self.weights(mu, tolerance=tolerance), missing
+            missing = self._missing(weights)
+            if missing > (1 + RISE) * before + self._nothing:
+                break
+            tried.append(Softness.of(mu, weights, errors))
             if worth(best, tried[-1]):
                 best = tried[-1]
             elif cost(best, tried[-1]) > LITTLE:
                 break
             step = STEP if moves(*tried[-2:]) else step * step
         return best, tuple(tried)
+
+    def _missing(self, weights: np.ndarray) -> float:
+        """What softness trades: squared residuals, and the price of squared weights."""
+        w = torch.tensor(weights, device=self._start.device)
+        residual = self._problem.a.matvec(w) - self._problem.b
+        return float((residual**2 / self._hardness).sum() + (0.0 if self._price is None else self._price @ w**2))
 
     def _held(self, tau: float) -> StartAnchor:
         return self._anchor(self._start, None if self._price is None else self._price / tau, self._limits)

@@ -168,6 +168,17 @@ def test_settling_takes_the_last_step_that_was_worth_it():
         assert found.ess == pytest.approx(effective_sample_size(found.weights))
 
 
+def test_settling_ends_where_rounding_takes_over():
+    """One household that pulls two totals of 0 four orders harder than those it helps: weights far beyond the best softness mean nothing."""
+    A = np.array([[-7.02e-3, 9.02e-7, 1.79e-7, 3.62e-7, -7.02e-3, 4.165e-4]]).T
+    b = np.array([0.0, 1.0, 1.0, 1.0, 0.0, 1.0])
+    found, tried = raking(A, b, np.array([4.23])).settle(lambda w: np.abs(A @ w - b))
+    best = float(A[:, 0] @ b / (A[:, 0] @ A[:, 0]))  # least squares, worked by hand
+    assert found.weights[0] == pytest.approx(best, rel=1e-3)
+    losses = [((A @ t.weights - b) ** 2).sum() for t in tried]
+    assert max(losses) <= ((A[:, 0] * best - b) ** 2).sum() * (1 + 1e-3)
+
+
 def test_what_a_step_is_worth():
     def point(error, ess):
         return Softness(1.0, np.ones(1), np.full(4, error), ess)
