@@ -311,6 +311,20 @@ def test_two_runs_are_compared_and_the_address_is_a_link(visit, several):
     assert "compare" not in page.at.query_params and not any("Compare" in text for text in page.said("subheader"))
 
 
+def two_of_them(page: Visit) -> list[str]:
+    """Look at two runs, target by target and household by household."""
+    page.at.button_group(key="cmp_look").set_value("Two of them").run()
+    return live(page.check())
+
+
+def test_two_runs_are_looked_at_only_when_asked_for(visit, several):
+    page = visit("runs", compare=",".join(several[:2]))
+    two, all_ = {"Error of each target", "Weight of each house"}, {"Households by the ru", "Overlap of the house"}
+    assert not two & {alt[:20] for alt in live(page)} and all_ <= {alt[:20] for alt in live(page)}
+    seen = {alt[:20] for alt in two_of_them(page)}
+    assert not all_ & seen and two <= seen
+
+
 def test_the_pictures_are_of_these_runs(visit, several):
     page = visit("runs", compare=",".join(several))
     figures = {json.loads(c.proto.json)["alt"]: json.loads(json.loads(c.proto.json)["figure"]) for c in page.at.get("bidi_component")}
@@ -399,7 +413,7 @@ def test_twelve_runs_of_the_us_are_compared_soon(visit, home):
     began = time.process_time()
     page.to("runs")
     assert time.process_time() - began < 2  # seconds of the processor for all pictures; it takes 0.7
-    assert len(live(page)) == 10
+    assert len(live(page)) == 8
 
 
 def test_runs_that_came_without_their_problem_are_shown_as_far_as_they_go(visit, home):
@@ -411,7 +425,9 @@ def test_runs_that_came_without_their_problem_are_shown_as_far_as_they_go(visit,
         db.execute("DELETE FROM problems WHERE sha = ?", (sha,))
     page = visit("runs", compare=",".join(runs))
     assert list(table(page).problem) == ["(not here)"] * 2
-    assert "Loss by step" in live(page) and any("The problem of these runs is not here" in text for text in page.said("info"))
+    assert "Loss by step" in live(page) and "Households by the runs that keep them" in live(page)
+    two_of_them(page)
+    assert any("The problem of these runs is not here" in text for text in page.said("info"))
     select(page, 0).press("Open")
     assert any("There is no problem" in text for text in page.said("error")) and page.title == "Runs"
 
