@@ -37,7 +37,7 @@ _LOOKS: Mapping[str, Any] = {
     "disk": st.column_config.NumberColumn("Disk", width=66, format="bytes"),
     "changed": st.column_config.TextColumn("Changed on the way", width=220),
     "note": st.column_config.TextColumn("Note", width=120),
-    "imported": st.column_config.TextColumn("From", width=140, help="Imported: brought in from a zip, and when."),
+    "imported": st.column_config.TextColumn("From", width=76, help="Imported: brought in from a zip."),
 }
 _ERRORS = ("median", "mean")
 #: Measures in words, for tables of a few rows; longer ones are left to the browser.
@@ -94,7 +94,7 @@ def listed(
         about = problems.get(job.problem, "(not here)") if isinstance(job, RunRecord) else KINDS.get(job.task.kind, job.task.kind)
         came = row(job)
         made = {"pin": "📌" if job.pinned else "", "name": names[job.id], "status": words.status(job.status), "problem": about}
-        made["imported"] = words.imported(job)
+        made["imported"] = "" if job.imported is None else "imported"
         what = {name: came[name] for name in ("kept", *_ERRORS, "ess")}
         if settings:
             rows.append(made | what | {field: setting_names.value(getattr(job.task.config, field)) for field in apart})

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 
 from dashboard.kit import setting_names, wording
 from dashboard.runs.figures.looks import Drawn
 from l0engine.calibration.config import settings
 from l0engine.calibration.results import Status
-from l0engine.jobs.job import JobRecord
 from l0engine.jobs.records import RunRecord
 
 #: A shape before the word, for those who do not see colours.
@@ -35,14 +32,6 @@ _NAMED = 2
 def status(of: Status) -> str:
     """A status in a word, with a shape."""
     return f"{_MARKS[of]} {_WORDS.get(of, of.value)}"
-
-
-def imported(job: JobRecord[Any, Any]) -> str:
-    """When a job was brought in from a zip; empty where it was made here."""
-    if job.imported is None:
-        return ""
-    when = datetime.fromtimestamp(job.imported)
-    return f"imported {when.day} {when:%b %H:%M}"
 
 
 def differing(runs: Sequence[RunRecord]) -> list[str]:

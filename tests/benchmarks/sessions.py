@@ -3,7 +3,7 @@
 Starts a server and two runs of the sample, opens so many tabs of one Chromium on the page Calibrate, half of them on each run, and prints
 errors seen in the tabs, how often a tab's page ran beside how often it asks to (once a second, less often above ten tabs), and the
 server's memory and share of a processor. Tabs of one browser share its processes, and so stand for sessions, not for machines: what the
-browser cannot keep up with shows as late ticks too.
+browser cannot keep up with shows as late ticks too. On a machine of two cores the second run waits in the queue.
 """
 
 # ruff: noqa: E402 -- the path comes first
