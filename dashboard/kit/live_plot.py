@@ -46,9 +46,8 @@ const draw = element => plotly().then(P => {
     layout[axis] = {...layout[axis], uirevision: element.drawn, ...(element.zoom[axis] && {range: element.zoom[axis], autorange: false})};
   return P.react(element, element.figure.data, layout, element.config);
 });
-// One picture at a time, the topmost first, and only in sight; in between the browser may paint and heed the viewer.
-const waiting = new Set(), top = element => element.getBoundingClientRect().top, REACH = 200;
-const inSight = element => top(element) < innerHeight + REACH && top(element) + element.offsetHeight > -REACH;
+// One picture at a time, the topmost first; in between the browser may paint and heed the viewer.
+const waiting = new Set(), top = element => element.getBoundingClientRect().top;
 const rest = () => new Promise(resolve => (window.requestIdleCallback ?? setTimeout)(resolve, {timeout: 200}));
 let busy = false;
 const drawAll = async () => {
@@ -58,7 +57,6 @@ const drawAll = async () => {
     const element = [...waiting].sort((a, b) => top(a) - top(b))[0];
     waiting.delete(element);
     if (!element.isConnected) continue;
-    if (!inSight(element)) { seen.unobserve(element); seen.observe(element); continue; }  // it is told of when it comes into sight
     try {
       await draw(element);
       if (!element.followed) { element.followed = true; follow(element); heed(element); }
@@ -70,7 +68,7 @@ const drawSoon = element => { if (element.visible !== false) { waiting.add(eleme
 const seen = new IntersectionObserver(entries => entries.forEach(({target, isIntersecting}) => {
   target.visible = isIntersecting;
   if (isIntersecting) drawSoon(target);
-}), {rootMargin: REACH + 'px'});
+}), {rootMargin: '200px'});
 plotly();
 export default function ({data, parentElement, setTriggerValue}) {
   let element = parentElement.querySelector('.live-plot');

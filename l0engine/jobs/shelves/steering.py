@@ -98,7 +98,8 @@ class SteeringShelf(KeepingShelf):
         def now(job: JobRecord[Any, Any]) -> JobRecord[Any, Any]:
             if not isinstance(job, RunRecord) or job.id not in changes:
                 return job
-            return replace(job, task=replace(job.task, config=all_steered(job.config, changes[job.id])))
+            task: Any = replace(job.task, config=all_steered(job.config, changes[job.id]))
+            return replace(job, task=task)
 
         return [now(job) for job in jobs]
 
