@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -45,19 +46,30 @@ const draw = element => plotly().then(P => {
     layout[axis] = {...layout[axis], uirevision: element.drawn, ...(element.zoom[axis] && {range: element.zoom[axis], autorange: false})};
   return P.react(element, element.figure.data, layout, element.config);
 });
-// One picture at a time, when the page has nothing better to do, and only where it can be seen: a tick must not block the page.
-const drawSoon = element => {
-  if (element.waiting || element.visible === false) return;
-  element.waiting = true;
-  (window.requestIdleCallback ?? setTimeout)(() => {
-    element.waiting = false;
-    draw(element).then(() => { if (!element.followed) { element.followed = true; follow(element); heed(element); } });
-  }, {timeout: 1000});
+// One picture at a time, the topmost first; in between the browser may paint and heed the viewer.
+const waiting = new Set(), top = element => element.getBoundingClientRect().top;
+const rest = () => new Promise(resolve => (window.requestIdleCallback ?? setTimeout)(resolve, {timeout: 200}));
+let busy = false;
+const drawAll = async () => {
+  if (busy) return;
+  busy = true;
+  for (await rest(); waiting.size; await rest()) {
+    const element = [...waiting].sort((a, b) => top(a) - top(b))[0];
+    waiting.delete(element);
+    if (!element.isConnected) continue;
+    try {
+      await draw(element);
+      if (!element.followed) { element.followed = true; follow(element); heed(element); }
+    } catch (error) { console.error(error); }
+  }
+  busy = false;
 };
+const drawSoon = element => { if (element.visible !== false) { waiting.add(element); drawAll(); } };
 const seen = new IntersectionObserver(entries => entries.forEach(({target, isIntersecting}) => {
   target.visible = isIntersecting;
   if (isIntersecting) drawSoon(target);
 }), {rootMargin: '200px'});
+plotly();
 export default function ({data, parentElement, setTriggerValue}) {
   let element = parentElement.querySelector('.live-plot');
   if (!element) {
@@ -82,6 +94,7 @@ def _serve_plotly() -> str:
     if not target.exists() or target.stat().st_size != source.stat().st_size:
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(source, target)
+        os.utime(target, (0, 0))  # what was last changed long ago browsers keep without asking; the address has the version
     return f"/app/static/plotly.min.js?{plotly.__version__}"
 
 

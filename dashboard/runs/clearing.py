@@ -32,8 +32,11 @@ def bring_in() -> None:
     """A zip that was downloaded here or elsewhere."""
     with st.popover("Import", icon=":material/upload:", width="stretch"):
         file = st.file_uploader("A zip of runs", type=["zip"], key="runs_zip", help="As the Download button of this page writes it.")
+        again = st.checkbox(
+            "Also if it was brought in before", key="runs_zip_again", help="Its runs are then there twice, with '(2)' behind the name."
+        )
         if st.button("Bring them in", type="primary", disabled=file is None, help=None if file else "Choose a zip first.") and file:
-            attempt(lambda: leftovers.bring_in(file.getvalue()))
+            attempt(lambda: leftovers.bring_in(file.getvalue(), again=again))
     if said := state.held("brought_in"):
         state.hold("brought_in", None)
         st.toast(said, icon=":material/check:")

@@ -148,6 +148,21 @@ def _outcomes(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
         st.caption("Households and targets are compared once two runs of the problem have ended with weights.")
         return
     st.subheader("What came of them", anchor=False)
+    _looked_at(mine)
+
+
+@st.fragment
+def _looked_at(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
+    """One of two looks, and only that is computed and sent."""
+    look = {"All of them: who is kept": _who, "Two of them": _two}
+    which = st.segmented_control(
+        "Look at", list(look), default=next(iter(look)), required=True, key="cmp_look", label_visibility="collapsed"
+    )
+    look[str(which)](mine)
+
+
+def _who(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
+    """Households by the runs that keep them."""
     kept = state.kept_sets(tuple((run.id, run.ended or 0.0) for run, _ in mine))
     short = [line.name for _, line in mine]
     drawn = (
@@ -155,10 +170,8 @@ def _outcomes(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
         (overlap.plot_overlap, overlap.info(short, kept), "cmp_overlap", "Overlap of the households kept, for each two runs"),
     )
     side_by_side(drawn, "cmp_who", live_plot)
-    _two(mine)
 
 
-@st.fragment
 def _two(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
     """One run against another, target by target and household by household."""
     by_id = {run.id: (run, line) for run, line in mine}

@@ -11,7 +11,6 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.kit import setting_names, wording
-from dashboard.kit.figures.axes import ERROR_FLOOR
 from dashboard.runs import words
 from l0engine.calibration.results import Measures
 from l0engine.jobs.job import JobRecord
@@ -30,19 +29,17 @@ _LOOKS: Mapping[str, Any] = {
     "problem": st.column_config.TextColumn("Problem", width=118),
     "made": st.column_config.DatetimeColumn("Made", format="D MMM HH:mm", width=96),
     "kept": st.column_config.NumberColumn("Kept", width=66, format="localized", help="Households with a positive weight."),
-    "median": st.column_config.NumberColumn(
-        "Median error", width=90, format="%.3g %%", help="Half of the targets are closer than this; 0.001 % stands for that or less."
-    ),
-    "mean": st.column_config.NumberColumn(
-        "Mean error", width=82, format="%.3g %%", help="Over the targets in use; 0.001 % stands for that or less."
-    ),
+    "median": st.column_config.Column("Median error", width=90, help="Half of the targets are closer than this."),
+    "mean": st.column_config.Column("Mean error", width=82, help="Over the targets in use."),
     "ess": st.column_config.NumberColumn("ESS", width=62, format="localized", help="Kish's effective sample size, in households."),
     "seconds": st.column_config.NumberColumn("Time", width=62, format="%,.1f s"),
     "device": st.column_config.TextColumn("Device", width=60),
     "disk": st.column_config.NumberColumn("Disk", width=66, format="bytes"),
     "changed": st.column_config.TextColumn("Changed on the way", width=220),
     "note": st.column_config.TextColumn("Note", width=120),
+    "imported": st.column_config.TextColumn("From", width=76, help="Imported: brought in from a zip."),
 }
+_ERRORS = ("median", "mean")
 #: Measures in words, for tables of a few rows; longer ones are left to the browser.
 WORDS: Mapping[str, Any] = {
     "kept": wording.count, "median": wording.percent, "mean": wording.percent, "ess": wording.count, "seconds": wording.seconds,
@@ -97,15 +94,15 @@ def listed(
         about = problems.get(job.problem, "(not here)") if isinstance(job, RunRecord) else KINDS.get(job.task.kind, job.task.kind)
         came = row(job)
         made = {"pin": "📌" if job.pinned else "", "name": names[job.id], "status": words.status(job.status), "problem": about}
-        errors = {name: came[name] and 100 * max(came[name], ERROR_FLOOR) for name in ("median", "mean")}
-        what = {"kept": came["kept"], **errors, "ess": came["ess"]}
+        made["imported"] = "" if job.imported is None else "imported"
+        what = {name: came[name] for name in ("kept", *_ERRORS, "ess")}
         if settings:
             rows.append(made | what | {field: setting_names.value(getattr(job.task.config, field)) for field in apart})
         else:
             rest = {"seconds": came["seconds"], "disk": costs.get(job.id), "note": job.note, "device": came["device"]}
             rows.append(made | what | {"made": datetime.fromtimestamp(job.created)} | rest)
     frame = pd.DataFrame(rows)
-    frame = frame.drop(columns=[name for name in ("pin", "note") if name in frame and not frame[name].any()])
+    frame = frame.drop(columns=[name for name in ("pin", "note", "imported") if name in frame and not frame[name].any()])
     return frame, looks(frame)
 
 
@@ -130,8 +127,9 @@ def choose(
     Rows are chosen by place: where other jobs are listed, or in another order, nothing is chosen any more.
     """
     key = f"{key}_{crc32('.'.join(job.id for job in jobs).encode()):08x}"
+    shown = frame.style.format(wording.percent, subset=[*_ERRORS])  # in words, and sorted as numbers
     event = st.dataframe(
-        frame, hide_index=True, column_config=looks, height=35 * (min(len(jobs), rows) + 1) + 3, on_select="rerun",
+        shown, hide_index=True, column_config=looks, height=35 * (min(len(jobs), rows) + 1) + 3, on_select="rerun",
         selection_mode="multi-row", key=key, alt=alt, placeholder=wording.MISSING,
     )  # fmt: skip
     return [jobs[i] for i in event.selection.rows if i < len(jobs)]

@@ -23,9 +23,9 @@ def compare(ids: Sequence[str]) -> None:
 
 
 def compared() -> list[RunRecord]:
-    """The runs that are compared, as the store has them now; those that are gone or in the trash are left out."""
+    """The runs that are compared, with the settings they have now; those that are gone or in the trash are left out."""
     found, _ = _open(st.session_state.get("compare", ()))
-    return found
+    return [run for run in store().as_they_are(found) if isinstance(run, RunRecord)]
 
 
 def address() -> dict[str, str | None]:

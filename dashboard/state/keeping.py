@@ -24,8 +24,8 @@ UNDO_SECONDS = 120.0
 
 
 def jobs() -> list[JobRecord[Any, Any]]:
-    """All jobs but those in the trash: pinned ones first, then the newest."""
-    return sorted(store().jobs(limit=MOST), key=lambda job: not job.pinned)
+    """All jobs but those in the trash, with the settings they have now: pinned ones first, then the newest."""
+    return sorted(store().as_they_are(store().jobs(limit=MOST)), key=lambda job: not job.pinned)
 
 
 def live() -> dict[str, Status]:

@@ -79,8 +79,8 @@ def free() -> int:
     return shutil.disk_usage(store().root).free
 
 
-def bring_in(content: bytes) -> None:
-    """Take up the jobs of a zip; what to say of them is held as 'brought_in'.
+def bring_in(content: bytes, *, again: bool = False) -> None:
+    """Take up the jobs of a zip, `again` also where it was taken up before; what to say of them is held as 'brought_in'.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def bring_in(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "runs.zip")
         path.write_bytes(content)
-        ids = import_jobs(store(), path)
+        ids = import_jobs(store(), path, again=again)
     took(len(content))
     st.session_state.brought_in = f"{len(ids)} brought in"
 

@@ -168,9 +168,9 @@ def test_targets_take_the_colour_of_the_run_that_is_nearer():
 def test_weights_of_households_that_one_drops_lie_on_its_axis():
     of_a, of_b = np.array([0.0, 2.0, 50.0, 0.0]), np.array([0.0, 3.0, 0.0, 7.0])
     fig = pair.plot_weights(pair.weights_info(A, B, np.array(list("wxyz")), of_a, of_b), theme.LIGHT)
-    drawn = {t.name: (t.x[0], t.y[0], t.customdata[0]) for t in fig.data if t.mode == "markers"}
+    drawn = {t.name: (t.x[0], t.y[0], tuple(t.customdata[0])) for t in fig.data if t.mode == "markers"}
     floor = 2.0 / 3
-    assert drawn["Both"] == (2.0, 3.0, "<b>x</b><br>A: 2<br>B: 3")
+    assert drawn["Both"] == (2.0, 3.0, ("x", "2", "3")) and drawn["Only A"][2] == ("y", "50", "dropped")
     assert drawn["Only A"][:2] == (50.0, floor) and drawn["Only B"][:2] == (floor, 7.0)
     assert fig.layout.title.subtitle.text == "1 of 3 (33.3 %) households are kept by both"
     assert fig.layout.xaxis.ticktext[0] == "0" and fig.layout.xaxis.tickvals[0] == floor

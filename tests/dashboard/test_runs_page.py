@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from helpers import Visit, carry_out
 
@@ -85,11 +86,33 @@ def test_every_job_is_listed_with_what_came_of_it(visit, several, home):
     for i, run in enumerate(reversed(several), start=1):
         outcome = store.run(run).outcome
         assert outcome is not None and rows.kept[i] == outcome.final.kept and rows.ess[i] == round(outcome.final.ess)
-        assert rows["median"][i] == pytest.approx(max(100 * outcome.final.median_abs_rel_error, 1e-3))
-        assert rows["mean"][i] == pytest.approx(100 * outcome.final.mean_abs_rel_error)
+        assert rows["median"][i] == pytest.approx(outcome.final.median_abs_rel_error)
+        assert rows["mean"][i] == pytest.approx(outcome.final.mean_abs_rel_error)
         assert rows.disk[i] == sum(f.stat().st_size for f in store.folder(run).rglob("*") if f.is_file()) > 0
         assert rows.seconds[i] == outcome.fit_seconds + outcome.refit_seconds and rows.device[i] == "cpu"
-    assert pd.isna(rows.kept[0]) and "pin" not in rows and "note" not in rows
+    assert pd.isna(rows.kept[0]) and not {"pin", "note", "imported"} & set(rows)
+
+
+def test_errors_below_the_floor_are_not_passed_off_as_the_floor(visit, several, home):
+    with sqlite3.connect(home / "store.sqlite") as db:
+        result = json.loads(db.execute("SELECT result FROM jobs WHERE id = ?", (several[1],)).fetchone()[0])
+        result["gated"]["median_abs_rel_error"] = 3e-7
+        db.execute("UPDATE jobs SET result = ? WHERE id = ?", (json.dumps(result), several[1]))
+    page = visit("runs")
+    shown = pa.ipc.open_stream(page.at.dataframe[0].proto.arrow_data.styler.display_values).read_pandas()
+    assert shown["median"][1] == "< 0.001 %" and table(page)["median"][1] == 3e-7  # in words, and sorted by what it is
+
+
+def test_a_run_that_was_changed_is_called_by_what_it_is_now(visit, several):
+    store = Store()
+    store.set_status(several[1], Status.PAUSED)
+    store.steer(several[1], price_l0=0.7)
+    assert list(table(visit("runs")).name)[1] == "price 0.1, seed 1"  # asked for, not yet so
+    store.changes(several[1], step=10)
+    assert list(table(visit("runs")).name)[1] == "price 0.7, seed 1"
+    page = visit("runs", compare=f"{several[1]},{several[2]}")
+    compared = page.at.dataframe[1].value
+    assert list(compared.price_l0) == ["0.7", "0.3"] and compared.changed[0] == "after step 10: Price of a household 0.7"
 
 
 def test_search_kind_and_status_narrow_the_list(visit, several):
@@ -280,6 +303,18 @@ def test_one_zip_takes_runs_out_and_in(visit, several):
     assert [toast.value for toast in page.at.toast] == ["2 brought in"]
 
 
+def test_what_was_imported_says_so_and_twice_the_same_is_told_apart(visit, several):
+    page = visit("runs")
+    before, content = set(table(page).name), actions.bundle(several[1:2], microdata=False)
+    bring_in(page, content)
+    assert len(table(page)) == 4
+    bring_in(page, content)
+    assert len(table(page)) == 4 and any("already here" in text for text in page.said("error"))
+    page.at.checkbox(key="runs_zip_again").check().run()
+    rows = table(bring_in(page, content))
+    assert len(rows) == 5 and rows.name.is_unique and set(rows.name[rows.imported == ""]) == before
+
+
 def test_what_is_no_zip_of_runs_is_refused_in_a_sentence(visit, several):
     page = bring_in(visit("runs"), b"PK not a zip")
     assert page.said("error") and len(table(page)) == 3
@@ -309,6 +344,20 @@ def test_two_runs_are_compared_and_the_address_is_a_link(visit, several):
         assert list(outcome.name) == ["price 0.3, seed 0", "price 0.1, seed 1"] and list(outcome.price_l0) == ["0.3", "0.1"]
     page.press("Clear")
     assert "compare" not in page.at.query_params and not any("Compare" in text for text in page.said("subheader"))
+
+
+def two_of_them(page: Visit) -> list[str]:
+    """Look at two runs, target by target and household by household."""
+    page.at.button_group(key="cmp_look").set_value("Two of them").run()
+    return live(page.check())
+
+
+def test_two_runs_are_looked_at_only_when_asked_for(visit, several):
+    page = visit("runs", compare=",".join(several[:2]))
+    two, all_ = {"Error of each target", "Weight of each house"}, {"Households by the ru", "Overlap of the house"}
+    assert not two & {alt[:20] for alt in live(page)} and all_ <= {alt[:20] for alt in live(page)}
+    seen = {alt[:20] for alt in two_of_them(page)}
+    assert not all_ & seen and two <= seen
 
 
 def test_the_pictures_are_of_these_runs(visit, several):
@@ -399,7 +448,7 @@ def test_twelve_runs_of_the_us_are_compared_soon(visit, home):
     began = time.process_time()
     page.to("runs")
     assert time.process_time() - began < 2  # seconds of the processor for all pictures; it takes 0.7
-    assert len(live(page)) == 10
+    assert len(live(page)) == 8
 
 
 def test_runs_that_came_without_their_problem_are_shown_as_far_as_they_go(visit, home):
@@ -411,7 +460,9 @@ def test_runs_that_came_without_their_problem_are_shown_as_far_as_they_go(visit,
         db.execute("DELETE FROM problems WHERE sha = ?", (sha,))
     page = visit("runs", compare=",".join(runs))
     assert list(table(page).problem) == ["(not here)"] * 2
-    assert "Loss by step" in live(page) and any("The problem of these runs is not here" in text for text in page.said("info"))
+    assert "Loss by step" in live(page) and "Households by the runs that keep them" in live(page)
+    two_of_them(page)
+    assert any("The problem of these runs is not here" in text for text in page.said("info"))
     select(page, 0).press("Open")
     assert any("There is no problem" in text for text in page.said("error")) and page.title == "Runs"
 

@@ -53,13 +53,17 @@ def plot_errors(info: PairInfo, palette: theme.Palette) -> go.Figure:
         colour = palette.faded(run.colour if run else palette.dropped, 0.6)
         words = [_errors_words(info, i) for i in np.flatnonzero(mine)]
         if words:
-            add_dots(fig, x[mine], y[mine], name, words, {"size": theme.dot_size(n), "color": colour})
+            add_dots(fig, x[mine], y[mine], name, words, {"size": theme.dot_size(n), "color": colour}, hovertemplate=_hover(info))
     return fig
 
 
-def _errors_words(info: PairInfo, i: int) -> str:
-    a, b = wording.percent(info.of_a[i]), wording.percent(info.of_b[i])
-    return f"<b>{theme.label(info.names[i], 60)}</b><br>{info.a.label}: {a}<br>{info.b.label}: {b}"
+def _hover(info: PairInfo) -> str:
+    """What the pointer reads: a name, and what the one and the other make of it."""
+    return f"<b>%{{customdata[0]}}</b><br>{info.a.label}: %{{customdata[1]}}<br>{info.b.label}: %{{customdata[2]}}<extra></extra>"
+
+
+def _errors_words(info: PairInfo, i: int) -> tuple[str, str, str]:
+    return theme.label(info.names[i], 60), wording.percent(info.of_a[i]), wording.percent(info.of_b[i])
 
 
 def plot_weights(info: PairInfo, palette: theme.Palette) -> go.Figure:
@@ -82,13 +86,14 @@ def plot_weights(info: PairInfo, palette: theme.Palette) -> go.Figure:
         rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), theme.MAX_POINTS // 2)).astype(int)] if len(rows) else rows
         if len(rows):
             words = [_weights_words(info, i) for i in rows]
-            add_dots(fig, x[rows], y[rows], name, words, {"size": theme.dot_size(len(both)), "color": palette.faded(colour, 0.5)})
+            marker = {"size": theme.dot_size(len(both)), "color": palette.faded(colour, 0.5)}
+            add_dots(fig, x[rows], y[rows], name, words, marker, hovertemplate=_hover(info))
     return fig
 
 
-def _weights_words(info: PairInfo, i: int) -> str:
+def _weights_words(info: PairInfo, i: int) -> tuple[str, str, str]:
     a, b = (wording.weight(w) if w > 0 else "dropped" for w in (info.of_a[i], info.of_b[i]))
-    return f"<b>{theme.label(info.names[i], 40)}</b><br>{info.a.label}: {a}<br>{info.b.label}: {b}"
+    return theme.label(info.names[i], 40), a, b
 
 
 def _with_zero(axis: dict[str, object], floor: float) -> dict[str, object]:

@@ -199,7 +199,9 @@ def _check_new(store: Store, sha: str, file: str) -> None:
     if there := store.imports(sha):
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
         trashed = ", in the trash" if store.job(there[0]).deleted is not None else ""
-        raise L0Error(f"{file}: already here as {there[0]}{trashed}{more}: 'jobs import --again' takes it in once more.")
+        raise L0Error(
+            f"{file}: already here as {there[0]}{trashed}{more}: 'jobs import --again', or the box on the Runs page, takes it in once more."
+        )
 
 
 def _take_job(store: Store, staged: Path, entry: Entry, bundle: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from l0engine.calibration.config import Config
@@ -85,6 +87,21 @@ class SteeringShelf(KeepingShelf):
                 db.execute("UPDATE events SET step = ? WHERE job = ? AND step IS NULL", (step, job_id))
         found = [Change(e.step, *change) for e in self.events(job_id) if e.step is not None for change in e.changes.items()]
         return sorted(found, key=lambda change: change.step)
+
+    def as_they_are(self, jobs: Sequence[JobRecord[Any, Any]]) -> list[JobRecord[Any, Any]]:
+        """Jobs with the settings they have now: a run that was steered or went on has others than it began with."""
+        changes: dict[str, list[tuple[str, Any]]] = {}
+        with self._database.connect() as db:
+            for row in db.execute("SELECT job, body FROM events WHERE step IS NOT NULL ORDER BY number"):
+                changes.setdefault(row["job"], []).extend(json.loads(row["body"]).items())
+
+        def now(job: JobRecord[Any, Any]) -> JobRecord[Any, Any]:
+            if not isinstance(job, RunRecord) or job.id not in changes:
+                return job
+            task: Any = replace(job.task, config=all_steered(job.config, changes[job.id]))
+            return replace(job, task=task)
+
+        return [now(job) for job in jobs]
 
     def _last_step(self, run: RunRecord) -> int:
         """The step a run ended at, where it can go on from there."""
