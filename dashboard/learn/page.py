@@ -99,10 +99,9 @@ def _more(lesson: Lesson) -> None:
         source.markdown(lesson.formula)
     prepare = link.expander("Prepare a link for a lesson", icon=":material/link:", key=f"{lesson.page}_link", on_change="rerun")
     if prepare.open:
-        before = lessons.hidden(lesson.page)
         with prepare:
             controls.hiding(lesson.page)
-        if lessons.hidden(lesson.page) != before:
+        if not lessons.address_kept(lesson.page):  # other controls are shown now
             st.rerun()
     if onward.button("Try it on real data", icon=":material/arrow_forward:", help=lesson.onward_words, width="stretch"):
         ask = lessons.ask(lesson.page)

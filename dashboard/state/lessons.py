@@ -104,10 +104,15 @@ def address(page: str) -> dict[str, str]:
     return ask(page).texts() | ({"hide": hide} if hide else {})
 
 
+def address_kept(page: str) -> bool:
+    """Whether the address says what the lesson shows."""
+    return st.query_params.to_dict() == address(page)
+
+
 def keep_address(page: str) -> None:
     """Keep the address current after a control changed."""
-    if st.query_params.to_dict() != (wanted := address(page)):
-        st.query_params.from_dict(wanted)
+    if not address_kept(page):
+        st.query_params.from_dict(address(page))
 
 
 def board() -> Board:

@@ -108,7 +108,11 @@ def test_a_lesson_link_shows_the_same_picture_in_another_browser(server, open_ta
     once(page, "location.search.includes('noise=0.75')")
     settle(page)
     page.get_by_text("Prepare a link for a lesson").click()
-    page.locator("[data-testid=stMultiSelect] input").click()
+    field = page.locator("[data-testid=stMultiSelect] input")
+    field.scroll_into_view_if_needed()  # a menu closes where the page scrolls under it
+    settle(page)
+    page.wait_for_timeout(500)
+    field.click()
     page.get_by_role("option", name="Seed", exact=True).wait_for()
     page.keyboard.type("Seed")
     page.keyboard.press("Enter")
