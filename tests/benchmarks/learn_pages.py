@@ -122,7 +122,7 @@ def _lever(page: Page, control: Choice, turn: int) -> tuple[Locator, str | None]
         return page.get_by_role("switch", name=control.label).or_(page.get_by_role("checkbox", name=control.label)), None
     if isinstance(control.options[0], str):
         return page.get_by_role("radio", name=str(control.options[(turn + 1) % len(control.options)])), None
-    if len(control.options) > 30:
+    if isinstance(control.options[0], int) and len(control.options) > 30:
         field = page.locator("[data-testid=stNumberInput]", has_text=control.label)
         return field.get_by_test_id("stNumberInputStepUp" if on else "stNumberInputStepDown"), None
     slider = page.get_by_role("slider", name=control.label)
