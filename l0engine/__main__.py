@@ -35,6 +35,7 @@ from l0engine.commands.previous import answer_named
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, L0Error
 from l0engine.io import load_problem, write_run
+from l0engine.io.exports import checked_columns
 from l0engine.io.saving import recipe_in
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("fit", help="keep few households, meet the targets, write the weights")
     fit.set_defaults(command=_fit)
     fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets weights.csv, targets.csv and run.json")
+    fit.add_argument("--columns", nargs="+", default=[], metavar="NAME", help="columns of the households beside their weights")
     fit.add_argument("--no-record", action="store_true", help="leave the run out of the store that the dashboard and 'jobs' show")
 
     frontier = commands.add_parser("frontier", help="one fit, then the error at every number of households asked for")
@@ -161,6 +163,7 @@ def _fit(parsed: argparse.Namespace) -> int:
 
     config, out = _config(parsed), parsed.out
     problem, before = load_problem(parsed.problem), answer_named(parsed.previous)
+    columns = checked_columns(problem, parsed.columns)
     placed(problem, config, before)  # what does not match is said before the run is recorded
     with _interruptible() as stopping, _threads(problem), _recorded(parsed, problem, config, stopping, before) as job:
         steps = job.steps() if job is not None else iterate(problem, config, should_stop=stopping, previous=before)
@@ -169,7 +172,7 @@ def _fit(parsed: argparse.Namespace) -> int:
             job.finished(result)
     recipe = recipe_in(parsed.problem)
     try:
-        write_run(out, problem, result, targets_in_use(problem, config), recipe)
+        write_run(out, problem, result, targets_in_use(problem, config), recipe, columns=columns)
     except OSError as error:
         kept = "" if job is None else f"; run {job.job.id} of the store has the weights"
         raise L0Error(f"The files could not be written to {out} ({error.strerror}){kept}: make room, or name another folder.") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from l0engine.errors import L0Error
+from l0engine.io.exports import checked_columns
 from l0engine.io.whole import write_whole
 
 
@@ -32,11 +33,9 @@ def _report(parsed: argparse.Namespace) -> int:
     from l0engine.report.sections import sections
 
     kind, facts = _kind(parsed.out, ".html", ".md", ".zip"), _facts(parsed)
-    known = list(facts.problem.attributes.columns)
     if parsed.columns and kind != ".zip":
         raise L0Error(f"--columns go into a bundle: name a file that ends with .zip, not {parsed.out}.")
-    if unknown := [name for name in parsed.columns or () if name not in known]:
-        raise L0Error(f"--columns {unknown[0]} is no column of the households: they have {', '.join(known) or 'none'}.")
+    checked_columns(facts.problem, parsed.columns)
     if kind == ".md":
         content = markdown(facts.title, sections(facts)).encode()
     else:

@@ -21,6 +21,7 @@ from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
 from l0engine.calibration.training.steering import Change
+from l0engine.errors import ProblemError
 from l0engine.io.folder import RECIPE
 from l0engine.io.matrices.ordered import solution_bytes
 from l0engine.io.optional import details_table, rules_table
@@ -28,6 +29,14 @@ from l0engine.io.whole import write_whole
 
 #: First characters that make a spreadsheet read text as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def checked_columns(problem: Problem, names: Collection[str]) -> tuple[str, ...]:
+    """The names, all of them columns of the households; or a ProblemError."""
+    known = list(problem.attributes.columns)
+    if unknown := [name for name in names if name not in known]:
+        raise ProblemError(f"--columns {unknown[0]} is no column of the households: they have {', '.join(known) or 'none'}.")
+    return tuple(names)
 
 
 def weights_table(problem: Problem, weights: np.ndarray, columns: Collection[str] = ()) -> pd.DataFrame:
@@ -151,13 +160,22 @@ def point_summary(
 
 
 def write_run(
-    folder: str | Path, problem: Problem, result: Result, use: np.ndarray, recipe: str = "", changes: Sequence[Change] = ()
+    folder: str | Path,
+    problem: Problem,
+    result: Result,
+    use: np.ndarray,
+    recipe: str = "",
+    changes: Sequence[Change] = (),
+    columns: Collection[str] = (),
 ) -> None:
-    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all; solution.npz and recipe.toml if any."""
+    """Write weights.csv, targets.csv and run.json into `folder`, each whole or not at all; solution.npz and recipe.toml if any.
+
+    `columns` of the households go along in weights.csv; they are microdata.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     summary = json.dumps(run_summary(problem, result, use, recipe, changes), indent=2, ensure_ascii=False, allow_nan=False)
-    _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights)))
+    _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights, columns)))
     if problem.artifact is not None:
         _write(folder / "solution.npz", solution_bytes(problem, result.weights))
     if recipe:

@@ -12,6 +12,7 @@ import numpy as np
 
 from l0engine.errors import L0Error
 from l0engine.io import csv_bytes, save_problem, save_table, targets_table, weights_table
+from l0engine.io.matrices.ordered import solution_bytes
 from l0engine.report import neighbours
 from l0engine.report.facts import Facts
 from l0engine.report.markdown import markdown
@@ -58,6 +59,8 @@ def _own(facts: Facts, html: str | None, columns: Collection[str]) -> dict[str, 
         out = io.BytesIO()
         np.savez(out, **facts.previous.to_arrays())  # type: ignore[arg-type]  # names are never allow_pickle
         files["previous.npz"] = out.getvalue()
+    if facts.problem.artifact is not None:
+        files["solution.npz"] = solution_bytes(facts.problem, facts.weights)
     if facts.recipe:
         files["recipe.toml"] = facts.recipe.encode()
     try:

@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 import oracles
+import pandas as pd
 import pytest
 
 from l0engine.__main__ import main
@@ -42,6 +43,20 @@ def test_a_fit_is_a_run_of_the_store_and_its_id_comes_first(problem, tmp_path, c
     assert store.result(run.id).final == run.outcome.final and not list(store.folder(run.id).glob(".*"))
     assert fit(problem, tmp_path, "--no-record") == 0
     assert len(store.runs()) == 1 and not capsys.readouterr().out.startswith("Run 2")
+
+
+def test_columns_of_the_households_go_along_by_choice(tmp_path, capsys):
+    states = {f"h{i}": ["ME", "VT"][i % 2] for i in range(40)}
+    columns = pd.DataFrame({"state": list(states.values()), "age": np.arange(40)})
+    save_problem(oracles.random_problem(2, targets=6, households=40, attributes=columns, household_ids=list(states)), tmp_path / "p")
+    arguments = ["fit", str(tmp_path / "p"), "--epochs", "20", "--no-record", "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--columns", "state"]) == 0
+    found = pd.read_csv(tmp_path / "out" / "weights.csv")
+    assert list(found.columns) == ["household_id", "weight", "base_weight", "state"]
+    assert found["state"].tolist() == [states[i] for i in found["household_id"]]
+    capsys.readouterr()
+    assert main([*arguments, "--columns", "county"]) == 1
+    assert "county is no column of the households: they have state, age." in "".join(capsys.readouterr())
 
 
 def test_a_recorded_fit_goes_on_for_more_epochs(problem, tmp_path, capsys):

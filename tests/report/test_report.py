@@ -20,6 +20,7 @@ from oracles import random_problem
 from dashboard.report.html import html
 from l0engine.__main__ import main
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.artifact import Artifact
 from l0engine.errors import L0Error
 from l0engine.io import load_problem
 from l0engine.io.logs import read_log
@@ -192,6 +193,13 @@ def test_the_bundle_holds_everything_and_microdata_only_by_choice(made, facts, t
         archive.extractall(tmp_path / "out")
     assert load_problem(tmp_path / "out" / "problem").fingerprint == facts.problem.fingerprint
     assert "state" not in pd.read_csv(tmp_path / "out" / "weights.csv").columns
+
+
+def test_the_bundle_of_an_ordered_problem_holds_its_solution(facts):
+    artifact = Artifact("ab" * 32, tuple(facts.problem.household_ids.tolist()))
+    of = replace(facts, problem=replace(facts.problem, artifact=artifact))
+    with zipfile.ZipFile(io.BytesIO(bundle(of))) as archive, np.load(io.BytesIO(archive.read("solution.npz"))) as solution:
+        assert any(np.array_equal(solution[name], facts.weights) for name in solution.files)
 
 
 def test_neighbours_read_their_files(facts, tmp_path):
