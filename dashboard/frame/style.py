@@ -7,9 +7,9 @@ import streamlit as st
 from dashboard.kit.chart import palette
 
 _ROOM = "@media (min-width: 768px) {[data-testid='stMainBlockContainer'] {padding: 3rem 3rem 4rem}}"
-#: Buttons, chips and chosen marks that stand on the primary colour.
+#: Buttons, chips and chosen marks that stand on the primary colour; buttons that cannot be pressed do not.
 _PRIMARY = (
-    "button[data-testid^='stBaseButton-primary'], button[data-testid^='stBaseButton-primary'] *, "
+    "button[data-testid^='stBaseButton-primary']:not(:disabled), button[data-testid^='stBaseButton-primary']:not(:disabled) *, "
     "[data-testid='stMultiSelect'] span[title], [data-testid='stMultiSelect'] span[title] *, [data-baseweb='tag'], [data-baseweb='tag'] *"
 )
 #: Dark words, for the primary colour of the dark theme is light.

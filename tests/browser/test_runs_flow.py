@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -63,3 +64,17 @@ def test_two_runs_are_compared_and_one_is_deleted_and_comes_back(server, open_ta
     press(page, "Undo")
     page.get_by_text("1 job put into the trash").wait_for(state="detached")
     assert not store.trashed()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_button_that_cannot_be_pressed_yet_can_be_read(server, open_tab, theme):
+    two_runs(Store(server.home))
+    page = open_tab(f"{server.url}/runs", theme)
+    button = page.locator(".st-key-runs_actions").get_by_role("button", name="Compare", exact=True)
+    button.wait_for()
+    assert button.is_disabled()
+    words = button.locator("p").evaluate("p => getComputedStyle(p).color")
+    ground = page.locator(".stApp").evaluate("app => getComputedStyle(app).backgroundColor")
+    light = [sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 3 for colour in (words, ground)]
+    assert abs(light[0] - light[1]) > 20, (words, ground)
