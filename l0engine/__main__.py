@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from l0engine.commands.recording import Recorded
 
 #: Settings that ask for one size, where a frontier asks for many.
-_GOALS = ("budget", "max_median_error", "min_ess")
+_GOALS = ("budget", "max_median_error", "max_error", "min_ess")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

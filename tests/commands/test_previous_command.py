@@ -71,3 +71,8 @@ def test_what_cannot_be_gone_out_from_is_one_sentence_and_no_run(folder, capsys,
     assert fit(folder, "out", *[str(folder / "other.csv") if m == "OTHER" else m for m in more]) == 1
     assert said in capsys.readouterr().err
     assert Store().runs() == []
+
+
+def test_a_frontier_takes_no_goal_for_an_error(folder):
+    with pytest.raises(SystemExit, match="2"):
+        main(["frontier", str(folder / "problem"), "--out", str(folder / "f"), "--budgets", "6", "--max-error", "0.1"])
