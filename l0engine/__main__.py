@@ -35,7 +35,6 @@ from l0engine.commands.previous import answer_named
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, L0Error
 from l0engine.io import load_problem, write_run
-from l0engine.io.exports import checked_columns
 from l0engine.io.saving import recipe_in
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ def _fit(parsed: argparse.Namespace) -> int:
 
     config, out = _config(parsed), parsed.out
     problem, before = load_problem(parsed.problem), answer_named(parsed.previous)
-    columns = checked_columns(problem, parsed.columns)
+    columns = report.checked_columns(problem, parsed.columns)
     placed(problem, config, before)  # what does not match is said before the run is recorded
     with _interruptible() as stopping, _threads(problem), _recorded(parsed, problem, config, stopping, before) as job:
         steps = job.steps() if job is not None else iterate(problem, config, should_stop=stopping, previous=before)

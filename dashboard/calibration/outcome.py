@@ -37,7 +37,7 @@ def show(record: RunRecord, problem: Problem) -> None:
         return
     st.markdown(f"### {headline(result.final, problem.n_households)}")
     if record.outcome.overlap is not None:
-        st.markdown(f"{record.outcome.overlap.sentence}")
+        st.markdown(record.outcome.overlap.sentence)
     if record.message:
         st.info(record.message, icon=":material/info:")
     limits.show(state.facts(record).found, result.certificate, state.taken(record))

@@ -16,7 +16,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.preflight import in_use as preflight_in_use
 from l0engine.calibration.problem.preflight import softened as preflight_softened
-from l0engine.calibration.problem.previous import Previous, check_price, placed
+from l0engine.calibration.problem.previous import Previous, placed
 from l0engine.calibration.results import Result
 from l0engine.calibration.training.steering import all_steered
 from l0engine.errors import L0Error
@@ -33,17 +33,15 @@ def start_run(config: Config, plan: Plan | None = None) -> None:
 
 def start_sweep(configs: Sequence[Config]) -> str:
     """Queue a run of the current problem for each config; the id they share."""
-    runs = queue_sweep(store(), problem_sha(), configs, _placed(*configs))
+    runs = queue_sweep(store(), problem_sha(), configs, _placed(configs[0]))
     supervisor().wake()
     return str(runs[0].sweep)
 
 
-def _placed(*configs: Config) -> Previous | None:
+def _placed(config: Config) -> Previous | None:
     """The answer that is chosen to go out from; what does not go together is told before anything is queued."""
     given = previous()
-    for config in configs:
-        check_price(config, given)
-    placed(problem(), configs[0], given)
+    placed(problem(), config, given)
     return given
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import L0Error
-from l0engine.io.exports import checked_columns
 from l0engine.io.whole import write_whole
 
 
@@ -44,6 +45,14 @@ def _report(parsed: argparse.Namespace) -> int:
         page = html(facts, households=parsed.households and kind == ".html")
         content = page.encode() if kind == ".html" else bundle(facts, page, columns=parsed.columns, with_problem=parsed.with_problem)
     return _write(parsed.out, content)
+
+
+def checked_columns(problem: Problem, names: Sequence[str]) -> Sequence[str]:
+    """The names, all of them columns of the households; or an L0Error."""
+    known = list(problem.attributes.columns)
+    if unknown := [name for name in names if name not in known]:
+        raise L0Error(f"--columns {unknown[0]} is no column of the households: they have {', '.join(known) or 'none'}.")
+    return names
 
 
 def _script(parsed: argparse.Namespace) -> int:

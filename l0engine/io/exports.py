@@ -21,7 +21,6 @@ from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
 from l0engine.calibration.training.steering import Change
-from l0engine.errors import ProblemError
 from l0engine.io.folder import RECIPE
 from l0engine.io.matrices.ordered import solution_bytes
 from l0engine.io.optional import details_table, rules_table
@@ -29,14 +28,6 @@ from l0engine.io.whole import write_whole
 
 #: First characters that make a spreadsheet read text as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def checked_columns(problem: Problem, names: Collection[str]) -> tuple[str, ...]:
-    """The names, all of them columns of the households; or a ProblemError."""
-    known = list(problem.attributes.columns)
-    if unknown := [name for name in names if name not in known]:
-        raise ProblemError(f"--columns {unknown[0]} is no column of the households: they have {', '.join(known) or 'none'}.")
-    return tuple(names)
 
 
 def weights_table(problem: Problem, weights: np.ndarray, columns: Collection[str] = ()) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -43,9 +44,20 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def arrays_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Named arrays as the bytes of an npz file."""
+    out = io.BytesIO()
+    _save(out, arrays)
+    return out.getvalue()
+
+
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays as an npz file, whole."""
-    write_whole(path, lambda file: np.savez(file, **dict(arrays)))  # type: ignore[arg-type]  # names are never allow_pickle
+    write_whole(path, lambda file: _save(file, arrays))
+
+
+def _save(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    np.savez(file, **dict(arrays))  # type: ignore[arg-type]  # names are never allow_pickle
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from l0engine.calibration.problem.previous import Previous
 from l0engine.errors import L0Error
-from l0engine.io.whole import read_arrays, write_arrays
+from l0engine.io.whole import arrays_bytes, read_arrays
 from l0engine.jobs.records import Origin
 
 #: Its name in the folder of a run.
 FILE = "previous.npz"
 
 
-@contextmanager
-def as_input(previous: Previous | None) -> Iterator[tuple[Origin | None, dict[str, Path]]]:
-    """What a task says of a previous answer, and the file that goes into its folder, there inside the block; nothing of None."""
+def as_input(previous: Previous | None) -> tuple[Origin | None, dict[str, bytes]]:
+    """What a task says of a previous answer, and the file that goes into its folder; nothing of None."""
     if previous is None:
-        yield None, {}
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch, FILE)
-        write_arrays(path, previous.to_arrays())
-        yield Origin(previous.source, previous.fingerprint, len(previous.ids)), {FILE: path}
+        return None, {}
+    return Origin(previous.source, previous.fingerprint, len(previous.ids)), {FILE: arrays_bytes(previous.to_arrays())}
 
 
 def read_previous_of(folder: Path, origin: Origin) -> Previous:

@@ -63,9 +63,9 @@ class Store(SteeringShelf):
             previous = self.previous(plan.source)
         check_price(config, previous)
         settings = json.dumps(config.to_dict(), ensure_ascii=False).encode()
-        with as_input(previous) as (origin, inputs):
-            task = Calibration(sha, config, plan, origin)
-            return self.run(self.queue(task, {"config.json": settings, **inputs}, sweep, pid, need).id)
+        origin, inputs = as_input(previous)
+        task = Calibration(sha, config, plan, origin)
+        return self.run(self.queue(task, {"config.json": settings, **inputs}, sweep, pid, need).id)
 
     def run(self, run_id: str) -> RunRecord:
         """One run: a job that calibrates."""

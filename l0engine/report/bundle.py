@@ -8,11 +8,10 @@ import zipfile
 from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
-
 from l0engine.errors import L0Error
 from l0engine.io import csv_bytes, save_problem, save_table, targets_table, weights_table
 from l0engine.io.matrices.ordered import solution_bytes
+from l0engine.io.whole import arrays_bytes
 from l0engine.report import neighbours
 from l0engine.report.facts import Facts
 from l0engine.report.markdown import markdown
@@ -56,9 +55,7 @@ def _own(facts: Facts, html: str | None, columns: Collection[str]) -> dict[str, 
     if html is not None:
         files["report.html"] = html.encode()
     if facts.previous is not None:
-        out = io.BytesIO()
-        np.savez(out, **facts.previous.to_arrays())  # type: ignore[arg-type]  # names are never allow_pickle
-        files["previous.npz"] = out.getvalue()
+        files["previous.npz"] = arrays_bytes(facts.previous.to_arrays())
     if facts.problem.artifact is not None:
         files["solution.npz"] = solution_bytes(facts.problem, facts.weights)
     if facts.recipe:

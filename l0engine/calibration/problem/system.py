@@ -163,6 +163,10 @@ class ScaledSystem:
         price = self.lambda_change(config)
         return price * int(((weights > 0) != self.before.kept).sum()) if price and self.before is not None else 0.0
 
+    def cost(self, config: Config, price: float, loss: float, weights: np.ndarray) -> float:
+        """What an answer costs in all: its loss, a price for every household kept, and who enters and leaves."""
+        return loss + price * int((weights > 0).sum()) + self.cost_of_change(config, weights)
+
     def _in_loss(self, price: float) -> float:
         """A relative price of a household, in loss."""
         n_targets, n = self.shape

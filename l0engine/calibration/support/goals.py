@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 
@@ -80,10 +79,13 @@ def _with_second_goal(problem: Problem, system: ScaledSystem, config: Config, ch
     if config.mu is not None or not falls_short(config, found.measures):
         return found
     even = config.max_median_error is None and config.max_error is None
-    others = along(problem, system, config, found.support, level=even, below=np.inf if even else found.found.mu)
-    meets = (other for other in others if not falls_short(config, other.measures))
-    best = list(meets)[-1:] if even else list(islice(meets, 1))
-    return replace(best[0], certificate=chooser.certificate(best[0].weights, len(found.support.kept))) if best else found
+    best = None
+    for other in along(problem, system, config, found.support, level=even, below=np.inf if even else found.found.mu):
+        if not falls_short(config, other.measures):
+            best = other
+            if not even:
+                break
+    return found if best is None else replace(best, certificate=chooser.certificate(best.weights, len(found.support.kept)))
 
 
 def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:
@@ -93,13 +95,13 @@ def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     their price at least, smaller ones miss as much as the last one. On a tiny problem the best size is then looked for between those.
     """
     chooser, best = Chooser(problem, system, config, gated), None
-    least = system.nothing + system.cost_of_change(config, np.zeros(problem.n_households))
+    least = system.cost(config, price, system.nothing, np.zeros(problem.n_households))
 
     def tried(size: int) -> float:
         """The loss at a size; the best answer is kept."""
         nonlocal best, least
         found = chooser.at(size)
-        cost = found.loss + price * size + system.cost_of_change(config, found.weights)
+        cost = system.cost(config, price, found.loss, found.weights)
         if cost < least:
             best, least = found, cost
         return found.loss

@@ -127,8 +127,8 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
         weights, mu = refitted(system, start, config)
     if may_choose_anew and gates and shut_too_early(system, weights):
         anew = by_price(problem, system, config, gated, price)
-        before = system.value(weights) + price * int((weights > 0).sum()) + system.cost_of_change(config, weights)
-        if anew is not None and anew.loss + price * len(anew.support.kept) + system.cost_of_change(config, anew.weights) < ANEW * before:
+        before = system.cost(config, price, system.value(weights), weights)
+        if anew is not None and system.cost(config, price, anew.loss, anew.weights) < ANEW * before:
             note = f"What the gates kept is beaten at this price, so {len(anew.support.kept):,} households were chosen anew."
             return _Answer.of(anew, note)
     return _Answer(weights, measure(problem, weights, system.use), start=start, mu=mu)

@@ -63,7 +63,6 @@ def all_steered(config: Config, changes: Iterable[tuple[str, Any]]) -> Config:
 
 def _gated(config: Config) -> bool:
     """Whether gates play a part; where households cost nothing, they never did."""
-    if config.price_change > 0 and ESTIMATORS[config.estimator].gated:
-        return True
     price = config.lambda_l0 if config.lambda_l0 is not None else config.price_l0
-    return ESTIMATORS[config.estimator].gated and (config.estimator != "expected" or (price if config.share is None else config.share) > 0)
+    priced = config.price_change > 0 or (price if config.share is None else config.share) > 0
+    return ESTIMATORS[config.estimator].gated and (config.estimator != "expected" or priced)
