@@ -156,7 +156,7 @@ def _finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     home = tmp_path_factory.mktemp("finished") / "home"
     store = Store(home)
     sha = store.add_problem(load_problem(state.SAMPLES / "massachusetts"), "Massachusetts", "sample massachusetts").sha
-    run = store.create_run(sha, Config(epochs=60, seed=3))
+    run = store.create_run(sha, Config(epochs=60, seed=3, budget=200, relax=False))
     carry_out(store)
     assert store.run(run.id).status.has_result, store.run(run.id)
     return home, run.id
