@@ -11,6 +11,7 @@ from helpers import carry_out
 from dashboard import state
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Snapshot, Status
+from l0engine.jobs.store import Store
 
 
 def snapshot(step: int) -> Snapshot:
