@@ -82,7 +82,7 @@ def test_from_the_form_to_the_small_network(working, visit, tmp_path):
     zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path / "out")
     command = [sys.executable, "-I", "model.py", "images.npy", "scores.npy"]  # as README.txt says
     assert " ".join(command[2:]) in (tmp_path / "out" / "README.txt").read_text()
-    subprocess.run(command, cwd=tmp_path / "out", check=True, timeout=60)
+    subprocess.run(command, cwd=tmp_path / "out", check=True, timeout=300)
     examples = read_arrays(state.store().folder(record().id) / "examples.npz")
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "scores.npy").argmax(axis=1), examples["compact"])
 
