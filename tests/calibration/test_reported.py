@@ -104,7 +104,7 @@ def test_equal_weights_and_categories_by_forty(seed, jitter):
 # -- 3. gates that shut before weights can take over --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seed", "n"), [(1, 5000), *further((0, 20_000), (2, 300))])
+@pytest.mark.parametrize(("seed", "n"), [(2, 300), *further((0, 20_000), (1, 5000))])
 @pytest.mark.parametrize("asked", [{}, {"lambda_l0": 1e-3}, {"budget": 200}, {"budget": 50}, {"max_error": 1e-3}], ids=str)
 def test_categories_and_income(seed, n, asked):
     problem = reported.income(seed, n)
@@ -125,7 +125,7 @@ def test_categories_and_income_of_a_hundred_thousand(asked):
     assert_met(problem, fit(problem, Config(**asked)))
 
 
-@pytest.mark.parametrize(("seed", "n"), [(0, 2000), *further((0, 20_000), (0, 200_000))])
+@pytest.mark.parametrize(("seed", "n"), [(0, 600), *further((0, 2000), (0, 20_000), (0, 200_000))])
 def test_a_small_median_leaves_no_total_far_off(seed, n):
     problem = reported.income(seed, n)
     result = fit(problem, Config(max_median_error=0.01))

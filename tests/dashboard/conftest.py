@@ -15,7 +15,7 @@ from helpers import Visit, carry_out
 from reading import read_here
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
-from streamlit.testing.v1 import AppTest, app_test
+from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 from waiting import end_workers
 
 from dashboard import state
@@ -35,13 +35,24 @@ CHILD = guarded._child
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_server() -> Iterator[None]:
-    """What a server does once, each `AppTest` does anew: look through all installed packages (seconds), compile the pages, read the samples."""
+    """What a server does once, each `AppTest` does anew: look through all installed packages (seconds), compile the pages, read the samples;
+    and each looks a thousand times a second whether its page has ended."""
     scripts = ScriptCache()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         patch.setattr(app_test, "ScriptCache", lambda: scripts)
+        patch.setattr(local_script_runner, "require_widgets_deltas", until_it_ends)
         patch.setattr(problems, "load_problem", cached_samples())
         yield
+
+
+WATCHED = local_script_runner.require_widgets_deltas
+
+
+def until_it_ends(runner: local_script_runner.LocalScriptRunner, timeout: float) -> None:
+    """Wait for the page's thread; one that takes too long is stopped as ever."""
+    runner._script_thread.join(timeout)
+    WATCHED(runner, 1.0 if runner.script_stopped() else 0.0)
 
 
 def cached_samples() -> Callable[..., Problem]:

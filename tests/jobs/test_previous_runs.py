@@ -130,6 +130,7 @@ def test_frontiers_of_a_run_and_bundles_take_it_along(store: Store, tmp_path) ->
     assert elsewhere.run(taken).outcome.overlap == store.run(run).outcome.overlap
 
 
+@pytest.mark.slow  # a script in a process of its own: tests/report/test_report.py
 def test_the_script_of_a_report_repeats_it(store: Store, tmp_path) -> None:
     import subprocess
     import sys
