@@ -11,7 +11,8 @@ import streamlit as st
 from dashboard import state
 from dashboard.calibration import previous
 from dashboard.kit import layout
-from l0engine.calibration.config import GOALS, PRESETS, Config, Setting, settings
+from l0engine.calibration.config import GOALS, PRESETS, Config, settings
+from l0engine.calibration.setting import Setting
 from l0engine.errors import ConfigError
 
 #: Fields that other parts of the page edit.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from l0engine.calibration.losses import LOSSES
+from l0engine.calibration.setting import Setting, checked
+from l0engine.calibration.setting import setting as _setting
 from l0engine.errors import ConfigError
 from l0engine.gates.estimators import ESTIMATORS
 
@@ -23,25 +24,6 @@ EXCLUDABLE = ("thin", "zero", "below_floor", "negative", "duplicate", "disagreei
 PRECISIONS = ("equal", "standard error")
 #: What a relaxed target counts, of what it would: its error may be ten times as large at the same squared loss.
 SOFT = 0.01
-
-
-class Setting(NamedTuple):
-    """How one field of `Config` is bounded, shown and explained."""
-
-    label: str
-    help: str
-    low: float = -math.inf
-    high: float = math.inf
-    unit: str = ""
-    log: bool = False
-    choices: Collection[str] = ()
-    advanced: bool = True
-    optional: bool = False
-    whole: bool = False
-
-
-def _setting(default: Any, label: str, help: str, **how: Any) -> Any:
-    return field(default=default, metadata={"setting": Setting(label, help, **how)})
 
 
 @dataclass(frozen=True)
@@ -182,7 +164,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            object.__setattr__(self, f.name, _checked(f.name, f.metadata["setting"], f.default, getattr(self, f.name)))
+            object.__setattr__(self, f.name, checked(f.name, f.metadata["setting"], f.default, getattr(self, f.name)))
         if both := [kind for kind in self.soften if kind in self.exclude]:
             raise ConfigError(f"'{both[0]}' is to be left out and to be relaxed: name it in exclude or in soften.")
         if len(self.goals) > 2:
@@ -240,46 +222,6 @@ class Config:
 def settings() -> dict[str, Setting]:
     """The `Setting` of every field of `Config`, by name, in order."""
     return {f.name: f.metadata["setting"] for f in fields(Config)}
-
-
-def _checked(name: str, s: Setting, default: Any, value: Any) -> Any:
-    """The value in the field's own type and within its bounds, or a ConfigError."""
-    if value is None and s.optional:
-        return None
-    if name == "group_multipliers":
-        return MappingProxyType({str(k): _number(f"{name}[{k}]", s, v) for k, v in dict(value).items()})
-    if isinstance(default, tuple):
-        values = (value,) if isinstance(value, str) else value
-        return tuple(_choice(name, s, v) if s.choices else str(v) for v in values)
-    if s.choices:
-        return _choice(name, s, value)
-    if isinstance(default, bool):
-        if not isinstance(value, bool):
-            raise ConfigError(f"{name} is {value!r}: set it to true or false.")
-        return value
-    number = _number(name, s, value)
-    if s.whole:
-        if number != int(number):
-            raise ConfigError(f"{name} is {value!r}: set it to a whole number.")
-        return int(number)
-    return number
-
-
-def _choice(name: str, s: Setting, value: Any) -> str:
-    if not isinstance(value, str) or value not in s.choices:
-        raise ConfigError(f"{name} is {value!r}: choose one of {', '.join(s.choices)}.")
-    return str(value)
-
-
-def _number(name: str, s: Setting, value: Any) -> float:
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not (math.isfinite(number) and s.low <= number <= s.high):
-        bounds = f"at least {s.low:g}" if s.high == math.inf else f"between {s.low:g} and {s.high:g}"
-        raise ConfigError(f"{name} is {value!r}: set it to a number {bounds}.")
-    return number
 
 
 class Preset(NamedTuple):
