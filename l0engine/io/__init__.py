@@ -3,8 +3,6 @@
 from l0engine.io.exports import (
     csv_bytes,
     frontier_table,
-    point_summary,
-    run_summary,
     targets_table,
     weights_table,
     write_frontier,
@@ -14,6 +12,7 @@ from l0engine.io.folder import load_problem
 from l0engine.io.guarded import load_guarded, table_guarded, upload_guarded
 from l0engine.io.matrices.ordered import solution_bytes
 from l0engine.io.saving import save_problem, save_table
+from l0engine.io.summaries import point_summary, run_summary
 from l0engine.io.uploads import Recognised, recognise_uploads, upload_title
 
 # In
