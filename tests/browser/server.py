@@ -50,7 +50,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, "L0ENGINE_HOME": str(self.home)}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        until(self._healthy, 60, lambda: (self.home.parent / "server.log").read_text())
+        until(self._healthy, 180, lambda: (self.home.parent / "server.log").read_text())
 
     def kill(self) -> None:
         """As a crash would: no time to say goodbye."""

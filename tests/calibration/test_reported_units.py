@@ -25,7 +25,7 @@ def errors(problem, weights):
 
 
 @pytest.mark.parametrize("seed", [0, *further(1)])
-@pytest.mark.parametrize("population", [258.3e6, 258.3e3, 1.4e9, 10_000, 3.0], ids="{:g}".format)
+@pytest.mark.parametrize("population", [258.3e6, 3.0, *further(258.3e3, 1.4e9, 10_000)], ids="{:g}".format)
 def test_respondents_of_weight_one_stand_for_a_population(seed, population):
     problem = reported.respondents(seed, population)
     result = fit(problem, Config(budget=100))

@@ -37,7 +37,7 @@ def _page() -> None:
 
 
 def test_a_new_chart_is_a_file_and_a_line():
-    at = AppTest.from_function(_page, default_timeout=60).run()
+    at = AppTest.from_function(_page, default_timeout=300).run()
     assert not at.exception
     (drawn,) = at.get("plotly_chart")
     spec = json.loads(drawn.proto.spec)

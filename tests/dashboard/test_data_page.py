@@ -272,7 +272,7 @@ def test_the_chart_says_how_far_off_the_survey_is(visit):
     assert said in visit().chart("base_errors")
 
 
-def test_a_file_that_can_be_read_in_two_ways_is_asked_about(children, visit):
+def test_a_file_that_can_be_read_in_two_ways_is_asked_about(visit):
     """'1.234' in a file of semicolons: thousands or decimals? As the tests of the reader have it, both answers are right."""
     files = {
         "targets.csv": b"target;value\na;41.580\nb;12.345\n",

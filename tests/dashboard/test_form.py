@@ -76,22 +76,21 @@ def test_the_exact_value_sets_the_slider(form, name, text):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [*(("price_l0", text) for text in ("abc", "", "-1", "1e99", "nan", "inf", "1,5")), ("price_l2", "0x10"), ("temperature", "0")],
+    ("name", "texts"), [("price_l0", ("abc", "", "-1", "1e99", "nan", "inf", "1,5")), ("price_l2", ("0x10",)), ("temperature", ("0",))]
 )
-def test_a_value_that_is_none_gets_a_sentence_and_loses_nothing(form, name, text):
+def test_a_value_that_is_none_gets_a_sentence_and_loses_nothing(form, name, texts):
     other = next(n for n in SLIDERS if n != name)
     form.type_exact(other, "0.0777")
-    form.type_exact(name, text)
     s = settings()[name]
-    (said,) = form.said("error")
-    assert said.startswith(name) and f"between {s.low:g} and {s.high:g}" in said
-    assert form.button("Start").disabled and "Correct the setting" in form.button("Start").help
-    assert form.exact(name).value == text and float(form.exact(other).value) == form.slider(other).value == 0.0777
+    for text in texts:
+        (said,) = form.type_exact(name, text).said("error")
+        assert said.startswith(name) and f"between {s.low:g} and {s.high:g}" in said
+        assert form.button("Start").disabled and "Correct the setting" in form.button("Start").help
+        assert form.exact(name).value == text and float(form.exact(other).value) == form.slider(other).value == 0.0777
     form.to("data")  # no page stumbles over it
     assert form.title == "Data"
     form.to("calibrate")
-    assert form.said("error") == [said] and form.exact(name).value == text
+    assert form.said("error") == [said] and form.exact(name).value == texts[-1]
     form.type_exact(name, "0.06")
     assert not form.said("error") and started(form) == Config.from_dict({name: 0.06, other: 0.0777})
 

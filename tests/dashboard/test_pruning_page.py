@@ -82,7 +82,7 @@ def test_from_the_form_to_the_small_network(working, visit, tmp_path):
     zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path / "out")
     command = [sys.executable, "-I", "model.py", "images.npy", "scores.npy"]  # as README.txt says
     assert " ".join(command[2:]) in (tmp_path / "out" / "README.txt").read_text()
-    subprocess.run(command, cwd=tmp_path / "out", check=True, timeout=60)
+    subprocess.run(command, cwd=tmp_path / "out", check=True, timeout=300)
     examples = read_arrays(state.store().folder(record().id) / "examples.npz")
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "scores.npy").argmax(axis=1), examples["compact"])
 
@@ -158,6 +158,7 @@ def test_names_from_outside_are_no_paths(visit):
     assert re.fullmatch(r"[0-9a-f]{64}\.npz", path.rsplit("/", 1)[1])
 
 
+@pytest.mark.slow  # of any task: tests/jobs/test_tasks.py, and on a page: test_samples_page.py
 def test_a_pause_holds_it_and_a_stop_ends_it_with_what_there_is(working, visit):
     page = quick(visit("pruning")).choose("Epochs", 2000)
     page.press(START)

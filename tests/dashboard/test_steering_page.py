@@ -6,6 +6,7 @@ import json
 import os
 
 import numpy as np
+from helpers import carry_out
 
 from dashboard import state
 from l0engine.calibration.config import Config
@@ -76,8 +77,11 @@ def test_a_run_with_a_goal_is_not_steered(visit):
     assert "Change" not in page.buttons() and not [t for t in page.at.text_input if t.key and run in t.key]
 
 
-def test_a_finished_run_goes_on_for_more_epochs(visit, finished):
-    store = Store()
+def test_a_finished_run_goes_on_for_more_epochs(visit):
+    visit("data")  # puts the sample into the store
+    store = state.store()
+    finished = store.create_run(state.problem_sha(), Config(epochs=60, refit=False)).id
+    carry_out(store)
     store.folder(finished).joinpath("checkpoint.npz").unlink(missing_ok=True)
     page = visit("calibrate", run=finished).press("Continue the run")
     assert any("was not kept" in text for text in page.said("error")) and store.run(finished).status.ended

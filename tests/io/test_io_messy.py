@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from reading import read_here
 
 from l0engine.errors import AmbiguousTable, ProblemError
-from l0engine.io import load_guarded, load_problem, recognise_uploads, table_guarded
+from l0engine.io import guarded, load_guarded, load_problem, recognise_uploads, table_guarded
 from l0engine.io.tables import frame, read_table
 
 MATRIX = "target,household_id,value\nmen,h1,1\nmen,h3,2\nwomen,h2,3\nwomen,h3,4\n"
@@ -153,7 +154,8 @@ def test_read_right_or_asked_about(name, tmp_path):
     np.testing.assert_array_equal(problem.matrix.toarray(), case.matrix)
 
 
-def test_leading_zeros_that_a_spreadsheet_took_are_offered(tmp_path):
+def test_leading_zeros_that_a_spreadsheet_took_are_offered(tmp_path, monkeypatch):
+    monkeypatch.setattr(guarded, "_child", read_here)
     zeros = {"households.csv": HOUSEHOLDS.replace("h", "00").replace("00ouse00old", "household")}
     files = {"targets.csv": TARGETS, "matrix.csv": MATRIX.replace(",h", ",").replace("ouse", "house"), **zeros}
     contents = {name: text.encode() for name, text in files.items()}
@@ -169,7 +171,8 @@ def test_leading_zeros_that_a_spreadsheet_took_are_offered(tmp_path):
     assert any("without leading zeros" in note for note in problem.notes)
 
 
-def test_a_table_says_how_it_was_read(tmp_path):
+def test_a_table_says_how_it_was_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(guarded, "_child", read_here)
     (tmp_path / "t.csv").write_bytes("Übersicht\n\nid;Betrag;Anteil\n007;1.234,50;5 %\n8;;7,5 %\n".encode("cp1252"))
     with pytest.raises(AmbiguousTable) as question:
         table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet")

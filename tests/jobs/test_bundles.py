@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import oracles
 import pytest
+from reading import read_here
 from test_store import a_problem, a_snapshot, a_state
 
 from l0engine.calibration.config import Config
@@ -23,12 +24,25 @@ from l0engine.calibration.results import Measures, Result, Status
 from l0engine.calibration.training import iterate
 from l0engine.draining import drain
 from l0engine.errors import L0Error
+from l0engine.io import guarded
 from l0engine.io.build.recipe import Recipe
 from l0engine.jobs.bundles import export_jobs, import_jobs
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
 
 MEASURES = Measures(2, 0.1, 0.05, 0.9, 1.5, 1.3, 7.0, 7.0, 0.4)
+
+
+@pytest.fixture(autouse=True)
+def _here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Problems are read in this process, but where a test says that it wants the child."""
+    if "child" not in request.fixturenames:
+        monkeypatch.setattr(guarded, "_child", read_here)
+
+
+@pytest.fixture
+def child() -> None:
+    """Problems are read by a real child process."""
 
 
 @pytest.fixture
@@ -62,7 +76,7 @@ def a_run_with_everything(store: Store, value: float = 3.0) -> tuple[str, str]:
     return sha, run
 
 
-def test_a_run_comes_back_with_all_it_said(store, other, run_id, tmp_path):
+def test_a_run_comes_back_with_all_it_said(child, store, other, run_id, tmp_path):
     export_jobs(store, [run_id], tmp_path / "out.zip", microdata=True)
     assert import_jobs(other, tmp_path / "out.zip") == [run_id]
     mine, theirs = store.run(run_id), other.run(run_id)
@@ -280,7 +294,7 @@ def test_what_is_hostile_is_refused_and_leaves_nothing(store, other, run_id, tmp
     assert {p for p in tmp_path.rglob("*") if "other" not in p.parts} == outside
 
 
-def test_a_problem_that_is_not_the_one_it_claims_is_refused(store, other, run_id, tmp_path):
+def test_a_problem_that_is_not_the_one_it_claims_is_refused(child, store, other, run_id, tmp_path):
     strange = store.add_problem(a_problem(5.0), "other")
     sha = store.run(run_id).problem
     export_jobs(store, [run_id], tmp_path / "good.zip", microdata=True)

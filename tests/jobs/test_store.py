@@ -8,7 +8,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -167,7 +166,7 @@ def test_many_processes_open_and_append_at_once(tmp_path):
     command = [sys.executable, "-W", "error::ResourceWarning", "-c", code, str(root), values]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     for process in processes:
-        assert process.communicate(timeout=60)[1] == "" and process.returncode == 0
+        assert process.communicate(timeout=300)[1] == "" and process.returncode == 0
     runs = Store(root).runs()
     assert len(runs) == 3
     for run in runs:
@@ -216,13 +215,15 @@ def test_a_state_is_asked_for_only_when_a_checkpoint_is_due(store, run_id, monke
         return a_state(5)
 
     job.save(copied)
+    job._spacing = 3600.0  # however long a busy machine takes to come back
     job.save(copied)
     assert asked == [5], "the first at once, the next a while later"
-    job._checkpointed -= 60
+    job._checkpointed -= 3600
     job.save(copied)
     assert asked == [5, 5]
+    written = job._checkpointed
     job.keep()
-    assert asked == [5, 5, 5] and job._checkpointed > time.monotonic() - 30, "it is written already"
+    assert asked == [5, 5, 5] and job._checkpointed == written, "it is written already"
     np.testing.assert_array_equal(store.checkpoint(run_id)["parameters"], a_state(5).parameters)
 
 

@@ -124,7 +124,7 @@ def test_the_script_makes_the_same_bits(made, facts, tmp_path):
 def test_the_script_repeats_what_changed_on_the_way(made, tmp_path):
     store, run_id = made
     run = store.run(run_id)
-    other = store.create_run(run.problem, Config.from_dict(run.config.to_dict() | {"budget": None, "epochs": 60}))
+    other = store.create_run(run.problem, Config.from_dict(run.config.to_dict() | {"budget": None, "epochs": 60, "refit": False}))
     carry_out(store)
     store.continue_for(other.id, 40)
     job = store.begin(store.claim_next().id, os.getpid())

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import oracles
 import pytest
+from further import further
 from relaxation_oracles import Case, best_of_all
 from scipy.optimize import nnls
 
@@ -42,7 +43,7 @@ def system_by_hand(problem, config):
     return A, b, hardness
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=["plain", "capped", "exact sum", *further("chi-square", "mse")])
 def answered(request):
     config = replace(CONFIG, **KINDS[request.param])
     found = {}

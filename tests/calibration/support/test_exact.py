@@ -47,7 +47,7 @@ def tiny(seed):
     return problem, least, highest * 10 ** -np.random.default_rng(1000 + seed).uniform(0.2, 2.5)
 
 
-@pytest.mark.parametrize("seeds", [2, *further(50)])
+@pytest.mark.parametrize("seeds", [1, *further(50)])
 def test_the_penalised_objective_is_that_of_the_best_of_all_supports(seeds):
     ratios = []
     for seed in range(seeds):
