@@ -111,6 +111,7 @@ NONSENSE = [
     ({"price": "9"}, "price is '9'"),
     ({"view": "<script>"}, "view is '<script>'"),
     ({"hide": "everything"}, "hide names 'everything'"),
+    ({"lamda": "1.6"}, "'lamda' is no control of this lesson"),
 ]
 
 
@@ -125,6 +126,15 @@ def test_what_is_nonsense_in_a_link_is_named_and_the_rest_counts(lesson, query, 
     if "hide" in query:  # what it hides has no good part
         del kept["hide"]
     assert address(at) == kept
+
+
+def test_an_unknown_name_alone_is_said_and_changes_nothing(lesson):
+    at = lesson("learn_truth", noise="2", run="none")
+    assert " ".join(at.said("warning")).count("noise") == 0  # what other pages read is theirs
+    at = lesson("learn_truth", lamda="2")
+    (warning,) = at.said("warning")
+    assert "'lamda' is no control of this lesson: choose from rows, noise, correlation, seed." in warning
+    assert address(at) == LESSONS["learn_truth"]().texts()
 
 
 def test_lessons_lead_to_real_data_with_their_settings(lesson):
