@@ -230,6 +230,7 @@ const build = parentElement => {
   };
   element.canvas.onpointerleave = () => { element.tip.hidden = true; };
   new ResizeObserver(() => draw(element)).observe(element);
+  document.fonts?.load(`600 14px ${FONT}`).catch(() => null).then(() => draw(element));
   parentElement.appendChild(element);
   return element;
 };
@@ -244,6 +245,5 @@ export default function ({data, parentElement}) {
   element.canvas.setAttribute('aria-label', data.alt);
   element.place = share * last(element);
   if (!element.playing) pause(element);
-  document.fonts?.load(`600 14px ${FONT}`).catch(() => null).then(() => draw(element));
   draw(element);
 }
