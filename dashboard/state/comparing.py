@@ -28,6 +28,16 @@ def compared() -> list[RunRecord]:
     return [run for run in store().as_they_are(found) if isinstance(run, RunRecord)]
 
 
+def draws_first() -> bool:
+    """Whether a browser that arrived at a comparison is still to draw its first picture: all else waits for that."""
+    return bool(st.session_state.get("comparison_waits", False))
+
+
+def drawn() -> None:
+    """The first picture of the comparison has been drawn."""
+    st.session_state.comparison_waits = False
+
+
 def address() -> dict[str, str | None]:
     """What the address says of the comparison."""
     return {"compare": ",".join(st.session_state.get("compare", ())) or None}
@@ -44,6 +54,7 @@ def arrive(query: Mapping[str, str]) -> None:
     if "compare" in query:
         found, trouble = _open([part for part in query["compare"].split(",") if part])
         compare([run.id for run in found])
+        st.session_state.comparison_waits = bool(found)
         if trouble:
             raise L0Error(trouble)
 
