@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.kit import layout
-from dashboard.runs import clearing, comparison, listing
+from dashboard.runs import clearing, comparison, listing, studies
 from dashboard.state import comparing, keeping
 
 jobs, compared = keeping.jobs(), comparing.compared()
@@ -20,7 +20,7 @@ if not jobs:
 else:
     above = st.container()
     if compared:
-        side_by_side = comparison.Comparison(compared)
+        side_by_side = comparison.Comparison(compared) if keeping.is_run(compared[0]) else studies.Studies(compared)
         side_by_side.first()
     if not (compared and comparing.draws_first()):
         with above:

@@ -7,25 +7,29 @@ import json
 import shutil
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers import Visit, carry_out
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runs, state
-from dashboard.kit import attempt
-from dashboard.runs import actions, words
+from dashboard.kit import attempt, wording
+from dashboard.runs import actions, kinds, words
 from dashboard.runs.figures.looks import looks
+from dashboard.samples.figures.figures import deviations
 from dashboard.state import keeping
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
 from l0engine.io import load_problem
+from l0engine.jobs.example import read as read_example
 from l0engine.jobs.job import Request
 from l0engine.jobs.records import Plan
 from l0engine.jobs.store import Store
@@ -526,3 +530,59 @@ def test_a_full_disk_is_said_in_a_sentence(visit, several, monkeypatch, error):
 def test_other_errors_are_not_taken_for_a_full_disk():
     with pytest.raises(OSError, match="gone"), attempt.full_disk_said():
         raise OSError(2, "gone")
+
+
+# -- studies side by side
+
+
+def two_studies(store: Store) -> list[str]:
+    """Of samples, as the worker leaves them; the second asks for fewer rows."""
+    ids = []
+    for n, seed in ((40, 0), (20, 1)):
+        frame = pd.DataFrame({"age": np.random.default_rng(seed).normal(50, 9, 400), "group": ["a", "b"] * 200})
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pandas(frame), sink)
+        study = SampleStudy(n=n, means=("age",), shares=("group",), seed=seed, epochs=20, title="People")
+        ids.append(store.queue(study, {"table.parquet": sink.getvalue().to_pybytes()}).id)
+    carry_out(store)
+    return ids
+
+
+def test_studies_of_one_kind_stand_side_by_side(visit, home):
+    store = Store(home)
+    studies = two_studies(store)
+    records = [store.job(study) for study in studies]
+    assert all(record.result is not None for record in records), [r.message for r in records]
+    page = select(visit("runs"), 0, 1).press("Compare 2")
+    assert page.at.query_params["compare"] == f"{studies[1]},{studies[0]}"
+    again = visit("runs", compare=",".join(studies))
+    assert any("Compare 2 studies of sample gates" in text for text in again.said("subheader"))
+    frame = again.at.dataframe[1].value
+    assert list(frame["n"]) == ["40", "20"] and list(frame["seed"]) == ["0", "1"] and "epochs" not in frame
+    assert list(frame["Rows chosen"]) == ["40 of 400 (10 %)", "20 of 400 (5 %)"]
+    assert list(frame["Largest difference"]) == [deviations(record.result.largest["l0"]) for record in records]
+    data = json.loads(again.at.get("bidi_component")[0].proto.json)
+    lines = json.loads(data["figure"])["data"]
+    for line, study in zip(lines, studies, strict=True):
+        np.testing.assert_allclose(values(line["y"]), [s.largest for s in store.snapshots(study)])
+
+
+def test_jobs_of_two_kinds_are_not_compared(visit, several):
+    store = Store()
+    study = two_studies(store)[0]
+    page = visit("runs", compare=f"{several[0]},{several[1]},{study}")
+    assert any("of another kind than the first" in text for text in page.said("warning"))
+    assert any("Compare 2 runs" in text for text in page.said("subheader"))
+
+
+@pytest.mark.parametrize("kind", list(kinds.KINDS))
+def test_every_kind_of_study_has_a_curve_and_measures(kind):
+    example = read_example(state.SAMPLES / "examples" / kind)
+    one = kinds.KINDS[kind]
+    points = [v for s in example.snapshots if (v := one.value(s)) is not None]
+    assert len(points) > 10 and np.isfinite(points).all()
+    assert one.axis(np.array(points))["range"] and all(map(one.words, points))
+    came = kinds.measures([example.record, replace(example.record, result=None)])
+    assert came and all(said != wording.MISSING and none == wording.MISSING for said, none in came.values())
+    other = replace(example.record, task=replace(example.record.task, seed=example.record.task.seed + 1))
+    assert kinds.settings([example.record, other]) == {"seed": [str(example.record.task.seed), str(example.record.task.seed + 1)]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -69,21 +70,27 @@ def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
 
 def plot_loss(info: SeriesInfo, palette: theme.Palette, what: str = "Total") -> go.Figure:
     """The loss of each run on a log axis, which ends at a millionth of the largest."""
-    values = np.concatenate([c.raw for c in info.curves]) if info.curves else np.zeros(0)
-    y = axes.number_log_axis("Loss (log scale)", np.maximum(values[values > 0], values.max(initial=0.0) * 1e-6))
-    return _plot(info, palette, f"Loss: {what.lower()}", y, _loss_words)
+
+    def axis(values: np.ndarray) -> dict[str, object]:
+        return axes.number_log_axis("Loss (log scale)", np.maximum(values[values > 0], values.max(initial=0.0) * 1e-6))
+
+    return plot(info, palette, f"Loss: {what.lower()}", axis, _loss_words)
 
 
 def plot_kept(info: SeriesInfo, palette: theme.Palette) -> go.Figure:
     """Households kept of each run on a log axis."""
-    values = np.concatenate([c.raw for c in info.curves]) if info.curves else np.zeros(0)
-    return _plot(info, palette, "Households kept by the gates", axes.count_log_axis("Households kept (log scale)", values), wording.count)
+    return plot(info, palette, "Households kept by the gates", partial(axes.count_log_axis, "Households kept (log scale)"), wording.count)
 
 
-def _plot(info: SeriesInfo, palette: theme.Palette, title: str, y: dict[str, object], words: Callable[[float], str]) -> go.Figure:
+def plot(
+    info: SeriesInfo, palette: theme.Palette, title: str, axis: Callable[[np.ndarray], dict[str, object]],
+    words: Callable[[float], str], unit: str = "Step",
+) -> go.Figure:  # fmt: skip
+    """A line a run, raw and smoothed; `axis` is made for all values, `unit` is what a step is called."""
     steps = np.concatenate([c.step for c in info.curves]) if info.curves else np.zeros(0)
-    x = axes.steps_axis(np.array([0.0, steps.max()]) if len(steps) else steps)
-    fig = theme.figure(palette, title, _subtitle(info, words), x, y, unified="Step %{x:,d}")
+    values = np.concatenate([c.raw for c in info.curves]) if info.curves else np.zeros(0)
+    x = axes.steps_axis(np.array([0.0, steps.max()]) if len(steps) else steps, unit)
+    fig = theme.figure(palette, title, _subtitle(info, words), x, axis(values), unified=f"{unit} %{{x:,d}}")
     fig.update_layout(showlegend=False)
     for curve in info.curves:
         look = {"dash": curve.run.dash}
