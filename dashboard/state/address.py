@@ -51,6 +51,7 @@ def follow_url(page: str) -> None:
         st.query_params.from_dict(said)
     if notice := st.session_state.pop("notice", None):
         st.warning(notice, icon=":material/link_off:")
+        comparing.drawn()  # it would be gone when the page runs anew
 
 
 def _calibration(query: Mapping[str, str]) -> None:
