@@ -47,8 +47,8 @@ dashboard.kit
 dashboard.data dashboard.samples dashboard.features dashboard.pruning
 dashboard.build
 dashboard.calibration
-dashboard.frontier dashboard.log dashboard.learn
-dashboard.runs
+dashboard.frontier dashboard.log
+dashboard.runs dashboard.learn
 dashboard.results.figures
 dashboard.report
 dashboard.results

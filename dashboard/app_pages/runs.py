@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.kit import layout
-from dashboard.runs import clearing, comparison, listing
+from dashboard.runs import clearing, comparison, listing, studies
 from dashboard.state import comparing, keeping
 
 jobs, compared = keeping.jobs(), comparing.compared()
@@ -16,8 +16,15 @@ if not jobs:
     st.info("No runs yet. Start one on the Calibrate page, or bring in the zip of another machine.", icon=":material/hourglass_empty:")
     if st.button("Go to Calibrate", type="primary", icon=":material/arrow_forward:"):
         st.switch_page("app_pages/calibrate.py")
+    clearing.show(jobs)
 else:
-    listing.show(jobs, low=bool(compared))
+    above = st.container()
     if compared:
-        comparison.show(compared)
-clearing.show(jobs)
+        side_by_side = comparison.Comparison(compared) if keeping.is_run(compared[0]) else studies.Studies(compared)
+        side_by_side.first()
+    if not (compared and comparing.draws_first()):
+        with above:
+            listing.show(jobs, low=bool(compared))
+        if compared:
+            side_by_side.rest()
+        clearing.show(jobs)

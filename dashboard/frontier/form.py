@@ -47,9 +47,7 @@ def show(problem: Problem, n_targets: int, run: RunRecord | None) -> None:
     )  # fmt: skip
     names = {"run": f"the fit of {run.title}"} if run is not None and run.status.has_result else {}
     names |= {"new": "a new fit with the settings of the Calibrate page"}
-    origin = st.radio(
-        "Go out from", list(names), format_func=names.get, horizontal=True, key=f"source_{run.id if run else ''}_{len(names)}"
-    )
+    origin = st.radio("Go out from", list(names), format_func=names.get, horizontal=True, key=_origin(run))
     source = run if origin == "run" else None
     if source is None:
         previous.told()
@@ -70,6 +68,16 @@ def show(problem: Problem, n_targets: int, run: RunRecord | None) -> None:
         fit = None if source is None else source.plan.source if source.plan and source.plan.source else source.id
         plan = Plan(wanted, (wanted[len(wanted) // 2],) if references else (), tuple(references), fit)
         attempt(lambda: state.start_run(config, plan))
+
+
+def go_out_from_new_fit() -> None:
+    """Choose a new fit, with the settings of the Calibrate page, when the form is drawn next."""
+    state.hold(_origin(state.run()), "new")
+
+
+def _origin(run: RunRecord | None) -> str:
+    """Key of the choice of a fit: one for each run that has one."""
+    return f"source_{run.id if run is not None and run.status.has_result else ''}"
 
 
 def _numbers(text: str, n_households: int) -> list[int]:

@@ -15,17 +15,17 @@ const value = (channel, place, i) => {
 const count = channel => Array.isArray(channel[0]) ? channel[0].length : channel.length;
 const number = v => v == null ? '–' : Math.abs(v) >= 100 ? Math.round(v).toLocaleString('en') : String(Number(v.toPrecision(3))).replace('-', '−');
 
-// Where panels lie: side by side, or below each other where the picture is narrow.
+// Where panels lie: in as many rows as the film asks for, or below each other where the picture is narrow.
 const lay = (film, width) => {
-  const narrow = width < 560, whole = film.panels.reduce((sum, p) => sum + p.width, 0);
-  const height = narrow ? film.panels.length * Math.min(film.height, 320) : film.height;
+  const rows = width < 560 ? film.panels.length : film.rows, each = Math.ceil(film.panels.length / rows);
+  const height = width < 560 ? rows * clamp(film.height / film.rows, 0, 320) : film.height;
   let at = 0;
   const boxes = film.panels.map((panel, i) => {
-    const w = narrow ? width : (width - 24 * (film.panels.length - 1)) * panel.width / whole;
-    const h = narrow ? height / film.panels.length : height;
-    const left = narrow ? 0 : at, top = narrow ? i * h : 0;
-    at += w + 24;
-    const box = {left: left + (panel.y_ticks.length ? 48 : 8) + (panel.y_title ? 16 : 0), top: top + (panel.legend.length ? 52 : 30), right: left + w - 8,
+    const row = Math.floor(i / each), beside = film.panels.slice(row * each, (row + 1) * each);
+    const w = (width - 24 * (beside.length - 1)) * panel.width / beside.reduce((sum, p) => sum + p.width, 0), h = height / rows;
+    const left = i % each ? at : 0, top = row * h;
+    at = left + w + 24;
+    const box = {left: left + (panel.y_ticks.length ? panel.left : 8) + (panel.y_title ? 16 : 0), top: top + (panel.legend.length ? 52 : 30), right: left + w - 8,
                  bottom: top + h - (panel.x_ticks.length ? 22 : 8) - (panel.x_title ? 18 : 0)};
     if (panel.square) {
       const unit = Math.min((box.right - box.left) / (panel.x[1] - panel.x[0]), (box.bottom - box.top) / (panel.y[1] - panel.y[0]));
@@ -230,11 +230,12 @@ const build = parentElement => {
   };
   element.canvas.onpointerleave = () => { element.tip.hidden = true; };
   new ResizeObserver(() => draw(element)).observe(element);
+  document.fonts?.load(`600 14px ${FONT}`).catch(() => null).then(() => draw(element));
   parentElement.appendChild(element);
   return element;
 };
 
-export default function ({data, parentElement}) {
+export default function ({data, parentElement, setTriggerValue}) {
   const element = parentElement.querySelector('.player') ?? build(parentElement);
   if (element.source === data.film) return;
   const share = element.film ? element.place / Math.max(1, last(element)) : data.start;
@@ -244,6 +245,6 @@ export default function ({data, parentElement}) {
   element.canvas.setAttribute('aria-label', data.alt);
   element.place = share * last(element);
   if (!element.playing) pause(element);
-  document.fonts?.load(`600 14px ${FONT}`).catch(() => null).then(() => draw(element));
   draw(element);
+  if (data.tells && !element.told) { element.told = true; setTriggerValue('drawn', true); }
 }

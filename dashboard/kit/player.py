@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit.components.v2 as components
@@ -26,7 +27,7 @@ _CSS = """
 _component = components.component("player", html="", css=_CSS, js=Path(__file__).with_name("player.js").read_text(), isolate_styles=False)
 
 
-def play(film: Film, *, key: str, alt: str, start: float = 0.0) -> None:
+def play(film: Film, *, key: str, alt: str, start: float = 0.0, on_drawn: Callable[[], None] | None = None) -> None:
     """Show a film; the same key keeps the element, and how far it was played, while its film changes.
 
     Parameters
@@ -37,5 +38,8 @@ def play(film: Film, *, key: str, alt: str, start: float = 0.0) -> None:
         What the picture shows, for screen readers.
     start : float
         Where a new one stands, from 0, its first stage, to 1, its last.
+    on_drawn : callable, optional
+        Called once the browser has drawn it for the first time, before the page runs anew.
     """
-    _component(data={"film": to_json(film, palette()), "alt": alt, "start": start}, key=key)
+    data = {"film": to_json(film, palette()), "alt": alt, "start": start, "tells": on_drawn is not None}
+    _component(data=data, key=key, on_drawn_change=on_drawn or (lambda: None))

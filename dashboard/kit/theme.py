@@ -237,15 +237,17 @@ def mode(points: Any) -> str:
 
 
 def label(text: object, longest: int = 10_000) -> str:
-    """A name from outside, made harmless, for Plotly reads HTML in its labels; too long, it loses its middle.
+    """A name from outside, shortened and made harmless, for Plotly reads HTML in its labels."""
+    return html.escape(shortened(text, longest), quote=False)
 
-    Names of one family often begin alike and differ at the end.
-    """
+
+def shortened(text: object, longest: int) -> str:
+    """A name in one line; too long, it loses its middle, for names of one family often begin alike and differ at the end."""
     text = " ".join(str(text).split()) or "(no name)"
     if len(text) > longest:
         head = longest // 2
         text = f"{text[:head].rstrip()}…{text[head + 1 - longest :].lstrip()}"
-    return html.escape(text, quote=False)
+    return text
 
 
 def dot_size(n: int) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import state
+from dashboard.frontier import form
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import palette
 from dashboard.kit.player import play
@@ -135,6 +136,7 @@ def _sentences(ask: ChallengeAsk, picture: Attempt) -> tuple[str, ...]:
 def _onward(ask: ChallengeAsk, picture: Attempt) -> str:
     changes = {"price_l0": ask.price, "price_l2": ask.uneven, "temperature": ask.temperature, "mu": ask.soft}
     state.set_draft({**state.draft(), **changes})
+    form.go_out_from_new_fit()
     return "app_pages/frontier.py"
 
 
@@ -147,5 +149,5 @@ LESSON = Lesson(
     _sentences,
     _FORMULA,
     _onward,
-    "Opens Frontier, where one fit answers for every number of households.",
+    "Opens Frontier with these settings, where one fit answers for every number of households.",
 )

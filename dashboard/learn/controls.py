@@ -22,7 +22,8 @@ def show(page: str) -> None:
         state.hold_first(lessons.key(page, name), getattr(asked, name))
     if shown:
         widths = [1.5 if isinstance(of[name].options[0], bool | str) else 1.0 for name in shown]
-        columns = layout.columns(widths, key=f"{page}_controls", narrowest=130, gap="medium", align="bottom")
+        narrowest = 230 if any(isinstance(of[name].options[0], str) for name in shown) else 130  # words side by side need room
+        columns = layout.columns(widths, key=f"{page}_controls", narrowest=narrowest, gap="medium", align="bottom")
         for column, name in zip(columns, shown, strict=True):
             _widget(column, lessons.key(page, name), of[name])
 

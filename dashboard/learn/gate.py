@@ -30,7 +30,7 @@ def draw(ask: GateAsk, picture: GatePicture) -> None:
     alt = "Distribution of a gate, the gate at test time by log alpha, and the features left in while a model of such gates learns"
     play(figure.film(figure.info(ask, picture), palette()), key="gate_film", alt=alt)
     with above:
-        layout.metrics(_numbers(ask, picture), key="gate_numbers", narrowest=110)
+        layout.metrics(_numbers(ask, picture), key="gate_numbers", narrowest=150)
 
 
 def _numbers(ask: GateAsk, picture: GatePicture) -> dict[str, tuple[str, str]]:

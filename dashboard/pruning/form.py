@@ -54,7 +54,7 @@ def _source() -> str:
 
 def _settings() -> dict[str, Any]:
     """What the fields say, by names of `PruningStudy`."""
-    network, hidden, l0, l2 = layout.columns([2.5, 1.2, 2, 2], key="pruning_network", narrowest=150, gap="medium")
+    network, hidden, l0, l2 = layout.columns([2.5, 1.2, 2, 2], key="pruning_network", narrowest=240, gap="medium")
     chosen = network.segmented_control(
         "Network", list(_NETWORKS), default="Fully connected", required=True, key="pruning_kind", **_KEEP,
         help="Fully connected: SparseMLP, two hidden layers with a gate on every weight. "

@@ -10,7 +10,7 @@ _BOTH = ("compact", "dense")
 
 
 def verdict(result: PruningResult) -> str:
-    """How much is gone, what it cost, and what it gains."""
+    """How much is gone, what it cost, and what it gains; counts alone, for times are those of one machine and what else it did."""
     return f"{_gone(result)} {_gain(result)}"
 
 
@@ -28,11 +28,7 @@ def _gone(result: PruningResult) -> str:
 
 def _gain(result: PruningResult) -> str:
     before, after = result.report.before, result.report.after
-    less, fast = before.multiply_adds / after.multiply_adds, before.seconds / after.seconds
-    text = f"Compacted, the network needs {_times(less)} fewer multiply-adds and "
-    if 0.95 < fast < 1.05:
-        return f"{text}is as fast as before."
-    return text + (f"is {_times(fast)} as fast." if fast > 1 else f"takes {_times(1 / fast)} as long.")
+    return f"Compacted, the network needs {_times(before.multiply_adds / after.multiply_adds)} fewer multiply-adds."
 
 
 def _times(ratio: float) -> str:
@@ -54,7 +50,7 @@ def tiles(result: PruningResult) -> list[tuple[str, str, str, str]]:
         ),
         (
             f"Latency of {result.report.batch} images", milliseconds(after.seconds), milliseconds(before.seconds),
-            "Median over calls on this machine, in turn.",
+            "Median over calls, in turn, on the machine that pruned it and beside whatever else it did then.",
         ),
     ]  # fmt: skip
 

@@ -56,7 +56,7 @@ def _pictures(f: Facts, palette: Palette) -> Iterator[tuple[str, list[go.Figure]
     if f.point is None:
         refitted = w if f.result.refitted else None
         yield "measures", [refit_effect.plot(refit_effect.info(p, f.result.gated_weights, refitted, use), palette)]
-    yield "targets", [treemap.plot(treemap.info(p, f.config, w, use), palette), estimates.plot(estimates.info(p, w, use), palette)]
+    yield "targets", [treemap.plot(treemap.info(f.parts)._replace(whole=True), palette), estimates.plot(estimates.info(p, w, use), palette)]
     pictures: list[tuple[Callable[..., go.Figure], object]] = [
         (weight_change.plot, weight_change.info(p, w, binned=True)),  # no single household
         (weight_concentration.plot, weight_concentration.info(p, w)),

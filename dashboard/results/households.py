@@ -10,7 +10,7 @@ from dashboard import state
 from dashboard.calibration.figures import composition
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
-from dashboard.results.targets import QUICK
+from dashboard.results.one_target import QUICK
 from l0engine.explain import households
 from l0engine.explain.whatif import WhatIf
 from l0engine.io import weights_table

@@ -24,10 +24,11 @@ def show(chosen: Sequence[JobRecord[Any, Any]]) -> None:
     """A row of buttons; one that has nothing to do says why."""
     one = chosen[0] if len(chosen) == 1 else None
     single = None if one else _CHOOSE if not chosen else "Choose a single row for this."
-    runs = [job for job in chosen if keeping.is_run(job)]
-    few = None if len(runs) >= 2 else "Choose two or more calibrations."
+    runs = [job for job in chosen if keeping.is_run(job)] or chosen
+    alike = len(runs) >= 2 and len({job.task.kind for job in runs}) == 1
+    few = None if alike else "Choose two or more calibrations, or two or more studies of one kind."
     with st.container(horizontal=True, key="runs_actions"):
-        label = f"Compare {len(runs)}" if len(runs) >= 2 else "Compare"
+        label = f"Compare {len(runs)}" if alike else "Compare"
         if st.button(label, icon=":material/compare_arrows:", type="primary", disabled=few is not None, help=few):
             comparing.compare([run.id for run in runs])
             st.rerun()

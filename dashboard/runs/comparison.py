@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 from zlib import crc32
 
 import streamlit as st
@@ -12,109 +11,121 @@ import streamlit as st
 from dashboard import state
 from dashboard.frontier.figures import overlap
 from dashboard.kit import layout, wording
-from dashboard.kit.chart import side_by_side
+from dashboard.kit.chart import palette, side_by_side
 from dashboard.kit.figures.marks import marks, told
 from dashboard.kit.live_plot import live_plot
+from dashboard.kit.player import play
 from dashboard.runs import table, words
-from dashboard.runs.figures import errors, frontiers, members, pair, ridges, series
+from dashboard.runs.figures import frontiers, members, pair, replay, ridges, series
 from dashboard.runs.figures.looks import Drawn, looks
 from dashboard.state import comparing, problems
 from l0engine.calibration.results import Snapshot
 from l0engine.jobs.records import RunRecord
 
+#: The lines of runs, each with its snapshots.
+Histories = Sequence[tuple[Drawn, Sequence[Snapshot]]]
 #: Gates are drawn for so many runs at first, and at most.
 _FIRST_RIDGES, _MOST_RIDGES = 3, 6
 
 _HOW_TO_READ = """
-A run has one colour in every picture. **Smoothing** averages over the steps before and leaves the raw line faint. The slider **Step** takes
-loss, households, errors and gates back to that step together.
+A run has one colour in every picture. **Play** shows how the runs went: misfit, households, gates and errors move together; the arrow keys
+go step by step. **Smoothing** averages over the steps before and leaves the raw line faint.
 
 The total loss holds the prices of households and of uneven weights: runs with other prices are better compared by their target misfit.
 Errors while a fit runs are those of the gated weights; the table has them after the refit.
 """
 
 
-def show(runs: Sequence[RunRecord]) -> None:
-    """Pictures first of what is quick to read, then of what takes weights."""
-    found = words.names(runs)
-    drawn = looks([(run.id, found[run.id], run.pinned) for run in runs])
-    lines = [drawn[run.id] for run in runs]
-    heading, clear = layout.columns([5, 1], key="compare_heading", narrowest=150, align="bottom")
-    heading.subheader(f"Compare {wording.plural(len(runs), 'run')}", anchor=False)
-    clear.button("Clear", icon=":material/close:", on_click=comparing.compare, args=((),), width="stretch", help="Ends the comparison.")
-    st.html(words.legend([(line, table.sentence(run)) for line, run in zip(lines, runs, strict=True)]))
-    known = {record.sha: record for record in state.store().problems()}
-    if (n := len({run.problem for run in runs})) > 1:
-        first = known.get(runs[0].problem)
-        st.info(
-            f"These runs are of {n} problems: loss and households are not on one scale. Households and targets are compared among "
-            f"runs of {f'**{wording.markdown(first.title)}**, ' if first else ''}the problem of the first.",
-            icon=":material/info:",
-        )
-    _course(runs, lines, {sha: record.n_households for sha, record in known.items()})
-    _outcomes(runs, lines)
-    _settings(runs, lines)
-    with st.expander("How to read this"):
-        st.markdown(_HOW_TO_READ)
+class Comparison:
+    """Runs side by side, in two parts: what is drawn first, in the browser alone, and all else."""
 
+    def __init__(self, runs: Sequence[RunRecord]) -> None:
+        found = words.names(runs)
+        drawn = looks([(run.id, found[run.id], run.pinned) for run in runs])
+        self._runs, self._lines = runs, [drawn[run.id] for run in runs]
+        self._problems = {record.sha: record for record in state.store().problems()}
+        self._sizes = {run.id: self._problems[run.problem].n_households for run in runs if run.problem in self._problems}
+        self._waits = comparing.draws_first()
+        self._live: dict[str, list[Snapshot]] = {run.id: [] for run in runs if not run.status.ended}
 
-def _course(runs: Sequence[RunRecord], lines: Sequence[Drawn], sizes: dict[str, int]) -> None:
-    """What the snapshots hold, moved by one slider; polled while a run is at work."""
-    live = any(not run.status.ended for run in runs)
-    seen: dict[str, list[Snapshot]] = {run.id: [] for run in runs if not run.status.ended}
+    def first(self) -> None:
+        """Heading, names, and the film."""
+        heading, clear = layout.columns([5, 1], key="compare_heading", narrowest=150, align="bottom")
+        heading.subheader(f"Compare {wording.plural(len(self._runs), 'run')}", anchor=False)
+        clear.button("Clear", icon=":material/close:", on_click=comparing.compare, args=((),), width="stretch", help="Ends the comparison.")
+        st.html(words.legend([(line, table.sentence(run)) for line, run in zip(self._lines, self._runs, strict=True)]))
+        self._followed(self._film)
 
-    @st.fragment(run_every=state.tick_seconds() if live else None)
-    def draw() -> None:
-        for run_id, so_far in seen.items():
-            if state.store().job(run_id).status.ended:
+    def rest(self) -> None:
+        """Curves to look at closely, gates, what came of the runs, and their settings."""
+        if (n := len({run.problem for run in self._runs})) > 1:
+            first = self._problems.get(self._runs[0].problem)
+            st.info(
+                f"These runs are of {n} problems: loss and households are not on one scale. Households and targets are compared among "
+                f"runs of {f'**{wording.markdown(first.title)}**, ' if first else ''}the problem of the first.",
+                icon=":material/info:",
+            )
+        self._followed(self._course)
+        _outcomes(self._runs, self._lines)
+        _settings(self._runs, self._lines)
+        with st.expander("How to read this"):
+            st.markdown(_HOW_TO_READ)
+
+    def _followed(self, draw: Callable[[Histories], None]) -> None:
+        """Draw what the snapshots hold; polled while a run is at work."""
+
+        @st.fragment(run_every=state.tick_seconds() if self._live else None)
+        def tick() -> None:
+            drawn = self._waits and not comparing.draws_first()
+            if drawn or any(state.store().job(run_id).status.ended for run_id in self._live):
                 st.rerun()
+            draw(self._histories())
+
+        tick()
+
+    def _histories(self) -> Histories:
+        for run_id, so_far in self._live.items():
             so_far.extend(state.store().snapshots(run_id, since=so_far[-1].step if so_far else -1))
-        histories = [(line, seen[run.id] if run.id in seen else comparing.history(run)) for line, run in zip(lines, runs, strict=True)]
-        _pictures(runs, histories, sizes)
+        return [(line, self._live.get(run.id) or comparing.history(run)) for line, run in zip(self._lines, self._runs, strict=True)]
 
-    draw()
+    def _film(self, histories: Histories) -> None:
+        if not any(history for _, history in histories):
+            comparing.drawn()
+            self._waits = False
+            st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
+            return
+        planned = max((h[-1].epochs for line, h in histories if h and line.id in self._live), default=0)
+        film = replay.film(replay.info(histories, self._sizes, planned), palette())
+        alt = "Misfit, households kept, gates and errors of each run, step by step"
+        play(film, key="cmp_film", alt=alt, start=1.0, on_drawn=comparing.drawn if self._waits else None)
 
-
-def _pictures(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[Snapshot]]], sizes: dict[str, int]) -> None:
-    steps = [s[-1].step for _, s in histories if s]
-    if not steps:
-        st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
-        return
-    lines = [line for line, _ in histories]
-    planned = [s[-1].epochs for run, (_, s) in zip(runs, histories, strict=True) if s and not run.status.ended]
-    loss, smoothing, at = _controls(max(steps + planned))  # a slider that grew with every step would let go of where it stands
-    changed = [mark for line, run in zip(lines, runs, strict=True) for mark in marks(comparing.events(run), line.colour)]
-    total = partial(series.plot_loss, what=loss)
-    course = (
-        (total, series.info(histories, series.LOSSES[loss], smoothing, at, changed), "cmp_loss", "Loss by step"),
-        (series.plot_kept, series.info(histories, lambda s: s.kept, smoothing, at, changed), "cmp_kept", "Households kept by step"),
-    )
-    side_by_side(course, "cmp_course", live_plot)
-    frontier = frontiers.info([(line, comparing.points(run)) for line, run in zip(lines, runs, strict=True)])
-    ends: list[Any] = [(errors.plot, errors.info(histories, at), "cmp_errors", "Errors of the targets at the step")]
-    if frontier.lines:
-        ends.append((frontiers.plot, frontier, "cmp_frontiers", "Median error against households kept, for each run with a frontier"))
-        side_by_side(ends, "cmp_ends", live_plot)
-    else:
-        plot, info, key, alt = ends[0]
-        live_plot(plot, info, key=key, alt=alt)
-    _gates(runs, histories, sizes, at)
-
-
-def _controls(last: int) -> tuple[str, float, int | None]:
-    """Which loss, how much smoothing, and which step; None for the end."""
-    which, smooth, step = layout.columns([2, 2, 4], key="cmp_controls", narrowest=180, gap="medium")
-    loss = which.segmented_control("Loss", list(series.LOSSES), default="Total", required=True, key="cmp_which")
-    smoothing = smooth.slider(
-        "Smoothing", 0.0, 0.98, 0.0, 0.02, key="cmp_smoothing", help="How much each step takes over from those before."
-    )
-    if last < 2:
-        return str(loss), smoothing, None
-    at = step.slider("Step", 1, last, last, key=f"cmp_step_{last}", help="Takes loss, households, errors and gates back to this step.")
-    return str(loss), smoothing, None if at == last else at
+    def _course(self, histories: Histories) -> None:
+        if not any(history for _, history in histories):
+            return
+        which, smooth = layout.columns([1, 2], key="cmp_controls", narrowest=180, gap="medium")
+        loss = str(which.segmented_control("Loss", list(series.LOSSES), default="Total", required=True, key="cmp_which"))
+        smoothing = smooth.slider(
+            "Smoothing", 0.0, 0.98, 0.0, 0.02, key="cmp_smoothing", help="How much each step takes over from those before."
+        )
+        changed = [mark for line, run in zip(self._lines, self._runs, strict=True) for mark in marks(comparing.events(run), line.colour)]
+        course = (
+            (
+                partial(series.plot_loss, what=loss),
+                series.info(histories, series.LOSSES[loss], smoothing, changed),
+                "cmp_loss",
+                "Loss by step",
+            ),
+            (series.plot_kept, series.info(histories, lambda s: s.kept, smoothing, changed), "cmp_kept", "Households kept by step"),
+        )
+        side_by_side(course, "cmp_course", live_plot)
+        frontier = frontiers.info([(line, comparing.points(run)) for line, run in zip(self._lines, self._runs, strict=True)])
+        if frontier.lines:
+            alt = "Median error against households kept, for each run with a frontier"
+            live_plot(frontiers.plot, frontier, key="cmp_frontiers", alt=alt)
+        _gates(histories, self._sizes)
 
 
-def _gates(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[Snapshot]]], sizes: dict[str, int], at: int | None) -> None:
+def _gates(histories: Histories, sizes: Mapping[str, int]) -> None:
     """A few runs' gates over time."""
     names = {line.id: line.name for line, _ in histories}
     chosen = list(names)
@@ -124,13 +135,13 @@ def _gates(runs: Sequence[RunRecord], histories: Sequence[tuple[Drawn, Sequence[
             key=f"cmp_gates_{crc32('.'.join(names).encode()):08x}", help=f"Of up to {_MOST_RIDGES} runs at a time.",
         )  # fmt: skip
         chosen = asked[:_MOST_RIDGES]
-    drawn = []
-    for (line, snapshots), run in zip(histories, runs, strict=True):
-        if line.id in chosen and run.problem in sizes:  # what was brought in may come without its problem
-            info = ridges.info(line, snapshots, sizes[run.problem], at)
-            drawn.append((ridges.plot, info, f"cmp_gates_{line.id}", f"Gates over time of {line.name}"))
+    drawn = [
+        (ridges.plot, ridges.info(line, snapshots, sizes[line.id]), f"cmp_gates_{line.id}", f"Gates over time of {line.name}")
+        for line, snapshots in histories
+        if line.id in chosen and line.id in sizes  # what was brought in may come without its problem
+    ]
     if drawn:
-        st.markdown("**Where the gates stand, over time**", help="Height: the log of households. The full ridge is the step above.")
+        st.markdown("**Where the gates stand, over time**", help="Height: the log of households. The full ridge is the last step.")
         columns = layout.columns(max(len(drawn), 2) if len(drawn) < 4 else 3, key="cmp_ridges", narrowest=300, gap="medium")
         for i, (plot, info, key, alt) in enumerate(drawn):
             with columns[i % len(columns)]:

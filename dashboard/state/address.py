@@ -42,15 +42,16 @@ def follow_url(page: str) -> None:
             except L0Error as error:  # the others open all the same
                 st.session_state.notice = f"This address does not open here: {error}"
     let_go()
-    lessons.arrive(page)
     wanted: dict[str, str | None] = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
     wanted |= studies.address() | draft.address() | {"build": st.session_state.get("building")} | comparing.address()
     wanted |= {"problem": None if "run" in st.session_state else st.session_state.get("problem")}
+    lessons.arrive(page, wanted)
     said = lessons.address(page) if page in lessons.LESSONS else {k: v for k, v in wanted.items() if v is not None}
     if st.query_params.to_dict() != said:
         st.query_params.from_dict(said)
     if notice := st.session_state.pop("notice", None):
         st.warning(notice, icon=":material/link_off:")
+        comparing.drawn()  # it would be gone when the page runs anew
 
 
 def _calibration(query: Mapping[str, str]) -> None:

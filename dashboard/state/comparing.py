@@ -1,8 +1,9 @@
-"""The runs that are compared, and what is known of each: read once of a run that has ended."""
+"""The jobs that are compared, and what is known of each: read once of a run that has ended."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -11,21 +12,30 @@ from dashboard.state.problems import read_findings, read_problem
 from dashboard.state.resources import store
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.preflight import in_use
-from l0engine.calibration.results import Snapshot
 from l0engine.errors import L0Error
-from l0engine.jobs.job import Event
+from l0engine.jobs.job import Event, JobRecord
 from l0engine.jobs.records import PointRecord, RunRecord
 
 
 def compare(ids: Sequence[str]) -> None:
-    """Put runs side by side; none ends the comparison."""
+    """Put jobs of one kind side by side; none ends the comparison."""
     st.session_state.compare = tuple(dict.fromkeys(ids))
 
 
-def compared() -> list[RunRecord]:
-    """The runs that are compared, with the settings they have now; those that are gone or in the trash are left out."""
+def compared() -> list[JobRecord[Any, Any]]:
+    """The jobs that are compared, of one kind, with the settings they have now; those that are gone or in the trash are left out."""
     found, _ = _open(st.session_state.get("compare", ()))
-    return [run for run in store().as_they_are(found) if isinstance(run, RunRecord)]
+    return store().as_they_are(found)
+
+
+def draws_first() -> bool:
+    """Whether a browser that arrived at a comparison is still to draw its first picture: all else waits for that."""
+    return bool(st.session_state.get("comparison_waits", False))
+
+
+def drawn() -> None:
+    """The first picture of the comparison has been drawn."""
+    st.session_state.comparison_waits = False
 
 
 def address() -> dict[str, str | None]:
@@ -34,40 +44,45 @@ def address() -> dict[str, str | None]:
 
 
 def arrive(query: Mapping[str, str]) -> None:
-    """Take up a comparison that an address names; the runs that do not open are told of.
+    """Take up a comparison that an address names; the jobs that do not open are told of.
 
     Raises
     ------
     L0Error
-        Names the first run that does not open; the others are compared all the same.
+        Names the first job that does not open; the others are compared all the same.
     """
     if "compare" in query:
         found, trouble = _open([part for part in query["compare"].split(",") if part])
         compare([run.id for run in found])
+        st.session_state.comparison_waits = bool(found) and isinstance(found[0], RunRecord)  # which have a film
         if trouble:
             raise L0Error(trouble)
 
 
-def _open(ids: Sequence[str]) -> tuple[list[RunRecord], str]:
-    found, trouble = [], ""
-    for run_id in dict.fromkeys(ids):
+def _open(ids: Sequence[str]) -> tuple[list[JobRecord[Any, Any]], str]:
+    """Jobs of the kind of the first, and what is wrong with the first that does not open."""
+    found: list[JobRecord[Any, Any]] = []
+    trouble = ""
+    for job_id in dict.fromkeys(ids):
         try:
-            run = store().run(run_id)
-            if run.deleted is not None:
-                raise L0Error(f"Run {run_id} is in the trash: restore it on the Runs page.")
-            found.append(run)
+            job = store().job(job_id)
+            if job.deleted is not None:
+                raise L0Error(f"Run {job_id} is in the trash: restore it on the Runs page.")
+            if found and job.task.kind != found[0].task.kind:
+                raise L0Error(f"Job {job_id} is of another kind than the first: it cannot be compared with it.")
+            found.append(job)
         except L0Error as error:
             trouble = trouble or str(error)
     return found, trouble
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _history(run_id: str, ended: float) -> tuple[Snapshot, ...]:
+def _history(run_id: str, ended: float) -> tuple[Any, ...]:
     return tuple(store().snapshots(run_id))
 
 
-def history(run: RunRecord) -> Sequence[Snapshot]:
-    """All snapshots of a run so far."""
+def history(run: JobRecord[Any, Any]) -> Sequence[Any]:
+    """All snapshots of a job so far."""
     return _history(run.id, run.ended or 0.0) if run.status.ended else store().snapshots(run.id)
 
 

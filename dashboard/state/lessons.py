@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -72,8 +72,11 @@ def hidden(page: str) -> frozenset[str]:
     return frozenset(st.session_state.get(key(page, "hide"), ()))
 
 
-def arrive(page: str) -> None:
-    """Take controls from the address on arrival at the page of a lesson; who comes to any of Learn will ask soon."""
+def arrive(page: str, others: Iterable[str]) -> None:
+    """Take controls from the address on arrival at the page of a lesson; who comes to any of Learn will ask soon.
+
+    `others` are names in an address that other pages read.
+    """
     if page.startswith("learn_"):
         teacher().wake()
     came_from = st.session_state.get("lesson")
@@ -81,8 +84,18 @@ def arrive(page: str) -> None:
     if page not in LESSONS or came_from == page:
         return
     query, of = st.query_params.to_dict(), LESSONS[page]
-    if not set(query) & {*of.choices(), "hide"}:
-        return
+    known = {*of.choices(), "hide"}
+    unknown = set(query) - known - {*others}
+    wrong = [f"{name[:40]!r} is no control of this lesson: choose from {', '.join(of.choices())}." for name in unknown]
+    if set(query) & known:
+        wrong += _take(page, query)
+    if wrong:
+        st.session_state.notice = f"Part of this lesson's address does not count: {' '.join(sorted(wrong)[:3])}"
+
+
+def _take(page: str, query: Mapping[str, str]) -> list[str]:
+    """Set the controls that an address names, the others as they are at first; what is wrong with it."""
+    of = LESSONS[page]
     found, wrong = of(), []
     for name in set(query) & {*of.choices()}:
         try:
@@ -91,11 +104,10 @@ def arrive(page: str) -> None:
             wrong.append(str(error))
     hide = [name for name in query.get("hide", "").split(",") if name]
     wrong += [f"hide names {name[:40]!r}: choose from {', '.join(of.choices())}." for name in hide if name not in of.choices()]
-    if wrong:
-        st.session_state.notice = f"Part of this lesson's address does not count: {' '.join(sorted(wrong)[:3])}"
     for name in of.choices():
         st.session_state[key(page, name)] = getattr(found, name)
     st.session_state[key(page, "hide")] = [name for name in of.choices() if name in hide]
+    return wrong
 
 
 def address(page: str) -> dict[str, str]:

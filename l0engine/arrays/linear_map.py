@@ -28,6 +28,10 @@ class LinearMap(Protocol):
         """Targets and households."""
 
     @property
+    def entries(self) -> int:
+        """How many it stores."""
+
+    @property
     def device(self) -> torch.device:
         """Where it is."""
 
@@ -71,6 +75,10 @@ class DenseMap:
     def __init__(self, matrix: Tensor) -> None:
         self._matrix, self.shape, self.device = matrix, (matrix.shape[0], matrix.shape[1]), matrix.device
         self._transpose = matrix.T
+
+    @property
+    def entries(self) -> int:
+        return self._matrix.numel()
 
     def matvec(self, weights: Tensor) -> Tensor:
         return self._matrix @ weights
@@ -120,6 +128,10 @@ class SparseMap:
     @property
     def device(self) -> torch.device:
         return self.by_rows.data.device
+
+    @property
+    def entries(self) -> int:
+        return len(self.by_rows.data)
 
     def matvec(self, weights: Tensor) -> Tensor:
         return self.by_rows.product(weights)

@@ -101,25 +101,23 @@ def tree(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray)
         loss of all), error (median absolute relative error), row (number of the target where the part is a single one, else -1).
     """
     errors, loss = np.abs(relative_errors(problem, weights)), losses(problem, config, weights, use)
-    whole = float(loss.sum()) or 1.0
-    members: dict[tuple[str, ...], list[int]] = {(): []}
+    parts = {ALL: ("", ALL, 0)}
+    of, row = [], []
     for i in np.flatnonzero(use).tolist():
-        parts = path(str(problem.names[i]))
-        for depth in range(len(parts) + 1):
-            members.setdefault(parts[:depth], []).append(i)
-    nodes = []
-    for parts in sorted(members, key=len):
-        rows = np.array(members[parts], int)
-        nodes.append({
-            "id": "/".join((ALL, *parts)),
-            "parent": "/".join((ALL, *parts[:-1])) if parts else "",
-            "label": parts[-1] if parts else ALL,
-            "targets": len(rows),
-            "loss": float(loss[rows].sum()) / whole,
-            "error": float(np.median(errors[rows])) if len(rows) else np.nan,
-            "row": int(rows[0]) if len(rows) == 1 else -1,
-        })  # fmt: skip
-    return pd.DataFrame(nodes)
+        here = ALL
+        for depth, part in enumerate(("", *path(str(problem.names[i])))):
+            above, here = here, f"{here}/{part}" if depth else ALL
+            parts.setdefault(here, (above, part, depth))
+            of.append(here)
+            row.append(i)
+    members = pd.DataFrame({"id": of, "loss": loss[row], "error": errors[row], "row": row}).groupby("id", sort=False)
+    out = pd.DataFrame.from_dict(parts, orient="index", columns=["parent", "label", "depth"]).rename_axis("id")
+    out["targets"] = members.size()
+    out["loss"] = members["loss"].sum() / (float(loss.sum()) or 1.0)
+    out["error"] = members["error"].median()
+    out["row"] = members["row"].first().where(out["targets"] == 1, -1)
+    out = out.fillna({"targets": 0, "loss": 0.0, "row": -1}).astype({"targets": int, "row": int})
+    return out.sort_values("depth", kind="stable").drop(columns="depth").reset_index()
 
 
 def stages(problem: Problem, target: int, gated: np.ndarray | None, weights: np.ndarray) -> dict[str, float]:

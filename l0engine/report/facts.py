@@ -23,7 +23,7 @@ from l0engine.calibration.training.steering import Change
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, margin_conflicts, set_conflicts
 from l0engine.explain.drift import drift
-from l0engine.explain.targets import hanging
+from l0engine.explain.targets import hanging, tree
 from l0engine.explain.verdict import Answer, verdict
 from l0engine.jobs.records import PointRecord, ProblemRecord, RunRecord
 from l0engine.jobs.store import Store
@@ -164,6 +164,11 @@ class Facts:
         """Margins that contradict each other, and the sets around the worst targets."""
         sets = islice(set_conflicts(self.problem, self.use, self.weights), SETS)
         return (*margin_conflicts(self.problem, self.use), *sets)
+
+    @cached_property
+    def parts(self) -> pd.DataFrame:
+        """The targets by the parts of their names."""
+        return tree(self.problem, self.config, self.weights, self.use)
 
     @cached_property
     def hanging(self) -> np.ndarray:

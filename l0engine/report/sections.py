@@ -16,7 +16,7 @@ from l0engine.calibration.problem.margins import plain_number
 from l0engine.calibration.results import Measures
 from l0engine.explain.drift import BAND
 from l0engine.explain.households import by_group, gini, lorenz
-from l0engine.explain.targets import FEW, tree
+from l0engine.explain.targets import FEW
 from l0engine.explain.verdict import headline
 from l0engine.report.facts import Facts
 
@@ -84,7 +84,7 @@ def _measures(f: Facts) -> Iterator[Section]:
 
 def _targets(f: Facts) -> Iterator[Section]:
     errors, estimates = relative_errors(f.problem, f.weights), f.problem.estimates(f.weights)
-    parts = tree(f.problem, f.config, f.weights, f.use)
+    parts = f.parts
     first = parts[parts["id"].str.count("/") == 1].sort_values("loss", ascending=False, kind="stable")
     shown = first.head(ROWS)
     yield Section(

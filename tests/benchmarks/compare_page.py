@@ -37,10 +37,9 @@ VISITS = 4
 NOTE = """
 window.drawings = {};
 const look = () => {
-  document.querySelectorAll('.live-plot .main-svg').forEach(svg => {
-    const name = svg.closest('.live-plot').getAttribute('aria-label');
-    window.drawings[name] ??= performance.now();
-  });
+  const note = name => { window.drawings[name] ??= performance.now(); };
+  document.querySelectorAll('.player[data-drawn] canvas').forEach(canvas => note(canvas.getAttribute('aria-label')));
+  document.querySelectorAll('.live-plot .main-svg').forEach(svg => note(svg.closest('.live-plot').getAttribute('aria-label')));
   requestAnimationFrame(look);
 };
 look();

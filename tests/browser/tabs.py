@@ -15,6 +15,8 @@ POINTS = (
 )
 LOSS = "Loss terms by step"
 VERDICT = "equally weighted households"
+#: The film of a page of Learn.
+PLAYER = "document.querySelector('.player')"
 
 
 def once(page: Page, condition: str) -> JSHandle:
@@ -25,6 +27,22 @@ def once(page: Page, condition: str) -> JSHandle:
 def settle(page: Page) -> None:
     """Until the script has run to its end."""
     once(page, "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+
+
+def ready(page: Page) -> None:
+    """Until a film is drawn and the script has run to its end."""
+    once(page, f"{PLAYER}?.dataset.drawn > 0")
+    settle(page)
+
+
+def caption(page: Page) -> str:
+    """What stands below the film."""
+    return page.locator(".player .caption").inner_text()
+
+
+def stages(page: Page) -> int:
+    """Of the film."""
+    return int(page.evaluate(f"{PLAYER}.film.captions.length"))
 
 
 def press(page: Page, name: str) -> None:

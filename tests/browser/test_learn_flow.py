@@ -1,14 +1,11 @@
-"""Learn in a real browser: films play, step and answer to keys; a link shows the same picture elsewhere; pages answer soon."""
+"""Learn in a real browser: films play, step and answer to keys."""
 
 from __future__ import annotations
 
-import io
 import re
 
-import numpy as np
 import pytest
-from PIL import Image
-from tabs import once, settle
+from tabs import PLAYER, caption, once, ready, stages
 
 from dashboard.learn.figures import network, survey
 from dashboard.state.lessons import LESSONS
@@ -16,26 +13,6 @@ from l0engine.lessons.made import households as made_households
 from l0engine.lessons.made import network as made_network
 from l0engine.lessons.shown.households import HouseholdsAsk
 from l0engine.lessons.shown.network import NetworkAsk
-
-PLAYER = "document.querySelector('.player')"
-#: How often the picture was drawn in each frame of a second while it plays.
-RATE = f"""new Promise(resolve => {{
-  const before = Number({PLAYER}.dataset.drawn), start = performance.now();
-  setTimeout(() => resolve((Number({PLAYER}.dataset.drawn) - before) / (performance.now() - start) * 1000), 1500);
-}})"""
-
-
-def ready(page):
-    once(page, f"{PLAYER}?.dataset.drawn > 0")
-    settle(page)
-
-
-def caption(page):
-    return page.locator(".player .caption").inner_text()
-
-
-def stages(page):
-    return int(page.evaluate(f"{PLAYER}.film.captions.length"))
 
 
 def test_choosing_households_plays_to_the_end(server, open_tab):
@@ -90,67 +67,11 @@ def test_every_lesson_plays_in_both_themes_and_on_a_narrow_screen(server, open_t
     if stages(page) > 1:
         page.evaluate(f"{PLAYER}.film.seconds = 4")
         page.get_by_role("button", name="Play").click()
-        rate = page.evaluate(RATE)
-        assert rate > 10, rate  # 30 on a quiet machine
         once(page, f"{PLAYER}.dataset.playing === 'no' && {PLAYER}.dataset.stage === '{stages(page) - 1}'")
     unnamed = page.evaluate(
         "[...document.querySelectorAll('.player button, .player input, .player canvas')].filter(e => !(e.ariaLabel || e.textContent)).length"
     )
     assert unnamed == 0
-
-
-@pytest.mark.slow
-def test_a_lesson_link_shows_the_same_picture_in_another_browser(server, open_tab):
-    page = open_tab(f"{server.url}/learn_truth")
-    ready(page)
-    page.get_by_role("slider", name="Noise").focus()
-    page.keyboard.press("ArrowRight")
-    once(page, "location.search.includes('noise=0.75')")
-    settle(page)
-    page.get_by_text("Prepare a link for a lesson").click()
-    field = page.locator("[data-testid=stMultiSelect] input")
-    field.scroll_into_view_if_needed()  # a menu closes where the page scrolls under it
-    settle(page)
-    page.wait_for_timeout(500)
-    field.click()
-    page.get_by_role("option", name="Seed", exact=True).wait_for()
-    page.keyboard.type("Seed")
-    page.keyboard.press("Enter")
-    once(page, "location.search.includes('hide=seed')")
-    link = page.url
-    other = open_tab(link)
-    ready(other)
-    assert other.get_by_role("spinbutton", name="Seed").count() == 0
-    pictures = []
-    for tab in (page, other):
-        tab.wait_for_timeout(500)
-        shot = tab.locator(".player canvas").screenshot()
-        pictures.append(np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), float))
-    assert pictures[0].shape == pictures[1].shape
-    differing = (np.abs(pictures[0] - pictures[1]).max(axis=2) > 16).mean()
-    assert differing < 0.01 and pictures[0].std() > 5, differing
-
-
-@pytest.mark.slow
-def test_controls_answer_soon(server, open_tab):
-    page = open_tab(f"{server.url}/learn_gate")
-    ready(page)
-    waits = []
-    slider = page.get_by_role("slider", name="log α")
-    slider.focus()
-    for _ in range(15):
-        waits.append(
-            page.evaluate(
-                f"""async () => {{
-                  const element = {PLAYER}, before = element.source, start = performance.now();
-                  document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {{key: 'ArrowRight', bubbles: true}}));
-                  while (element.source === before && performance.now() - start < 5000) await new Promise(r => setTimeout(r, 2));
-                  return performance.now() - start;
-                }}"""
-            )
-        )
-    print("milliseconds from key to picture:", sorted(round(w) for w in waits))
-    assert np.median(waits) < 1_000  # 100 on a quiet machine; here it shares its cores
 
 
 @pytest.mark.slow

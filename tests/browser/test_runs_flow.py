@@ -66,6 +66,37 @@ def test_two_runs_are_compared_and_one_is_deleted_and_comes_back(server, open_ta
     assert not store.trashed()
 
 
+@pytest.mark.slow  # without a browser: tests/dashboard/test_runs_page.py
+def test_a_link_to_a_comparison_shows_the_film_which_plays_steps_and_heeds_keys(server, open_tab):
+    many, few = two_runs(Store(server.home))
+    page = open_tab(f"{server.url}/runs?compare={few},{many}")
+    page.emulate_media(reduced_motion="no-preference")
+    player, caption = page.locator(".player"), page.locator(".player .caption")
+    player.wait_for()
+    page.get_by_text("Settings that differ").wait_for()  # the rest comes once the film is drawn
+    page.locator("[data-testid='stDataFrame']").first.wait_for()
+    settle(page)
+    stage = "Number(document.querySelector('.player').dataset.stage)"
+    last, at_the_end = page.evaluate(stage), caption.inner_text()
+    assert last > 10 and re.match(r"Step 60 of 60: .* households kept, median error", at_the_end)
+    page.locator(".player .back").click()
+    once(page, f"{stage} === {last - 1}")
+    assert caption.inner_text() != at_the_end
+    page.keyboard.press("ArrowLeft")
+    once(page, f"{stage} === {last - 2}")
+    page.keyboard.press("Home")
+    once(page, f"{stage} === 0")
+    assert caption.inner_text().startswith("Step 1 of 60")
+    page.get_by_role("button", name="Play", exact=True).click()
+    once(page, f"document.querySelector('.player').dataset.playing === 'yes' && {stage} > 1")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    once(page, "document.querySelector('.player').dataset.playing === 'no'")
+    assert 0 < page.evaluate(stage) < last
+    page.keyboard.press("End")
+    once(page, f"{stage} === {last}")
+    assert caption.inner_text() == at_the_end
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_button_that_cannot_be_pressed_yet_can_be_read(server, open_tab, theme):

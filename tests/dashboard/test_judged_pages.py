@@ -136,7 +136,7 @@ def test_every_limit_stands_under_the_verdict(visit, keep, config, weights, said
 
 
 def test_targets_say_which_limits_concern_them(visit, keep, problem):
-    page = visit("results", run=keep(Config(), some(4)))
+    page = visit("results", run=keep(Config(), some(4))).choose("Look at", "Table")
     table = page.at.tabs[0].dataframe[0].value
     assert table.set_index("target").loc["rare_one", "limits"] == "few; floor"
 

@@ -111,6 +111,7 @@ NONSENSE = [
     ({"price": "9"}, "price is '9'"),
     ({"view": "<script>"}, "view is '<script>'"),
     ({"hide": "everything"}, "hide names 'everything'"),
+    ({"lamda": "1.6"}, "'lamda' is no control of this lesson"),
 ]
 
 
@@ -127,18 +128,54 @@ def test_what_is_nonsense_in_a_link_is_named_and_the_rest_counts(lesson, query, 
     assert address(at) == kept
 
 
-def test_lessons_lead_to_real_data_with_their_settings(lesson):
-    at = lesson("learn_households", price="1.6").press("Try it on real data")
-    assert at.title == "Calibrate" and at.at.session_state["draft"]["price_l0"] == 1.6
-    at = lesson("learn_truth", rows="120", correlation="0.5").press("Try it on real data")
-    assert at.title == "Feature gates" and at.widget("Rows").value == 120 and at.widget("Correlation").value == 0.5
-    assert at.widget("True features").value == 5 and at.widget("Features").value == 20
-    at = lesson("learn_network", price="2", hidden="24").press("Try it on real data")
-    assert at.title == "Pruning" and at.widget("Hidden units").value == 24 and at.widget("Price of an open weight (λ L0)").value == "2"
-    at = lesson("learn_evenness", soft="0.1").press("Try it on real data")
-    assert at.title == "Calibrate" and at.at.session_state["draft"]["mu"] == 0.1
-    at = lesson("learn_gate", temperature="0.7").press("Try it on real data")
-    assert at.title == "Calibrate" and at.at.session_state["draft"]["temperature"] == 0.7
+def test_an_unknown_name_alone_is_said_and_changes_nothing(lesson):
+    at = lesson("learn_truth", noise="2", run="none")
+    assert " ".join(at.said("warning")).count("noise") == 0  # what other pages read is theirs
+    at = lesson("learn_truth", lamda="2")
+    (warning,) = at.said("warning")
+    assert "'lamda' is no control of this lesson: choose from rows, noise, correlation, seed." in warning
+    assert address(at) == LESSONS["learn_truth"]().texts()
+
+
+ONWARD = {
+    "learn_gate": ({"temperature": "0.7"}, "Calibrate", {"temperature": 0.7}),
+    "learn_households": ({"price": "1.6"}, "Calibrate", {"price_l0": 1.6}),
+    "learn_truth": (
+        {"rows": "120", "correlation": "0.5"},
+        "Feature gates",
+        {"Rows": 120, "Correlation": 0.5, "True features": 5, "Features": 20},
+    ),
+    "learn_evenness": ({"price": "0.8", "soft": "0.1"}, "Calibrate", {"price_l0": 0.8, "mu": 0.1}),
+    "learn_network": ({"price": "2", "hidden": "24"}, "Pruning", {"Hidden units": 24, "Price of an open weight (λ L0)": "2"}),
+    "learn_challenge": ({"price": "0.8", "soft": "0.03"}, "Frontier", {"price_l0": 0.8, "mu": 0.03}),
+}
+
+
+@pytest.mark.parametrize("page", LESSONS)
+def test_a_lesson_leads_to_real_data_with_its_settings(lesson, page):
+    """The page of the trade opens, and what it would start has the settings of the lesson."""
+    query, title, settings = ONWARD[page]
+    at = lesson(page, **query).press("Try it on real data")
+    assert at.title == title
+    for name, value in settings.items():
+        if title in ("Calibrate", "Frontier"):
+            assert at.at.session_state["draft"][name] == value
+            if title == "Calibrate" and name != "mu":  # the form says it too; the softness is among what is folded
+                assert float(at.slider(name).value) == pytest.approx(value, rel=0.1)
+        else:
+            assert at.widget(name).value == value
+
+
+@pytest.mark.slow  # it computes one; that the settings are chosen is looked at above
+def test_the_challenge_goes_on_to_a_frontier_of_its_settings(lesson, finished, working):
+    """Also where a run stands open whose fit the frontier would go out from."""
+    at = lesson("learn_challenge", run=finished, price="0.8", uneven="0.0002", temperature="0.5", soft="0.03")
+    at.press("Try it on real data")
+    assert at.title == "Frontier" and at.widget("Go out from").value == "new"
+    at.to("frontier").choose("Numbers of households", "60, 30").choose("Compare with", []).press("Compute the frontier").until_ended()
+    config = at.record.config
+    assert at.run_id != finished and (config.price_l0, config.price_l2, config.temperature, config.mu) == (0.8, 2e-4, 0.5, 0.03)
+    assert at.record.status.has_result and at.record.plan.budgets == (60, 30)
 
 
 def test_the_challenge_scores_on_the_spot_and_keeps_a_board(lesson):

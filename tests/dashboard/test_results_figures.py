@@ -25,15 +25,17 @@ PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark
 @PALETTES
 def test_treemap(palette):
     every = tree(PROBLEM, Config(), W, USE)
-    nodes = every[every["id"].str.count("/") <= 2]  # three levels are drawn
+    nodes = every[every["id"].str.count("/") <= 1]  # two levels are drawn
     for by_loss, column in ((False, "targets"), (True, "loss")):
-        info = treemap.info(PROBLEM, Config(), W, USE, by_loss)
+        info = treemap.info(every, by_loss)
         (trace,) = treemap.plot(info, palette).data
         np.testing.assert_allclose(trace["values"], nodes[column])
         assert list(trace.ids) == list(nodes["id"]) and list(trace.parents) == list(nodes["parent"])
         assert not any("<b>x" in label for label in trace.labels) and trace.level == "All targets"
     inner = treemap.plot(info._replace(level="All targets/ME/age85+"), palette).data[0]
     assert list(inner.ids) == ["All targets", "All targets/ME", "All targets/ME/age85+", "All targets/ME/age85+/n"]
+    whole = treemap.plot(info._replace(whole=True), palette).data[0]  # for a report, which no server sends more
+    assert list(whole.ids) == list(every["id"])
     me = list(nodes["id"]).index("All targets/ME")
     error = np.median(np.abs(PROBLEM.matrix.toarray() @ W / PROBLEM.values - 1)[:3])
     assert trace.marker.colors[me] == palette.errors[int(np.searchsorted((0.001, 0.01, 0.05, 0.2), error))]

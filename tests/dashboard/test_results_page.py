@@ -20,6 +20,11 @@ def opened(page, tab):
     return page.rerun()
 
 
+def table_of(page):
+    page.choose("Look at", "Table")
+    return page.at.dataframe[0].value
+
+
 def look_at(page, name):
     page.choose("Look at one target", name)
     return page
@@ -31,14 +36,15 @@ def answer(page):
 
 
 def test_the_error_stands_first_beside_the_name(results):
-    table = results.at.dataframe[0].value
+    table = table_of(results)
     assert list(table.columns)[:5] == ["target", "relative_error", "estimate", "value", "distance"]
     np.testing.assert_allclose(table["distance"], table["estimate"] - table["value"])
 
 
 def test_a_part_that_is_open_narrows_the_table(results):
     results.at.session_state["part"] = "All targets/MA/agi[1,10000)"
-    shown = results.rerun().at.dataframe[0].value
+    assert any(text.startswith("2 targets of MA/agi") for text in results.rerun().said("caption"))
+    shown = table_of(results)
     assert list(shown["target"]) == ["MA/agi[1,10000)/count", "MA/agi[1,10000)/amount"]
 
 
@@ -52,7 +58,7 @@ def test_one_target_and_who_carries_it(results):
     half = int(((parts / parts.sum()).cumsum() < 0.5).sum()) + 1
     words = next(text for text in results.said("markdown") if text.startswith("Carried by"))
     assert words.startswith(f"Carried by **{len(parts)} kept household") and f"**{half} of them" in words
-    listed = results.at.dataframe[1].value
+    listed = results.at.dataframe[0].value
     assert set(listed["household_id"]) == set(parts.index[:50])
     np.testing.assert_allclose(listed["adds"], parts.iloc[:50], rtol=1e-6)
     assert list(results.metrics)[-4:] == ["Base", "Gated", "Refitted", "Published"]

@@ -299,10 +299,11 @@ def test_results_show_figures_files_and_pictures(results):
     assert float(results.metrics["Largest weight"].replace(",", "")) == pytest.approx(w.max(), abs=0.6)
     assert [b.label for b in results.at.download_button] == ["Weights (weights.csv)", "Targets (targets.csv)", "Run (run.json)"]
     assert [t.label for t in results.at.tabs] == ["Targets", "Households", "Weights", "Doubts", "Report"]
-    assert len(results.at.get("plotly_chart")) == 1  # and the treemap; of what is not looked at nothing is worked out
+    assert not results.at.get("plotly_chart") and not results.at.dataframe  # of what is not looked at nothing is worked out
 
 
 def test_every_target_is_in_the_table(results):
+    results.choose("Look at", "Table")
     table, told = results.at.tabs[0].dataframe[0].value, pd.read_csv(io.BytesIO(downloads.contents(results.record, "targets.csv")))
     plain, weights = uploads.massachusetts(), weights_of(downloads.contents(results.record, "weights.csv"))
     np.testing.assert_allclose(table["estimate"], estimates_of(weights, plain), rtol=1e-9)
@@ -315,6 +316,7 @@ def test_every_target_is_in_the_table(results):
 def test_the_search_and_the_group_narrow_the_table(results):
     targets = uploads.massachusetts().targets
     name, group = targets["target"][0], targets["group"].iloc[-1]
+    results.choose("Look at", "Table")
     for text in (name, "AGI", "[", "no such thing"):
         results.choose("Search targets", text)
         wanted = [t for t in targets["target"] if text.lower() in t.lower()]
@@ -349,7 +351,7 @@ def test_the_result_of_a_problem_without_attributes(visit, working):
     page = visit().upload(bare).to("calibrate").choose("Advanced settings", True).set("epochs", 30)
     page.press("Start").until_ended()
     assert page.record.status.has_result, page.record
-    page.to("results")
+    page.to("results").choose("Look at", "Table")
     assert page.widget("Group").options == ["all"]
     assert any("without columns to compare" in text for text in opened(page, "Households").said("info"))
     assert any("without further columns" in text for text in opened(page, "Doubts").said("markdown"))

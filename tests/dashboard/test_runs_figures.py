@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,8 @@ import pytest
 
 from dashboard.kit import theme
 from dashboard.kit.figures import marks
-from dashboard.runs.figures import errors, frontiers, members, pair, ridges, series
+from dashboard.kit.figures.film import to_json
+from dashboard.runs.figures import frontiers, members, pair, replay, ridges, series
 from dashboard.runs.figures.looks import COLOURS, Drawn, looks
 from l0engine.calibration.results import Measures, Snapshot
 from l0engine.jobs.job import Event
@@ -69,24 +72,15 @@ def test_smoothing_is_a_weighted_geometric_mean_of_what_was_so_far(smoothing):
 
 def test_lines_are_drawn_raw_and_smoothed_in_the_colours_of_their_runs():
     runs = [(A, [snapshot(s, 100 / s) for s in range(1, 41)]), (B, [snapshot(s, 50 / s, kept=2000 - s) for s in range(1, 21)])]
-    info = series.info(runs, series.LOSSES["Total"], 0.5, at=15)
-    fig = series.plot_loss(info, theme.LIGHT)
-    lines = [t for t in fig.data if t.mode == "lines"]
-    assert [t.name for t in lines] == ["A", "A", "B", "B"]
-    np.testing.assert_allclose(lines[0].y, [100 / s + 0.25 for s in range(1, 41)])
-    np.testing.assert_allclose(lines[1].y, series.smoothed(np.array(lines[0].y), 0.5))
-    assert lines[1].line.color == A.colour and lines[0].line.color == theme.LIGHT.faded(A.colour, 0.25)
-    dots = [t for t in fig.data if t.mode == "markers"]
-    assert [(t.x[0], t.name) for t in dots] == [(15, "A"), (15, "B")] and fig.layout.shapes[0].x0 == 15
-    assert fig.layout.yaxis.type == "log" and "At step 15" in fig.layout.title.subtitle.text
+    fig = series.plot_loss(series.info(runs, series.LOSSES["Total"], 0.5), theme.LIGHT)
+    assert [t.name for t in fig.data] == ["A", "A", "B", "B"] and {t.mode for t in fig.data} == {"lines"}
+    np.testing.assert_allclose(fig.data[0].y, [100 / s + 0.25 for s in range(1, 41)])
+    np.testing.assert_allclose(fig.data[1].y, series.smoothed(np.array(fig.data[0].y), 0.5))
+    assert fig.data[1].line.color == A.colour and fig.data[0].line.color == theme.LIGHT.faded(A.colour, 0.25)
+    assert fig.layout.yaxis.type == "log"
     kept = series.plot_kept(series.info(runs, lambda s: s.kept), theme.DARK)
     assert [len(t.x) for t in kept.data] == [40, 20] and kept.layout.title.subtitle.text == "At the end: from 10 to 1,980"
-
-
-def test_a_run_that_has_not_come_so_far_has_no_dot_and_none_says_so():
-    late, none = [(A, [snapshot(s) for s in (30, 40)])], series.info([(A, [])], series.LOSSES["Total"])
-    fig = series.plot_loss(series.info(late, series.LOSSES["Total"], at=10), theme.LIGHT)
-    assert not [t for t in fig.data if t.mode == "markers"] and fig.layout.title.subtitle.text == "No step recorded yet"
+    none = series.info([(A, [])], series.LOSSES["Total"])
     assert series.plot_kept(none, theme.LIGHT).layout.title.subtitle.text == "No step recorded yet"
 
 
@@ -109,34 +103,77 @@ def test_ridges_hold_every_household_and_stand_at_their_steps():
     for step in range(0, 100, 4):
         counts = rng.multinomial(1000, np.ones(22) / 22)
         history.append(snapshot(step, zero=counts[0] / 1000, one=counts[-1] / 1000, counts=counts[1:-1]))
-    info = ridges.info(A, history, 1000, at=50)
-    assert info.now is not None and info.now.step == 48 and all(r.counts.sum() == 1000 for r in (*info.ridges, info.now))
+    info = ridges.info(A, history, 1000)
+    assert all(r.counts.sum() == 1000 for r in info.ridges)
     assert [r.step for r in info.ridges][:: ridges.RIDGES - 1] == [0, 96] and len(info.ridges) == ridges.RIDGES
     fig = ridges.plot(info, theme.LIGHT)
     tops = [t for t in fig.data if t.fill == "tonexty"]
-    assert len(tops) == ridges.RIDGES + 1 and tops[-1].fillcolor == theme.LIGHT.faded(A.colour, 0.7)
-    heights = (info.now.step - np.array(tops[-1].y)).clip(0)
-    found = np.expm1(heights * np.log1p(1000) / heights.max() * np.log1p(info.now.counts.max()) / np.log1p(1000))
+    assert len(tops) == ridges.RIDGES and tops[-1].fillcolor == theme.LIGHT.faded(A.colour, 0.7)
+    heights = (info.ridges[-1].step - np.array(tops[-1].y)).clip(0)
+    found = np.expm1(heights * np.log1p(1000) / heights.max() * np.log1p(info.ridges[-1].counts.max()) / np.log1p(1000))
     drawn = [round(h) for h, _ in itertools.groupby(found)]
-    assert set(info.now.counts) <= set(drawn)
+    assert set(info.ridges[-1].counts) <= set(drawn)
     history_of_one = ridges.plot(ridges.info(A, history[:1], 1000), theme.DARK)
     assert history_of_one.layout.yaxis.range[0] > history_of_one.layout.yaxis.range[1]  # time runs down
     assert ridges.plot(ridges.info(A, [], 1000), theme.DARK).layout.title.subtitle.text == "No step recorded yet"
 
 
-# -- errors and frontiers
+# -- the film
 
 
-def test_errors_are_those_of_the_step_that_is_looked_at():
-    low, high = (0.001, 0.002, 0.004, 0.01, 0.02), (0.1, 0.2, 0.3, 0.4, 0.5)
-    runs = [(A, [snapshot(10, quantiles=high), snapshot(20, quantiles=low)]), (B, [snapshot(15, quantiles=high)]), (C, [])]
-    info = errors.info(runs, at=19)
-    assert info.steps == (10, 15) and info.runs == (A, B) and (info.quantiles == np.array([high, high])).all()
-    fig = errors.plot(errors.info(runs), theme.LIGHT)
-    assert [(t.x[0], t.y[0]) for t in fig.data if t.mode == "markers"] == [(0.004, 0), (0.3, 1)]
-    assert fig.layout.title.subtitle.text == "Lowest median 0.4 %: A"
+def test_a_stage_of_the_film_shows_each_run_as_it_was_at_that_step():
+    rng = np.random.default_rng(5)
+    histories = {}
+    for run, last in ((A, 90), (B, 60)):
+        steps = [*sorted(rng.choice(np.arange(2, last), 25, replace=False).tolist()), last]
+        quantiles = np.sort(rng.lognormal(-4, 1, (len(steps), 5)), axis=1)
+        parts = rng.multinomial(500, np.ones(22) / 22, len(steps))
+        histories[run] = [
+            snapshot(s, 100 / s, int(500 - s), tuple(q), zero=p[0] / 500, one=p[-1] / 500, counts=p[1:-1])
+            for s, q, p in zip(steps, quantiles, parts, strict=True)
+        ]
+    info = replay.info(list(histories.items()), {"a": 500, "b": 500})
+    film = replay.film(info, theme.LIGHT)
+    assert len(film.captions) == len(info.steps) == replay.STAGES and info.end == info.steps[-1] == 90
+    rows = {run: pd.DataFrame([asdict(s) for s in h]) for run, h in histories.items()}
+    trails = [m for m in film.marks if m.kind == "trail"]
+    boxes = [m for m in film.marks if m.kind == "bars" and m.panel == 3]
+    gates = [m for m in film.marks if m.kind == "bars" and m.panel == 2]
+    for stage, step in enumerate(info.steps):
+        caption = []
+        for i, run in enumerate((A, B)):
+            was = rows[run][rows[run].step <= step]
+            was = was.iloc[-1] if len(was) else rows[run].iloc[0]
+            assert [trails[k].values["x"][stage] for k in (i, 2 + i)] == [was.step] * 2
+            np.testing.assert_allclose([10 ** trails[k].values["y"][stage] for k in (i, 2 + i)], [was.data_loss, was.kept])
+            low, first, median, third, high = was.error_quantiles
+            for mark, ends in ((boxes[2 * i], (low, high)), (boxes[2 * i + 1], (first, third))):
+                at = mark.values["x0"][stage, 0]
+                np.testing.assert_allclose([10**at, 10 ** (at + mark.values["w"][stage, 0])], ends)
+            assert boxes[2 * i].values["median"][stage, 0] == pytest.approx(100 * median)
+            counts = gates[i].values["count"][stage]
+            assert counts.sum() == 500 and counts[1:-1].tolist() == list(was.gate_counts)
+            full = (gates[i].values["y"][stage] - gates[i].values["y0"]) / 0.8
+            np.testing.assert_allclose(np.expm1(full * np.log(501)), counts, rtol=0.02, atol=0.01)
+            caption.append(int(was.kept))
+        said = " to ".join(str(k) for k in sorted(set(caption)))
+        assert film.captions[stage].startswith(f"Step {step} of 90: {said} households kept, median error")
+    assert trails[0].colours == (A.colour,) and film.panels[3].y_ticks == ((0.0, "A"), (-1.0, "B"))
+    assert len(to_json(film, theme.LIGHT)) < 120_000
+
+
+def test_the_film_leaves_out_what_a_run_does_not_have_and_may_stand_still():
     nan = (math.nan,) * 5
-    assert errors.plot(errors.info([(A, [snapshot(1, quantiles=nan)])]), theme.LIGHT).layout.title.subtitle.text == "No step recorded yet"
+    info = replay.info([(A, [snapshot(1, quantiles=nan)]), (B, [])], {}, 40)
+    film = replay.film(info, theme.DARK)
+    assert info.runs == (A,) and film.captions == ["Step 1 of 40: 10 households kept"]
+    assert {m.panel for m in film.marks} == {0, 1}
+    json.loads(to_json(film, theme.DARK))
+    zero = replay.film(replay.info([(A, [replace(snapshot(1), data_loss=0.0), snapshot(2)])], {}), theme.DARK)
+    assert all(np.isfinite(m.values["y"]).all() for m in zero.marks)
+
+
+# -- frontiers
 
 
 def point(method: str, kept: int, error: float) -> PointRecord:

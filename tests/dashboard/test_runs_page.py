@@ -7,24 +7,29 @@ import json
 import shutil
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers import Visit, carry_out
+from streamlit.testing.v1 import AppTest
 
-from dashboard import state
-from dashboard.kit import attempt
-from dashboard.runs import actions, words
+from dashboard import runs, state
+from dashboard.kit import attempt, wording
+from dashboard.runs import actions, kinds, words
 from dashboard.runs.figures.looks import looks
+from dashboard.samples.figures.figures import deviations
 from dashboard.state import keeping
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
 from l0engine.io import load_problem
+from l0engine.jobs.example import read as read_example
 from l0engine.jobs.job import Request
 from l0engine.jobs.records import Plan
 from l0engine.jobs.store import Store
@@ -338,7 +343,7 @@ def test_two_runs_are_compared_and_the_address_is_a_link(visit, several):
     for seen in (page, again):
         assert any("Compare 2 runs" in text for text in seen.said("subheader"))
         alts = live(seen)
-        assert {"Loss by step", "Households kept by step", "Errors of the targets at the step"} <= set(alts)
+        assert {FILM, "Loss by step", "Households kept by step"} <= set(alts)
         assert sum(alt.startswith("Gates over time") for alt in alts) == 2 and "Households by the runs that keep them" in alts
         outcome = seen.at.dataframe[1].value
         assert list(outcome.name) == ["price 0.3, seed 0", "price 0.1, seed 1"] and list(outcome.price_l0) == ["0.3", "0.1"]
@@ -362,7 +367,8 @@ def test_two_runs_are_looked_at_only_when_asked_for(visit, several):
 
 def test_the_pictures_are_of_these_runs(visit, several):
     page = visit("runs", compare=",".join(several))
-    figures = {json.loads(c.proto.json)["alt"]: json.loads(json.loads(c.proto.json)["figure"]) for c in page.at.get("bidi_component")}
+    data = [json.loads(c.proto.json) for c in page.at.get("bidi_component")]
+    figures = {d["alt"]: json.loads(d["figure"]) for d in data if "figure" in d}
     store = state.store()
     for alt, value in (("Loss by step", lambda s: s.loss), ("Households kept by step", lambda s: s.kept)):
         drawn = figures[alt]["data"]
@@ -387,16 +393,39 @@ def values(drawn: Any) -> list[float]:
     return [float(v) for v in drawn]
 
 
-def test_one_slider_takes_all_pictures_back(visit, several):
+FILM = "Misfit, households kept, gates and errors of each run, step by step"
+
+
+def film(page: Visit) -> dict[str, Any]:
+    """The film of the comparison, as the browser gets it."""
+    data = next(d for c in page.check().at.get("bidi_component") if (d := json.loads(c.proto.json))["alt"] == FILM)
+    return json.loads(data["film"])
+
+
+def test_the_film_moves_misfit_gates_and_errors_together(visit, several):
     page = visit("runs", compare=",".join(several))
-    slider = next(s for s in page.at.slider if s.label == "Step")
-    slider.set_value(20).run()
-    figures = {json.loads(c.proto.json)["alt"]: json.loads(c.proto.json)["figure"] for c in page.check().at.get("bidi_component")}
-    assert "At step 20" in figures["Loss by step"] and "At step 20" in figures["Households kept by step"]
-    shot = [s for s in state.store().snapshots(several[0]) if s.step <= 20][-1]
-    assert f"Step {shot.step}:" in next(f for alt, f in figures.items() if alt.startswith("Gates over time"))
-    errors = json.loads(figures["Errors of the targets at the step"])["data"]
-    assert errors[0]["hovertemplate"].startswith(f"<b>price 0.1, seed 0</b>, step {shot.step}<br>median")
+    drawn = film(page)
+    assert [p["title"].split(":")[0].split(" (")[0] for p in drawn["panels"]] == [
+        "Misfit of the targets", "Households kept by the gates", "Gates from 0 to 1", "Errors of the targets, before the refit",
+    ]  # fmt: skip
+    trails = [m["values"] for m in drawn["marks"] if m["kind"] == "trail" and m["panel"] == 0]
+    history = state.store().snapshots(several[0])
+    last = [next(s for s in reversed(history) if s.step <= max(step, history[0].step)) for step in trails[0]["x"]]
+    np.testing.assert_allclose(10 ** np.array(trails[0]["y"]), [s.data_loss for s in last], rtol=1e-4)
+    medians = next(m["values"]["median"] for m in drawn["marks"] if m["panel"] == 3 and m["kind"] == "dots")
+    np.testing.assert_allclose([m[0] for m in medians], [100 * s.error_quantiles[2] for s in last], rtol=1e-4)
+    gates = next(m["values"]["count"] for m in drawn["marks"] if m["panel"] == 2)
+    assert [row[1:-1] for row in gates] == [list(s.gate_counts) for s in last]
+
+
+def test_a_browser_that_follows_a_link_draws_the_film_before_it_is_sent_the_rest(supervisors, several):
+    at = AppTest.from_file(str(Path(runs.__file__).parents[1] / "app.py"), default_timeout=300)
+    at.query_params["compare"] = ",".join(several)
+    page = Visit(at.switch_page("app_pages/runs.py").run())
+    assert live(page) == [FILM] and not page.at.dataframe
+    at.session_state["comparison_waits"] = False  # as the film says when it is drawn
+    at.run()
+    assert live(page)[0] == FILM and "Loss by step" in live(page) and len(page.at.dataframe) == 2
 
 
 def test_an_address_with_a_run_that_is_gone_compares_the_others(visit, several):
@@ -501,3 +530,59 @@ def test_a_full_disk_is_said_in_a_sentence(visit, several, monkeypatch, error):
 def test_other_errors_are_not_taken_for_a_full_disk():
     with pytest.raises(OSError, match="gone"), attempt.full_disk_said():
         raise OSError(2, "gone")
+
+
+# -- studies side by side
+
+
+def two_studies(store: Store) -> list[str]:
+    """Of samples, as the worker leaves them; the second asks for fewer rows."""
+    ids = []
+    for n, seed in ((40, 0), (20, 1)):
+        frame = pd.DataFrame({"age": np.random.default_rng(seed).normal(50, 9, 400), "group": ["a", "b"] * 200})
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pandas(frame), sink)
+        study = SampleStudy(n=n, means=("age",), shares=("group",), seed=seed, epochs=20, title="People")
+        ids.append(store.queue(study, {"table.parquet": sink.getvalue().to_pybytes()}).id)
+    carry_out(store)
+    return ids
+
+
+def test_studies_of_one_kind_stand_side_by_side(visit, home):
+    store = Store(home)
+    studies = two_studies(store)
+    records = [store.job(study) for study in studies]
+    assert all(record.result is not None for record in records), [r.message for r in records]
+    page = select(visit("runs"), 0, 1).press("Compare 2")
+    assert page.at.query_params["compare"] == f"{studies[1]},{studies[0]}"
+    again = visit("runs", compare=",".join(studies))
+    assert any("Compare 2 studies of sample gates" in text for text in again.said("subheader"))
+    frame = again.at.dataframe[1].value
+    assert list(frame["n"]) == ["40", "20"] and list(frame["seed"]) == ["0", "1"] and "epochs" not in frame
+    assert list(frame["Rows chosen"]) == ["40 of 400 (10 %)", "20 of 400 (5 %)"]
+    assert list(frame["Largest difference"]) == [deviations(record.result.largest["l0"]) for record in records]
+    data = json.loads(again.at.get("bidi_component")[0].proto.json)
+    lines = json.loads(data["figure"])["data"]
+    for line, study in zip(lines, studies, strict=True):
+        np.testing.assert_allclose(values(line["y"]), [s.largest for s in store.snapshots(study)])
+
+
+def test_jobs_of_two_kinds_are_not_compared(visit, several):
+    store = Store()
+    study = two_studies(store)[0]
+    page = visit("runs", compare=f"{several[0]},{several[1]},{study}")
+    assert any("of another kind than the first" in text for text in page.said("warning"))
+    assert any("Compare 2 runs" in text for text in page.said("subheader"))
+
+
+@pytest.mark.parametrize("kind", list(kinds.KINDS))
+def test_every_kind_of_study_has_a_curve_and_measures(kind):
+    example = read_example(state.SAMPLES / "examples" / kind)
+    one = kinds.KINDS[kind]
+    points = [v for s in example.snapshots if (v := one.value(s)) is not None]
+    assert len(points) > 10 and np.isfinite(points).all()
+    assert one.axis(np.array(points))["range"] and all(map(one.words, points))
+    came = kinds.measures([example.record, replace(example.record, result=None)])
+    assert came and all(said != wording.MISSING and none == wording.MISSING for said, none in came.values())
+    other = replace(example.record, task=replace(example.record.task, seed=example.record.task.seed + 1))
+    assert kinds.settings([example.record, other]) == {"seed": [str(example.record.task.seed), str(example.record.task.seed + 1)]}

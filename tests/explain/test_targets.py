@@ -65,6 +65,24 @@ def test_the_tree_adds_up():
     assert not any("US" in i for i in tree.index) and names[int(tree.loc[f"{targets.ALL}/TX/population", "row"])] == "TX/population"
 
 
+def test_the_tree_of_nothing_and_of_names_that_are_one_path():
+    problem = random_problem(targets=3, names=["a/b", "a / b", "c"])
+    assert targets.tree(problem, Config(), W, np.zeros(3, bool)).to_dict("records") == [
+        {
+            "id": targets.ALL,
+            "parent": "",
+            "label": targets.ALL,
+            "targets": 0,
+            "loss": 0.0,
+            "error": pytest.approx(np.nan, nan_ok=True),
+            "row": -1,
+        }
+    ]
+    tree = targets.tree(problem, Config(), W, np.ones(3, bool)).set_index("id")
+    shared = [i for i, n in zip(tree.index, tree["targets"], strict=True) if i.endswith("b") and n > 1]
+    assert all(tree.loc[i, "row"] == -1 for i in shared) and tree.loc[f"{targets.ALL}/c", "row"] == 2
+
+
 def test_stages():
     problem = random_problem()
     found = targets.stages(problem, 3, W * 2, W)

@@ -29,6 +29,8 @@ class Panel(NamedTuple):
         Whether a unit is as long in both directions.
     legend : tuple of (str, str)
         Colours and words, below the title.
+    left : int
+        Pixels for the words of the y axis.
     """
 
     title: str
@@ -41,6 +43,7 @@ class Panel(NamedTuple):
     width: float = 1.0
     square: bool = False
     legend: tuple[tuple[str, str], ...] = ()
+    left: int = 48
 
 
 class Mark(NamedTuple):
@@ -80,14 +83,22 @@ class Mark(NamedTuple):
 
 
 class Film(NamedTuple):
-    """The picture: panels, marks, a caption for each stage, seconds from the first stage to the last, and height in pixels; with one "
-    "stage it stands still."""
+    """The picture: panels, marks, a caption for each stage, seconds from the first stage to the last, height in pixels, and in how many
+    rows the panels stand; with one stage it stands still."""
 
     panels: Sequence[Panel]
     marks: Sequence[Mark]
     captions: Sequence[str]
     seconds: float = 6.0
     height: int = 360
+    rows: int = 1
+
+
+def ticks(axis: Mapping[str, Any]) -> tuple[tuple[float, str], ...]:
+    """Those of a log axis of `kit.figures.axes` that lie in its range, placed by their logarithms."""
+    low, high = axis["range"]
+    found = ((math.log10(value), text) for value, text in zip(axis["tickvals"], axis["ticktext"], strict=True))
+    return tuple((at, text) for at, text in found if low <= at <= high)
 
 
 def to_json(film: Film, palette: Palette) -> str:

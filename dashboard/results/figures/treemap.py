@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
-from l0engine.calibration.config import Config
-from l0engine.calibration.problem.problem import Problem
-from l0engine.explain.targets import ALL, tree
+from l0engine.explain.targets import ALL
 
 #: Levels that are drawn at once; a click opens what is below.
-DEPTH = 3
+DEPTH = 2
 #: Beyond so many targets the single ones are left out.
 MOST = 6_000
 
 
 class TreemapInfo(NamedTuple):
-    """A row for each part, see `explain.targets.tree`; `areas` is what its size shows, `level` the part that is open."""
+    """A row for each part, see `explain.targets.tree`; `areas` is what its size shows, `level` the part that is open.
+
+    `whole`: whether all that is below it is there as well, for a page that nobody sends more.
+    """
 
     ids: np.ndarray
     parents: np.ndarray
@@ -31,11 +33,11 @@ class TreemapInfo(NamedTuple):
     areas: np.ndarray
     by_loss: bool
     level: str = ALL
+    whole: bool = False
 
 
-def info(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray, by_loss: bool = False) -> TreemapInfo:
-    """Parts of the names of the targets in use; their areas are numbers of targets, or shares of the loss."""
-    nodes = tree(problem, config, weights, use)
+def info(nodes: pd.DataFrame, by_loss: bool = False) -> TreemapInfo:
+    """The parts that `explain.targets.tree` finds; their areas are numbers of targets, or shares of the loss."""
     if len(nodes) > MOST:
         nodes = nodes[nodes["row"] < 0]
     columns = [nodes[c].to_numpy() for c in ("id", "parent", "label", "targets", "loss", "error", "row")]
@@ -45,7 +47,7 @@ def info(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray,
 def plot(info: TreemapInfo, palette: theme.Palette) -> go.Figure:
     """Rectangles within rectangles, coloured by the median error of the part."""
     what = "share of the loss" if info.by_loss else "number of targets"
-    info = _seen(info)
+    info = info if info.whole else _seen(info)
     fig = theme.figure(palette, "Targets by the parts of their names", f"Area: {what}. Colour: error in the middle", {}, {}, height=480)
     n, classes = len(palette.errors), np.searchsorted(theme.ERROR_STEPS, np.nan_to_num(info.errors))
     hover = [

@@ -1,4 +1,4 @@
-"""Gates of a run over time: a ridge for each of some steps, the one that is looked at in front."""
+"""Gates of a run over time: a ridge for each of some steps, the last one in front."""
 
 from __future__ import annotations
 
@@ -21,38 +21,33 @@ RIDGES = 9
 #: A ridge may be so many times as high as they lie apart.
 _OVERLAP = 1.7
 #: Where gates of exactly 0 and exactly 1 stand.
-_ENDS = ((-0.10, -0.03), (1.03, 1.10))
+ENDS = ((-0.10, -0.03), (1.03, 1.10))
 
 
 class Ridge(NamedTuple):
-    """Households by their gate after a step: exactly 0, by `GATE_BINS`, exactly 1; shape (22,)."""
+    """Households by their gate after a step, see `counts`."""
 
     step: int
     counts: np.ndarray
 
 
 class RidgesInfo(NamedTuple):
-    """Ridges by step, and the one at the step that is looked at; None without a snapshot until then."""
+    """Ridges by step, of a problem of so many households."""
 
     run: Drawn
     ridges: tuple[Ridge, ...]
-    now: Ridge | None
     n_households: int
 
 
-def info(run: Drawn, snapshots: Sequence[Snapshot], n_households: int, at: int | None = None) -> RidgesInfo:
-    """Evenly chosen snapshots, with the first and the last; now is the last one up to `at`."""
-    if not snapshots:
-        return RidgesInfo(run, (), None, n_households)
-    chosen = np.unique(np.linspace(0, len(snapshots) - 1, RIDGES).round().astype(int))
-    until = [s for s in snapshots if at is None or s.step <= at]
-    now = _ridge(until[-1], n_households) if until else None
-    return RidgesInfo(run, tuple(_ridge(snapshots[i], n_households) for i in chosen), now, n_households)
+def info(run: Drawn, snapshots: Sequence[Snapshot], n_households: int) -> RidgesInfo:
+    """Evenly chosen snapshots, with the first and the last."""
+    chosen = np.unique(np.linspace(0, len(snapshots) - 1, RIDGES).round().astype(int)) if snapshots else ()
+    return RidgesInfo(run, tuple(Ridge(snapshots[i].step, counts(snapshots[i], n_households)) for i in chosen), n_households)
 
 
-def _ridge(s: Snapshot, n_households: int) -> Ridge:
-    ends = np.array([s.gate_zero, s.gate_one]) * n_households
-    return Ridge(s.step, np.concatenate([[round(ends[0])], s.gate_counts, [round(ends[1])]]).astype(int))
+def counts(s: Snapshot, n_households: int) -> np.ndarray:
+    """Households by their gate: exactly 0, by `GATE_BINS`, exactly 1; shape (22,)."""
+    return np.array([round(s.gate_zero * n_households), *s.gate_counts, round(s.gate_one * n_households)], int)
 
 
 def plot(info: RidgesInfo, palette: theme.Palette) -> go.Figure:
@@ -66,29 +61,30 @@ def plot(info: RidgesInfo, palette: theme.Palette) -> go.Figure:
         "Step", range=[steps[-1] + 0.3 * apart, steps[0] - (_OVERLAP + 0.1) * apart], tickvals=shown,
         ticktext=theme.texts(wording.short, shown), showgrid=False,
     )  # fmt: skip
-    fig = theme.figure(palette, info.run.label, _subtitle(info, palette), x, y, height=400)
+    fig = theme.figure(palette, info.run.label, _subtitle(info), x, y, height=400)
     fig.update_layout(showlegend=False)
     unit = _OVERLAP * apart / np.log1p(max(info.n_households, 1))
     quiet = palette.faded(info.run.colour, 0.16)
-    for ridge in info.ridges:
+    for ridge in info.ridges[:-1]:
         _draw(fig, ridge, unit, palette.faded(info.run.colour, 0.55), quiet, 1.0, info.n_households)
-    if info.now is not None:
-        _draw(fig, info.now, unit, info.run.colour, palette.faded(info.run.colour, 0.7), 2.0, info.n_households)
+    for ridge in info.ridges[-1:]:
+        _draw(fig, ridge, unit, info.run.colour, palette.faded(info.run.colour, 0.7), 2.0, info.n_households)
     return fig
 
 
-def _subtitle(info: RidgesInfo, palette: theme.Palette) -> str:
-    if info.now is None:
+def _subtitle(info: RidgesInfo) -> str:
+    if not info.ridges:
         return "No step recorded yet"
-    n = max(int(info.now.counts.sum()), 1)
-    parts = ((info.now.counts[0], "closed"), (info.now.counts[1:-1].sum(), "between"), (info.now.counts[-1], "open"))
+    step, last = info.ridges[-1]
+    n = max(int(last.sum()), 1)
+    parts = ((last[0], "closed"), (last[1:-1].sum(), "between"), (last[-1], "open"))
     shares = ", ".join(f"{wording.percent(count / n)} {word}" for count, word in parts)
-    return f"Step {wording.count(info.now.step)}: {shares}"
+    return f"Step {wording.count(step)}: {shares}"
 
 
 def _draw(fig: go.Figure, ridge: Ridge, unit: float, line: str, fill: str, width: float, n_households: int) -> None:
     """Steps over the bins, down to the base between them and the ends; a flat line first, so that the fill ends there."""
-    bins = [_ENDS[0], *itertools.pairwise(GATE_BINS), _ENDS[1]]
+    bins = [ENDS[0], *itertools.pairwise(GATE_BINS), ENDS[1]]
     names = ["exactly 0", *(f"{a:.2f} to {b:.2f}" for a, b in bins[1:-1]), "exactly 1"]
     x: list[float] = []
     y: list[float] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -30,10 +31,9 @@ class Curve(NamedTuple):
 
 
 class SeriesInfo(NamedTuple):
-    """Lines of one measure, the step that is looked at (None for the end of each), and where settings were changed on the way."""
+    """Lines of one measure, and where settings were changed on the way."""
 
     curves: tuple[Curve, ...]
-    at: int | None
     marks: tuple[Mark, ...] = ()
 
 
@@ -41,7 +41,6 @@ def info(
     runs: Sequence[tuple[Drawn, Sequence[Snapshot]]],
     value: Callable[[Snapshot], float],
     smoothing: float = 0.0,
-    at: int | None = None,
     marks: Sequence[Mark] = (),
 ) -> SeriesInfo:
     """Of each run `value`, and its smoothed course; see `smoothed`."""
@@ -50,7 +49,7 @@ def info(
         shown = theme.thinned(snapshots)
         raw = np.array([value(s) for s in shown], float)
         curves.append(Curve(run, np.array([s.step for s in shown], float), raw, smoothed(raw, smoothing)))
-    return SeriesInfo(tuple(curves), at, tuple(marks))
+    return SeriesInfo(tuple(curves), tuple(marks))
 
 
 def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
@@ -71,21 +70,27 @@ def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
 
 def plot_loss(info: SeriesInfo, palette: theme.Palette, what: str = "Total") -> go.Figure:
     """The loss of each run on a log axis, which ends at a millionth of the largest."""
-    values = np.concatenate([c.raw for c in info.curves]) if info.curves else np.zeros(0)
-    y = axes.number_log_axis("Loss (log scale)", np.maximum(values[values > 0], values.max(initial=0.0) * 1e-6))
-    return _plot(info, palette, f"Loss: {what.lower()}", y, _loss_words)
+
+    def axis(values: np.ndarray) -> dict[str, object]:
+        return axes.number_log_axis("Loss (log scale)", np.maximum(values[values > 0], values.max(initial=0.0) * 1e-6))
+
+    return plot(info, palette, f"Loss: {what.lower()}", axis, _loss_words)
 
 
 def plot_kept(info: SeriesInfo, palette: theme.Palette) -> go.Figure:
     """Households kept of each run on a log axis."""
-    values = np.concatenate([c.raw for c in info.curves]) if info.curves else np.zeros(0)
-    return _plot(info, palette, "Households kept by the gates", axes.count_log_axis("Households kept (log scale)", values), wording.count)
+    return plot(info, palette, "Households kept by the gates", partial(axes.count_log_axis, "Households kept (log scale)"), wording.count)
 
 
-def _plot(info: SeriesInfo, palette: theme.Palette, title: str, y: dict[str, object], words: Callable[[float], str]) -> go.Figure:
+def plot(
+    info: SeriesInfo, palette: theme.Palette, title: str, axis: Callable[[np.ndarray], dict[str, object]],
+    words: Callable[[float], str], unit: str = "Step",
+) -> go.Figure:  # fmt: skip
+    """A line a run, raw and smoothed; `axis` is made for all values, `unit` is what a step is called."""
     steps = np.concatenate([c.step for c in info.curves]) if info.curves else np.zeros(0)
-    x = axes.steps_axis(np.array([0.0, steps.max()]) if len(steps) else steps)
-    fig = theme.figure(palette, title, _subtitle(info, words), x, y, unified="Step %{x:,d}")
+    values = np.concatenate([c.raw for c in info.curves]) if info.curves else np.zeros(0)
+    x = axes.steps_axis(np.array([0.0, steps.max()]) if len(steps) else steps, unit)
+    fig = theme.figure(palette, title, _subtitle(info, words), x, axis(values), unified=f"{unit} %{{x:,d}}")
     fig.update_layout(showlegend=False)
     for curve in info.curves:
         look = {"dash": curve.run.dash}
@@ -93,36 +98,16 @@ def _plot(info: SeriesInfo, palette: theme.Palette, title: str, y: dict[str, obj
             faint = palette.faded(curve.run.colour, 0.25)
             add_line(fig, curve.step, theme.positive(curve.raw), curve.run.label, [], faint, width=1.2, hover="", hoverinfo="skip")
         add_line(fig, curve.step, theme.positive(curve.smooth), curve.run.label, theme.texts(words, curve.raw), curve.run.colour, **look)
-    _look_at(fig, info, palette)
     add_marks(fig, info.marks, palette)
     return fig
 
 
-def place(curve: Curve, at: int | None) -> int | None:
-    """Which entry of a curve is the last one at a step; None before its first."""
-    n = len(curve.step) if at is None else int(np.searchsorted(curve.step, at, side="right"))
-    return n - 1 if n else None
-
-
 def _subtitle(info: SeriesInfo, words: Callable[[float], str]) -> str:
-    found = [float(c.raw[i]) for c in info.curves if (i := place(c, info.at)) is not None]
+    found = [float(c.raw[-1]) for c in info.curves if len(c.raw)]
     if not found:
         return "No step recorded yet"
-    when = "At the end" if info.at is None else f"At step {wording.count(info.at)}"
     low, high = words(min(found)), words(max(found))
-    return f"{when}: {low}" if low == high else f"{when}: from {low} to {high}"
-
-
-def _look_at(fig: go.Figure, info: SeriesInfo, palette: theme.Palette) -> None:
-    """A line at the step that is looked at, and a dot where each run is then."""
-    if info.at is None:
-        return
-    fig.add_vline(x=info.at, line={"color": palette.muted, "width": 1.2, "dash": "dot"})
-    for curve in info.curves:
-        i = place(curve, info.at)
-        if i is not None and curve.smooth[i] > 0:
-            marker = {"size": 9, "color": curve.run.colour, "line": {"width": 1.5, "color": palette.surface}}
-            fig.add_scatter(x=[curve.step[i]], y=[curve.smooth[i]], mode="markers", marker=marker, hoverinfo="skip", name=curve.run.label)
+    return f"At the end: {low}" if low == high else f"At the end: from {low} to {high}"
 
 
 def _loss_words(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -22,6 +22,8 @@ from l0engine.calibration.support.support import Support
 TOLERANCE = 1e-9
 #: Softnesses of the refit on the curve of error against effective sample size, softest first.
 CURVE = (10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7)
+#: Softer ones, where evenness comes before error: the last leaves next to no difference between weights.
+SOFTER = (1e3, 300.0, 100.0, 30.0)
 #: A loss as small as that of this error on every target is none; losses are equal within the second share.
 MET, EQUAL = 1e-3, 0.01
 
@@ -81,9 +83,9 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
 
 
 def along(
-    problem: Problem, system: ScaledSystem, config: Config, support: Support, *, level: bool, below: float = np.inf
+    problem: Problem, system: ScaledSystem, config: Config, support: Support, *, level: bool, softnesses: Iterable[float] = CURVE
 ) -> Generator[Calibrated]:
-    """The same households from soft to hard, for each softness of `CURVE` below one: error against effective sample size.
+    """The same households from soft to hard, for each of some softnesses: error against effective sample size.
 
     Weights are held to those of the support; or, where they are to be `level`, to their mean, by squares: the softness is then the price
     of evenness.
@@ -91,7 +93,7 @@ def along(
     kept, start, dual = support.kept, support.start, None
     if level:
         start, config = np.full(len(kept), start.mean()), replace(config, anchor="chi-square")
-    for mu in (mu for mu in CURVE if mu < below):
+    for mu in softnesses:
         found, dual = recalibrate(system, kept, start, replace(config, mu=mu), after=dual, tolerance=TOLERANCE)
         yield Calibrated.of(problem, system, support, found)
 

@@ -36,7 +36,7 @@ VERTEX_CELLS = 5_000_000
 #: get them, those that miss least, after so many steps of least squares; one on a large problem. There are fewer where a set has many
 #: entries: so many in all.
 EXCHANGES, SPLICED, BRIEF = 60, 2, 60
-EXCHANGED_ENTRIES = 1_300_000
+EXCHANGED_ENTRIES = 400_000
 #: On a large problem with fewer households than this share of the targets, shares of the relaxation do not say who matters.
 FAR_FEWER = 0.5
 #: So few households on a small problem are exchanged one by one as well, see `polish`.

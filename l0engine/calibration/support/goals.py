@@ -10,7 +10,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures
-from l0engine.calibration.support.calibrated import Calibrated, along
+from l0engine.calibration.support.calibrated import CURVE, SOFTER, Calibrated, along
 from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.elimination import LEAVE
 
@@ -18,6 +18,8 @@ from l0engine.calibration.support.elimination import LEAVE
 GROSS = 10.0
 #: The search ends when the number of households is known to this share.
 FINE = 0.01
+#: Numbers that differ are told apart by no more digits than so many.
+MOST_DIGITS = 12
 #: With no more households than this every size is quick, and the best one for a price is looked for between doubled ones.
 TINY = 100
 
@@ -27,12 +29,22 @@ def falls_short(config: Config, m: Measures) -> str:
     if config.budget is not None and m.kept < config.budget:
         return f"{m.kept:,} households are kept, not {config.budget:,}"
     if config.max_median_error is not None and not m.median_abs_rel_error <= config.max_median_error:
-        return f"the median error is {m.median_abs_rel_error:.3%}, not {config.max_median_error:.3%}"
+        return "the median error is {}, not {}".format(*_told_apart(m.median_abs_rel_error, config.max_median_error, "%", 3))
     if config.max_error is not None and not m.max_abs_rel_error <= config.max_error:
-        return f"the largest error is {m.max_abs_rel_error:.3%}, not {config.max_error:.3%}"
+        return "the largest error is {}, not {}".format(*_told_apart(m.max_abs_rel_error, config.max_error, "%", 3))
     if config.min_ess is not None and not m.ess >= config.min_ess:
-        return f"the effective sample size is {np.floor(m.ess):,.0f}, not {config.min_ess:,.0f}"
+        return "the effective sample size is {}, not {}".format(*_told_apart(m.ess, config.min_ess, "f", 0))
     return ""
+
+
+def _told_apart(is_: float, asked: float, kind: str, digits: int) -> list[str]:
+    """Two different numbers in words, with as many more digits as it takes to tell them apart."""
+    texts: list[str] = []
+    for more in range(MOST_DIGITS):
+        texts = [f"{value:,.{digits + more}{kind}}" for value in (is_, asked)]
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray) -> Calibrated:
@@ -40,7 +52,7 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
 
     Sizes go down by fifths until a goal is missed, then the last step is halved until it is one household, or a hundredth of them; error
     and effective sample size are taken to worsen with every household that leaves, which holds but for their noise. A number of
-    households may be given with a second goal.
+    households may be given with a second goal. Where no number is enough, the weights of the largest are made to meet the goal.
 
     Parameters
     ----------
@@ -50,14 +62,14 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     chooser = Chooser(problem, system, config, gated)
     if config.budget is not None:
         size = config.budget if chooser.relaxes else min(config.budget, int((gated > 0).sum()))
-        return _with_second_goal(problem, system, config, chooser, chooser.at(size))
+        return _made_to_meet(problem, system, config, chooser, chooser.at(size))
     size, least = max(int((gated > 0).sum()), 1), max(len(system.protected), 1)
     good = chooser.at(size)
     while chooser.relaxes and falls_short(config, good.measures) and size < problem.n_households:
         size = min(2 * size, problem.n_households)
         good = chooser.at(size)
     if falls_short(config, good.measures):
-        return good
+        return _made_to_meet(problem, system, config, chooser, good)
     gross = max(good.measures.max_abs_rel_error, GROSS * (config.max_median_error or np.inf))
     low, high = least - 1, len(good.support.kept)  # `low` misses the goal, or may not be; `high` meets it
     while high - low > max(1, FINE * high):
@@ -71,7 +83,7 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
     return good
 
 
-def _with_second_goal(problem: Problem, system: ScaledSystem, config: Config, chooser: Chooser, found: Calibrated) -> Calibrated:
+def _made_to_meet(problem: Problem, system: ScaledSystem, config: Config, chooser: Chooser, found: Calibrated) -> Calibrated:
     """The same households with the most even weights that meet an error, or those that miss least and are even enough.
 
     The answer itself where it meets the goals, nothing does, or a softness is given.
@@ -79,12 +91,12 @@ def _with_second_goal(problem: Problem, system: ScaledSystem, config: Config, ch
     if config.mu is not None or not falls_short(config, found.measures):
         return found
     even = config.max_median_error is None and config.max_error is None
-    best = None
-    for other in along(problem, system, config, found.support, level=even, below=np.inf if even else found.found.mu):
-        if not falls_short(config, other.measures):
-            best = other
-            if not even:
-                break
+    best, ways = None, SOFTER + CURVE if even else tuple(mu for mu in CURVE if mu < found.found.mu)
+    for other in along(problem, system, config, found.support, level=even, softnesses=ways):
+        met = not falls_short(config, other.measures)
+        best = other if met else best
+        if met != even:  # errors fall on the way, and evenness
+            break
     return found if best is None else replace(best, certificate=chooser.certificate(best.weights, len(found.support.kept)))
 
 

@@ -12,6 +12,7 @@ from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.support.lbfgs import Curvature
 from l0engine.heeding import heed
+from l0engine.machine import at_most, suitable
 
 #: A weight starts at no less than this share of the largest, so that it has a logarithm that can move.
 SMALLEST = 1e-12
@@ -46,7 +47,8 @@ def least_squares(a: LinearMap, b: np.ndarray, start: np.ndarray, steps: int, ru
         with np.errstate(divide="ignore"):  # no least weight is a logarithm of minus infinity
             low, high = np.log(rules.smallest), np.minimum(np.log(rules.largest), top)
         limits, logs = (here(low), here(high)), np.clip(logs, low, high)
-    found = _descended(a, here(b), here(logs), float(top), limits, steps)
+    with at_most(suitable(a.entries, a.shape[1])):
+        found = _descended(a, here(b), here(logs), float(top), limits, steps)
     return np.asarray(np.maximum(torch.exp(found).cpu().numpy(), np.finfo(float).tiny))
 
 

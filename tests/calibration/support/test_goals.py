@@ -93,7 +93,9 @@ def test_a_goal_is_met_with_no_household_to_spare(goal, relax, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "goal", [{"budget": 60, "min_ess": 30.0}, {"budget": 40, "max_error": 0.01}, {"budget": 3, "max_error": 1e-6}], ids=str
+    "goal",
+    [{"budget": 60, "min_ess": 59.9}, {"budget": 60, "min_ess": 61.0}, {"budget": 40, "max_error": 0.01}, {"budget": 3, "max_error": 1e-6}],
+    ids=str,
 )
 def test_with_a_budget_the_other_goal_is_met_or_named_as_missed(goal):
     result = fit(PROBLEM, replace(CONFIG, **goal))
@@ -103,10 +105,16 @@ def test_with_a_budget_the_other_goal_is_met_or_named_as_missed(goal):
 
 @pytest.mark.parametrize("relax", [True, False])
 def test_a_goal_out_of_reach_is_said_and_the_weights_stay(relax):
-    result = fit(PROBLEM, replace(CONFIG, min_ess=299.9999, epochs=60, relax=relax))
+    result = fit(PROBLEM, replace(CONFIG, min_ess=301.0, epochs=60, relax=relax))
     assert result.status.has_result
     assert "The goal is out of reach: the effective sample size is" in result.message
     assert result.final.kept == 300
+
+
+def test_all_households_are_made_even_where_no_number_of_them_is_even_enough():
+    result = fit(PROBLEM, replace(CONFIG, min_ess=299.99, epochs=60))
+    assert result.final.kept == 300 and "out of reach" not in result.message
+    assert result.weights.sum() ** 2 / (result.weights @ result.weights) >= 299.99
 
 
 def test_what_falls_short_is_said_in_words():
@@ -115,7 +123,10 @@ def test_what_falls_short_is_said_in_words():
         ({"budget": 6}, "5 households are kept, not 6"),
         ({"max_median_error": 0.01}, "the median error is 2.000%, not 1.000%"),
         ({"max_error": 0.25}, "the largest error is 30.000%, not 25.000%"),
-        ({"min_ess": 4.5}, "the effective sample size is 4"),
+        ({"min_ess": 4.5}, "the effective sample size is 4.0, not 4.5"),
+        ({"min_ess": 4.0004}, "the effective sample size is 4.0000, not 4.0004"),
+        ({"min_ess": 1234.0}, "the effective sample size is 4, not 1,234"),
+        ({"max_error": 0.2999996}, "the largest error is 30.00000%, not 29.99996%"),
     ):
         assert said in falls_short(Config(**goal), measures)
     assert falls_short(Config(budget=5, max_error=0.3), measures) == ""
