@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from l0engine.calibration.problem.checks.missing import missing
 from l0engine.calibration.problem.margins import equal_margins, plain_number
-from l0engine.calibration.problem.missing import missing
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.rows import summed_parts
 
