@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from l0engine.calibration.results import Measures, Result, Snapshot, Status
     from l0engine.calibration.training.iteration import fit, iterate
     from l0engine.calibration.weights import SparseCalibrationWeights
-    from l0engine.gates.gate import FeatureGate, HybridGate, L0Gate, SampleGate
+    from l0engine.gates.gate import FeatureGate, L0Gate, SampleGate
+    from l0engine.gates.hybrid import HybridGate
     from l0engine.hard_concrete import HardConcrete, HardConcreteDistribution
     from l0engine.layers.layers import L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
     from l0engine.penalties import (
@@ -60,7 +61,8 @@ __getattr__ = importer(
         "calibration.results": ("Measures", "Result", "Snapshot", "Status"),
         "calibration.training.iteration": ("fit", "iterate"),
         "calibration.weights": ("SparseCalibrationWeights",),
-        "gates.gate": ("FeatureGate", "HybridGate", "L0Gate", "SampleGate"),
+        "gates.gate": ("FeatureGate", "L0Gate", "SampleGate"),
+        "gates.hybrid": ("HybridGate",),
         "hard_concrete": ("HardConcrete", "HardConcreteDistribution"),
         "layers.layers": ("L0Conv1d", "L0Conv2d", "L0DepthwiseConv2d", "L0Embedding", "L0Linear", "SparseMLP"),
         "sparse_linear.estimator": ("SparseL0Linear",),

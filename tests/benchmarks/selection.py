@@ -34,7 +34,8 @@ import pandas as pd
 import torch
 from scipy.stats import t as student_t
 
-from l0engine.gates.gate import FeatureGate, HybridGate, SampleGate
+from l0engine.gates.gate import FeatureGate, SampleGate
+from l0engine.gates.hybrid import HybridGate
 from l0engine.io import load_problem
 from l0engine.selection import (
     Joint,
