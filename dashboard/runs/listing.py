@@ -48,7 +48,7 @@ def _list(jobs: Sequence[JobRecord[Any, Any]], low: bool) -> None:
     actions.show(chosen)
     for job in chosen[:3]:
         if job.status in (*_STATES["Needs a look"], Status.PAUSED):
-            st.warning(f"**{wording.markdown(job.title)}**: {job.sentence}", icon=":material/error:")
+            st.warning(f"**{wording.markdown(job.title)}**: {wording.markdown(job.sentence)}", icon=":material/error:")
 
 
 def _filtered(jobs: Sequence[JobRecord[Any, Any]], titles: dict[str, str]) -> tuple[list[JobRecord[Any, Any]], bool]:
