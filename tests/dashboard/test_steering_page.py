@@ -30,7 +30,7 @@ def at_work(visit, **settings):
 
 def figures(page) -> dict[str, str]:
     found = [json.loads(c.proto.json) for c in page.at.get("bidi_component")]
-    return {f["alt"]: f["figure"] for f in found}
+    return {f["alt"]: f["figure"] for f in found if "figure" in f}
 
 
 def test_settings_change_while_it_runs_and_the_curves_say_where(visit):
@@ -74,6 +74,20 @@ def test_a_bad_value_or_none_is_said_in_place(visit):
 def test_a_run_with_a_goal_is_not_steered(visit):
     page, run = at_work(visit, budget=100)
     assert "Change" not in page.buttons() and not [t for t in page.at.text_input if t.key and run in t.key]
+
+
+def test_the_sidebar_names_runs_by_the_settings_they_have_now(visit, finished):
+    store = Store()
+    other = store.create_run(store.run(finished).problem, Config(price_l0=0.3)).id
+    store.set_status(other, Status.RUNNING)
+    store.steer(other, price_l0=0.7)
+    for run, steps in ((finished, None), (other, 10)):
+        if steps is not None:
+            store.changes(other, steps)
+        page = visit("calibrate", run=run)
+        menu = [o for s in page.at.sidebar.selectbox for o in s.options]
+        shown = " ".join([*menu, *(m.value for m in page.at.sidebar.markdown)])
+        assert ("price 0.7" in shown) is (steps is not None) and ("price 0.3" in shown) is (steps is None)
 
 
 def test_a_finished_run_goes_on_for_more_epochs(visit, finished):
