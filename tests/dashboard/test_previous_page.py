@@ -19,6 +19,7 @@ from l0engine.calibration import Problem
 from l0engine.calibration.config import Config, settings
 from l0engine.calibration.results import Overlap
 from l0engine.io import csv_bytes, load_problem, weights_table
+from l0engine.jobs.records import Plan
 from l0engine.jobs.store import Store
 
 SWITCH, MENU, PRICE = "Start from an earlier answer", "Start from", settings()["price_change"].label
@@ -55,6 +56,14 @@ def test_next_years_totals_from_this_years_run(visit, working, home, sample):
     said += f"{(new & ~old).sum():,} entered, {(old & ~new).sum():,} left."
     assert said in page.said("markdown")
     assert said in page.to("results").said("markdown")
+
+    point = store.create_run(first.problem, Config(epochs=40, refit=False), Plan((100,)))
+    carry_out(store)
+    key = store.points(point.id)[0].key
+    weights = store.point_weights(point.id, key, this.n_households)
+    page.to("calibrate").choose(MENU, f"{point.id}/{key}")
+    count = (weights > 0).sum()
+    assert f"Of {count:,} households of point {key} of run {point.id} {count:,} are in this problem, all of them." in page.said("caption")
 
     page.to("calibrate").choose(SWITCH, False).press("Start").until_ended()
     assert page.record.task.previous is None
