@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     frontier.add_argument("--references", type=_list(str), default=[], metavar="NAME,...", help=others)
     for command in (fit, frontier):
         command.add_argument(
-            "--previous", metavar="RUN_OR_FILE", help="go out from the weights of a run of the store, or of a file such as weights.csv"
+            "--previous",
+            metavar="RUN_OR_FILE",
+            help="go out from the weights of a run of the store (RUN/l0engine-500: a point of its frontier), or of a file",
         )
         group = command.add_argument_group("settings")
         for field in fields(Config):

@@ -18,7 +18,7 @@ with title:
     households, totals = wording.plural(problem.n_households, "household"), wording.plural(n_targets, "total")
     soft = preflight.relaxed(problem, state.findings())
     but = f", {wording.count(soft)} of them relaxed" if soft else ""
-    st.markdown(f"Keep few of {households} so that {totals} of **{record.title}** are met{but}.")
+    st.markdown(f"Keep few of {households} so that {totals} of **{wording.markdown(record.title)}** are met{but}.")
 failed = run is not None and run.status.ended and not run.status.has_result
 if run is not None and failed:
     outcome.show(run, problem)  # before all else: what went wrong, and what to do

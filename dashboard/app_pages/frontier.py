@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.data import preflight
 from dashboard.frontier import form, sweeps, view
+from dashboard.kit import wording
 
 problem, record, run = state.problem(), state.problem_record(), state.run()
 n_targets = int(preflight.in_use(problem, state.findings()).sum())
@@ -14,7 +15,7 @@ frontier_tab, sweep_tab = st.tabs(["Frontier", "Sweeps"], key="frontier_tab")
 with frontier_tab:
     shown = run is not None and run.plan is not None
     if not shown:
-        st.markdown(f"How many households does **{record.title}** need? One fit answers for every number of them.")
+        st.markdown(f"How many households does **{wording.markdown(record.title)}** need? One fit answers for every number of them.")
     with st.expander("Another frontier" if shown else "Frontier", icon=":material/tune:", expanded=not shown):
         form.show(problem, n_targets, run)
     if run is not None and run.plan is not None:

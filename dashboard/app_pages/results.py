@@ -16,7 +16,7 @@ result = state.result(run) if run else None
 point = state.point(run) if run else None
 if run is None or result is None or result.final is None:
     sentence = "No run yet." if run is None else run.sentence
-    st.info(f"{sentence} Results appear here when a run ends with weights.", icon=":material/hourglass_empty:")
+    st.info(f"{wording.markdown(sentence)} Results appear here when a run ends with weights.", icon=":material/hourglass_empty:")
     if st.button("Go to Calibrate", type="primary", icon=":material/arrow_forward:"):
         st.switch_page("app_pages/calibrate.py")
     st.stop()
@@ -31,7 +31,7 @@ if point is not None:
         st.rerun()
 st.markdown(f"### {headline(measures, problem.n_households)}")
 if facts.overlap is not None:
-    st.markdown(facts.overlap.sentence)
+    st.markdown(wording.markdown(facts.overlap.sentence))
 limits.show(facts.found, facts.certificate, state.taken(run) if point is None else ())  # the size of a point was asked for: no price was
 if point is None and (changed := marks.told(state.store().events(run.id))):
     st.caption(f"Changed once it had begun, {changed}.")

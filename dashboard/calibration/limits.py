@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import streamlit as st
 
+from dashboard.kit import wording
 from l0engine.calibration.limits import Limit, proof
 from l0engine.calibration.results import Certificate
 
@@ -28,7 +28,7 @@ _ICONS = {
 
 def show(found: Sequence[Limit], certificate: Certificate | None, taken: Sequence[str]) -> None:
     """The list, and below it in small print what was taken; nothing where there is nothing to say."""
-    rows = [f"{_ICONS[limit.kind]} {_plain(limit.sentence)}" for limit in found]
+    rows = [f"{_ICONS[limit.kind]} {wording.markdown(limit.sentence)}" for limit in found]
     if certificate is not None:
         rows.append(f":material/{'verified' if certificate.useful else 'question_mark'}: {proof(certificate)}")
     if rows:
@@ -39,9 +39,4 @@ def show(found: Sequence[Limit], certificate: Certificate | None, taken: Sequenc
                 with st.expander(f"{len(rows) - _AT_ONCE} more"):
                     st.markdown("\n".join(f"- {row}" for row in rows[_AT_ONCE:]))
     if taken:
-        st.caption(" ".join(taken))
-
-
-def _plain(text: str) -> str:
-    """A sentence with names from outside, which Markdown leaves as they are."""
-    return re.sub(r"([\\`*_{}\[\]<>$~|#]|:(?=\w))", r"\\\1", text)
+        st.caption(wording.markdown(" ".join(taken)))

@@ -37,9 +37,9 @@ def show(record: RunRecord, problem: Problem) -> None:
         return
     st.markdown(f"### {headline(result.final, problem.n_households)}")
     if record.outcome.overlap is not None:
-        st.markdown(record.outcome.overlap.sentence)
+        st.markdown(wording.markdown(record.outcome.overlap.sentence))
     if record.message:
-        st.info(record.message, icon=":material/info:")
+        st.info(wording.markdown(record.message), icon=":material/info:")
     limits.show(state.facts(record).found, result.certificate, state.taken(record))
     if changed := marks.told(state.store().events(record.id)):
         st.caption(f"Changed once it had begun, {changed}.")

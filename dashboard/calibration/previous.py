@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state
-from dashboard.kit import layout
+from dashboard.kit import layout, wording
 from dashboard.kit.picker import pick
 from dashboard.state.previous import KEY, SWITCH, WEIGHTS, origins
 from l0engine.calibration.config import Config, settings
@@ -37,7 +37,7 @@ def show() -> bool:
         s.label, min_value=s.low, max_value=s.high, step=0.01, format="%.4g", key=key, help=s.help, on_change=_take, args=(key,)
     )
     say = words.warning if found.gone or found.positions else words.caption
-    say(found.sentence)
+    say(wording.markdown(found.sentence))
     return True
 
 
@@ -45,7 +45,8 @@ def told() -> None:
     """Where the next run goes out from, for pages that start runs too."""
     try:
         if (previous := state.previous()) is not None:
-            st.caption(f"Goes out from {previous.source}, {len(previous.ids):,} households, as chosen on the Calibrate page.")
+            source = wording.markdown(previous.source)
+            st.caption(f"Goes out from {source}, {len(previous.ids):,} households, as chosen on the Calibrate page.")
     except L0Error as error:
         st.error(str(error), icon=":material/error:")
 

@@ -24,7 +24,7 @@ def while_it_runs(record: RunRecord) -> None:
 
 
 def _fields(record: RunRecord) -> None:
-    now = state.settings_now(record)
+    now = state.store().as_they_are([record], asked=True)[0].task.config
     with st.form(f"steer_{record.id}", border=False):
         shown = {name: _shown(now, name) for name in _names(now)}
         typed = {name: st.text_input(settings()[name].label, text, key=f"steer_{name}_{record.id}") for name, text in shown.items()}

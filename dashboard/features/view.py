@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import streamlit as st
@@ -95,7 +94,7 @@ def _chosen(result: FeatureResult) -> str:
 
 def _plain(text: str) -> str:
     """A name from outside, made harmless in Markdown."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split())[:60])
+    return wording.markdown(" ".join(text.split())[:60])
 
 
 def _details(record: Record, result: FeatureResult) -> str:

@@ -22,14 +22,16 @@ def show() -> None:
     with st.sidebar:
         record = state.problem_record()
         st.caption("Problem")
-        st.markdown(f"**{record.title}**  \n{wording.count(record.n_targets)} targets × {wording.count(record.n_households)} households")
+        size = f"{wording.count(record.n_targets)} targets × {wording.count(record.n_households)} households"
+        st.markdown(f"**{wording.markdown(record.title)}**  \n{size}")
         run = state.run()
+        run = run and state.store().as_they_are([run])[0]
         st.caption("Run")
         if run is None:
             st.markdown("None yet. Start one on the Calibrate page.")
         else:
-            st.markdown(f"{_ICONS[run.status]} **{run.title}**  \n{status_words(run.status)}")
-        earlier = [r for r in state.store().runs(record.sha, limit=50) if run is None or r.id != run.id]
+            st.markdown(f"{_ICONS[run.status]} **{wording.markdown(run.title)}**  \n{status_words(run.status)}")
+        earlier = [r for r in state.store().as_they_are(state.store().runs(record.sha, limit=50)) if run is None or r.id != run.id]
         if earlier:
             words = [r.title for r in earlier]  # a menu tells its options apart by their words
             titles = {r.id: f"{r.title}{f' · {r.id[-4:]}' if words.count(r.title) > 1 else ''} · {status_words(r.status)}" for r in earlier}

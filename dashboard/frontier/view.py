@@ -64,7 +64,7 @@ def _body(run: RunRecord, n_households: int, n_targets: int) -> None:
         return
     st.markdown(f"### {answer(points, n_targets)}")
     if run.status.has_result and run.message:
-        st.caption(run.message)
+        st.caption(wording.markdown(run.message))
     chosen = state.point(run) or _default(points, run.status.ended)
     others = _others(run) if run.status.ended else []
     info = frontier.info(points, n_targets, n_households, chosen.key if chosen else None, run.config, others)
@@ -85,7 +85,9 @@ def _say_how_it_ended(run: RunRecord, n_points: int) -> bool:
     if not run.status.has_result:
         outcome.show(run, state.problem())
     elif not n_points:
-        st.info(f"{run.sentence} There are no points yet; another frontier can go out from this fit.", icon=":material/info:")
+        st.info(
+            f"{wording.markdown(run.sentence)} There are no points yet; another frontier can go out from this fit.", icon=":material/info:"
+        )
     return n_points > 0
 
 

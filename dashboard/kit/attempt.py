@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.kit import wording
 from l0engine.errors import L0Error, StorageError
 from l0engine.jobs.disk.edge import at_the_edge
 
@@ -19,7 +20,7 @@ def attempt(act: Callable[[], Any]) -> None:
             act()
             st.rerun()
     except L0Error as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(wording.markdown(str(error)), icon=":material/error:")
 
 
 @contextmanager
@@ -29,4 +30,4 @@ def full_disk_said() -> Iterator[None]:
         with at_the_edge():
             yield
     except StorageError as error:
-        st.error(f"{error} Nothing that was kept is lost.", icon=":material/hard_drive:")
+        st.error(f"{wording.markdown(str(error))} Nothing that was kept is lost.", icon=":material/hard_drive:")

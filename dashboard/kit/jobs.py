@@ -20,11 +20,11 @@ from l0engine.jobs.task import Task
 def trouble(record: JobRecord[Any, Any]) -> None:
     """Say what went wrong with a job that has ended, if anything did; a button takes an interrupted one up again."""
     if record.status in (Status.FAILED, Status.DIVERGED):
-        st.error(record.sentence, icon=":material/error:")
+        st.error(wording.markdown(record.sentence), icon=":material/error:")
     elif record.status is Status.STOPPED:
-        st.info(record.sentence, icon=":material/stop_circle:")
+        st.info(wording.markdown(record.sentence), icon=":material/stop_circle:")
     elif record.can_requeue:
-        st.warning(record.sentence, icon=":material/error:")
+        st.warning(wording.markdown(record.sentence), icon=":material/error:")
         label = "Start it again" if record.checkpoint is None else "Resume from the last checkpoint"
         if st.button(label, icon=":material/play_arrow:", type="primary"):
             attempt(lambda: state.take_up(record.id))

@@ -138,12 +138,12 @@ def plural(number: float, noun: str, nouns: str | None = None) -> str:
 
 
 def markdown(text: str) -> str:
-    """A text from outside as it stands, where Markdown is read.
+    """A text from outside, or a sentence with one in it, as it stands, where Markdown is read.
 
-    >>> markdown("a*b [c]")
-    'a\\\\*b \\\\[c\\\\]'
+    >>> markdown("a*b [c](d): 1")
+    'a\\\\*b \\\\[c\\\\](d): 1'
     """
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$<>:-])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]<>$~|#&]|:(?=[\w/])|^[-+](?=\s))", r"\\\1", text)
 
 
 def distinct(titles: Mapping[str, str]) -> dict[str, str]:

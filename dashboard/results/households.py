@@ -10,6 +10,8 @@ from dashboard import state
 from dashboard.calibration.figures import composition
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
+from dashboard.kit.figures.marks import marks
+from dashboard.results.figures import gate_path
 from dashboard.results.one_target import QUICK
 from l0engine.explain import households
 from l0engine.explain.whatif import WhatIf
@@ -91,11 +93,25 @@ def _one(facts: Facts) -> None:
         if len(known.b) <= QUICK or st.button("Check it", key="check_household", help="Calibrates the others again without it."):
             said += f"; checked: {known.without_household(at, check=True).ess:+,.2f}"
         st.markdown(f"{said}).")
+    if facts.point is None:
+        _gate(facts, at)
     names = facts.problem.names[why.targets]
     table = pd.DataFrame({"target": names, "share": why.shares})
     st.dataframe(
         table, hide_index=True, column_config={"share": st.column_config.NumberColumn("its share of the estimate", format="percent")}
     )
+
+
+def _gate(facts: Facts, household: int) -> None:
+    """Its gate at the looks at the fit, where the run has kept them."""
+    store, fit = state.store(), facts.source.id
+    path = store.gate_path(fit, household)
+    if len(path.steps):
+        chart(gate_path.plot, gate_path.info(path, marks(store.events(fit))), "gate_path", "The household's gate over the training")
+        st.caption(
+            "A gate that is open with little probability is on its way out: the price of a household pushes it down, what the targets "
+            "need of it holds it up. Once dropped, a household is not looked at again."
+        )
 
 
 def _sentence(facts: Facts, why: households.Reasons) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from dashboard import state
 from dashboard.kit import layout, wording
-from dashboard.kit.chart import side_by_side
-from dashboard.results.figures import profile, tiles
+from dashboard.kit.chart import Plot, side_by_side
+from dashboard.kit.figures.marks import marks
+from dashboard.results.figures import error_path, profile, tiles
+from l0engine.calibration.metrics import relative_errors
 from l0engine.explain import targets
 from l0engine.explain.whatif import WhatIf
 from l0engine.report.facts import Facts
@@ -17,6 +22,8 @@ from l0engine.report.facts import Facts
 QUICK = 500
 #: Households listed behind a target.
 _LISTED = 50
+#: A picture as `side_by_side` takes it.
+Drawn = tuple[Plot, Any, str, str]
 
 
 def show(facts: Facts, target: int) -> None:
@@ -40,7 +47,7 @@ def show(facts: Facts, target: int) -> None:
     else:
         st.markdown("No kept household counts in it.")
     _price(facts, target)
-    drawn = []
+    drawn = [*_over_the_training(facts, target)]
     if len((bands := profile.info(problem, weights, target)).labels) > 1:
         drawn.append((profile.plot, bands, "profile", "Estimate and target along the bands"))
     if len((states := tiles.info(problem, weights, target)).codes) > 1:
@@ -59,6 +66,18 @@ def show(facts: Facts, target: int) -> None:
         }
         st.caption("Who carries most of it")
         st.dataframe(listed, hide_index=True, column_config=looks)
+
+
+def _over_the_training(facts: Facts, target: int) -> Iterator[Drawn]:
+    """Its error at each look at the fit, where the run has kept it."""
+    if facts.point is not None or not facts.use[target]:
+        return
+    store, fit = state.store(), facts.source.id
+    path = store.error_path(fit, int(facts.use[:target].sum()))
+    if len(path.steps):
+        final = float(relative_errors(facts.problem, facts.weights)[target])
+        info = error_path.info(path, final, marks(store.events(fit)))
+        yield error_path.plot, info, "error_path", "Error of the target over the training"
 
 
 _STAGES = {

@@ -79,15 +79,18 @@ def _zip(chosen: Sequence[JobRecord[Any, Any]]) -> None:
             data = st.checkbox(
                 "With the microdata", key="runs_microdata", help="Households, totals and uploaded tables. Only where they may leave."
             )
+            goes_on = st.checkbox(
+                "With the states to go on from", key="runs_checkpoint", help="So that runs go on bit for bit; 32 bytes for a household."
+            )
             download(
-                "Download zip", lambda: bundle([job.id for job in chosen], data), "runs.zip", "application/zip",
+                "Download zip", lambda: bundle([job.id for job in chosen], data, goes_on), "runs.zip", "application/zip",
                 "Settings, steps, measures and weights.",
             )  # fmt: skip
 
 
-def bundle(ids: Sequence[str], microdata: bool) -> bytes:
+def bundle(ids: Sequence[str], microdata: bool, checkpoint: bool = False) -> bytes:
     """Jobs as the bytes of one zip."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "runs.zip")
-        export_jobs(state.store(), ids, path, microdata=microdata)
+        export_jobs(state.store(), ids, path, microdata=microdata, checkpoint=checkpoint)
         return path.read_bytes()

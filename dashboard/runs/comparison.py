@@ -18,7 +18,7 @@ from dashboard.kit.player import play
 from dashboard.runs import table, words
 from dashboard.runs.figures import frontiers, members, pair, replay, ridges, series
 from dashboard.runs.figures.looks import Drawn, looks
-from dashboard.state import comparing, problems
+from dashboard.state import comparing, filters, problems
 from l0engine.calibration.results import Snapshot
 from l0engine.jobs.records import RunRecord
 
@@ -103,7 +103,10 @@ class Comparison:
         if not any(history for _, history in histories):
             return
         which, smooth = layout.columns([1, 2], key="cmp_controls", narrowest=180, gap="medium")
-        loss = str(which.segmented_control("Loss", list(series.LOSSES), default="Total", required=True, key="cmp_which"))
+        state.hold_one_of("cmp_which", series.LOSSES)
+        state.hold_first("cmp_which", "Total")
+        loss = str(which.segmented_control("Loss", list(series.LOSSES), required=True, key="cmp_which"))
+        filters.keep_address()
         smoothing = smooth.slider(
             "Smoothing", 0.0, 0.98, 0.0, 0.02, key="cmp_smoothing", help="How much each step takes over from those before."
         )
@@ -165,10 +168,12 @@ def _outcomes(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
 @st.fragment
 def _looked_at(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
     """One of two looks, and only that is computed and sent."""
-    look = {"All of them: who is kept": _who, "Two of them": _two}
-    which = st.segmented_control(
-        "Look at", list(look), default=next(iter(look)), required=True, key="cmp_look", label_visibility="collapsed"
-    )
+    look = {"all": _who, "two": _two}
+    titles = {"all": "All of them: who is kept", "two": "Two of them"}
+    state.hold_one_of("cmp_look", look)
+    state.hold_first("cmp_look", "all")
+    which = st.segmented_control("Look at", list(look), format_func=titles.get, required=True, key="cmp_look", label_visibility="collapsed")
+    filters.keep_address()
     look[str(which)](mine)
 
 

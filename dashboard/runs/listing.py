@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.kit import layout, wording
 from dashboard.runs import actions, table
-from dashboard.state import keeping
+from dashboard.state import filters, keeping
 from l0engine.calibration.results import Status
 from l0engine.jobs.job import JobRecord
 
@@ -48,7 +48,7 @@ def _list(jobs: Sequence[JobRecord[Any, Any]], low: bool) -> None:
     actions.show(chosen)
     for job in chosen[:3]:
         if job.status in (*_STATES["Needs a look"], Status.PAUSED):
-            st.warning(f"**{wording.markdown(job.title)}**: {job.sentence}", icon=":material/error:")
+            st.warning(f"**{wording.markdown(job.title)}**: {wording.markdown(job.sentence)}", icon=":material/error:")
 
 
 def _filtered(jobs: Sequence[JobRecord[Any, Any]], titles: dict[str, str]) -> tuple[list[JobRecord[Any, Any]], bool]:
@@ -59,6 +59,8 @@ def _filtered(jobs: Sequence[JobRecord[Any, Any]], titles: dict[str, str]) -> tu
         .strip()
         .lower()
     )
+    state.hold_one_of("runs_kind", table.KINDS)
+    state.hold_one_of("runs_status", _STATES)
     kind = kinds.selectbox("Kind", list(table.KINDS), index=None, format_func=table.KINDS.get, placeholder="All kinds", key="runs_kind")
     which = states.selectbox("Status", list(_STATES), index=None, placeholder="Any", key="runs_status")
     apart = differences.toggle(
@@ -66,6 +68,7 @@ def _filtered(jobs: Sequence[JobRecord[Any, Any]], titles: dict[str, str]) -> tu
         key="runs_apart",
         help="The settings in which the calibrations that are listed differ, in place of times, devices and notes.",
     )
+    filters.keep_address()
 
     def fits(job: JobRecord[Any, Any]) -> bool:
         said = " ".join((job.id, job.title, job.task.label, job.note, titles.get(getattr(job.task, "problem", ""), ""))).lower()

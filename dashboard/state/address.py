@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.state import building, comparing, draft, lessons, studies
+from dashboard.state import building, comparing, draft, filters, lessons, studies
 from dashboard.state.points import open_point
 from dashboard.state.problems import let_go, open_problem
 from dashboard.state.resources import supervisor
@@ -35,6 +35,7 @@ def follow_url(page: str) -> None:
             lambda: building.arrive(query),
             lambda: draft.arrive(query),
             lambda: comparing.arrive(query),
+            lambda: filters.arrive(query),
             *studies.arrivals(query),
         ):
             try:
@@ -45,6 +46,7 @@ def follow_url(page: str) -> None:
     wanted: dict[str, str | None] = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
     wanted |= studies.address() | draft.address() | {"build": st.session_state.get("building")} | comparing.address()
     wanted |= {"problem": None if "run" in st.session_state else st.session_state.get("problem")}
+    wanted |= filters.address() if page == "runs" else {}
     lessons.arrive(page, wanted)
     said = lessons.address(page) if page in lessons.LESSONS else {k: v for k, v in wanted.items() if v is not None}
     if st.query_params.to_dict() != said:

@@ -20,11 +20,16 @@ _OFFERED = 50
 
 
 def origins() -> dict[str, str]:
-    """What there is to go out from: id of a run or path of an upload, title; nothing first."""
-    runs = store().runs(statuses=[s for s in Status if s.has_result], limit=_OFFERED)
+    """What there is to go out from: id of a run, with /KEY of a point of its frontier, or path of an upload; title; nothing first."""
+    runs = store().as_they_are(store().runs(statuses=[s for s in Status if s.has_result], limit=_OFFERED))
     titles = {p.sha: p.title for p in store().problems()}
     named = {run.id: f"{run.title} · {titles[run.problem]}" for run in runs if run.outcome is not None and run.problem in titles}
-    return {NOTHING: "Base weights", **named, **{path: f"File: {title}" for path, title in WEIGHTS.titles().items()}}
+    points = {
+        f"{run.id}/{p.key}": f"{p.measures.kept:,} households of the frontier of {named[run.id]}"
+        for run in runs if run.id in named and run.plan is not None
+        for p in store().points(run.id) if p.method == "l0engine"
+    }  # fmt: skip
+    return {NOTHING: "Base weights", **named, **points, **{path: f"File: {title}" for path, title in WEIGHTS.titles().items()}}
 
 
 def previous() -> Previous | None:
@@ -38,7 +43,7 @@ def previous() -> Previous | None:
     chosen = previous_chosen()
     if chosen is None:
         return None
-    return _file(chosen) if chosen in WEIGHTS.titles() else _run(chosen, store().run(chosen).ended)
+    return _file(chosen) if chosen in WEIGHTS.titles() else _run(chosen, store().run(chosen.partition("/")[0]).ended)
 
 
 def previous_chosen() -> str | None:
@@ -54,6 +59,6 @@ def _file(path: str) -> Previous:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the previous weights …")
-def _run(run_id: str, ended: float | None) -> Previous:
+def _run(named: str, ended: float | None) -> Previous:
     """A run may go on and end anew, with other weights."""
-    return store().answer(run_id)
+    return store().answer(named)

@@ -18,7 +18,6 @@ from l0engine.calibration.problem.preflight import in_use as preflight_in_use
 from l0engine.calibration.problem.preflight import softened as preflight_softened
 from l0engine.calibration.problem.previous import Previous, placed
 from l0engine.calibration.results import Result
-from l0engine.calibration.training.steering import all_steered
 from l0engine.errors import L0Error
 from l0engine.jobs.records import Plan, RunRecord
 from l0engine.jobs.sweeps import queue_sweep
@@ -43,11 +42,6 @@ def _placed(config: Config) -> Previous | None:
     given = previous()
     placed(problem(), config, given)
     return given
-
-
-def settings_now(record: RunRecord) -> Config:
-    """The settings of a run with all that was changed in it after it had begun."""
-    return all_steered(record.config, [change for event in store().events(record.id) for change in event.changes.items()])
 
 
 def go_on(run_id: str, epochs: int) -> None:

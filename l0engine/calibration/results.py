@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.seen import Seen
 from l0engine.plain import Plain
 
 #: Quantiles of the absolute relative error over targets that a snapshot records.
@@ -85,6 +87,8 @@ class Snapshot(Plain):
         Kish's effective sample size of the gated weights.
     where : str
         Where it runs, with what memory, and why that is another place than it began at.
+    seen : Seen or None
+        What was seen of each target and household; kept beside it, so that it is None in what comes from a store.
     """
 
     step: int
@@ -101,6 +105,11 @@ class Snapshot(Plain):
     error_quantiles: tuple[float, ...]
     ess: float
     where: str = ""
+    seen: Seen | None = field(default=None, compare=False, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `Plain`, without `seen`."""
+        return {f: value for f in self.__dataclass_fields__ if f != "seen" for value in [getattr(self, f)]}
 
     @property
     def loss(self) -> float:

@@ -78,6 +78,7 @@ def _continue(parsed: argparse.Namespace) -> int:
         elif job.can_continue:
             store.request(job_id, Request.NONE)
         elif job.status.has_result:
+            store.last_step(job)  # which says so where it cannot go on at all
             raise L0Error(f"Job {job_id} has ended ({job.status}): say for how many more with --epochs N.")
         else:
             store.requeue(job_id)
@@ -114,7 +115,8 @@ def _export(parsed: argparse.Namespace) -> int:
     from l0engine.jobs.bundles import export_jobs
 
     export_jobs(_store(), parsed.ids, parsed.out, microdata=parsed.microdata, checkpoint=parsed.checkpoint)
-    print(f"Written to {parsed.out}: {len(parsed.ids)} {'job' if len(parsed.ids) == 1 else 'jobs'}, {sized(parsed.out.stat().st_size)}.")
+    count = len(set(parsed.ids))
+    print(f"Written to {parsed.out}: {count} {'job' if count == 1 else 'jobs'}, {sized(parsed.out.stat().st_size)}.")
     return 0
 
 

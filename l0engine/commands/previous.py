@@ -17,6 +17,6 @@ def answer_named(given: str | None) -> Previous | None:
         return None
     if Path(given).is_file():
         return read_previous(Path(given))
-    if is_id(given):
+    if is_id(given.partition("/")[0]):
         return Store().answer(given)
-    raise L0Error(f"--previous {given} is no file and no run: name weights.csv, or a run as 'jobs' lists it.")
+    raise L0Error(f"--previous {given} is no file and no run: name weights.csv, a run as 'jobs' lists it, or RUN/l0engine-500.")

@@ -16,34 +16,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
-from scipy import linalg
 from scipy import sparse as sp
 
 from l0engine.calibration.config import Config
 from l0engine.calibration.losses import LOSSES
 from l0engine.calibration.metrics import active, effective_sample_size
 from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.problem.importance import importance
-from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import L0Error
+from l0engine.explain.system import inverse_of, solved, system
 
 #: The inverse of H is as large as the square of this many targets at most.
 MOST_TARGETS = 4000
 #: The check ends when the decrease left, relative to the total weight, is below this, or after so many steps.
 TOLERANCE, STEPS = 1e-12, 60
-#: Hardness of a sum of weights that must hold, and the largest exponent, as in the refit.
-EXACT, LARGEST_EXPONENT = 1e-8, 50.0
+#: The largest exponent, as in the refit.
+LARGEST_EXPONENT = 50.0
 #: The solution found here is that of the run where no more of its weight than this share stands elsewhere.
 SAME = 0.01
 #: A prediction is rough where a weight would change by more than about this share: beyond it one step says little.
 ROUGH = 0.25
 #: A target is out where its softness is this many times what the others make of it.
 _OUT = 1e9
-#: Targets whose prices are worked out at a time.
+#: Households whose leverage is worked out at a time.
 _BLOCK = 256
 
 
@@ -122,7 +120,7 @@ class WhatIf:
             raise L0Error("What anything would cost is not known here: the run had no refit, or an earlier version made it. Run it again.")
         if not LOSSES[config.loss].squared or config.anchor != "entropy" or config.lambda_ratio > 0:
             raise L0Error("What anything would cost is known for squared losses, entropy and no price of ratios only.")
-        kept, (rows, a, b, tau) = np.flatnonzero(active(weights)), _system(problem, config, weights, start, mu)
+        kept, (rows, a, b, tau) = np.flatnonzero(active(weights)), system(problem, config, weights, start, mu)
         if len(b) > MOST_TARGETS:
             raise L0Error(f"What anything would cost is worked out for up to {MOST_TARGETS:,} targets; there are {len(b):,}.")
         bounds = Bounds.of(config, problem.start_weights[kept], problem.rules.at(kept))
@@ -136,7 +134,7 @@ class WhatIf:
     @cached_property
     def inverse(self) -> np.ndarray:
         """H^-1 at the solution, shape (n_use, n_use)."""
-        return np.asarray(_inverse(self._curvature(self.a, self._slope(self.weights), self.tau)))
+        return np.asarray(inverse_of(self._curvature(self.a, self._slope(self.weights), self.tau)))
 
     @cached_property
     def leverages(self) -> np.ndarray:
@@ -170,22 +168,6 @@ class WhatIf:
         theta, weights = replace(self, start=start, low=low, high=high)._solved(self.theta)
         return self._change(weights, self.tau * theta)
 
-    def target_prices(self) -> np.ndarray:
-        """Predicted change of the effective sample size without each target in use, shape (n_use,), a sum of weights aside."""
-        before, out = effective_sample_size(self.weights), np.empty(len(self.rows))
-        for at in self._blocks(len(self.rows)):
-            steps = self.inverse[:, at] * (-self.theta[at] / self.inverse[at, at])
-            weights = self._moved(self.weights[:, None], self.a.T @ steps)
-            out[at] = weights.sum(axis=0) ** 2 / (weights**2).sum(axis=0) - before
-        return out
-
-    def household_prices(self) -> np.ndarray:
-        """What the refit's own cost, loss and distance together, would rise by without each household, in loss, shape (n_kept,)."""
-        free = np.maximum(1 - self.leverages, 1e-12)
-        return np.asarray(
-            float(np.median(self.tau)) * self.weights**2 * self.leverages / np.maximum(self._slope(self.weights), 1e-300) / free
-        )
-
     def _predicted(self, step: np.ndarray, weights: np.ndarray, without: int | None = None) -> Change:
         """After one Newton step; with the curvature of now the residuals left are tau theta."""
         pull = self.a.T @ step
@@ -200,9 +182,8 @@ class WhatIf:
 
     def _moved(self, weights: np.ndarray, pull: np.ndarray) -> np.ndarray:
         """Weights after a further pull: those that fall do so by a factor, those that rise by a share, so that a rough step stays sane."""
-        low, high = (x.reshape(-1, *[1] * (pull.ndim - 1)) for x in (self.low, self.high))
         moved = weights * np.where(pull < 0, np.exp(np.minimum(pull, 0.0)), 1 + pull)
-        return np.where(weights > 0, np.clip(moved, low, high), 0.0)
+        return np.where(weights > 0, np.clip(moved, self.low, self.high), 0.0)
 
     def _at(self, among: np.ndarray, what: int) -> int:
         found = np.flatnonzero(among == what)
@@ -232,14 +213,14 @@ class WhatIf:
         """The theta that comes closest to the weights of the run, in least squares of their logarithms, and to their residuals."""
         slope = self._slope(self.weights)
         pull = self.a @ (slope * np.log(self.weights / self.start)) + self.b - self.a @ self.weights
-        return np.asarray(_solve(self._curvature(self.a, slope, self.tau), pull))
+        return np.asarray(solved(self._curvature(self.a, slope, self.tau), pull))
 
     def _solved(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """theta and weights at the optimum, by Newton steps that are halved until f falls."""
         weights, enough = self._weights(theta), TOLERANCE * float(self.start.sum())
         for _ in range(STEPS):
             gradient = self.a @ weights - self.b + self.tau * theta
-            step = -_solve(self._curvature(self.a, self._slope(weights), self.tau), gradient)
+            step = -solved(self._curvature(self.a, self._slope(weights), self.tau), gradient)
             fall, size = float(gradient @ step), 1.0
             if not -fall > enough:
                 break
@@ -250,51 +231,3 @@ class WhatIf:
                 size /= 2
             theta, weights = theta + size * step, tried
         return theta, weights
-
-
-def _system(
-    problem: Problem, config: Config, weights: np.ndarray, start: np.ndarray, mu: float
-) -> tuple[np.ndarray, sp.csc_array, np.ndarray, np.ndarray]:
-    """Rows in use, the scaled matrix of the kept households, scaled values, and tau; as `ScaledSystem` and `Raking` have them."""
-    use, kept = targets_in_use(problem, config), np.flatnonzero(active(weights))
-    rows, weight = np.flatnonzero(use), importance(problem, config, use)[use]
-    scales, hardness = LOSSES[config.loss].scales(problem)[rows], np.ones(len(rows))
-    a: sp.csc_array = sp.csc_array(problem.matrix[rows][:, kept], dtype=np.float64)
-    values = problem.values[rows]
-    if config.total != "free":
-        one: Any = sp.csc_array(np.ones((1, len(kept))))
-        a = sp.csc_array(sp.vstack([a, one]))
-        total = float(problem.start_weights.sum())
-        values, scales, weight = np.append(values, total), np.append(scales, total), np.append(weight, weight.mean())
-        hardness = np.append(hardness, EXACT if config.total == "exact" else 1.0)
-    factor = np.sqrt(weight) / scales
-    a = sp.csc_array(sp.diags_array(factor) @ a)
-    begun = np.flatnonzero(start > 0)
-    whole: sp.csc_array = sp.csc_array(sp.diags_array(factor[: len(rows)] ** 2) @ sp.csc_array(problem.matrix[rows][:, begun]) ** 2)
-    squares = whole @ start[begun]
-    if config.total == "soft":
-        squares = np.append(squares, factor[-1] ** 2 * start.sum())
-    return rows, a, factor * values, mu * (float(squares.mean()) or 1.0) * hardness
-
-
-def _scaled(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Its lower factor, with the diagonal scaled to 1, and the scale."""
-    scale = 1 / np.sqrt(h.diagonal())
-    for ridge in (0.0, 1e-12, 1e-9, 1e-6):  # rounding may leave it just short of definite
-        try:
-            return np.asarray(linalg.cholesky(h * scale[:, None] * scale + ridge * np.eye(len(h)), lower=True)), scale
-        except linalg.LinAlgError:
-            continue
-    raise L0Error("What anything would cost is not known here: the system of the refit is not definite.")
-
-
-def _solve(h: np.ndarray, v: np.ndarray) -> np.ndarray:
-    lower, scale = _scaled(h)
-    return np.asarray(scale * linalg.cho_solve((lower, True), scale * v))
-
-
-def _inverse(h: np.ndarray) -> np.ndarray:
-    lower, scale = _scaled(h)
-    found, _ = linalg.lapack.dpotri(lower, lower=1)
-    found = np.tril(found) + np.tril(found, -1).T
-    return np.asarray(found * scale[:, None] * scale)

@@ -98,15 +98,19 @@ class Store(SteeringShelf):
         origin = self.run(run_id).task.previous
         return None if origin is None else read_previous_of(self.folder(run_id), origin)
 
-    def answer(self, run_id: str) -> Previous:
-        """The weights of a finished run, for another one to go out from.
+    def answer(self, named: str) -> Previous:
+        """The weights of a finished run, named by its id, or of a point of its frontier (ID/POINT), for another one to go out from.
 
         Raises
         ------
         L0Error
             It has none.
         """
+        run_id, _, point = named.partition("/")
         run = self.run(run_id)
+        if point:
+            problem = self.problem(run.problem)
+            return Previous.of(problem, self.point_weights(run_id, point, problem.n_households), f"point {point} of run {run_id}")
         result = self.result(run_id)
         if result is None or not (result.weights > 0).any():
             raise L0Error(f"Run {run_id} has no weights to go out from: choose a finished run.")

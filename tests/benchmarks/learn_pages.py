@@ -3,7 +3,8 @@
 Starts a server and a browser, opens every page once so that the server is warm, and prints a table in milliseconds. First pictures: from
 navigation to the first drawing, in a browser that was never here, in one that has the files, and by a click in the menu; median of
 `VISITS`. Answers: from the key to the drawing of the picture that the control asks for, median and least of `ANSWERS` for each slider,
-choice and switch; values were not asked for before, unless the page prepared them by itself.
+choice and switch; values were not asked for before, unless the page prepared them by itself. Films: pictures drawn a second while one
+plays, the longest time between two of them, and how often its canvas was replaced or emptied by a new size, which would flicker.
 """
 
 # ruff: noqa: E402 -- the path comes first
@@ -43,6 +44,25 @@ ANSWER = f"""async ([element, key]) => {{
   while (same() && performance.now() - start < 3000) await new Promise(resolve => setTimeout(resolve, 1));
   return same() ? null : performance.now() - start;
 }}"""
+#: Plays the film from its start for three seconds; pictures a second, the longest gap in milliseconds, and changes of the canvas.
+PLAYED = f"""async () => {{
+  const element = {PLAYER}, times = [], start = performance.now();
+  let drawn = element.dataset.drawn, changed = 0;
+  new MutationObserver(found => {{ changed += found.length; }}).observe(element, {{childList: true}});
+  new MutationObserver(found => {{ changed += found.length; }}).observe(element.canvas, {{attributeFilter: ['width', 'height']}});
+  element.film.seconds = 6;
+  element.play.onclick();
+  await new Promise(resolve => {{
+    const look = now => {{
+      if (element.dataset.drawn !== drawn) {{ times.push(now); drawn = element.dataset.drawn; }}
+      if (performance.now() - start < 3000) requestAnimationFrame(look); else resolve();
+    }};
+    requestAnimationFrame(look);
+  }});
+  element.play.onclick();
+  const gaps = times.slice(1).map((time, i) => time - times[i]);
+  return [1000 * gaps.length / (times.at(-1) - times[0]), Math.max(...gaps), changed];
+}}"""
 
 
 def main() -> None:
@@ -62,6 +82,10 @@ def main() -> None:
             for name in pages:
                 for control, times in answers(browser, server, name):
                     print(f"{name:24}{control[:26]:28}{statistics.median(times):8.0f}{min(times):8.0f}{len(times):5}", flush=True)
+            print(f"\n{'film of':24}{'pictures a second':>20}{'longest gap':>14}{'flickers':>10}")
+            for name in pages:
+                if (found := film(browser, server, name)) is not None:
+                    print(f"{name:24}{found[0]:20.1f}{found[1]:14.0f}{found[2]:10.0f}", flush=True)
         finally:
             server.kill()
 
@@ -111,6 +135,17 @@ def answers(browser: Browser, server: Server, name: str) -> list[tuple[str, list
             if ms is not None:
                 times.append(float(ms))
         found.append((control.label, times or [float("nan")]))
+    page.close()
+    return found
+
+
+def film(browser: Browser, server: Server, name: str) -> list[float] | None:
+    """Pictures a second, the longest gap, and changes of the canvas; None where the picture stands still."""
+    page, _ = arrive(browser, server, name)
+    page.emulate_media(reduced_motion="no-preference")
+    page.wait_for_timeout(1000 * PAUSE)
+    moves = page.evaluate(f"{PLAYER}.film.captions.length > 1")
+    found: list[float] | None = page.evaluate(PLAYED) if moves else None
     page.close()
     return found
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sqlite3
 from contextlib import suppress
 
 import numpy as np
@@ -64,6 +66,36 @@ def test_two_runs_are_compared_and_one_is_deleted_and_comes_back(server, open_ta
     press(page, "Undo")
     page.get_by_text("1 job put into the trash").wait_for(state="detached")
     assert not store.trashed()
+
+
+@pytest.mark.slow
+def test_errors_are_sorted_as_numbers_and_the_row_that_is_chosen_is_the_one_that_is_seen(server, open_tab):
+    store = Store(server.home)
+    first, second = two_runs(store)
+    errors = {first: 0.095, second: 0.2}  # as words '20 %' comes before '9.5 %'
+    with sqlite3.connect(server.home / "store.sqlite") as db:
+        for run, error in errors.items():
+            outcome = json.loads(db.execute("SELECT result FROM jobs WHERE id = ?", (run,)).fetchone()[0])
+            for measures in filter(None, (outcome["gated"], outcome["refitted"])):
+                measures["median_abs_rel_error"] = error
+            db.execute("UPDATE jobs SET result = ? WHERE id = ?", (json.dumps(outcome), run))
+    page = open_tab(f"{server.url}/runs")
+    frame = page.locator("[data-testid='stDataFrame']").first
+    frame.wait_for()
+    settle(page)
+    cells = "[...(document.querySelector('[data-testid=stDataFrame] table')?.rows ?? [])].map(r => [...r.cells].map(c => c.textContent))"
+    once(page, f"({cells}).length === 3")
+    column = page.evaluate(cells)[0].index("Median error")
+    seen = f"({cells}).slice(1).map(r => Number(r[{column}])).join()"
+    box = frame.bounding_box()
+    at = 33 + 170 + 100 + 118 + 66 + 45  # widths of the columns before
+    for order in ("0.095,0.2", "0.2,0.095"):
+        page.mouse.click(box["x"] + at, box["y"] + 17)
+        once(page, f"{seen} === '{order}'")
+    tick(page, 0, "Delete")
+    press(page, "Delete")
+    page.get_by_text("1 job put into the trash").wait_for()
+    assert [job.id for job in store.trashed()] == [second]
 
 
 @pytest.mark.slow  # without a browser: tests/dashboard/test_runs_page.py

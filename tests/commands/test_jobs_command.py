@@ -145,7 +145,10 @@ def test_jobs_travel_from_one_home_to_another(problem, tmp_path, capsys, monkeyp
     capsys.readouterr()
     assert main(["jobs", "export", run.id, "--out", str(tmp_path / "runs.tar")]) == 1 and "end in .zip" in capsys.readouterr().err
     assert not (tmp_path / "runs.tar").exists()
-    assert main(["jobs", "export", run.id, "--out", str(tmp_path / "x.zip"), "--microdata"]) == 0 and "1 job, " in capsys.readouterr().out
+    assert (
+        main(["jobs", "export", run.id, run.id, "--out", str(tmp_path / "x.zip"), "--microdata"]) == 0
+        and "1 job, " in capsys.readouterr().out
+    )
     monkeypatch.setenv("L0ENGINE_HOME", str(tmp_path / "elsewhere"))
     assert main(["jobs", "import", str(tmp_path / "x.zip")]) == 0 and capsys.readouterr().out == f"{run.id}\n"
     np.testing.assert_array_equal(Store().result(run.id).weights, mine.result(run.id).weights)
@@ -176,3 +179,12 @@ def test_a_home_that_cannot_be_is_a_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("L0ENGINE_HOME", str(tmp_path / "file"))
     assert main(["jobs"]) == 1
     assert "name another folder by L0ENGINE_HOME" in capsys.readouterr().err
+
+
+def test_a_run_that_sought_its_number_says_at_once_that_it_cannot_go_on(problem, tmp_path, capsys):
+    assert main(["fit", str(problem), "--out", str(tmp_path / "out"), "--epochs", "20", "--budget", "3"]) == 0
+    (run,) = Store().runs()
+    for more in ([], ["--epochs", "20"]):
+        capsys.readouterr()
+        assert main(["jobs", "continue", run.id, *more]) == 1
+        assert f"Run {run.id} sought budget in the epochs it was given, and cannot go on" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,10 @@ import pytest
 
 from l0engine.__main__ import main
 from l0engine.calibration import Problem
-from l0engine.io import save_problem
+from l0engine.calibration.config import Config
+from l0engine.io import load_problem, save_problem
+from l0engine.jobs.execution import Execution
+from l0engine.jobs.records import Plan
 from l0engine.jobs.store import Store
 
 
@@ -55,6 +59,20 @@ def test_a_frontier_goes_out_from_a_file(folder):
     assert main(["frontier", str(folder / "problem"), "--out", str(folder / "f"), "--epochs", "60", *more]) == 0
     assert set(pd.read_csv(folder / "f" / "weights_6.csv")["household_id"]) == {f"h{i}" for i in range(6)}
     assert set(pd.read_csv(folder / "f" / "weights_4.csv")["household_id"]) <= {f"h{i}" for i in range(6)}
+
+
+def test_from_a_point_of_a_frontier(folder, capsys):
+    store = Store()
+    sha = store.add_problem(load_problem(folder / "problem"), "Forty").sha
+    run = store.create_run(sha, Config(epochs=60), Plan((6, 4))).id
+    Execution(store, store.begin(store.claim_next(3).id, os.getpid())).carry_out()
+    key = store.points(run)[0].key
+    weights = store.point_weights(run, key, 40)
+    assert fit(folder, "out", "--previous", f"{run}/{key}", "--price-change", "100") == 0
+    assert ids(folder / "out") == {f"h{i}" for i in np.flatnonzero(weights)}
+    assert json.loads((folder / "out" / "run.json").read_text())["previous"]["source"] == f"point {key} of run {run}"
+    assert fit(folder, "none", "--previous", f"{run}/l0engine-9999") == 1
+    assert f"Run {run} has no point 'l0engine-9999'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dashboard import state
 from dashboard.learn import lessons as plans
 from dashboard.state.lessons import LESSONS, board, picture
 from l0engine.lessons.ask import text
-from l0engine.lessons.shown.challenge import LEAST_ESS
+from l0engine.lessons.shown.challenge import LEAST_ESS, Attempt, ChallengeAsk, FrontierAsk
 from l0engine.lessons.shown.gate import GateAsk
 
 
@@ -192,6 +192,37 @@ def test_the_challenge_scores_on_the_spot_and_keeps_a_board(lesson):
     found = picture(LESSONS["learn_challenge"](price=5.0, uneven=1e-3))
     assert not found.counts and (found.ess / found.kept < LEAST_ESS or found.median > 0.05)
     assert "does not count yet" in " ".join(at.said("warning")) and at.button("Enter").disabled
+
+
+@pytest.mark.slow  # fifteen sizes
+def test_the_frontier_is_revealed_afterwards_and_is_the_engines(lesson):
+    """What is said of it is worked out anew from its weights; the guess is judged by the same."""
+    at = lesson("learn_challenge")
+    assert "frontier gets down to" not in words(at)
+    at.choose("Reveal the engine's frontier", True)
+    best = 120
+    for attempt in picture(FrontierAsk(seed=0)).attempts:
+        w = attempt.weights
+        kept, median = int((w > 0).sum()), float(np.median(np.abs(attempt.errors)))
+        if median <= 0.05 and w.sum() ** 2 / (w**2).sum() >= kept / 2:
+            best = min(best, kept)
+    assert best < 60 and f"**{best} households** that count" in words(at)
+    guess = at.at.button_group[0]
+    at.choose(guess.label, guess.options[0 if best <= 12 else 1 if best <= 30 else 2])
+    assert "Right." in " ".join(at.said("success")) and f"{best} households" in " ".join(at.said("success"))
+
+
+def test_the_board_ranks_those_who_counted(lesson):
+    """Fewest households first, one row a name, and another seed has a board of its own."""
+    entries = [("Ada", 30, 0.04), ("Bo", 25, 0.03), ("ada", 22, 0.05), ("Cy", 25, 0.02)]
+    for name, kept, median in entries:
+        board().enter(name, ChallengeAsk(), Attempt(np.ones(kept), np.zeros(12), kept, median, median, float(kept)))
+    at = lesson("learn_challenge")
+    shown = at.at.dataframe[0].value
+    assert shown["Nickname"].tolist() == ["ada", "Cy", "Bo"] and shown["Households"].tolist() == [22, 25, 25]
+    assert shown["Place"].tolist() == [1, 2, 3]
+    at.choose("Seed", 1)
+    assert "Nobody is on the board" in " ".join(at.said("caption"))
 
 
 def test_ready_lessons_fit_their_time_and_open(lesson):

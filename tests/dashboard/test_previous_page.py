@@ -19,6 +19,7 @@ from l0engine.calibration import Problem
 from l0engine.calibration.config import Config, settings
 from l0engine.calibration.results import Overlap
 from l0engine.io import csv_bytes, load_problem, weights_table
+from l0engine.jobs.records import Plan
 from l0engine.jobs.store import Store
 
 SWITCH, MENU, PRICE = "Start from an earlier answer", "Start from", settings()["price_change"].label
@@ -56,6 +57,14 @@ def test_next_years_totals_from_this_years_run(visit, working, home, sample):
     assert said in page.said("markdown")
     assert said in page.to("results").said("markdown")
 
+    point = store.create_run(first.problem, Config(epochs=40, refit=False), Plan((100,)))
+    carry_out(store)
+    key = store.points(point.id)[0].key
+    weights = store.point_weights(point.id, key, this.n_households)
+    page.to("calibrate").choose(MENU, f"{point.id}/{key}")
+    count = (weights > 0).sum()
+    assert f"Of {count:,} households of point {key} of run {point.id} {count:,} are in this problem, all of them." in page.said("caption")
+
     page.to("calibrate").choose(SWITCH, False).press("Start").until_ended()
     assert page.record.task.previous is None
     assert page.record.config.price_change == 0
@@ -67,9 +76,12 @@ def test_an_uploaded_file_with_a_household_that_is_not_there(visit, finished):
     n, more = len(table), table.iloc[:1].assign(household_id="somebody else")
     content = csv_bytes(table) + csv_bytes(more).split(b"\n", 1)[1]
     page = visit("calibrate").choose(SWITCH, True)
-    page.at.file_uploader[0].set_value([("last.csv", content, "text/csv")]).run()
+    page.at.file_uploader[0].set_value([("*a*_b_[x](y).csv", content, "text/csv")]).run()
     page.check()
-    assert any(w.startswith(f"Of {n + 1:,} households of last.csv {n:,} are in this problem; 1 are not") for w in page.said("warning"))
+    assert any(
+        w.startswith(f"Of {n + 1:,} households of \\*a\\*\\_b\\_\\[x\\](y).csv {n:,} are in this problem; 1 are not")
+        for w in page.said("warning")
+    )
     page.press("Start")
     assert page.record.task.previous.kept == n + 1
     assert (state.store().previous(page.run_id).weights[:n] == table["weight"]).all()

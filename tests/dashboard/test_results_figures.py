@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from oracles import random_problem
 
+from dashboard.kit.figures.marks import Mark
 from dashboard.kit.theme import DARK, LIGHT
-from dashboard.results.figures import ledger, profile, tiles, treemap
+from dashboard.results.figures import error_path, gate_path, ledger, profile, tiles, treemap
 from l0engine.calibration.config import Config
+from l0engine.calibration.seen import ErrorPath, GatePath
 from l0engine.explain.drift import drift
 from l0engine.explain.profiles import STATES
 from l0engine.explain.targets import tree
@@ -53,6 +55,19 @@ def test_profile_and_tiles(palette):
 
 def test_every_state_has_a_place_of_its_own():
     assert set(tiles.PLACES) == STATES and len(set(tiles.PLACES.values())) == 51 == len(STATES)
+
+
+@PALETTES
+def test_paths_of_one_target_and_one_household(palette):
+    errors = np.array([-0.5, np.nan, 0.02, 0.0])
+    drawn = error_path.plot(error_path.info(ErrorPath(np.arange(1, 5), errors), -1e-4, (Mark(2, "Temperature 0.2"),)), palette)
+    line, level = drawn.data
+    assert list(line.x) == [1, 3, 4] and list(line.y) == [0.5, 0.02, 1e-5] and list(line.customdata) == ["−50 %", "2 %", "0 %"]
+    assert set(level.y) == {1e-4} and [s.x0 for s in drawn.layout.shapes] == [2]
+    gate, gone = gate_path.plot(gate_path.info(GatePath(np.array([5, 10, 15]), np.array([0.5, 0.1, np.nan]))), palette).data
+    assert list(gate.y) == [0.5, 0.1] and list(gone.x) == [15] and gate.line.color == palette.dropped
+    (gate,) = gate_path.plot(gate_path.info(GatePath(np.array([5, 10]), np.array([0.5, 0.9]))), palette).data
+    assert gate.line.color == palette.kept
 
 
 @PALETTES

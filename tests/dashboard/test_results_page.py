@@ -1,10 +1,13 @@
 """Results, tab by tab: what they say is worked out from the weights; what they open is there."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from dashboard import state
+from dashboard.kit import wording
 from l0engine.explain.conflicts import set_conflicts
 from l0engine.explain.drift import drift
 from l0engine.explain.whatif import WhatIf
@@ -62,6 +65,11 @@ def test_one_target_and_who_carries_it(results):
     assert set(listed["household_id"]) == set(parts.index[:50])
     np.testing.assert_allclose(listed["adds"], parts.iloc[:50], rtol=1e-6)
     assert list(results.metrics)[-4:] == ["Base", "Gated", "Refitted", "Published"]
+    path = state.store().error_path(results.run_id, list(problem.names).index(name))  # all targets are in use
+    drawn = json.loads(results.chart("error_path"))
+    assert [trace["name"] for trace in drawn["data"]] == ["In training", "Refitted"]
+    assert drawn["data"][0]["customdata"] == [wording.percent(e) for e in path.errors]
+    assert path.errors[-1] == pytest.approx(row @ result.gated_weights / problem.values[list(problem.names).index(name)] - 1, abs=1e-4)
     assert results.chart("profile") and not [c for c in results.at.get("plotly_chart") if c.proto.id.endswith("-tiles")]  # of one state
 
 
@@ -92,6 +100,8 @@ def test_why_a_household_is_kept_or_not(results):
         household = problem.household_ids[np.flatnonzero((result.weights > 0) == kept)[0]]
         results.choose("Why is a household kept, or not?", str(household))
         assert any(text.startswith(word) for text in results.said("markdown"))
+        gone = state.store().gate_path(results.run_id, list(problem.household_ids).index(household)).dropped
+        assert kept <= (gone is None) and ("Dropped for good between" in results.chart("gate_path")) == (gone is not None)
     results.choose("Why is a household kept, or not?", "nobody*")
     assert results.said("warning") == ["No household has the id 'nobody\\*'."]
 

@@ -353,7 +353,7 @@ def test_two_runs_are_compared_and_the_address_is_a_link(visit, several):
 
 def two_of_them(page: Visit) -> list[str]:
     """Look at two runs, target by target and household by household."""
-    page.at.button_group(key="cmp_look").set_value("Two of them").run()
+    page.at.button_group(key="cmp_look").set_value("two").run()
     return live(page.check())
 
 
@@ -530,6 +530,31 @@ def test_a_full_disk_is_said_in_a_sentence(visit, several, monkeypatch, error):
 def test_other_errors_are_not_taken_for_a_full_disk():
     with pytest.raises(OSError, match="gone"), attempt.full_disk_said():
         raise OSError(2, "gone")
+
+
+# -- what is looked at stands in the address
+
+
+def test_filters_and_looks_survive_a_reload(visit, several):
+    page = visit("runs", compare=",".join(several))
+    page.at.text_input(key="runs_search").set_value("price 0.1")
+    page.at.selectbox(key="runs_status").set_value("Finished")
+    page.at.toggle(key="runs_apart").set_value(True)
+    page.at.button_group(key="cmp_which").set_value("Target misfit")
+    two_of_them(page)
+    said = {name: value[0] if isinstance(value, list) else value for name, value in page.at.query_params.items()}
+    expected = {"find": "price 0.1", "status": "Finished", "differences": "yes", "loss": "Target misfit", "look": "two"}
+    assert {name: said.get(name) for name in expected} == expected and "kind" not in said
+    again = visit("runs", **said)
+    assert table(again).equals(table(page)) and len(table(again)) == 2 and live(again) == live(page)
+    assert again.at.button_group(key="cmp_which").value == "Target misfit"
+    assert "find" not in again.to("calibrate").at.query_params
+
+
+def test_an_address_that_filters_by_nonsense_shows_everything(visit, several):
+    page = visit("runs", kind="weather", status="sunny", look="up", loss="none", differences="perhaps", compare=",".join(several))
+    assert len(table(page)) == 3 and "kind" not in page.at.query_params
+    assert "Households by the runs that keep them" in live(page)
 
 
 # -- studies side by side

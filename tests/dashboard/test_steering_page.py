@@ -31,7 +31,7 @@ def at_work(visit, **settings):
 
 def figures(page) -> dict[str, str]:
     found = [json.loads(c.proto.json) for c in page.at.get("bidi_component")]
-    return {f["alt"]: f["figure"] for f in found}
+    return {f["alt"]: f["figure"] for f in found if "figure" in f}
 
 
 def test_settings_change_while_it_runs_and_the_curves_say_where(visit):
@@ -77,11 +77,31 @@ def test_a_run_with_a_goal_is_not_steered(visit):
     assert "Change" not in page.buttons() and not [t for t in page.at.text_input if t.key and run in t.key]
 
 
-def test_a_finished_run_goes_on_for_more_epochs(visit):
+def ended_run(visit) -> tuple[Store, str]:
+    """The store, and the id of a run of the sample that is over."""
     visit("data")  # puts the sample into the store
     store = state.store()
     finished = store.create_run(state.problem_sha(), Config(epochs=60, refit=False)).id
     carry_out(store)
+    return store, finished
+
+
+def test_the_sidebar_names_runs_by_the_settings_they_have_now(visit):
+    store, finished = ended_run(visit)
+    other = store.create_run(store.run(finished).problem, Config(price_l0=0.3)).id
+    store.set_status(other, Status.RUNNING)
+    store.steer(other, price_l0=0.7)
+    for run, steps in ((finished, None), (other, 10)):
+        if steps is not None:
+            store.changes(other, steps)
+        page = visit("calibrate", run=run)
+        menu = [o for s in page.at.sidebar.selectbox for o in s.options]
+        shown = " ".join([*menu, *(m.value for m in page.at.sidebar.markdown)])
+        assert ("price 0.7" in shown) is (steps is not None) and ("price 0.3" in shown) is (steps is None)
+
+
+def test_a_finished_run_goes_on_for_more_epochs(visit):
+    store, finished = ended_run(visit)
     store.folder(finished).joinpath("checkpoint.npz").unlink(missing_ok=True)
     page = visit("calibrate", run=finished).press("Continue the run")
     assert any("was not kept" in text for text in page.said("error")) and store.run(finished).status.ended

@@ -57,3 +57,17 @@ def test_plural():
 
 def test_examples_in_the_docstrings_hold():
     assert doctest.testmod(wording).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("*a*_b_[x](y).csv", r"\*a\*\_b\_\[x\](y).csv"),
+        ("<b> &amp; | # $x$ ~y~", r"\<b\> \&amp; \| \# \$x\$ \~y\~"),
+        ("- no list", r"\- no list"),
+        ("a :red[b] https://x", r"a \:red\[b\] https\://x"),
+        ("Half (1.2 %): 3-4, said he!", "Half (1.2 %): 3-4, said he!"),
+    ],
+)
+def test_a_name_from_outside_is_read_as_it_stands(text, read):
+    assert wording.markdown(text) == read

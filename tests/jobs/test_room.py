@@ -61,9 +61,10 @@ def test_the_room_of_a_store_is_that_of_its_files_and_a_quota_warns_before_it_bi
     assert found._replace(free=10**12).warning == "" and "Only 1.0 GB are free" in found._replace(free=10**9).warning
     monkeypatch.setenv("L0ENGINE_QUOTA", "0.00002")
     assert "of the 20 kB it may" in store.room()._replace(free=10**12).warning and "the trash alone holds 11 kB" in store.room().warning
-    monkeypatch.setenv("L0ENGINE_QUOTA", "much")
-    with pytest.raises(L0Error, match="a number of GB"):
-        store.room()
+    for wrong in ("much", "-1", "nan", "inf"):
+        monkeypatch.setenv("L0ENGINE_QUOTA", wrong)
+        with pytest.raises(L0Error, match=f"L0ENGINE_QUOTA is '{wrong}': set it to a number of GB"):
+            store.room()
 
 
 def test_a_quota_refuses_what_would_not_fit_and_harms_nobody(store, sha, monkeypatch, tmp_path):

@@ -12,6 +12,7 @@ from torch.optim.adam import adam
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.system import NEGLIGIBLE, ScaledSystem
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot, Status
+from l0engine.calibration.seen import MOST_HOUSEHOLDS, MOST_TARGETS, RARELY, Seen
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.graphs import captured
 from l0engine.calibration.training.objective import Forward, Objective
@@ -142,7 +143,8 @@ class Trainer:
         terms = self._objective.terms(self._forward or self._pass()) if self._terms is None else self._terms
         gate = self._objective.gate(self._parameters, dist)
         weights = gate * torch.exp(self._parameters[0])
-        errors = self._objective.relative_errors(weights).abs()
+        signed = self._objective.relative_errors(weights)
+        errors = signed.abs()
         w = weights / weights.max().clamp_(min=torch.finfo(weights.dtype).tiny)
         levels = torch.tensor(ERROR_QUANTILES, dtype=errors.dtype, device=errors.device)
         figures = torch.cat([terms, torch.quantile(errors, levels), torch.stack([errors.max(), w.sum() ** 2, w @ w])])
@@ -166,7 +168,16 @@ class Trainer:
             gate_counts=tuple(between),
             error_quantiles=tuple(quantiles),
             ess=whole / parts if parts > 0 else 0.0,
+            seen=self._seen(signed, dist),
         )
+
+    def _seen(self, errors: Tensor, dist: HardConcreteDistribution) -> Seen:
+        """What this look keeps of each target and household."""
+        rarely = self.step % (RARELY * _stage(self.config.epochs)) == 0 or self.step == self.config.epochs
+        gates = rarely and self._gated and self._n <= MOST_HOUSEHOLDS
+        opened = dist.p_active(self._parameters[1]).cpu().numpy() if gates else None
+        alive = self._alive.cpu().numpy() if gates else np.zeros(0, np.int64)
+        return Seen.of(errors.cpu().numpy() if rarely or len(errors) <= MOST_TARGETS else None, opened, alive, self._n)
 
     def state(self) -> TrainingState:
         """Parameters and optimiser state, copied to plain arrays."""

@@ -122,9 +122,12 @@ def quota() -> int | None:
     """Bytes the store may take up: the environment's L0ENGINE_QUOTA, in GB; None without one."""
     given = os.environ.get("L0ENGINE_QUOTA", "")
     try:
-        return int(float(given) * 10**9) if given else None
+        found = int(float(given) * 10**9) if given else None
     except (ValueError, OverflowError):
-        raise L0Error(f"L0ENGINE_QUOTA is {given[:40]!r}: set it to a number of GB, or take it out.") from None
+        found = -1
+    if found is not None and found < 0:
+        raise L0Error(f"L0ENGINE_QUOTA is {given[:40]!r}: set it to a number of GB, 0 or more, or take it out.")
+    return found
 
 
 def sized(count: int) -> str:

@@ -1,6 +1,6 @@
 """The SQLite file of a store: schema, and short connections that any thread or process may open.
 
-What is one job's stands under its id: its row in `jobs`, its snapshots and points (the column `run`), its events.
+What is one job's stands under its id: its row in `jobs`, its snapshots, looks and points (the column `run`), its events.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ _STEPS: tuple[tuple[str | Callable[[sqlite3.Connection, Path], None], ...], ...]
     (
         "ALTER TABLE jobs ADD COLUMN imported REAL",
         "ALTER TABLE jobs ADD COLUMN bundle TEXT",
+    ),
+    (
+        """CREATE TABLE looks (
+            number INTEGER PRIMARY KEY, run TEXT NOT NULL, step INTEGER NOT NULL, errors BLOB NOT NULL, gates BLOB NOT NULL,
+            UNIQUE (run, step))""",
     ),
 )
 

@@ -24,7 +24,7 @@ NAME, NOTE = 120, 10_000
 ALL = 1_000_000
 _ENDED = tuple(status for status in Status if status.ended)
 _DAY = 86_400.0
-_TABLES = (("snapshots", "run"), ("points", "run"), ("events", "job"), ("jobs", "id"))
+_TABLES = (("snapshots", "run"), ("looks", "run"), ("points", "run"), ("events", "job"), ("jobs", "id"))
 
 
 class KeepingShelf(CheckpointShelf):

@@ -17,12 +17,12 @@ from l0engine.io.whole import read_arrays, write_arrays
 from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.job import checked_id
 from l0engine.jobs.records import PointRecord
-from l0engine.jobs.shelves.queue import JobShelf
+from l0engine.jobs.shelves.looks import LookShelf
 
 _KEY = re.compile(r"[a-z0-9]{1,20}-[0-9]{1,12}")
 
 
-class PointShelf(JobShelf):
+class PointShelf(LookShelf):
     """The part of `Store` that keeps frontier points, under runs/<id>/points/<key>.npz and in the database."""
 
     @at_the_edge()

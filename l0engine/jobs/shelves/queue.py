@@ -231,10 +231,13 @@ class JobShelf(ProblemShelf):
     # What it says on the way
 
     def append(self, job_id: str, snapshot: Step) -> None:
-        """Keep a snapshot; one of the same step is replaced."""
-        body = json.dumps(snapshot.to_dict())
+        """Keep a snapshot; one of the same step is replaced. What it saw of each target and household is kept beside it."""
+        body, seen = json.dumps(snapshot.to_dict()), getattr(snapshot, "seen", None)
         with self._database.write() as db:
             db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (checked_id(job_id), snapshot.step, body))
+            if seen is not None:
+                query = "INSERT OR REPLACE INTO looks (run, step, errors, gates) VALUES (?, ?, ?, ?)"
+                db.execute(query, (job_id, snapshot.step, seen.errors, seen.gates))
 
     def snapshots(self, job_id: str, since: int = -1) -> list[Any]:
         """Snapshots of the steps after `since`, in order."""

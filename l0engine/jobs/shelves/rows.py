@@ -26,7 +26,8 @@ def take_up(db: sqlite3.Connection, job_id: str, checkpoint: int | None) -> None
 
 
 def forget_rows(db: sqlite3.Connection, job_id: str, step: int) -> None:
-    db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (job_id, step))
+    for table in ("snapshots", "looks"):
+        db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (job_id, step))
 
 
 def one_job(db: sqlite3.Connection, job_id: str) -> JobRecord[Any, Any]:

@@ -55,12 +55,8 @@ class SteeringShelf(KeepingShelf):
         """
         with self._database.write() as db:
             run = _calibration(one_job(db, run_id))
-            done = self._last_step(run)
+            done = self.last_step(run)
             config = self._settings(db, run)
-            if config.has_goal:
-                raise L0Error(
-                    f"Run {run_id} sought {' and '.join(config.goals)}, which more epochs do not change: start a new run with more epochs."
-                )
             changes = {"epochs": done + int(epochs), "stop_when_settled": False}
             if epochs < 1:
                 raise ConfigError(f"epochs is {epochs}: give a whole number of 1 or more.")
@@ -88,11 +84,14 @@ class SteeringShelf(KeepingShelf):
         found = [Change(e.step, *change) for e in self.events(job_id) if e.step is not None for change in e.changes.items()]
         return sorted(found, key=lambda change: change.step)
 
-    def as_they_are(self, jobs: Sequence[JobRecord[Any, Any]]) -> list[JobRecord[Any, Any]]:
-        """Jobs with the settings they have now: a run that was steered or went on has others than it began with."""
+    def as_they_are(self, jobs: Sequence[JobRecord[Any, Any]], *, asked: bool = False) -> list[JobRecord[Any, Any]]:
+        """Jobs with the settings they have now: a run that was steered or went on has others than it began with.
+
+        With `asked`, changes count that were asked for and have not taken effect yet.
+        """
         changes: dict[str, list[tuple[str, Any]]] = {}
         with self._database.connect() as db:
-            for row in db.execute("SELECT job, body FROM events WHERE step IS NOT NULL ORDER BY number"):
+            for row in db.execute("SELECT job, body FROM events WHERE step IS NOT NULL OR ? ORDER BY number", (asked,)):
                 changes.setdefault(row["job"], []).extend(json.loads(row["body"]).items())
 
         def now(job: JobRecord[Any, Any]) -> JobRecord[Any, Any]:
@@ -103,14 +102,23 @@ class SteeringShelf(KeepingShelf):
 
         return [now(job) for job in jobs]
 
-    def _last_step(self, run: RunRecord) -> int:
-        """The step a run ended at, where it can go on from there."""
+    def last_step(self, job: JobRecord[Any, Any]) -> int:
+        """The step a run ended at, from where it can go on.
+
+        Raises
+        ------
+        L0Error
+            It cannot, see `continue_for`.
+        """
+        run = _calibration(job)
         if run.deleted is not None:
             raise L0Error(f"Run {run.id} is in the trash: restore it first.")
         if not run.status.has_result:
             raise L0Error(f"Run {run.id} is {run.status}: only one that has ended with weights can go on.")
         if run.plan is not None and run.plan.source is not None:
             raise L0Error(f"Run {run.id} computed a frontier of run {run.plan.source}: let that one go on.")
+        if goals := " and ".join(run.config.goals):
+            raise L0Error(f"Run {run.id} sought {goals} in the epochs it was given, and cannot go on: start a new run with other epochs.")
         step = self.checkpoint_step(run.id)
         if step is None:
             raise L0Error(f"The last state of run {run.id} was not kept: start a new run with more epochs.")
