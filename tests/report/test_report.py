@@ -57,7 +57,7 @@ def made(tmp_path_factory):
     ids = [f"household-{i}" for i in range(N)]
     problem = random_problem(9, targets=24, households=N, attributes=pd.DataFrame(columns), names=names, household_ids=ids)
     sha = store.add_problem(problem, "Small <survey>", "upload").sha
-    run = store.create_run(sha, Config(epochs=60, seed=3, price_l0=1.0), Plan((120, 80), compare=(80,), references=("random",)))
+    run = store.create_run(sha, Config(epochs=60, seed=3, price_l0=1.0, budget=150), Plan((120, 80), compare=(80,), references=("random",)))
     carry_out(store)
     assert store.run(run.id).status.has_result, store.run(run.id)
     return store, run.id
