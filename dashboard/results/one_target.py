@@ -57,6 +57,8 @@ def show(facts: Facts, target: int) -> None:
         drawn.append((tiles.plot, states, "tiles", "Error of the same total in other states"))
     if drawn:
         side_by_side(drawn, "one_pictures")
+        if any(key == "error_path" for _, _, key, _ in drawn):
+            st.caption("Over the training: where the line dips sharply, the estimate crosses the total on its way; the refit comes last.")
     if len(behind.parts):
         top = behind.households[:_LISTED]
         listed = pd.DataFrame({
