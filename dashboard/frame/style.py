@@ -1,4 +1,4 @@
-"""What Streamlit's own look lacks: room at the top, captions and words on the primary colour that can be read."""
+"""What Streamlit's own look lacks: room at the top, captions and words on the primary colour, or on a tint of it, that can be read."""
 
 from __future__ import annotations
 
@@ -21,4 +21,5 @@ def show() -> None:
     colours = palette()
     captions = f"[data-testid='stCaptionContainer'], [data-testid='stCaptionContainer'] * {{color: {colours.muted} !important; opacity: 1}}"
     primary = f"{_PRIMARY} {{color: {_INK} !important}}" if colours.name == "dark" else ""
-    st.html(f"<style>{_ROOM} {captions} {primary}</style>")
+    chosen = f"[data-variant='segmented_control'][data-selected]:hover * {{color: {colours.text} !important}}"
+    st.html(f"<style>{_ROOM} {captions} {primary} {chosen}</style>")

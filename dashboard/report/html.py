@@ -13,6 +13,7 @@ import plotly
 import plotly.graph_objects as go
 
 from dashboard.calibration.figures import composition, estimates, refit_effect, weight_change, weight_concentration
+from dashboard.frontier.figures import frontier
 from dashboard.kit.theme import CONFIG, LIGHT, Palette
 from dashboard.results.figures import ledger, treemap
 from l0engine.explain.drift import BAND
@@ -63,6 +64,10 @@ def _pictures(f: Facts, palette: Palette) -> Iterator[tuple[str, list[go.Figure]
     ]
     pictures += [(composition.plot, composition.info(p, w, str(column))) for column in p.attributes.columns[:4]]
     yield "households", [plot(info, palette) for plot, info in pictures]
+    if f.points:
+        whose, chosen = f.frontier or f.run, f.point.key if f.point is not None else None
+        info = frontier.info(f.points, int(use.sum()), p.n_households, chosen, whose.config)
+        yield "frontier", [frontier.plot(info, palette)]
     if len(f.ledger):
         yield "drift", [ledger.plot(ledger.info(f.ledger, BAND), palette)]
 

@@ -12,6 +12,7 @@ from dashboard import state
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import Plot, side_by_side
 from dashboard.kit.figures.marks import marks
+from dashboard.results import rerun
 from dashboard.results.figures import error_path, profile, tiles
 from l0engine.calibration.metrics import relative_errors
 from l0engine.explain import targets
@@ -47,6 +48,8 @@ def show(facts: Facts, target: int) -> None:
     else:
         st.markdown("No kept household counts in it.")
     _price(facts, target)
+    if facts.use[target] and facts.point is None and facts.source is facts.run:
+        rerun.show(facts, target)
     drawn = [*_over_the_training(facts, target)]
     if len((bands := profile.info(problem, weights, target)).labels) > 1:
         drawn.append((profile.plot, bands, "profile", "Estimate and target along the bands"))
@@ -54,6 +57,8 @@ def show(facts: Facts, target: int) -> None:
         drawn.append((tiles.plot, states, "tiles", "Error of the same total in other states"))
     if drawn:
         side_by_side(drawn, "one_pictures")
+        if any(key == "error_path" for _, _, key, _ in drawn):
+            st.caption("Over the training: where the line dips sharply, the estimate crosses the total on its way; the refit comes last.")
     if len(behind.parts):
         top = behind.households[:_LISTED]
         listed = pd.DataFrame({
@@ -121,5 +126,5 @@ def _more(households: float) -> str:
 _ROUGH = (
     "Predicted: one Newton step on the dual of the refit, within 5 % of the rerun in the middle where no weight changes by more than a "
     "quarter (three small problems); else it is called rough, and may be off many times over. Checked: solved again. How many "
-    "households a new fit keeps is known by running it."
+    "households a new fit keeps is known by running it, see below."
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import streamlit as st
 
-from dashboard.state.problems import read_problem
-from dashboard.state.resources import store
+from dashboard.state.problems import add_without, found_without, read_problem
+from dashboard.state.resources import store, supervisor
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, set_conflicts
 from l0engine.explain.whatif import WhatIf
@@ -43,6 +43,28 @@ def _whatif(run_id: str, key: str | None, ended: float) -> WhatIf | str:
 def whatif(of: Facts) -> WhatIf | str:
     """What leaving anything out would cost, or why that is not known."""
     return _whatif(of.run.id, of.point.key if of.point else None, of.run.ended or 0.0)
+
+
+def rerun_without(of: Facts, target: int) -> RunRecord | None:
+    """The latest run of the same settings without a target (row number); None where there is none."""
+    sha = found_without(of.run.problem, target)
+    runs = () if sha is None else store().runs(sha)
+    return next((run for run in runs if run.config == of.config and run.task.previous == of.run.task.previous), None)
+
+
+def run_without(of: Facts, target: int) -> None:
+    """Queue such a run; the page stays with the one that is open.
+
+    Raises
+    ------
+    L0Error
+        What the run went out from is gone.
+    """
+    if of.run.task.previous is not None and of.previous is None:
+        raise L0Error("The earlier answer that this run went out from is gone, so it cannot be repeated: leave the target out by hand.")
+    sha = add_without(of.run.problem, [target])
+    store().create_run(sha, of.config, previous=of.previous)
+    supervisor().wake()
 
 
 @st.cache_resource(max_entries=3)

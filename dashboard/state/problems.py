@@ -25,6 +25,8 @@ from l0engine.jobs.records import ProblemRecord
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 #: Endings of files that a problem may come in, and of pickles, about which there is something to say.
 KINDS = list(dict.fromkeys(e.rsplit(".", 1)[-1] for e in (*UPLOADED, ".zip", *pickles.ENDINGS)))
+#: Where a problem is from whose targets weigh less than those of another.
+_LIGHTER = "targets left out"
 #: The sample a first visit opens with.
 DEFAULT_SAMPLE = "us"
 
@@ -136,13 +138,33 @@ def open_built(built: Problem, recipe: str, title: str) -> None:
 
 def open_without(rows: Sequence[int], share: float = 0.0) -> None:
     """Make the current problem with a share of the weight of some targets (row numbers), by default without them, the current one."""
-    whole, title = problem(), problem_record().title
+    choose_problem(add_without(problem_sha(), rows, share))
+
+
+def add_without(sha: str, rows: Sequence[int], share: float = 0.0) -> str:
+    """Keep a problem of the store with a share of the weight of some targets, and get its SHA-256."""
+    whole, title = read_problem(sha), store().problem_record(sha).title
+    what = f"'{whole.names[rows[0]]}'" if len(rows) == 1 else f"{len(rows)} targets"
+    done = f"without {what}" if share == 0 else f"{what} relaxed"
+    return str(store().add_problem(_lighter(whole, rows, share), f"{title}, {done}"[:120], source=_LIGHTER).sha)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _sha_without(sha: str, row: int) -> str:
+    return _lighter(read_problem(sha), [row], 0.0).fingerprint
+
+
+def found_without(sha: str, row: int) -> str | None:
+    """The SHA-256 of a problem without one target, where the store has that."""
+    made = {p.sha for p in store().problems() if p.source == _LIGHTER}
+    return found if made and (found := _sha_without(sha, row)) in made else None
+
+
+def _lighter(whole: Problem, rows: Sequence[int], share: float) -> Problem:
     weights = whole.target_weights.copy()
     weights[list(rows)] *= share
     weights.setflags(write=False)
-    what = f"'{whole.names[rows[0]]}'" if len(rows) == 1 else f"{len(rows)} targets"
-    done = f"without {what}" if share == 0 else f"{what} relaxed"
-    choose_problem(store().add_problem(replace(whole, target_weights=weights), f"{title}, {done}"[:120], source="targets left out").sha)
+    return replace(whole, target_weights=weights)
 
 
 def problem_sha() -> str:

@@ -50,6 +50,7 @@ class Facts:
     measures : Measures
     history : tuple of Snapshot
     points : tuple of PointRecord
+        Of a frontier of the problem: its own, or that of `frontier`.
     recipe : str
         By which the problem was made of tables; may be empty.
     summary : mapping
@@ -58,6 +59,8 @@ class Facts:
         Settings that changed while the fit was under way.
     previous : Previous or None
         What the fit went out from; also None where that is gone.
+    frontier : RunRecord or None
+        The run whose points these are, where it is another one: the latest that has some, first of those that went out from this fit.
     """
 
     run: RunRecord
@@ -74,6 +77,7 @@ class Facts:
     summary: Mapping[str, Any]
     changes: tuple[Change, ...] = ()
     previous: Previous | None = None
+    frontier: RunRecord | None = None
 
     @classmethod
     def of(cls, store: Store, run_id: str, point: str | None = None, problem: Problem | None = None) -> Self:
@@ -101,6 +105,8 @@ class Facts:
             raise L0Error(f"Run {run_id} has no point {point[:40]!r}: choose one on the Frontier page.")
         weights = result.weights if chosen is None else store.point_weights(run_id, chosen.key, problem.n_households)
         measures = result.final if chosen is None else chosen.measures
+        other = None if points else _frontier(store, run)
+        points = tuple(store.points(other.id)) if other is not None else points
         source = store.run(run.plan.source) if run.plan is not None and run.plan.source else run
         try:
             summary = json.loads((store.folder(run_id) / "run.json").read_bytes())
@@ -110,6 +116,7 @@ class Facts:
         return cls(
             run, chosen, source, store.problem_record(run.problem), problem, result, weights, measures, history, points,
             store.recipe(run.problem), summary, tuple(store.changes(source.id)), _previous(store, source),
+            other,
         )  # fmt: skip
 
     @property
@@ -179,6 +186,13 @@ class Facts:
     def weights_sha256(self) -> str:
         """SHA-256 of all weights as little-endian float64."""
         return sha256_of(self.weights)
+
+
+def _frontier(store: Store, run: RunRecord) -> RunRecord | None:
+    """Another run of the same problem that has points, the latest one."""
+    planned = [r for r in store.runs(run.problem, limit=200) if r.plan is not None and r.status.has_result]
+    planned.sort(key=lambda r: r.plan is None or r.plan.source != run.id)
+    return next((r for r in planned if store.points(r.id)), None)
 
 
 def _previous(store: Store, run: RunRecord) -> Previous | None:

@@ -159,7 +159,10 @@ def _frontier(f: Facts) -> Iterator[Section]:
              "Largest weight / base": f"{p.measures.max_weight_ratio:,.3g}"}
             for p in sorted(f.points, key=lambda p: (-p.measures.kept, p.method))
         ])  # fmt: skip
-        yield Section("frontier", "Frontier", ("Other numbers of households, and what other methods make of them.",), table)
+        words = "Other numbers of households, and what other methods make of them."
+        if f.frontier is not None:
+            words += f" They are from run {f.frontier.id} of the same problem: {f.frontier.task.label}."
+        yield Section("frontier", "Frontier", (words,), table)
 
 
 def _settings(f: Facts) -> Iterator[Section]:
@@ -187,6 +190,9 @@ def _provenance(f: Facts) -> Iterator[Section]:
 
 
 def _notes(f: Facts) -> Iterator[Section]:
+    if f.run.name or f.run.note.strip():
+        words = [*([f"Named '{f.run.name}'."] if f.run.name else []), *filter(str.strip, f.run.note.splitlines())]
+        yield Section("note", "What was noted of the run", tuple(words))
     said = [*f.problem.notes, *f.summary.get("taken", ()), *([f.result.message] if f.result.message else [])]
     if said:
         yield Section("notes", "Notes", tuple(f"- {note}" for note in said))

@@ -19,7 +19,10 @@ from l0engine.jobs.store import Store
 #: What Streamlit's own navigation does: a list with groups in it.
 OWN = {"list", "listitem"}
 PAGES = ("", "build", "calibrate", "frontier", "results", "log", "samples", "features", "pruning")
-TABS = ("Targets", "Households", "Weights", "Doubts", "Report")
+#: Tabs, and looks at targets.
+PLACES = [
+    ("Targets", ""), ("Targets", "Estimates"), ("Targets", "Table"), ("Households", ""), ("Weights", ""), ("Doubts", ""), ("Report", ""),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,24 +52,38 @@ def narrow_enough(page):
 @pytest.mark.slow  # without a browser: tests/dashboard/test_results_page.py
 @pytest.mark.parametrize("scheme", ["light", *further("dark")])
 def test_from_a_click_to_a_report(server, open_tab, run, scheme, tmp_path):
+    store = Store(server.home)
+    household = str(store.problem(store.run(run).problem).household_ids[0])
     page = open_tab(f"{server.url}/results?run={run}", scheme)
     page.get_by_text("equally weighted households").wait_for()
     settle(page)
     slices = page.locator(".live-plot .treemaplayer .slice")
+    slices.filter(has_text="MA").last.click(position={"x": 6, "y": 6})
     slices.filter(has_text="agi[1,10000)").first.click(position={"x": 6, "y": 6})
     page.get_by_text("2 targets of MA/agi").wait_for()
     settle(page)
     slices.filter(has_text="count").first.click()
     page.get_by_text("Carried by").wait_for()
     settle(page)
-    for tab in TABS:
+    page.get_by_text("Error over the training").wait_for()
+    for tab, look in PLACES:
         page.get_by_role("tab", name=tab).click()
+        if look:
+            page.get_by_role("radio", name=look).click()
         settle(page)
         page.wait_for_timeout(500)
-        assert findings(page) == [], tab
+        assert findings(page) == [], (tab, look)
         page.set_viewport_size({"width": 800, "height": 900})
         until(lambda: narrow_enough(page), 10, lambda tab=tab: f"{tab} scrolls sideways")  # pictures follow a moment later
         page.set_viewport_size({"width": 1400, "height": 1000})
+    page.get_by_role("tab", name="Households").click()
+    page.get_by_label("Why is a household kept, or not?").fill(household)
+    page.keyboard.press("Enter")
+    page.get_by_text("Its gate over the training").wait_for()
+    settle(page)
+    page.wait_for_timeout(500)
+    assert findings(page) == [] and narrow_enough(page)
+    page.get_by_role("tab", name="Report").click()
     report = tmp_path / "report.html"
     report.write_bytes(download(page, "Report (HTML)"))
     page.goto(report.as_uri())

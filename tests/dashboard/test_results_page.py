@@ -1,13 +1,17 @@
 """Results, tab by tab: what they say is worked out from the weights; what they open is there."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import carry_out
 
 from dashboard import state
 from dashboard.kit import wording
+from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.training.iteration import fit
 from l0engine.explain.conflicts import set_conflicts
 from l0engine.explain.drift import drift
 from l0engine.explain.whatif import WhatIf
@@ -91,6 +95,32 @@ def test_a_target_can_be_left_out(results):
     after = state.store().problem(results.at.session_state["problem"])
     assert after.target_weights.tolist() == np.where(before.names == "MA/population", 0.0, before.target_weights).tolist()
     assert "without 'MA/population'" in state.store().problem_record(results.at.session_state["problem"]).title
+
+
+def test_a_run_without_it_says_what_it_costs_in_households(results):
+    """Held to a fit of the problem whose matrix lacks the row."""
+    problem, result = answer(results)
+    look_at(results, "MA/population").press("Run it without")
+    assert results.title == "Results" and any(t.startswith("A run without it is at work") for t in results.said("markdown"))
+    carry_out(state.store())
+    results.press("Look again")
+    stay = problem.names != "MA/population"
+    rest = Problem.create(
+        problem.matrix[stay],
+        problem.values[stay],
+        names=problem.names[stay],
+        groups=problem.groups[stay],
+        base_weights=problem.base_weights,
+    )
+    own = fit(rest, result.config).final
+    words = next(text for text in results.said("markdown") if text.startswith("With it:"))
+    with_, kept = (int(n) for n in re.findall(r"([\d,]+) kept", words.replace(",", "")))
+    assert with_ == result.final.kept and kept == own.kept
+    assert f"{abs(own.kept - result.final.kept)} household" in words or "as many households" in words
+    first = results.run_id
+    results.press("Open that run")
+    assert results.run_id != first and state.store().problem_record(results.record.problem).title.endswith("without 'MA/population'")
+    assert results.record.config == result.config
 
 
 def test_why_a_household_is_kept_or_not(results):

@@ -102,6 +102,37 @@ def test_the_html_stands_alone(facts):
     assert page.count("Plotly.newPlot(") >= 8
 
 
+def test_the_frontier_is_drawn_where_the_problem_has_one(made):
+    store, run_id = made
+    picture = re.compile(r'id="frontier-0".*?Plotly.newPlot\("frontier-0"', re.DOTALL)
+    own = picture.search(html(Facts.of(store, run_id))).group()
+    points = store.points(run_id)
+    assert len(points) == 3 and all(f'"{p.key}"' in own for p in points)
+    bare = store.create_run(store.run(run_id).problem, Config(epochs=20)).id
+    carry_out(store)
+    facts = Facts.of(store, bare)
+    assert facts.frontier.id == run_id and picture.search(html(facts)).group() == own
+    words = {part.key: part for part in sections(facts)}["frontier"].words[0]
+    assert f"They are from run {run_id} of the same problem" in words
+
+
+def test_what_was_noted_of_the_run_is_told(made):
+    store, run_id = made
+    assert "note" not in {part.key for part in sections(Facts.of(store, run_id))}
+    store.rename(run_id, "As sent to <b>press</b>")
+    store.set_note(run_id, "First line.\n\n- totals of 2024\n- see <i>mail</i>")
+    try:
+        facts = Facts.of(store, run_id)
+        page, text = html(facts).split("</head>")[1], markdown(facts.title, sections(facts))
+        assert (
+            "<p>First line.</p>" in page and "<li>see &lt;i&gt;mail&lt;/i&gt;</li>" in page and "Named 'As sent to &lt;b&gt;press" in page
+        )
+        assert "First line." in text and "- totals of 2024\n- see \\<i\\>mail" in text
+    finally:
+        store.rename(run_id, "")
+        store.set_note(run_id, "")
+
+
 def test_markdown_tables_are_whole(facts):
     text = markdown(facts.title, sections(facts))
     for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):

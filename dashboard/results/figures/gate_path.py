@@ -43,6 +43,6 @@ def plot(info: GatePathInfo, palette: theme.Palette) -> go.Figure:
     add_line(fig, steps[alive], opened[alive], "Gate", words, colour, mode="lines+markers")
     if gone is not None:
         mark = {"symbol": "x", "size": 10, "color": palette.error}
-        add_dots(fig, [gone[1]], [0.0], "Dropped", ["dropped for good"], mark, hovertemplate="%{customdata}")
+        add_dots(fig, [gone[1]], [0.0], "Dropped", ["dropped for good"], mark, hovertemplate="%{customdata}", cliponaxis=False)
     add_marks(fig, info.marks, palette)
     return fig

@@ -78,7 +78,8 @@ def plot(info: TreemapInfo, palette: theme.Palette) -> go.Figure:
     edges = ["0 %", *theme.texts(wording.percent, theme.ERROR_STEPS)]
     key = "   ".join(f"{theme.swatch(c)} {'≤' if i + 1 < n else '>'} {edges[min(i + 1, n - 1)]}" for i, c in enumerate(palette.errors))
     where = {"x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top", "yshift": -6}
-    fig.update_layout(margin={"t": 66, "l": 4, "r": 4, "b": 32}, annotations=[{"text": key, **where}])
+    top = 66 if info.level == ALL and not info.whole else 92  # room for the way to the part that is open
+    fig.update_layout(margin={"t": top, "l": 4, "r": 4, "b": 32}, annotations=[{"text": key, **where}])
     return fig
 
 
