@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
+
 from dashboard.kit import jobs, layout, picker
 from dashboard.state.uploads import IMAGES
 from l0engine.schedules import SCHEDULES
@@ -54,12 +56,12 @@ def _source() -> str:
 
 def _settings() -> dict[str, Any]:
     """What the fields say, by names of `PruningStudy`."""
-    network, hidden, l0, l2 = layout.columns([2.5, 1.2, 2, 2], key="pruning_network", narrowest=240, gap="medium")
-    chosen = network.segmented_control(
+    chosen = st.segmented_control(
         "Network", list(_NETWORKS), default="Fully connected", required=True, key="pruning_kind", **_KEEP,
         help="Fully connected: SparseMLP, two hidden layers with a gate on every weight. "
         "Convolutional: two 3 × 3 convolutions with a gate on every channel, and a layer with a gate on every weight.",
     )  # fmt: skip
+    hidden, l0, l2 = layout.columns([1.2, 2, 2], key="pruning_network", narrowest=150, gap="medium")
     kind = _NETWORKS[chosen]
     start = _DEFAULTS[kind]
     out: dict[str, Any] = {"network": kind}
@@ -84,7 +86,7 @@ def _settings() -> dict[str, Any]:
 
 
 def _training(kind: str, start: dict[str, Any]) -> dict[str, Any]:
-    begin, end, schedule, epochs, rate, batch, seed = layout.columns([1] * 7, key="pruning_training", narrowest=105)
+    begin, end, schedule, epochs, rate, batch, seed = layout.columns([1] * 7, key="pruning_training", narrowest=125)
     return {
         "temperature_start": begin.number_input(
             "First temperature", 0.05, 5.0, 1.0, 0.1, key="pruning_temperature_start", **_KEEP,

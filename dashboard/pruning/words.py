@@ -49,8 +49,8 @@ def tiles(result: PruningResult) -> list[tuple[str, str, str, str]]:
             "Of the network as an ordinary one.",
         ),
         (
-            f"Latency of {result.report.batch} images", milliseconds(after.seconds), milliseconds(before.seconds),
-            "Median over calls, in turn, on the machine that pruned it and beside whatever else it did then.",
+            "Latency where pruned", milliseconds(after.seconds), milliseconds(before.seconds),
+            f"Of {result.report.batch} images: median over calls, in turn, on the machine that pruned it and beside what else it did.",
         ),
     ]  # fmt: skip
 

@@ -204,4 +204,4 @@ def test_tables_by_hand():
     stopped = replace(RESULT, right={k: RESULT.right[k] for k in ("dense", "gated", "compact", "magnitude")})
     assert len(pruning_words.compared(stopped)) == 3
     tiles = {label: (after, before) for label, after, before, _ in pruning_words.tiles(RESULT)}
-    assert tiles["Latency of 256 images"] == ("500 µs", "2 ms") and tiles["Numbers stored"] == ("120", "1,100")
+    assert tiles["Latency where pruned"] == ("500 µs", "2 ms") and tiles["Numbers stored"] == ("120", "1,100")
