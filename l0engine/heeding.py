@@ -23,6 +23,14 @@ def heeding(should_stop: Callable[[], bool]) -> Generator[None]:
         _asked.reset(before)
 
 
+@contextmanager
+def finishing() -> Generator[None]:
+    """Inside, what was begun comes to its end: a pause is waited for, and nothing is abandoned."""
+    asked = _asked.get()
+    with heeding(lambda: asked() and False):
+        yield
+
+
 def heed() -> None:
     """Ask, between two steps of a long computation.
 

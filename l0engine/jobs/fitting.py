@@ -74,7 +74,7 @@ def trained(job: Execution, problem: Problem) -> Generator[Snapshot, None, Resul
     steps = iterate(
         problem, job.task.config, should_stop=job.should_stop, save=job.save, resume=state, changes=job.changes, previous=previous
     )
-    with heeding(lambda: job.should_stop() and False):  # what was trained gets its weights, but waits for them where it is to pause
+    with heeding(job.should_stop):
         result = yield from translated(steps, lambda s: replace(s, seconds=s.seconds + before - job.paused))
     job.keep()
     seconds = result.fit_seconds + before - job.paused

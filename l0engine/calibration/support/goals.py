@@ -10,9 +10,11 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures
-from l0engine.calibration.support.calibrated import CURVE, SOFTER, Calibrated, along
+from l0engine.calibration.support.calibrated import CURVE, SOFTER, Calibrated, along, calibrated
 from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.elimination import LEAVE
+from l0engine.calibration.support.relaxing import relaxes
+from l0engine.calibration.support.support import Support
 
 #: A goal for the median allows no error beyond this many times as much, other than those of the largest set.
 GROSS = 10.0
@@ -81,6 +83,19 @@ def smallest(problem: Problem, system: ScaledSystem, config: Config, gated: np.n
         else:
             good, high = tried, size
     return good
+
+
+def at_once(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray) -> Calibrated:
+    """The households that a fit kept, or as many as are asked for of those that carry most: for who does not wait for `smallest`."""
+    few = np.count_nonzero(gated > 0) < (config.budget or 1)
+    gated = np.maximum(gated, system.base_weights) if few and (relaxes(system, config) or not gated.any()) else gated
+    kept = np.flatnonzero(gated > 0)
+    if config.budget is not None and len(kept) > config.budget:
+        part = np.sqrt(system.squares[kept]) * gated[kept]
+        part[system.rules.protected[kept]] = np.inf
+        kept = np.sort(kept[np.argpartition(-part, config.budget - 1)[: config.budget]])
+    start = gated[kept] * (gated.sum() / gated[kept].sum())
+    return calibrated(problem, system, replace(config, polish=False), Support.at(kept, start))
 
 
 def _made_to_meet(problem: Problem, system: ScaledSystem, config: Config, chooser: Chooser, found: Calibrated) -> Calibrated:

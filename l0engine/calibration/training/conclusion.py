@@ -16,11 +16,12 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate, Measures, Result, Snapshot, Status
 from l0engine.calibration.support.calibrated import Calibrated
-from l0engine.calibration.support.goals import by_price, smallest
+from l0engine.calibration.support.goals import at_once, by_price, smallest
 from l0engine.calibration.support.polish import polished
 from l0engine.calibration.support.refit import refitted
 from l0engine.calibration.training.trained import Ended, Trained
 from l0engine.gates.estimators import ESTIMATORS
+from l0engine.heeding import Abandoned, finishing
 
 #: A fit is far off with more than this share of the loss of keeping none; another choice is taken where it costs less than this share.
 FAR_OFF, ANEW = 1e-4, 0.99
@@ -74,7 +75,12 @@ def conclude(
         reason = Ended(Status.DIVERGED, words)
     answer = _Answer(gated)
     if reason.status is not Status.DIVERGED:
-        answer = _answer(problem, config, lower, system, gated, may_choose_anew=reason.status is not Status.STOPPED)
+        try:
+            answer = _answer(problem, config, lower, system, gated, stopped=reason.status is Status.STOPPED)
+        except Abandoned:
+            reason = Ended(Status.STOPPED, reason.message)
+            with finishing():
+                answer = _answer(problem, config, lower, system, gated, stopped=True)
         if not (answer.weights > 0).any():
             reason = Ended(Status.DIVERGED, f"No household was kept: lower the price of a household (λ L0 is now {price:g}).")
     if reason.status is Status.DIVERGED:
@@ -111,8 +117,10 @@ def told_of_change(before: Matched, config: Config) -> str:
     return " ".join(said)
 
 
-def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSystem, gated: np.ndarray, *, may_choose_anew: bool) -> _Answer:
+def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSystem, gated: np.ndarray, *, stopped: bool) -> _Answer:
     price, gates = system.lambda_l0(lower), ESTIMATORS[lower.estimator].gated
+    if config.has_goal and stopped:
+        return _Answer.of(at_once(problem, system, config, gated), "Stopped before households were chosen: those that carry most are kept.")
     if config.has_goal:
         found, note = smallest(problem, system, config, gated), ""
         if lower is not config:
@@ -124,8 +132,9 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
     weights, start, mu = gated, None, None
     if (gated > 0).any():
         start = (polished(system, gated, price) if config.polish else gated) if gates else system.base_weights.copy()
-        weights, mu = refitted(system, start, config)
-    if may_choose_anew and gates and shut_too_early(system, weights):
+        with finishing():
+            weights, mu = refitted(system, start, config)
+    if not stopped and gates and shut_too_early(system, weights):
         anew = by_price(problem, system, config, gated, price)
         before = system.cost(config, price, system.value(weights), weights)
         if anew is not None and system.cost(config, price, anew.loss, anew.weights) < ANEW * before:

@@ -104,7 +104,7 @@ def iterate(
         if last or np.count_nonzero(trained.gated > 0) >= (config.budget or 1):
             result = _concluded(problem, config, system, trained, watch)
             short = falls_short(config, result.final) if result.final is not None else ""
-            if last or not short:
+            if last or not short or result.status is Status.STOPPED:
                 break
         attempt, resume, device = attempt + 1, None, trained.device
     missed = f"The goal is out of reach: {short}." if short else ""

@@ -19,6 +19,7 @@ from l0engine.calibration.training.devices import Choice
 from l0engine.calibration.training.iteration import fit, iterate
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import _moment_table
+from l0engine.heeding import heeding
 
 PROBLEM = oracles.random_problem(1, targets=10, households=300)
 #: On the CPU, whose results are the same to the bit; `test_cuda.py` holds a GPU to them.
@@ -352,3 +353,25 @@ def test_totals_that_are_all_0_are_refused_where_nothing_fixes_the_size():
     with pytest.raises(ProblemError, match="keeping nobody meets them; add a total"):
         fit(problem, Config(epochs=2))
     assert fit(problem, Config(epochs=2, total="exact")).weights.any()
+
+
+@pytest.mark.parametrize("config", [Config(budget=12, epochs=60), Config(max_median_error=0.05, epochs=60)])
+def test_a_stop_while_households_are_chosen_is_heeded_and_leaves_an_answer_of_the_size_that_was_asked_for(config):
+    rng = np.random.default_rng(7)
+    matrix = rng.poisson(1.0, (8, 300)).astype(float)
+    problem = Problem.create(matrix, matrix @ rng.uniform(3, 9, 300), base_weights=np.full(300, 5.0))
+    steps, looks = iterate(problem, config), []
+
+    def asked() -> bool:  # training looks elsewhere: these are looks while households are chosen
+        looks.append(1)
+        return len(looks) > 3
+
+    with heeding(asked):
+        result, _ = drain(steps)
+    whole = fit(problem, config)
+    assert result.status is Status.STOPPED and "those that carry most are kept" in result.message
+    assert whole.status is not Status.STOPPED and whole.refitted is not None and result.refitted is not None
+    assert result.refitted.kept == (config.budget or result.gated.kept)
+    if config.budget:  # by hand: the twelve with the largest share of the loss
+        carried = result.gated_weights**2 * ((matrix / problem.values[:, None]) ** 2).sum(axis=0)
+        assert set(np.flatnonzero(result.weights)) == set(np.argsort(-carried)[:12])
