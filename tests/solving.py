@@ -6,10 +6,10 @@ from scipy import sparse as sp
 
 from l0engine.arrays.linear_map import linear_map
 from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.support.anchors import Limits
-from l0engine.calibration.support.dual import DualProblem
 from l0engine.calibration.support.raking import Raking
 from l0engine.calibration.support.relaxation import Relaxation
+from l0engine.calibration.support.solvers.anchors import Limits
+from l0engine.calibration.support.solvers.dual import DualProblem
 
 CPU = torch.device("cpu")
 

@@ -31,6 +31,7 @@ l0engine.calibration.config
 l0engine.calibration.results
 l0engine.calibration.problem
 l0engine.calibration.metrics
+l0engine.calibration.support.solvers
 l0engine.calibration.support
 l0engine.calibration.training l0engine.calibration.limits
 l0engine.calibration.frontier

@@ -4,7 +4,7 @@ Final weights are ``w = g exp(A' theta)`` within bounds, where theta minimises
 
     f(theta) = sum_j D_j*((A' theta)_j) - b' theta + sum_i tau_i theta_i^2 / 2
 
-with the curvature ``H = A diag(s) A' + diag(tau)``, s the slopes of the weights; see `support.dual`. Leaving target i out holds theta_i
+with the curvature ``H = A diag(s) A' + diag(tau)``, s the slopes of the weights; see `solvers.dual`. Leaving target i out holds theta_i
 at 0, leaving household j out takes its column away. One Newton step from theta answers both from the inverse of H alone: that is what is
 *predicted*. Steps until nothing moves any more are the refit itself: that is what is *checked*.
 

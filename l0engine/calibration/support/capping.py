@@ -24,8 +24,8 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from l0engine.arrays.linear_map import LinearMap
-from l0engine.calibration.support.anchors import Limits, Proximal
-from l0engine.calibration.support.dual import Dual, DualProblem
+from l0engine.calibration.support.solvers.anchors import Limits, Proximal
+from l0engine.calibration.support.solvers.dual import Dual, DualProblem
 from l0engine.calibration.support.support import Support
 
 #: Proximal steps relative to 1 / price, from the first to the last; the last one is repeated while households leave.

@@ -24,9 +24,9 @@ from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate
 from l0engine.calibration.support.calibrated import EQUAL, MET, Calibrated, better, calibrated, exchanged
 from l0engine.calibration.support.elimination import Elimination
-from l0engine.calibration.support.least_squares import least_squares
 from l0engine.calibration.support.raking import HARDEST, Softness
 from l0engine.calibration.support.relaxing import Relaxing, filled, is_small, relaxes
+from l0engine.calibration.support.solvers.least_squares import least_squares
 from l0engine.calibration.support.splicing import spliced
 from l0engine.calibration.support.support import Support
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from l0engine.calibration.problem.system import ScaledSystem
-from l0engine.calibration.support.least_squares import least_squares
+from l0engine.calibration.support.solvers.least_squares import least_squares
 from l0engine.calibration.support.support import Support
 
 #: Share of the households that one round leaves; with fewer than `FEW` households for each target every one counts.

@@ -23,8 +23,8 @@ import torch
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.metrics import effective_sample_size
 from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.support.anchors import ANCHORS, Limits, StartAnchor
-from l0engine.calibration.support.dual import Dual, DualProblem
+from l0engine.calibration.support.solvers.anchors import ANCHORS, Limits, StartAnchor
+from l0engine.calibration.support.solvers.dual import Dual, DualProblem
 
 #: Where nothing is known of the solution, the way to mu leads down from here by decades.
 SOFTEST, DECADE = 0.1, 10.0

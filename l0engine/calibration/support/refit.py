@@ -8,8 +8,8 @@ import torch
 from l0engine.arrays.linear_map import applied, linear_map
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.system import CPU, NEGLIGIBLE, ScaledSystem
-from l0engine.calibration.support.dual import SMALL_WORK, Dual, work
 from l0engine.calibration.support.raking import SETTLED, TOLERANCE, Raking, Softness
+from l0engine.calibration.support.solvers.dual import SMALL_WORK, Dual, work
 
 #: Newton's tolerance where the sum of weights must hold: what is missing of it counts squared.
 EXACTLY = 1e-15

@@ -3,8 +3,8 @@
     minimise  1/2 ||A w - b||^2 + price/2 sum_j w_j^2 / z_j   over 0 <= z <= 1, sum_j z_j <= k, l_j z_j <= w_j <= u_j z_j
 
 Where the totals fix ``sum w``, ``sum w^2`` is 1 / (effective sample size) up to a constant. With z of 0 and 1 alone this is the problem
-itself. For fixed z its dual is smooth in as many variables as there are targets, see `dual`. Every dual solution theta bounds what k
-households can do:
+itself. For fixed z its dual is smooth in as many variables as there are targets, see `solvers.dual`. Every dual solution theta bounds what
+k households can do:
 
     b' theta - 1/2 ||theta||^2 - (the k largest of h_j),   h_j = max over w of (A_j' theta) w - price/2 w^2,
 
@@ -30,8 +30,8 @@ from torch import Tensor
 
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.problem.rules import Rules
-from l0engine.calibration.support.anchors import Limits, Ridge
-from l0engine.calibration.support.dual import Dual, DualProblem
+from l0engine.calibration.support.solvers.anchors import Limits, Ridge
+from l0engine.calibration.support.solvers.dual import Dual, DualProblem
 
 #: Alternations at most, and Newton steps in each; they end when other shares would lower the objective by less than this share of it, or
 #: the second where only the bound is wanted.

@@ -13,9 +13,9 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate
 from l0engine.calibration.support.capping import LEAST, LEAST_EVEN, Capping
-from l0engine.calibration.support.dual import DENSE_TARGETS
 from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.relaxation import APART, Relaxation, Relaxed
+from l0engine.calibration.support.solvers.dual import DENSE_TARGETS
 from l0engine.calibration.support.support import Support
 
 #: What a relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.

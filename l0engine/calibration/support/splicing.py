@@ -14,7 +14,7 @@ import torch
 
 from l0engine.arrays.linear_map import LinearMap, applied
 from l0engine.calibration.problem.rules import Rules
-from l0engine.calibration.support.least_squares import least_squares
+from l0engine.calibration.support.solvers.least_squares import least_squares
 
 #: The first block is this share of the set; as many leave in so many rounds; an exchange counts where it lowers the loss by the second
 #: share, and the block stays as it is where it does so by the third.

@@ -7,8 +7,8 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import effective_sample_size, relative_errors
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
-from l0engine.calibration.support import dual as module
 from l0engine.calibration.support.refit import refit
+from l0engine.calibration.support.solvers import dual as module
 
 
 def tiny(seed=0, targets=4, n=12):

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import nnls
 from solving import double
 
-from l0engine.calibration.support.least_squares import least_squares
+from l0engine.calibration.support.solvers.least_squares import least_squares
 from l0engine.calibration.support.splicing import spliced
 
 

@@ -10,10 +10,10 @@ from solving import dual_problem, limits, raking
 
 from l0engine.calibration.metrics import effective_sample_size
 from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.support import dual as module
-from l0engine.calibration.support.anchors import ANCHORS, Ridge
-from l0engine.calibration.support.dual import Dual
 from l0engine.calibration.support.raking import NOTHING, Softness, worth
+from l0engine.calibration.support.solvers import dual as module
+from l0engine.calibration.support.solvers.anchors import ANCHORS, Ridge
+from l0engine.calibration.support.solvers.dual import Dual
 
 SLOPES = {"entropy": lambda w, g: np.log(w / g), "chi-square": lambda w, g: w / g - 1}
 

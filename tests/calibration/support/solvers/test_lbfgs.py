@@ -7,8 +7,8 @@ from scipy.optimize import Bounds, minimize
 from solving import double
 
 from l0engine.calibration.problem.rules import Rules
-from l0engine.calibration.support.lbfgs import MEMORY, Curvature
-from l0engine.calibration.support.least_squares import least_squares
+from l0engine.calibration.support.solvers.lbfgs import MEMORY, Curvature
+from l0engine.calibration.support.solvers.least_squares import least_squares
 
 
 def by_recursion(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from solving import limits
 
 from l0engine.calibration.config import ANCHORS as NAMES
-from l0engine.calibration.support.anchors import ANCHORS, LARGEST_EXPONENT, Proximal, Ridge
+from l0engine.calibration.support.solvers.anchors import ANCHORS, LARGEST_EXPONENT, Proximal, Ridge
 
 START, PRICE = np.array([0.01, 0.5, 1.0, 3.0, 40.0]), np.array([1e-3, 0.2, 1.0, 7.0, 0.05])
 COSTS = {

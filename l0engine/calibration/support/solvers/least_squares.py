@@ -10,7 +10,7 @@ from torch import Tensor
 
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.problem.rules import Rules
-from l0engine.calibration.support.lbfgs import Curvature
+from l0engine.calibration.support.solvers.lbfgs import Curvature
 from l0engine.heeding import heed
 from l0engine.machine import at_most, suitable
 

@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from l0engine.arrays.linear_map import LinearMap
-from l0engine.calibration.support.anchors import Anchor
+from l0engine.calibration.support.solvers.anchors import Anchor
 from l0engine.heeding import heed
 
 #: A Newton system is factored up to this many targets, or weights that move if those are fewer; beyond, nothing is as large as its square.
