@@ -1,4 +1,4 @@
-"""What a run needs of memory, as estimated before its start and as its process came to: ``python tests/benchmarks/memory.py [--epochs 200]``.
+"""What a run needs of memory, as estimated before its start and as its process came to: ``python tests/benchmarks/memory.py [--epochs 60]``.
 
 Each run is a worker process of its own, as the dashboard starts it; its peak is that of the system's books. The estimate is asked to be
 between 0.7 and 2 times the peak.
@@ -24,7 +24,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_data"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--only", default="massachusetts,new_england,us")
     given = parser.parse_args()
     print(f"{'':>14}{'households':>12}{'entries':>12}{'estimate':>10}{'peak':>9}{'ratio':>7}")

@@ -1,4 +1,4 @@
-"""Many browser tabs watch two runs: `python tests/benchmarks/sessions.py [--sessions 50] [--seconds 60] [--sample us]`.
+"""Many browser tabs watch two runs: `python tests/benchmarks/sessions.py [--sessions 50] [--seconds 45] [--sample us]`.
 
 Starts a server and two runs of the sample, opens so many tabs of one Chromium on the page Calibrate, half of them on each run, and prints
 errors seen in the tabs, how often a tab's page ran beside how often it asks to (once a second, less often above ten tabs), and the
@@ -33,7 +33,7 @@ from l0engine.jobs.store import Store
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=50)
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seconds", type=int, default=45)
     parser.add_argument("--sample", default="us")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +60,7 @@ def watch(server: Server, sample: str, sessions: int, seconds: int) -> None:
         for i in range(sessions):
             page = browser.new_context(viewport={"width": 1200, "height": 800}).new_page()
             ends.append(listen(page, errors))
-            page.goto(f"{server.url}/calibrate?run={runs[i % 2]}", timeout=120_000)
+            page.goto(f"{server.url}/calibrate?run={runs[i % 2]}", timeout=120_000, wait_until="commit")
             tabs.append(page)
         for page in tabs:
             page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=120_000)
