@@ -64,7 +64,7 @@ def test_a_bad_value_or_none_is_said_in_place(visit):
     assert any("Nothing is different" in text for text in page.said("info"))
     page.at.text_input(key=f"steer_lambda_l0_{run}").set_value("much")
     page.press("Change")
-    assert any("lambda_l0 is 'much'" in text for text in page.said("error")) and not Store().events(run)
+    assert any(r"lambda\_l0 is 'much'" in text for text in page.said("error")) and not Store().events(run)
     Store().set_status(run, Status.QUEUED)
     page.at.text_input(key=f"steer_lambda_l0_{run}").set_value("0.01")
     page.press("Change")
