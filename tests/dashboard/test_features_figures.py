@@ -190,7 +190,7 @@ def test_many_features_are_cut_and_names_from_outside_are_harmless():
     assert "<b>x</b>" not in fig.to_json()
     gates = snapshots([[0.9, 0.1]], names=("<b>x</b>", "y"))
     assert "<b>x</b>" not in feature_gates.plot(feature_gates.info(gates, 1), theme.LIGHT).to_json()
-    assert view._plain("a*b_[c](d) é") == r"a\*b\_\[c\]\(d\) é"
+    assert view._plain("a*b_[c](d) é") == r"a\*b\_\[c\](d) é"
 
 
 def test_truth_by_hand():

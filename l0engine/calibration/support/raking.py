@@ -169,9 +169,13 @@ class Raking:
         best, missing = tried[0], self._missing(tried[0].weights)
         while tried[-1].errors.max() > WORTH[0][0] and mu > self._hardest:
             mu = max(mu * step, self._hardest)
-            weights, before = self.weights(mu, tolerance=tolerance), missing
-            missing = self._missing(weights)
-            if missing > (1 + RISE) * before + self._nothing:
+            most = (1 + RISE) * missing + self._nothing
+            for exact in (tolerance, TOLERANCE):
+                weights = self.weights(mu, tolerance=exact)
+                missing = self._missing(weights)
+                if missing <= most:
+                    break
+            else:
                 break
             tried.append(Softness.of(mu, weights, errors))
             if worth(best, tried[-1]):
