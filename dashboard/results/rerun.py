@@ -32,7 +32,7 @@ def show(facts: Facts, target: int) -> None:
 
 def compared(own: Measures, without: Measures) -> str:
     """Both answers in a sentence, and what the target costs or saves."""
-    fewer, ess = own.kept - without.kept, without.ess - own.ess
+    fewer, ess = own.kept - without.kept, round(without.ess) - round(own.ess)  # as both are shown
     moved = f"{wording.plural(abs(fewer), 'household')} {'fewer' if fewer >= 0 else 'more'}" if fewer else "as many households"
     sign = "+" if ess >= 0 else "−"
     return (

@@ -28,15 +28,16 @@ TINY = 100
 
 def falls_short(config: Config, m: Measures) -> str:
     """How far measures are from the goals of a config, in words; empty where they meet them."""
+    short = []
     if config.budget is not None and m.kept < config.budget:
-        return f"{m.kept:,} households are kept, not {config.budget:,}"
+        short.append(f"{m.kept:,} households are kept, not {config.budget:,}")
     if config.max_median_error is not None and not m.median_abs_rel_error <= config.max_median_error:
-        return "the median error is {}, not {}".format(*_told_apart(m.median_abs_rel_error, config.max_median_error, "%", 3))
+        short.append("the median error is {}, not {}".format(*_told_apart(m.median_abs_rel_error, config.max_median_error, "%", 3)))
     if config.max_error is not None and not m.max_abs_rel_error <= config.max_error:
-        return "the largest error is {}, not {}".format(*_told_apart(m.max_abs_rel_error, config.max_error, "%", 3))
+        short.append("the largest error is {}, not {}".format(*_told_apart(m.max_abs_rel_error, config.max_error, "%", 3)))
     if config.min_ess is not None and not m.ess >= config.min_ess:
-        return "the effective sample size is {}, not {}".format(*_told_apart(m.ess, config.min_ess, "f", 0))
-    return ""
+        short.append("the effective sample size is {}, not {}".format(*_told_apart(m.ess, config.min_ess, "f", 0)))
+    return "; ".join(short)
 
 
 def _told_apart(is_: float, asked: float, kind: str, digits: int) -> list[str]:

@@ -129,6 +129,8 @@ def test_what_falls_short_is_said_in_words():
         ({"max_error": 0.2999996}, "the largest error is 30.00000%, not 29.99996%"),
     ):
         assert said in falls_short(Config(**goal), measures)
+    both = falls_short(Config(max_error=0.001, min_ess=1e6), measures)
+    assert "the largest error is" in both and "; the effective sample size is" in both
     assert falls_short(Config(budget=5, max_error=0.3), measures) == ""
     assert falls_short(Config(max_median_error=0.02, min_ess=4.0), measures) == ""
     assert falls_short(Config(max_error=0.3), replace(measures, max_abs_rel_error=np.nan))
