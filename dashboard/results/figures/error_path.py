@@ -35,7 +35,7 @@ def plot(info: ErrorPathInfo, palette: theme.Palette) -> go.Figure:
     subtitle = "No step recorded"
     if len(info.steps):
         first, last = (wording.percent(abs(info.errors[i])) for i in (0, -1))
-        subtitle = f"{first} off at first, {last} in the end, {wording.percent(abs(info.final))} refitted"
+        subtitle = f"{first} off at step {wording.count(info.steps[0])}, {last} in the end, {wording.percent(abs(info.final))} refitted"
     y = axes.percent_log_axis("Absolute relative error (log)", np.append(info.errors, info.final))
     fig = theme.figure(palette, "Error over the training", subtitle, axes.steps_axis(info.steps), y, unified="Step %{x:,d}")
     add_line(fig, info.steps, axes.at_least(info.errors), "In training", theme.texts(wording.percent, info.errors), palette.kept)

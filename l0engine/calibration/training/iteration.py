@@ -89,6 +89,10 @@ def iterate(
         raise ProblemError("All targets are 0, as means and shares are: keeping nobody meets them; add a total that fixes the size.")
     if config.budget is not None and config.budget > problem.n_households:
         raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
+    most = config.budget or problem.n_households
+    if config.min_ess is not None and config.min_ess > most:
+        words = f"min_ess is {config.min_ess:,g}, but the effective sample size of {most:,} households is {most:,} at most"
+        raise ConfigError(f"{words}: ask for no more than that.")
     held = len(system.protected)
     if config.budget is not None and config.budget < held:
         raise ConfigError(f"budget is {config.budget:,} but {held:,} households are protected: ask for as many at least.")
