@@ -113,7 +113,7 @@ def test_a_goal_out_of_reach_is_said_and_the_weights_stay(relax):
 
 @pytest.mark.parametrize("goal", [{"min_ess": 300.5}, {"budget": 60, "min_ess": 60.5}], ids=str)
 def test_an_effective_sample_size_above_the_number_of_households_is_refused(goal):
-    with pytest.raises(ConfigError, match="households is (60|300) at most: ask for no more than that"):
+    with pytest.raises(ConfigError, match=r"households is (60|300) at most: ask for no more than that"):
         fit(PROBLEM, replace(CONFIG, **goal))
 
 
