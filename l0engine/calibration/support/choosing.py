@@ -28,7 +28,7 @@ from l0engine.calibration.support.raking import HARDEST, Softness
 from l0engine.calibration.support.relaxing import Relaxing, filled, is_small, relaxes
 from l0engine.calibration.support.solvers.least_squares import least_squares
 from l0engine.calibration.support.splicing import spliced
-from l0engine.calibration.support.support import Support
+from l0engine.calibration.support.support import Support, foremost
 
 #: Non-negative least squares takes seconds up to so many.
 VERTEX_CELLS = 5_000_000
@@ -187,7 +187,7 @@ class Chooser:
         s = self._system
         pull = np.maximum(s.matrix.T @ (s.importance * s.target), 0.0)
         alone = np.divide(pull, s.squares, out=np.zeros(len(pull)), where=s.squares > 0)
-        kept = np.sort(np.argpartition(np.where(s.rules.protected, -np.inf, -pull * alone), k - 1)[:k])
+        kept = foremost(pull * alone, k, s.rules.protected)
         return Support.at(kept, np.maximum(alone[kept] / k, 1e-3 * s.base_weights[kept]))
 
     @cached_property

@@ -11,7 +11,7 @@ import numpy as np
 
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.support.solvers.least_squares import least_squares
-from l0engine.calibration.support.support import Support
+from l0engine.calibration.support.support import Support, foremost
 
 #: Share of the households that one round leaves; with fewer than `FEW` households for each target every one counts.
 LEAVE, LEAVE_FEW, FEW = 0.8, 0.95, 2.0
@@ -46,8 +46,7 @@ class Elimination:
             n = len(support.kept)
             size = max(budget, int(n * (LEAVE if n > FEW * len(self._system.target) else LEAVE_FEW)))
             part = self._norm[support.kept] * np.exp(support.log_weights)
-            part[self._system.rules.protected[support.kept]] = np.inf
-            stay = np.sort(np.argpartition(-part, size - 1)[:size])
+            stay = foremost(part, size, self._system.rules.protected[support.kept])
             kept, start = support.kept[stay], support.start[stay]
             support = Support(kept, start * (total / start.sum()), self._refit(kept, support.log_weights[stay], BRIEF))
         return support

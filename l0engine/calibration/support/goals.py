@@ -14,7 +14,7 @@ from l0engine.calibration.support.calibrated import CURVE, SOFTER, Calibrated, a
 from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.elimination import LEAVE
 from l0engine.calibration.support.relaxing import relaxes
-from l0engine.calibration.support.support import Support
+from l0engine.calibration.support.support import Support, foremost
 
 #: A goal for the median allows no error beyond this many times as much, other than those of the largest set.
 GROSS = 10.0
@@ -92,9 +92,7 @@ def at_once(problem: Problem, system: ScaledSystem, config: Config, gated: np.nd
     gated = np.maximum(gated, system.base_weights) if few and (relaxes(system, config) or not gated.any()) else gated
     kept = np.flatnonzero(gated > 0)
     if config.budget is not None and len(kept) > config.budget:
-        part = np.sqrt(system.squares[kept]) * gated[kept]
-        part[system.rules.protected[kept]] = np.inf
-        kept = np.sort(kept[np.argpartition(-part, config.budget - 1)[: config.budget]])
+        kept = kept[foremost(np.sqrt(system.squares[kept]) * gated[kept], config.budget, system.rules.protected[kept])]
     start = gated[kept] * (gated.sum() / gated[kept].sum())
     return calibrated(problem, system, replace(config, polish=False), Support.at(kept, start))
 

@@ -15,6 +15,7 @@ import torch
 from l0engine.arrays.linear_map import LinearMap, applied
 from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.support.solvers.least_squares import least_squares
+from l0engine.calibration.support.support import foremost
 
 #: The first block is this share of the set; as many leave in so many rounds; an exchange counts where it lowers the loss by the second
 #: share, and the block stays as it is where it does so by the third.
@@ -79,10 +80,7 @@ def _shrunk(
     steps = min(LONG, STEPS // len(sizes))
     weights = least_squares(_columns(a, kept), b, weights, steps, rules and rules.at(kept))
     for left in sizes:
-        part = -(weights**2) * norm[kept]
-        if rules is not None:
-            part[rules.protected[kept]] = -np.inf
-        stay = np.sort(np.argpartition(part, left - 1)[:left])
+        stay = foremost(weights**2 * norm[kept], left, rules and rules.protected[kept])
         kept = kept[stay]
         weights = least_squares(_columns(a, kept), b, weights[stay], steps, rules and rules.at(kept))
     return kept, weights

@@ -46,3 +46,15 @@ class Support:
         drawn = np.random.default_rng(seed).choice(np.flatnonzero(~protected), k - int(protected.sum()), replace=False)
         kept = np.union1d(np.flatnonzero(protected), drawn)
         return cls.at(kept, base[kept] * (base.sum() / base[kept].sum()))
+
+
+def foremost(worth: np.ndarray, size: int, held: np.ndarray | None = None) -> np.ndarray:
+    """Where the `size` largest values stand, ascending; those that are held count as largest.
+
+    Parameters
+    ----------
+    worth : ndarray of float64, shape (n,)
+    held : ndarray of bool, shape (n,), optional
+    """
+    order = -worth if held is None else np.where(held, -np.inf, -worth)
+    return np.sort(np.argpartition(order, size - 1)[:size])
