@@ -22,9 +22,9 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1] / "browser"), str(Path(__file__).parents[1])]
 
 import psutil
-from playwright.sync_api import BrowserContext, WebSocket, sync_playwright
+from playwright.sync_api import BrowserContext, sync_playwright
 from server import SWITCHES, Server, find_chromium
-from tabs import settle
+from tabs import received, settle
 from uploads import SAMPLES
 
 from l0engine.calibration.config import Config
@@ -103,14 +103,9 @@ def warm(context: BrowserContext, server: Server) -> None:
 def visit(context: BrowserContext, server: Server, ids: list[str]) -> tuple[float, float, int, float]:
     """Milliseconds to the first and to the last picture in sight, bytes received, and the server's seconds of the processor."""
     assert server.process is not None
-    process, size = psutil.Process(server.process.pid), [0]
-
-    def watch(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda frame: size.append(len(frame)))
-
-    page = context.new_page()
+    process, page = psutil.Process(server.process.pid), context.new_page()
     page.add_init_script(NOTE)
-    page.on("websocket", watch)
+    sizes = received(page)
     before = sum(process.cpu_times()[:2])
     page.goto(f"{server.url}/runs?compare={','.join(ids)}", wait_until="commit")
     page.wait_for_function("Object.keys(window.drawings).length > 0", polling=50)
@@ -119,7 +114,7 @@ def visit(context: BrowserContext, server: Server, ids: list[str]) -> tuple[floa
     drawn = [float(t) for t in page.evaluate("Object.values(window.drawings)")]
     seconds = sum(process.cpu_times()[:2]) - before
     page.close()
-    return min(drawn), max(drawn), sum(size), seconds
+    return min(drawn), max(drawn), sum(sizes), seconds
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1] / "browser"), str(Path(__file__).parents[1])]
 
 import psutil
-from playwright.sync_api import BrowserContext, Page, WebSocket, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 from server import SWITCHES, Server, find_chromium
-from tabs import settle
+from tabs import received, settle
 from uploads import SAMPLES
 
 from l0engine.calibration.config import Config
@@ -92,14 +92,9 @@ def warm(context: BrowserContext, server: Server) -> None:
 def visit(context: BrowserContext, server: Server, run: str) -> str:
     """What one visit, and a click in the treemap, took: a line of the table."""
     assert server.process is not None
-    process, sizes = psutil.Process(server.process.pid), [0]
-
-    def watch(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda frame: sizes.append(len(frame)))
-
-    page = context.new_page()
+    process, page = psutil.Process(server.process.pid), context.new_page()
     page.add_init_script(NOTE)
-    page.on("websocket", watch)
+    sizes = received(page)
     before = sum(process.cpu_times()[:2])
     page.goto(f"{server.url}/results?run={run}", wait_until="commit")
     page.wait_for_function("window.moments.verdict && window.moments.picture", polling=50)

@@ -19,6 +19,13 @@ VERDICT = "equally weighted households"
 PLAYER = "document.querySelector('.player')"
 
 
+def received(page: Page) -> list[int]:
+    """Bytes of each message that the page gets from its server, from now on: the list grows."""
+    sizes: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: sizes.append(len(frame))))
+    return sizes
+
+
 def once(page: Page, condition: str) -> JSHandle:
     """Wait until some JavaScript holds. It looks ten times a second: by itself Playwright looks at, and so draws, sixty frames."""
     return page.wait_for_function(condition, polling=100)
