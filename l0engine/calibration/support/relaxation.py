@@ -50,9 +50,9 @@ ROUGH, CLOSE = 0.1, 0.01
 NONE, CARRIES = 1e-3, 1e-5
 #: A solution has settled where its objective is above its bound by no more than this share of that of no household.
 APART = 1e-3
-#: After each of so many alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has this
-#: share.
-PRICING, GROWTH, FEW, ENTRY = 24, 0.5, 100, 0.01
+#: After each of so many alternations the pool grows, at most by this share of it (and by `FEW` households at least); who enters has the
+#: first share, or the second where there is no solution to start from: that pool lacks many, and small shares are slow to grow.
+PRICING, GROWTH, FEW, ENTRY, FIRST_ENTRY = 24, 0.5, 100, 0.01, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +180,7 @@ class Relaxation:
             if step < PRICING and len(enter := self._entering(found, among[z > 0])):
                 everyone = torch.zeros_like(found.h)
                 everyone[among] = z
-                everyone[enter] = ENTRY
+                everyone[enter] = FIRST_ENTRY if after is None else ENTRY
                 among = (everyone > 0).nonzero().flatten()
                 z = (everyone[among] * (k / everyone.sum())).clamp(max=1.0)
                 z[self._held[among]] = 1.0
