@@ -362,8 +362,8 @@ def test_totals_that_are_all_0_are_refused_where_nothing_fixes_the_size():
 @pytest.mark.parametrize("config", [Config(budget=12, epochs=60), Config(max_median_error=0.05, epochs=60)])
 def test_a_stop_while_households_are_chosen_is_heeded_and_leaves_an_answer_of_the_size_that_was_asked_for(config):
     rng = np.random.default_rng(7)
-    matrix = rng.poisson(1.0, (8, 300)).astype(float)
-    problem = Problem.create(matrix, matrix @ rng.uniform(3, 9, 300), base_weights=np.full(300, 5.0))
+    matrix = rng.poisson(1.0, (8, 120)).astype(float)
+    problem = Problem.create(matrix, matrix @ rng.uniform(3, 9, 120), base_weights=np.full(120, 5.0))
     steps, looks = iterate(problem, config), []
 
     def asked() -> bool:  # training looks elsewhere: these are looks while households are chosen
