@@ -14,7 +14,6 @@ usage: build_us_problem.py TAXCALC_FOLDER TARGETS_FOLDER OUT_FOLDER
 
 import os
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,6 @@ import scipy.sparse as sp
 T, P, OUT = (os.path.join(a, "") for a in sys.argv[1:4])
 unit = "household"
 Y = 2022
-t0 = time.time()
 d = pd.read_csv(T + "cps.csv.gz")
 w = pd.read_csv(T + "cps_weights.csv.gz", usecols=[f"WT{Y}"])[f"WT{Y}"].to_numpy() / 100.0
 g = pd.read_csv(T + "growfactors.csv", index_col="YEAR")

@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,25 @@ os.environ.update(environment(1))
 _HOMES = itertools.count()
 
 
+#: Folders whose files take longest, begun first, so that no worker is left alone with one at the end.
+LONG = ("browser", "studies", "jobs", "dashboard", "report", "calibration")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file at a time, as `--dist loadfile`; all that drives Chromium by one worker, with one server."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/browser" if "browser/" in nodeid else str(super()._split_scope(nodeid))
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {Path(__file__).parent / folder: place for place, folder in enumerate(LONG)}
+    items.sort(key=lambda item: min((place for folder, place in places.items() if folder in item.path.parents), default=len(LONG)))
     on_gpu = [item for item in items if item.get_closest_marker("cuda")]
     if on_gpu and not _has_gpu():
         for item in on_gpu:

@@ -17,13 +17,14 @@ WITHOUT_TORCH = [
     "l0engine.io.build",
     "l0engine.jobs.store",
     "l0engine.jobs.supervisor",
+    "l0engine.studies.features.settings",
     "l0engine.studies.pruning.settings",
     *(f"l0engine.calibration.{m}" for m in ("config", "problem.problem", "problem.preflight", "results", "metrics", "training.checkpoint")),
 ]
 
 
-def test_reading_and_watching_never_load_torch():
-    lines = [f"import {m}; assert 'torch' not in sys.modules, '{m} loads torch'" for m in WITHOUT_TORCH]
+def test_reading_and_watching_never_load_torch_or_scikit_learn():
+    lines = [f"import {m}; assert not {{'torch', 'sklearn'}} & set(sys.modules), '{m} loads them'" for m in WITHOUT_TORCH]
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(["import sys", *lines])], capture_output=True, text=True, timeout=120, check=False
     )

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.kit import layout, wording
 from dashboard.kit.picker import pick
-from dashboard.state.previous import KEY, SWITCH, WEIGHTS, origins
+from dashboard.state.opened.previous import KEY, SWITCH, WEIGHTS, origins
 from l0engine.calibration.config import Config, settings
 from l0engine.errors import L0Error
 

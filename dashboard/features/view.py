@@ -12,7 +12,7 @@ from dashboard.kit import layout, wording
 from dashboard.kit.chart import chart
 from dashboard.kit.download import download
 from dashboard.kit.live_plot import live_plot
-from dashboard.state import studies
+from dashboard.state.opened import studies
 from l0engine.io import csv_bytes
 from l0engine.jobs.job import JobRecord
 from l0engine.studies.features.datasets import DATA_SETS

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.kit import wording
 from dashboard.kit.attempt import attempt
-from dashboard.state import studies
+from dashboard.state.opened import studies
 from l0engine.calibration.results import Status
 from l0engine.jobs.job import JobRecord
 from l0engine.jobs.task import Task

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.kit import jobs
 from dashboard.kit.follow import follow
-from dashboard.state import studies
+from dashboard.state.opened import studies
 
 
 def show(kind: str, title: str, question: str, first: str, another: str, form: ModuleType, view: ModuleType, unit: str = "Step") -> None:

@@ -20,7 +20,7 @@ from dashboard.pruning.figures import accuracy, loss, pixels, size
 from dashboard.pruning.figures import alive as pruning_alive
 from dashboard.pruning.figures import examples as pruning_examples
 from dashboard.pruning.figures import network as pruning_network
-from dashboard.state import studies
+from dashboard.state.opened import studies
 from l0engine.io.whole import read_arrays
 from l0engine.jobs.job import JobRecord
 from l0engine.studies.pruning.result import PruningResult, PruningSnapshot

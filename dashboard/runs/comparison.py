@@ -18,7 +18,8 @@ from dashboard.kit.player import play
 from dashboard.runs import table, words
 from dashboard.runs.figures import frontiers, members, pair, replay, ridges, series
 from dashboard.runs.figures.looks import Drawn, looks
-from dashboard.state import comparing, filters, problems
+from dashboard.state import comparing, filters
+from dashboard.state.opened import problems
 from l0engine.calibration.results import Snapshot
 from l0engine.jobs.records import RunRecord
 

@@ -18,7 +18,7 @@ from dashboard.samples import who
 from dashboard.samples.figures import figures as sample_figures
 from dashboard.samples.figures import gates as sample_gates
 from dashboard.samples.figures import progress
-from dashboard.state import studies
+from dashboard.state.opened import studies
 from l0engine.io import csv_bytes
 from l0engine.selection.selected import SampleSnapshot
 from l0engine.studies.samples.result import SampleResult, chosen_rows

@@ -1,11 +1,11 @@
 """Session keys, query parameters and shared resources: the only folder that names them."""
 
 from dashboard.state.address import follow_url, tick_seconds
-from dashboard.state.answers import contradictions, facts, rerun_without, run_without, whatif
 from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
-from dashboard.state.points import limits_of, open_point, point, point_weights
-from dashboard.state.previous import previous
-from dashboard.state.problems import (
+from dashboard.state.opened.answers import contradictions, facts, rerun_without, run_without, whatif
+from dashboard.state.opened.points import limits_of, open_point, point, point_weights
+from dashboard.state.opened.previous import previous
+from dashboard.state.opened.problems import (
     DEFAULT_SAMPLE,
     KINDS,
     SAMPLES,
@@ -22,9 +22,7 @@ from dashboard.state.problems import (
     sample_source,
     samples,
 )
-from dashboard.state.quotas import warning as quota_warning
-from dashboard.state.resources import leave_alone_what_stays, store, supervisor, take_up
-from dashboard.state.runs import (
+from dashboard.state.opened.runs import (
     go_on,
     in_use,
     kept_sets,
@@ -38,6 +36,8 @@ from dashboard.state.runs import (
     sweeps,
     taken,
 )
+from dashboard.state.quotas import warning as quota_warning
+from dashboard.state.resources import leave_alone_what_stays, store, supervisor, take_up
 from dashboard.state.uploads import calibration_log, logs
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 

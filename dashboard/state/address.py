@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.state import building, comparing, draft, filters, lessons, studies
-from dashboard.state.points import open_point
-from dashboard.state.problems import let_go, open_problem
+from dashboard.state import building, comparing, draft, filters, lessons
+from dashboard.state.opened import studies
+from dashboard.state.opened.points import open_point
+from dashboard.state.opened.problems import let_go, open_problem
+from dashboard.state.opened.runs import open_run
 from dashboard.state.resources import supervisor
-from dashboard.state.runs import open_run
 from l0engine.errors import L0Error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.state.problems import read_findings, read_problem
+from dashboard.state.opened.problems import read_findings, read_problem
 from dashboard.state.resources import store
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.preflight import in_use

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.state.previous import previous_chosen
+from dashboard.state.opened.previous import previous_chosen
 from l0engine.calibration.config import Config
 
 #: Settings that stand in the address, and as what.

@@ -9,10 +9,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard.state import comparing
-from dashboard.state.current import choose_run
+from dashboard.state.opened.current import choose_run
+from dashboard.state.opened.runs import open_run
+from dashboard.state.opened.studies import close_study, open_study
 from dashboard.state.resources import store
-from dashboard.state.runs import open_run
-from dashboard.state.studies import close_study, open_study
 from l0engine.calibration.results import Status
 from l0engine.jobs.job import JobRecord
 from l0engine.jobs.records import Calibration, RunRecord

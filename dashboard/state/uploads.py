@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import streamlit as st
 
-from dashboard.state.problems import DEFAULT_SAMPLE, SAMPLES
+from dashboard.state.opened.problems import DEFAULT_SAMPLE, SAMPLES
 from dashboard.state.quotas import admit, took
 from l0engine.errors import L0Error
 from l0engine.io import load_guarded, table_guarded

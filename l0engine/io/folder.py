@@ -16,11 +16,12 @@ from scipy import sparse as sp
 from l0engine.calibration.problem.artifact import Artifact
 from l0engine.calibration.problem.problem import Problem
 from l0engine.errors import AmbiguousTable, ProblemError
-from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_IDLE, MAX_TARGETS, listed, readable, shown
+from l0engine.io.limits import MAX_HOUSEHOLDS, MAX_TARGETS, listed, readable, shown
 from l0engine.io.matrices.layouts import matrix_from_table, with_our_heads
 from l0engine.io.matrices.mtx import read_mtx
 from l0engine.io.matrices.npz import read_npz
 from l0engine.io.matrices.ordered import read_ordered
+from l0engine.io.matrices.oriented import orientation, single
 from l0engine.io.optional import RULES, details_of, optional_numbers, rules_note, rules_of
 from l0engine.io.pickles import refuse_pickle
 from l0engine.io.tables import TABLES, Table, attributes, ending, read_table
@@ -207,47 +208,17 @@ def _matrix(
         note = f"Matrix: {layout}, {m.nnz:,} entries; targets and households matched by name."
         if table.notes:
             note = f"{note[:-1]}; {table.notes[0]}"
-        return (_single(m) if path.suffix == ".csv" else m), ids, note
+        return (single(m) if path.suffix == ".csv" else m), ids, note
     q, n = len(targets.names), None if ids is None else len(ids)
 
     def fits(rows: int, columns: int, entries: int) -> None:
-        _orientation(shown(path), (rows, columns), entries, q, n, targets.table.file)
+        orientation(shown(path), (rows, columns), entries, q, n, targets.table.file)
 
     m, kind = read_npz(path, fits) if path.suffix == ".npz" else read_mtx(path, fits)
-    turn, how = _orientation(shown(path), m.shape, m.nnz, q, n, targets.table.file)
+    turn, how = orientation(shown(path), m.shape, m.nnz, q, n, targets.table.file)
     m = sp.csr_array(m.T) if turn else m
     note = f"Matrix: {kind}, {m.shape[0]:,} targets x {m.shape[1]:,} households, {m.nnz:,} entries, {how}."
-    return (m if path.suffix == ".npz" else _single(m)), ids, note
-
-
-def _orientation(file: str, shape: tuple[int, int], entries: int, q: int, n: int | None, targets_file: str) -> tuple[bool, str]:
-    """Whether the matrix is to be turned to be targets x households, by the lengths of the other files, and how that was decided."""
-    rows, columns = shape
-    if (q not in shape) or (n is not None and {rows, columns} != {q, n}):
-        households = "" if n is None else f" and there are {n:,} households"
-        raise ProblemError(
-            f"{file}: the matrix is {rows:,} x {columns:,} but {targets_file} has {q:,} targets{households}: "
-            "give it a row a target and a column a household."
-        )
-    turn = rows != q or n not in (None, columns)
-    if n is None and (many := rows if turn else columns) > entries + MAX_IDLE:
-        raise ProblemError(
-            f"{file}: it claims {many:,} households but no more entries than {entries:,}, so that most stand for nothing: "
-            "correct the shape, or give a households file."
-        )
-    how = "matched by position" + ("; households numbered from 1" if n is None else "")
-    if turn:
-        return True, how + "; it was stored as households x targets and has been turned"
-    return False, how + ("; it is square and taken as targets x households" if rows == columns else "")
-
-
-def _single(m: sp.csr_array) -> sp.csr_array:
-    """Text knows no precision: keep single precision where it loses nothing."""
-    with np.errstate(over="ignore"):
-        data = m.data.astype(np.float32)
-    if np.array_equal(data, m.data):
-        m.data = data
-    return m
+    return (m if path.suffix == ".npz" else single(m)), ids, note
 
 
 def _stored_notes(folder: Path) -> list[str] | None:

@@ -28,9 +28,13 @@ class LayerGates(HardConcrete):
         """As in `HardConcrete`, in the precision of the parameters."""
         return super().forward(input_shape).to(self.qz_logits.dtype)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _noise(self) -> Tensor:
-        return self._drawn(torch.promote_types(self.qz_logits.dtype, torch.float32))
+        dtype = torch.promote_types(self.qz_logits.dtype, torch.float32)
+        if torch.compiler.is_compiling():
+            from l0engine.layers.compiled import apart
+
+            return apart(self._drawn, dtype)
+        return self._drawn(dtype)
 
 
 def gated_product(weight: Tensor, log_alpha: Tensor, noise: Tensor, dist: HardConcreteDistribution) -> Tensor:

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import pytest
 from tabs import VERDICT, download, press, settle
 
 #: What the issue asks of a person without a matrix.
@@ -34,6 +35,7 @@ def tables():
     return frame, survey, totals, "\n".join(lines).encode()
 
 
+@pytest.mark.slow  # the same without a browser: tests/dashboard/test_build_page.py
 def test_from_two_files_to_weights(server, open_tab):
     frame, survey, totals, published = tables()
     page = open_tab(server.url)

@@ -19,7 +19,8 @@ from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 from waiting import end_workers
 
 from dashboard import state
-from dashboard.state import lessons, problems, resources
+from dashboard.state import lessons, resources
+from dashboard.state.opened import problems
 from l0engine.calibration.problem.problem import Problem
 from l0engine.io import guarded, load_problem
 from l0engine.jobs.execution import Execution

@@ -15,7 +15,8 @@ import uploads
 from further import further
 
 from dashboard import state
-from dashboard.state import problems, quotas
+from dashboard.state import quotas
+from dashboard.state.opened import problems
 
 REAL_DEFAULT = problems.DEFAULT_SAMPLE
 

@@ -328,8 +328,8 @@ def test_long_histories_are_thinned_with_both_ends():
 
 
 def test_no_data_leave_for_plotlys_cloud():
-    for config in (theme.CONFIG, theme.CONFIG_PNG):
-        assert config["showSendToCloud"] is False and config["plotlyServerURL"] == "" and config["displaylogo"] is False
+    config = theme.CONFIG
+    assert config["showSendToCloud"] is False and config["plotlyServerURL"] == "" and config["displaylogo"] is False
 
 
 def contrast(a, b):

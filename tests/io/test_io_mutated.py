@@ -25,7 +25,7 @@ def _tried(first: int, last: int) -> Iterator[dict]:
     yield from (line for line in lines if "kind" in line)
 
 
-@pytest.mark.parametrize("first, last", [(0, 102), *further((102, 2000))])
+@pytest.mark.parametrize("first, last", [(0, 54), *further((54, 2000))])
 def test_mutated_files_are_read_as_they_say_or_refused(first, last):
     tried = list(_tried(first, last))
     assert len(tried) == last - first

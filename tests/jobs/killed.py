@@ -1,7 +1,7 @@
 """Fits that are killed and taken up again: ``python killed.py HOME points STRIDE``, ``... random COUNT SEED`` or ``... servers COUNT SEED``.
 
-Each prints one JSON object: how many were killed, and what was wrong. Processes are forked, so that torch is loaded once; no store is
-open while they are.
+Each prints one JSON object: how many were killed, and what was wrong. Processes are forked, so that torch and all that a fit loads are
+loaded once; no store is open while they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import torch
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
-from l0engine.jobs import execution
+from l0engine.jobs import execution, fitting
 from l0engine.jobs.disk import leftovers
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.store import Store
@@ -260,6 +260,7 @@ def servers(count: int, seed: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    assert fitting  # loaded, before processes are forked
     torch.set_num_threads(1)
     leftovers.LEFT_SECONDS = -1.0  # every process that wrote is gone
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -9,7 +9,6 @@ import os
 import time
 import zipfile
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -225,13 +224,13 @@ def packed(source: Path, target: Path, **changes: object) -> Path:
                 changes["manifest"](said)
                 content = json.dumps(said)
             if name not in changes.get("without", ()):
-                new.writestr(name, changes.get("instead", {}).get(name, content))
+                content = changes.get("instead", {}).get(name, content)
+                new.writestr(name, content() if callable(content) else content)
         for name, content in changes.get("more", {}).items():
             new.writestr(name, content)
     return target
 
 
-@cache
 def bomb() -> bytes:
     """Small, and 72 MB once unpacked."""
     return npz(weights=np.zeros(9_000_000), gated_weights=np.ones(3))
@@ -258,7 +257,7 @@ def hostile(run_id: str) -> list[dict[str, object]]:
         {"instead": {result: npz(weights=w * np.nan, gated_weights=w)}},
         {"instead": {result: npz(weights=-w, gated_weights=w)}},
         {"instead": {result: npz(weights=w[:2], gated_weights=w[:2])}},
-        {"instead": {result: bomb()}},
+        {"instead": {result: bomb}},
         {"instead": {result: b"PK no zip"}},
         {"instead": {point: npz(households=np.array([0, 9]), weights=w[:2])}},
         {"instead": {point: npz(households=np.array([0, -1]), weights=w[:2])}},

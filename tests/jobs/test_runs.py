@@ -265,8 +265,3 @@ def test_the_worker_alone_carries_out_a_run_once(store, problem, monkeypatch, ca
     monkeypatch.setattr(os, "nice", lambda by: by)
     monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest's own stays
     assert main(arguments) == 2 and "only a queued one" in capsys.readouterr().err
-
-
-def test_the_server_side_imports_no_torch():
-    code = "import sys, l0engine.jobs.store, l0engine.jobs.supervisor; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

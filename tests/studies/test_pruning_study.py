@@ -64,11 +64,20 @@ def held_out(study):
     return digits.images[images.test][:, None].astype(np.float32), digits.target[images.test]
 
 
-def test_the_accuracy_is_that_of_the_files_run_by_themselves(done):
-    study, folder, result, _ = done
-    images, labels = held_out(study)
+@pytest.fixture(scope="module")
+def alone(done):
+    """Answers of the files run by themselves: of the test images, and of the examples."""
+    study, folder, *_ = done
+    images, _ = held_out(study)
+    answers = by_itself(folder, np.concatenate([images, read_arrays(folder / "examples.npz")["images"].astype(np.float32)]))
+    return answers[: len(images)], answers[len(images) :]
+
+
+def test_the_accuracy_is_that_of_the_files_run_by_themselves(done, alone):
+    study, _, result, _ = done
+    _, labels = held_out(study)
     assert result.test == len(labels) == 1797 - result.train
-    assert (by_itself(folder, images) == labels).sum() == result.right["compact"] == result.right["gated"]
+    assert (alone[0] == labels).sum() == result.right["compact"] == result.right["gated"]
     assert result.right["compact"] > 0.8 * len(labels) and result.difference < 1e-3
 
 
@@ -118,11 +127,11 @@ def test_drawings_show_what_lives(done):
         assert drawing["pixels"].shape == (8, 8) and (drawing["pixels"] >= 0).all() and drawing["pixels"].any()
 
 
-def test_examples_carry_the_answers_of_both_networks(done):
+def test_examples_carry_the_answers_of_both_networks(done, alone):
     study, folder, *_ = done
     examples = read_arrays(folder / "examples.npz")
     assert examples["images"].shape == (12, 1, 8, 8)
-    np.testing.assert_array_equal(by_itself(folder, examples["images"]), examples["compact"])
+    np.testing.assert_array_equal(alone[1], examples["compact"])
     images, labels = held_out(study)
     for image, label in zip(examples["images"], examples["labels"], strict=True):
         assert label in labels[(images == image).all(axis=(1, 2, 3))]

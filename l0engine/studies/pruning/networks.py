@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from l0engine.adam import Adam
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import HardConcrete
 from l0engine.layers.layers import L0Conv2d, L0Linear, SparseMLP
@@ -94,12 +95,8 @@ class Training:
     def __init__(self, network: nn.Module, study: PruningStudy, x: Tensor, y: Tensor) -> None:
         self.network, self._study, self._x, self._y = network, study, x, y
         gates = {p for m in network.modules() if isinstance(m, HardConcrete) for p in m.parameters()}
-        groups = [
-            {"params": [p for p in network.parameters() if p not in gates], "lr": study.learning_rate},
-            {"params": [p for p in network.parameters() if p in gates], "lr": study.learning_rate * GATE_RATE},
-        ]
-        self._optimizer = torch.optim.Adam([group for group in groups if group["params"]])
-        self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
+        self._optimiser = Adam([p for p in network.parameters() if p not in gates], [p for p in network.parameters() if p in gates])
+        self._rates = study.learning_rate, study.learning_rate * GATE_RATE
         self._has_gates = bool(gates)
         self._generator = torch.Generator().manual_seed(study.seed)
         self._temperature = TemperatureScheduler(study.temperature_start, study.temperature_end, max(study.epochs - 1, 0), study.schedule)
@@ -119,8 +116,7 @@ class Training:
         study, n = self._study, len(self._y)
         if self._has_gates:
             update_temperatures(self.network, self.temperature(epoch))
-        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = SCHEDULES["cosine"](epoch, study.epochs, rate, rate / 50)
+        rates = [SCHEDULES["cosine"](epoch, study.epochs, rate, rate / 50) for rate in self._rates]
         price = study.lambda_l0 / n * min(1.0, epoch / max(RISE * study.epochs, 1.0)) if self._has_gates else 0.0
         self.network.train()
         sums, seen = torch.zeros(3), 0
@@ -128,9 +124,9 @@ class Training:
             terms = [nn.functional.cross_entropy(self.network(self._x[rows]), self._y[rows])]
             terms.append(price * compute_l0_penalty(self.network) if price else torch.zeros(()))
             terms.append(study.lambda_l2 * compute_l2_penalty(self.network) if study.lambda_l2 else torch.zeros(()))
-            self._optimizer.zero_grad()
+            self._optimiser.forget()
             sum(terms, torch.zeros(())).backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
+            self._optimiser.step(*rates)
             sums += torch.stack([t.detach() for t in terms]) * len(rows)
             seen += len(rows)
             if should_stop():

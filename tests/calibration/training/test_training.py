@@ -48,6 +48,12 @@ def same(a, b):
     assert [replace(s, seconds=0.0, where="") for s in a.history] == [replace(s, seconds=0.0, where="") for s in b.history]
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """The fit that nothing disturbs."""
+    return fit(PROBLEM, CONFIG)
+
+
 @pytest.mark.parametrize("estimator", [*GATED, "ungated"])
 def test_a_fit_meets_the_targets(estimator):
     result = fit(PROBLEM, replace(CONFIG, estimator=estimator))
@@ -228,8 +234,8 @@ def test_snapshots_agree_with_the_weights(estimator):
     np.testing.assert_allclose(last.error_quantiles, errors, atol=1e-5)
 
 
-def test_the_loss_comes_down():
-    history = fit(PROBLEM, CONFIG).history
+def test_the_loss_comes_down(whole):
+    history = whole.history
     assert history[-1].loss < 0.5 * history[0].loss
     ungated = fit(PROBLEM, replace(CONFIG, estimator="ungated", lambda_l2=0.0)).history[-1]
     assert ungated.l0_loss == ungated.l2_loss == 0
@@ -292,8 +298,7 @@ def on_another_device(monkeypatch, fails_at, error):
 
 
 @pytest.mark.parametrize("fails_at", [None, 0, 37, 151])
-def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, fails_at):
-    whole = fit(PROBLEM, CONFIG)
+def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, whole, fails_at):
     on_another_device(monkeypatch, fails_at, torch.OutOfMemoryError("no room"))
     result = fit(PROBLEM, CONFIG)
     same(whole, result)
@@ -302,8 +307,7 @@ def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, fails_at):
 
 
 @pytest.mark.parametrize(("every", "from_step"), [(0.0, 150), (1e9, 0)])
-def test_a_device_that_is_lost_hands_over_from_the_last_state_that_was_copied(monkeypatch, every, from_step):
-    whole = fit(PROBLEM, CONFIG)
+def test_a_device_that_is_lost_hands_over_from_the_last_state_that_was_copied(monkeypatch, whole, every, from_step):
     monkeypatch.setattr(module, "COPY_SECONDS", every)
     on_another_device(monkeypatch, 151, RuntimeError("CUDA error: unspecified launch failure"))
     result = fit(PROBLEM, CONFIG)
@@ -317,8 +321,8 @@ def test_an_error_of_the_program_is_not_blamed_on_the_device(monkeypatch):
         fit(PROBLEM, CONFIG)
 
 
-def test_a_device_that_gives_out_in_the_refit_leaves_it_to_the_cpu(monkeypatch):
-    whole, conclude, concluded = fit(PROBLEM, CONFIG), module.conclude, module._concluded
+def test_a_device_that_gives_out_in_the_refit_leaves_it_to_the_cpu(monkeypatch, whole):
+    conclude, concluded = module.conclude, module._concluded
 
     def full(problem, config, system, *rest):
         if system.device.type == "cuda":
@@ -358,8 +362,8 @@ def test_totals_that_are_all_0_are_refused_where_nothing_fixes_the_size():
 @pytest.mark.parametrize("config", [Config(budget=12, epochs=60), Config(max_median_error=0.05, epochs=60)])
 def test_a_stop_while_households_are_chosen_is_heeded_and_leaves_an_answer_of_the_size_that_was_asked_for(config):
     rng = np.random.default_rng(7)
-    matrix = rng.poisson(1.0, (8, 300)).astype(float)
-    problem = Problem.create(matrix, matrix @ rng.uniform(3, 9, 300), base_weights=np.full(300, 5.0))
+    matrix = rng.poisson(1.0, (8, 120)).astype(float)
+    problem = Problem.create(matrix, matrix @ rng.uniform(3, 9, 120), base_weights=np.full(120, 5.0))
     steps, looks = iterate(problem, config), []
 
     def asked() -> bool:  # training looks elsewhere: these are looks while households are chosen

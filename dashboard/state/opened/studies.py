@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.state.problems import SAMPLES
+from dashboard.state.opened.problems import SAMPLES
 from dashboard.state.resources import store, supervisor
 from l0engine.errors import L0Error
 from l0engine.jobs.example import Example

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from dashboard.state.current import choose_problem, choose_run
+from dashboard.state.opened.current import choose_problem, choose_run
 from dashboard.state.quotas import admit, took
 from dashboard.state.resources import store
 from l0engine.calibration.problem.preflight import Finding, preflight
@@ -22,7 +22,7 @@ from l0engine.io import load_problem, pickles, upload_guarded, upload_title
 from l0engine.io.uploads import KINDS as UPLOADED
 from l0engine.jobs.records import ProblemRecord
 
-SAMPLES = Path(__file__).parents[2] / "sample_data"
+SAMPLES = Path(__file__).parents[3] / "sample_data"
 #: Endings of files that a problem may come in, and of pickles, about which there is something to say.
 KINDS = list(dict.fromkeys(e.rsplit(".", 1)[-1] for e in (*UPLOADED, ".zip", *pickles.ENDINGS)))
 #: Where a problem is from whose targets weigh less than those of another.

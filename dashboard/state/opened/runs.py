@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from dashboard.state.current import choose_problem, choose_run
-from dashboard.state.previous import previous
-from dashboard.state.problems import problem, problem_sha, read_findings, read_problem
+from dashboard.state.opened.current import choose_problem, choose_run
+from dashboard.state.opened.previous import previous
+from dashboard.state.opened.problems import problem, problem_sha, read_findings, read_problem
 from dashboard.state.resources import store, supervisor
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.state.problems import read_problem
+from dashboard.state.opened.problems import read_problem
 from dashboard.state.resources import store
 from l0engine.calibration.limits import Limit, limits
 from l0engine.jobs.records import PointRecord, RunRecord

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import streamlit as st
 
-from dashboard.state.problems import add_without, found_without, read_problem
+from dashboard.state.opened.problems import add_without, found_without, read_problem
 from dashboard.state.resources import store, supervisor
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, set_conflicts
