@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from zlib import crc32
@@ -26,6 +27,8 @@ from l0engine.jobs.records import RunRecord
 Histories = Sequence[tuple[Drawn, Sequence[Snapshot]]]
 #: Gates are drawn for so many runs at first, and at most.
 _FIRST_RIDGES, _MOST_RIDGES = 3, 6
+#: Seconds after which all is sent to a browser that has not said that it drew the film.
+_PATIENCE = 5.0
 
 _HOW_TO_READ = """
 A run has one colour in every picture. **Play** shows how the runs went: misfit, households, gates and errors move together; the arrow keys
@@ -52,7 +55,9 @@ class Comparison:
         """Heading, names, and the film."""
         heading, clear = layout.columns([5, 1], key="compare_heading", narrowest=150, align="bottom")
         heading.subheader(f"Compare {wording.plural(len(self._runs), 'run')}", anchor=False)
-        clear.button("Clear", icon=":material/close:", on_click=comparing.compare, args=((),), width="stretch", help="Ends the comparison.")
+        if not self._waits:
+            end = "Ends the comparison."
+            clear.button("Clear", icon=":material/close:", on_click=comparing.compare, args=((),), width="stretch", help=end)
         st.html(words.legend([(line, table.sentence(run)) for line, run in zip(self._lines, self._runs, strict=True)]))
         self._followed(self._film)
 
@@ -72,10 +77,13 @@ class Comparison:
             st.markdown(_HOW_TO_READ)
 
     def _followed(self, draw: Callable[[Histories], None]) -> None:
-        """Draw what the snapshots hold; polled while a run is at work."""
+        """Draw what the snapshots hold; polled while a run is at work, and once to see whether the browser has drawn the film."""
+        begun = time.monotonic()
 
-        @st.fragment(run_every=state.tick_seconds() if self._live else None)
+        @st.fragment(run_every=state.tick_seconds() if self._live else _PATIENCE if self._waits else None)
         def tick() -> None:
+            if self._waits and time.monotonic() - begun > _PATIENCE - 1:
+                comparing.drawn()  # a browser that does not say so is sent the rest all the same
             drawn = self._waits and not comparing.draws_first()
             if drawn or any(state.store().job(run_id).status.ended for run_id in self._live):
                 st.rerun()
@@ -90,8 +98,9 @@ class Comparison:
 
     def _film(self, histories: Histories) -> None:
         if not any(history for _, history in histories):
-            comparing.drawn()
-            self._waits = False
+            if self._waits:
+                comparing.drawn()
+                st.rerun()
             st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
             return
         planned = max((h[-1].epochs for line, h in histories if h and line.id in self._live), default=0)
