@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboard.kit import layout
+from dashboard.kit import layout, wording
 from dashboard.runs import clearing, comparison, listing, studies
 from dashboard.state import comparing, keeping
 
-compared = comparing.compared()
+compared, gone = comparing.compared()
 film_only = bool(compared) and comparing.draws_first()
 title, bring = layout.columns([5, 1], key="heading", narrowest=150, align="bottom")
 title.title("Runs")
@@ -14,6 +14,8 @@ with bring:
     if not film_only:
         clearing.bring_in()
 clearing.offer_undo()
+if gone:
+    st.warning(wording.markdown(gone), icon=":material/link_off:")
 jobs = [] if film_only else keeping.jobs()
 if not (jobs or film_only):
     st.info("No runs yet. Start one on the Calibrate page, or bring in the zip of another machine.", icon=":material/hourglass_empty:")
@@ -29,5 +31,6 @@ else:
         with above:
             listing.show(jobs, low=bool(compared))
         if compared:
+            listing.watch_compared(compared)
             side_by_side.rest()
         clearing.show(jobs)

@@ -115,10 +115,11 @@ class Comparison:
         state.hold_one_of("cmp_which", series.LOSSES)
         state.hold_first("cmp_which", "Total")
         loss = str(which.segmented_control("Loss", list(series.LOSSES), required=True, key="cmp_which"))
-        filters.keep_address()
+        state.hold_first("cmp_smoothing", 0.0)
         smoothing = smooth.slider(
-            "Smoothing", 0.0, 0.98, 0.0, 0.02, key="cmp_smoothing", help="How much each step takes over from those before."
+            "Smoothing", 0.0, filters.SMOOTHEST, step=0.02, key="cmp_smoothing", help="How much each step takes over from those before."
         )
+        filters.keep_address()
         changed = [mark for line, run in zip(self._lines, self._runs, strict=True) for mark in marks(comparing.events(run), line.colour)]
         course = (
             (
