@@ -40,6 +40,7 @@ page = st.navigation(
 )
 with full_disk_said():
     state.follow_url(page.url_path)
-    sidebar.show()
+    if not state.draws_first():  # the sidebar takes the browser as long as the first picture
+        sidebar.show()
     page.run()
 state.leave_alone_what_stays()

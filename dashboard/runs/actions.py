@@ -84,7 +84,7 @@ def _zip(chosen: Sequence[JobRecord[Any, Any]]) -> None:
             )
             download(
                 "Download zip", lambda: bundle([job.id for job in chosen], data, goes_on), "runs.zip", "application/zip",
-                "Settings, steps, measures and weights.",
+                "Settings, steps, measures and weights. How single targets and households moved over the training stays here.",
             )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from zlib import crc32
@@ -27,6 +28,8 @@ from l0engine.jobs.records import RunRecord
 Histories = Sequence[tuple[Drawn, Sequence[Snapshot]]]
 #: Gates are drawn for so many runs at first, and at most.
 _FIRST_RIDGES, _MOST_RIDGES = 3, 6
+#: Seconds after which all is sent to a browser that has not said that it drew the film.
+_PATIENCE = 5.0
 
 _HOW_TO_READ = """
 A run has one colour in every picture. **Play** shows how the runs went: misfit, households, gates and errors move together; the arrow keys
@@ -53,7 +56,9 @@ class Comparison:
         """Heading, names, and the film."""
         heading, clear = layout.columns([5, 1], key="compare_heading", narrowest=150, align="bottom")
         heading.subheader(f"Compare {wording.plural(len(self._runs), 'run')}", anchor=False)
-        clear.button("Clear", icon=":material/close:", on_click=comparing.compare, args=((),), width="stretch", help="Ends the comparison.")
+        if not self._waits:
+            end = "Ends the comparison."
+            clear.button("Clear", icon=":material/close:", on_click=comparing.compare, args=((),), width="stretch", help=end)
         st.html(words.legend([(line, table.sentence(run)) for line, run in zip(self._lines, self._runs, strict=True)]))
         self._followed(self._film)
 
@@ -73,10 +78,13 @@ class Comparison:
             st.markdown(_HOW_TO_READ)
 
     def _followed(self, draw: Callable[[Histories], None]) -> None:
-        """Draw what the snapshots hold; polled while a run is at work."""
+        """Draw what the snapshots hold; polled while a run is at work, and once to see whether the browser has drawn the film."""
+        begun = time.monotonic()
 
-        @st.fragment(run_every=state.tick_seconds() if self._live else None)
+        @st.fragment(run_every=state.tick_seconds() if self._live else _PATIENCE if self._waits else None)
         def tick() -> None:
+            if self._waits and time.monotonic() - begun > _PATIENCE - 1:
+                comparing.drawn()  # a browser that does not say so is sent the rest all the same
             drawn = self._waits and not comparing.draws_first()
             if drawn or any(state.store().job(run_id).status.ended for run_id in self._live):
                 st.rerun()
@@ -91,8 +99,9 @@ class Comparison:
 
     def _film(self, histories: Histories) -> None:
         if not any(history for _, history in histories):
-            comparing.drawn()
-            self._waits = False
+            if self._waits:
+                comparing.drawn()
+                st.rerun()
             st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
             return
         planned = max((h[-1].epochs for line, h in histories if h and line.id in self._live), default=0)
@@ -107,10 +116,11 @@ class Comparison:
         state.hold_one_of("cmp_which", series.LOSSES)
         state.hold_first("cmp_which", "Total")
         loss = str(which.segmented_control("Loss", list(series.LOSSES), required=True, key="cmp_which"))
-        filters.keep_address()
+        state.hold_first("cmp_smoothing", 0.0)
         smoothing = smooth.slider(
-            "Smoothing", 0.0, 0.98, 0.0, 0.02, key="cmp_smoothing", help="How much each step takes over from those before."
+            "Smoothing", 0.0, filters.SMOOTHEST, step=0.02, key="cmp_smoothing", help="How much each step takes over from those before."
         )
+        filters.keep_address()
         changed = [mark for line, run in zip(self._lines, self._runs, strict=True) for mark in marks(comparing.events(run), line.colour)]
         course = (
             (

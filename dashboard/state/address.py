@@ -43,6 +43,8 @@ def follow_url(page: str) -> None:
                 arrive()
             except L0Error as error:  # the others open all the same
                 st.session_state.notice = f"This address does not open here: {error}"
+    if page != "runs":
+        comparing.drawn()
     let_go()
     wanted: dict[str, str | None] = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
     wanted |= studies.address() | draft.address() | {"build": st.session_state.get("building")} | comparing.address()

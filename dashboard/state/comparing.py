@@ -22,10 +22,20 @@ def compare(ids: Sequence[str]) -> None:
     st.session_state.compare = tuple(dict.fromkeys(ids))
 
 
-def compared() -> list[JobRecord[Any, Any]]:
-    """The jobs that are compared, of one kind, with the settings they have now; those that are gone or in the trash are left out."""
-    found, _ = _open(st.session_state.get("compare", ()))
-    return store().as_they_are(found)
+def compared() -> tuple[list[JobRecord[Any, Any]], str]:
+    """The jobs that are compared, of one kind, with the settings they have now; and what to say of one that is gone, or in the trash.
+
+    What is gone comes back when it is restored; where none is left, the comparison ends.
+    """
+    found, trouble = _open(st.session_state.get("compare", ()))
+    if not found:
+        compare(())
+    return store().as_they_are(found), f"{trouble} The comparison goes on without it." if trouble and found else trouble
+
+
+def there() -> list[str]:
+    """Ids of those of the compared jobs that can be opened now."""
+    return [job.id for job in _open(st.session_state.get("compare", ()))[0]]
 
 
 def draws_first() -> bool:

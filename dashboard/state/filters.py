@@ -7,13 +7,28 @@ from typing import Any
 
 import streamlit as st
 
+#: The largest share that smoothing takes over.
+SMOOTHEST = 0.98
+
+
+def _share(said: str) -> float:
+    """A smoothing; 0 where none is said that a slider could hold."""
+    try:
+        share = float(said)
+    except ValueError:
+        return 0.0
+    return share if 0.0 <= share <= SMOOTHEST else 0.0
+
+
 #: Key of the widget by name in the address, what reads it from there, and what it says where nothing is chosen.
 _IN_ADDRESS: Mapping[str, tuple[str, Callable[[str], Any], Any]] = {
     "find": ("runs_search", str, ""),
     "kind": ("runs_kind", str, None),
     "status": ("runs_status", str, None),
     "differences": ("runs_apart", "yes".__eq__, False),
+    "order": ("runs_order", str, "newest"),
     "loss": ("cmp_which", str, "Total"),
+    "smoothing": ("cmp_smoothing", _share, 0.0),
     "look": ("cmp_look", str, "all"),
 }
 

@@ -15,6 +15,7 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Result, Snapshot, Status
 from l0engine.errors import L0Error, StorageError
 from l0engine.io.saving import recipe_in
+from l0engine.jobs.disk.room import quota
 from l0engine.jobs.execution import Execution, Written
 from l0engine.jobs.fitting import kept, trained
 from l0engine.jobs.job import JobRecord, remedy
@@ -68,7 +69,14 @@ class Recorded(Execution):
 def recorded(
     problem: Problem, config: Config, path: Path, should_stop: Callable[[], bool], previous: Previous | None = None
 ) -> Iterator[Recorded | None]:
-    """Enter a fit as a run of the store and print its id; None where the store cannot take it, which is said."""
+    """Enter a fit as a run of the store and print its id; None where the store cannot take it, which is said.
+
+    Raises
+    ------
+    L0Error
+        L0ENGINE_QUOTA is no number: what was meant is not known.
+    """
+    quota()
     try:
         store = Store()
         title, recipe = path.resolve().stem or "problem", recipe_in(path)

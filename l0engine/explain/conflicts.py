@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse as sp
-from scipy.optimize import linprog
 
 from l0engine.calibration.limits import share
 from l0engine.calibration.metrics import relative_errors
@@ -146,6 +145,8 @@ def _least_error(problem: Problem, rows: np.ndarray) -> tuple[float, np.ndarray]
     ones: Any = sp.csr_array(np.ones((q, 1)))
     within: Any = sp.csr_array(sp.vstack([sp.hstack([a, -ones]), sp.hstack([-a, -ones])]))
     cost: Any = np.append(np.zeros(a.shape[1]), 1.0)
+    from scipy.optimize import linprog  # takes a third of a second to load, which a page that asks for no conflict need not wait for
+
     done: Any = linprog(cost, A_ub=within, b_ub=np.concatenate([b, -b]), method="highs-ds")
     if done.status != 0:  # numerically hard: say nothing rather than something wrong
         return 0.0, np.zeros(q)

@@ -165,6 +165,14 @@ def test_where_nothing_can_be_written_is_said_before_the_fit(problem, tmp_path, 
     assert Store().jobs() == []
 
 
+def test_a_quota_that_is_no_number_is_refused_before_the_fit(problem, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("L0ENGINE_QUOTA", "lots")
+    assert main(["fit", str(problem), *FAST, "--out", str(tmp_path / "out")]) == 1
+    assert "L0ENGINE_QUOTA is 'lots': set it to a number of GB" in (said := capsys.readouterr().err) and "Traceback" not in said
+    assert not list((tmp_path / "out").iterdir()) and Store().jobs() == []
+    assert main(["fit", str(problem), *FAST, "--out", str(tmp_path / "out"), "--no-record"]) == 0  # nothing of the store is asked for
+
+
 def test_a_damaged_store_is_named_and_a_fit_goes_on_without(problem, tmp_path, capsys):
     place = Store().root / "store.sqlite"
     place.write_bytes(b"garbage" * 1000)

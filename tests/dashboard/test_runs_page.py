@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import shutil
 import sqlite3
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import runs, state
 from dashboard.kit import attempt, wording
-from dashboard.runs import actions, kinds, words
+from dashboard.runs import actions, comparison, kinds, words
 from dashboard.runs.figures.looks import looks
 from dashboard.samples.figures.figures import deviations
 from dashboard.state import keeping
@@ -132,6 +134,21 @@ def test_search_kind_and_status_narrow_the_list(visit, several):
     assert list(table(page).status) == ["✕ failed"]
     page.choose("Status", None).choose("Kind", "pruning")
     assert any("No run is like this" in text for text in page.said("info")) and not page.at.dataframe
+
+
+def test_the_list_is_in_the_order_that_is_asked_for(visit, several):
+    store = Store()
+    waiting = store.create_run(store.run(several[0]).problem, Config(seed=9)).id  # without measures: last, whatever the order
+    page = visit("runs")
+    by = {"kept": lambda m: m.kept, "error": lambda m: m.median_abs_rel_error, "ess": lambda m: -m.ess}
+    for order, measure in by.items():
+        page.at.selectbox(key="runs_order").set_value(order).run()
+        frame = table(page)
+        values = sorted(measure(store.run(run).outcome.final) for run in several)
+        column = {"kept": frame.kept, "error": frame["median"], "ess": -frame.ess}[order]
+        assert column[:-1].tolist() == pytest.approx(values, abs=0.5 if order == "ess" else 0) and np.isnan(column.iloc[-1])
+    store.pin(waiting, True)
+    assert np.isnan(table(page.rerun()).kept[0])  # pinned ones stay on top
 
 
 def test_only_the_settings_that_differ_are_shown(visit, several):
@@ -308,6 +325,21 @@ def test_one_zip_takes_runs_out_and_in(visit, several):
     assert [toast.value for toast in page.at.toast] == ["2 brought in"]
 
 
+def test_the_box_of_states_to_go_on_from_puts_them_into_the_zip(visit, several, monkeypatch):
+    made = []
+    monkeypatch.setattr(actions, "download", lambda label, content, *_: made.append(content))
+    page = select(visit("runs"), 2)
+    run = several[0]
+    assert Store().run(run).checkpoint is not None
+    held = []
+    for ticked in (False, True):
+        page.at.checkbox(key="runs_checkpoint").set_value(ticked).run()
+        with zipfile.ZipFile(io.BytesIO(made[-1]())) as archive:
+            held.append(f"jobs/{run}/checkpoint.npz" in archive.namelist())
+            assert f"jobs/{run}/result.npz" in archive.namelist() and not [n for n in archive.namelist() if n.startswith("problems/")]
+    assert held == [False, True]
+
+
 def test_what_was_imported_says_so_and_twice_the_same_is_told_apart(visit, several):
     page = visit("runs")
     before, content = set(table(page).name), actions.bundle(several[1:2], microdata=False)
@@ -422,10 +454,43 @@ def test_a_browser_that_follows_a_link_draws_the_film_before_it_is_sent_the_rest
     at = AppTest.from_file(str(Path(runs.__file__).parents[1] / "app.py"), default_timeout=300)
     at.query_params["compare"] = ",".join(several)
     page = Visit(at.switch_page("app_pages/runs.py").run())
-    assert live(page) == [FILM] and not page.at.dataframe
+    assert live(page) == [FILM] and not page.at.dataframe and not page.at.sidebar.markdown and not page.at.button
     at.session_state["comparison_waits"] = False  # as the film says when it is drawn
     at.run()
     assert live(page)[0] == FILM and "Loss by step" in live(page) and len(page.at.dataframe) == 2
+    assert page.at.sidebar.markdown and {"Clear", "Bring them in"} <= {button.label for button in page.at.button}
+
+
+def test_a_browser_that_never_says_it_drew_the_film_is_sent_the_rest(supervisors, several, monkeypatch):
+    monkeypatch.setattr(comparison, "_PATIENCE", 0.0)  # it is over at once
+    at = AppTest.from_file(str(Path(runs.__file__).parents[1] / "app.py"), default_timeout=300)
+    at.query_params["compare"] = ",".join(several)
+    page = Visit(at.switch_page("app_pages/runs.py").run())
+    assert "Loss by step" in live(page) and page.at.sidebar.markdown
+
+
+def test_a_comparison_in_the_address_of_another_page_holds_nothing_back(supervisors, several):
+    at = AppTest.from_file(str(Path(runs.__file__).parents[1] / "app.py"), default_timeout=300)
+    at.query_params["compare"] = ",".join(several)
+    page = Visit(at.switch_page("app_pages/calibrate.py").run())
+    assert page.at.sidebar.markdown
+
+
+def test_a_compared_run_that_is_deleted_elsewhere_is_said_and_comes_back(visit, several):
+    page = visit("runs", compare=",".join(several))
+    Store().trash(several[:1])
+    assert comparing_ids(page.rerun()) == 2
+    assert [text for text in page.said("warning") if f"Run {several[0]} is in the trash" in text and "goes on without it" in text]
+    Store().restore(several[:1])
+    assert comparing_ids(page.rerun()) == 3 and not page.said("warning")
+    Store().trash(several)
+    assert any("is in the trash" in text for text in page.rerun().said("warning")) and FILM not in live(page)
+    assert "compare" not in page.rerun().at.query_params and not page.said("warning")
+
+
+def comparing_ids(page: Visit) -> int:
+    """How many runs the heading says are compared."""
+    return next(int(text.split()[1]) for text in page.said("subheader") if text.startswith("Compare"))
 
 
 def test_an_address_with_a_run_that_is_gone_compares_the_others(visit, several):
@@ -540,20 +605,25 @@ def test_filters_and_looks_survive_a_reload(visit, several):
     page.at.text_input(key="runs_search").set_value("price 0.1")
     page.at.selectbox(key="runs_status").set_value("Finished")
     page.at.toggle(key="runs_apart").set_value(True)
+    page.at.selectbox(key="runs_order").set_value("error")
+    page.at.slider(key="cmp_smoothing").set_value(0.6)
     page.at.button_group(key="cmp_which").set_value("Target misfit")
     two_of_them(page)
     said = {name: value[0] if isinstance(value, list) else value for name, value in page.at.query_params.items()}
     expected = {"find": "price 0.1", "status": "Finished", "differences": "yes", "loss": "Target misfit", "look": "two"}
+    expected |= {"order": "error", "smoothing": "0.6"}
     assert {name: said.get(name) for name in expected} == expected and "kind" not in said
     again = visit("runs", **said)
     assert table(again).equals(table(page)) and len(table(again)) == 2 and live(again) == live(page)
-    assert again.at.button_group(key="cmp_which").value == "Target misfit"
+    assert again.at.button_group(key="cmp_which").value == "Target misfit" and again.at.slider(key="cmp_smoothing").value == 0.6
     assert "find" not in again.to("calibrate").at.query_params
 
 
 def test_an_address_that_filters_by_nonsense_shows_everything(visit, several):
-    page = visit("runs", kind="weather", status="sunny", look="up", loss="none", differences="perhaps", compare=",".join(several))
-    assert len(table(page)) == 3 and "kind" not in page.at.query_params
+    nonsense = {"kind": "weather", "status": "sunny", "look": "up", "loss": "none", "differences": "perhaps", "order": "best"}
+    page = visit("runs", **nonsense, smoothing="1.5", compare=",".join(several))
+    assert len(table(page)) == 3 and not {"kind", "order", "smoothing"} & set(page.at.query_params)
+    assert visit("runs", smoothing="nan", compare=",".join(several)).at.slider(key="cmp_smoothing").value == 0.0
     assert "Households by the runs that keep them" in live(page)
 
 
