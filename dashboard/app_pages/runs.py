@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.kit import layout
 from dashboard.runs import clearing, comparison, listing, studies
-from dashboard.state import comparing, keeping
+from dashboard.state import comparing, first, keeping
 
 jobs, compared = keeping.jobs(), comparing.compared()
 title, bring = layout.columns([5, 1], key="heading", narrowest=150, align="bottom")
@@ -22,7 +22,7 @@ else:
     if compared:
         side_by_side = comparison.Comparison(compared) if keeping.is_run(compared[0]) else studies.Studies(compared)
         side_by_side.first()
-    if not (compared and comparing.draws_first()):
+    if not (compared and first.waits()):
         with above:
             listing.show(jobs, low=bool(compared))
         if compared:

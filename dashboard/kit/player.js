@@ -113,6 +113,7 @@ const painters = {
     pen.imageSmoothingEnabled = true; pen.globalAlpha = 1;
     pen.drawImage(maps[at], box.left, box.top, box.right - box.left, box.bottom - box.top);
   },
+  tree,
   text(pen, box, mark, place, colour) {
     pen.font = `13px ${FONT}`; pen.textAlign = mark.dash ? 'left' : 'center'; pen.textBaseline = 'middle';
     for (let i = 0; i < mark.words.length; i++) {
@@ -218,17 +219,27 @@ const build = parentElement => {
                  End: () => { pause(element); go(element, last(element)); }, ' ': event.target === element.bar ? () => play(element) : null}[event.key];
     if (act && !event.ctrlKey && !event.metaKey && !event.altKey) { act(); event.preventDefault(); event.stopPropagation(); }
   };
+  const under = event => element.targets?.findLast(t => t.half
+    ? Math.abs(event.offsetX - t.x) <= t.half[0] && Math.abs(event.offsetY - t.y) <= t.half[1]
+    : Math.hypot(event.offsetX - t.x, event.offsetY - t.y) <= t.r);
   element.canvas.onpointermove = event => {
-    const found = element.targets?.findLast(t => t.half
-      ? Math.abs(event.offsetX - t.x) <= t.half[0] && Math.abs(event.offsetY - t.y) <= t.half[1]
-      : Math.hypot(event.offsetX - t.x, event.offsetY - t.y) <= t.r);
+    const found = under(event);
     element.tip.hidden = !found;
+    element.canvas.style.cursor = found?.opens == null ? '' : 'pointer';
     if (!found) return;
-    element.tip.textContent = found.mark.hover[found.i].replace(/\{(\w+)\}/g, (_, name) => number(value(found.mark.values[name], element.place, found.i)));
+    const {mark, i} = found, words = mark.hover[Math.min(i, mark.hover.length - 1)];
+    element.tip.textContent = words.replace(/\{(\w+)\}/g, (_, name) => name === 'path' ? wayTo(mark, i).join('/') || mark.words[i] : number(value(mark.values[name], element.place, i)));
     element.tip.style.left = clamp(event.offsetX + 12, 0, element.clientWidth - element.tip.offsetWidth - 4) + 'px';
     element.tip.style.top = event.offsetY + 14 + 'px';
   };
   element.canvas.onpointerleave = () => { element.tip.hidden = true; };
+  element.canvas.onclick = event => {
+    const {mark, opens} = under(event) ?? {};
+    if (opens == null) return;
+    const to = opens === (element.open ?? 0) ? mark.values.parent[opens] : opens;
+    if (mark.parts[to]) { element.open = to; element.tip.hidden = true; draw(element); }
+    element.clicked?.(to);
+  };
   new ResizeObserver(() => draw(element)).observe(element);
   document.fonts?.load(`600 14px ${FONT}`).catch(() => null).then(() => draw(element));
   parentElement.appendChild(element);
@@ -237,7 +248,9 @@ const build = parentElement => {
 
 export default function ({data, parentElement, setTriggerValue}) {
   const element = parentElement.querySelector('.player') ?? build(parentElement);
+  element.clicked = data.clicks ? i => setTriggerValue('clicked', i) : null;
   if (element.source === data.film) return;
+  element.open ??= data.open;
   const share = element.film ? element.place / Math.max(1, last(element)) : data.start;
   element.source = data.film; element.film = JSON.parse(data.film);
   element.bar.max = last(element);

@@ -18,7 +18,7 @@ from dashboard.kit.player import play
 from dashboard.runs import table, words
 from dashboard.runs.figures import frontiers, members, pair, replay, ridges, series
 from dashboard.runs.figures.looks import Drawn, looks
-from dashboard.state import comparing, filters, problems
+from dashboard.state import comparing, filters, first, problems
 from l0engine.calibration.results import Snapshot
 from l0engine.jobs.records import RunRecord
 
@@ -45,7 +45,7 @@ class Comparison:
         self._runs, self._lines = runs, [drawn[run.id] for run in runs]
         self._problems = {record.sha: record for record in state.store().problems()}
         self._sizes = {run.id: self._problems[run.problem].n_households for run in runs if run.problem in self._problems}
-        self._waits = comparing.draws_first()
+        self._waits = first.waits()
         self._live: dict[str, list[Snapshot]] = {run.id: [] for run in runs if not run.status.ended}
 
     def first(self) -> None:
@@ -76,7 +76,7 @@ class Comparison:
 
         @st.fragment(run_every=state.tick_seconds() if self._live else None)
         def tick() -> None:
-            drawn = self._waits and not comparing.draws_first()
+            drawn = self._waits and not first.waits()
             if drawn or any(state.store().job(run_id).status.ended for run_id in self._live):
                 st.rerun()
             draw(self._histories())
@@ -90,14 +90,14 @@ class Comparison:
 
     def _film(self, histories: Histories) -> None:
         if not any(history for _, history in histories):
-            comparing.drawn()
+            first.drawn()
             self._waits = False
             st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
             return
         planned = max((h[-1].epochs for line, h in histories if h and line.id in self._live), default=0)
         film = replay.film(replay.info(histories, self._sizes, planned), palette())
         alt = "Misfit, households kept, gates and errors of each run, step by step"
-        play(film, key="cmp_film", alt=alt, start=1.0, on_drawn=comparing.drawn if self._waits else None)
+        play(film, key="cmp_film", alt=alt, start=1.0, on_drawn=first.drawn if self._waits else None)
 
     def _course(self, histories: Histories) -> None:
         if not any(history for _, history in histories):

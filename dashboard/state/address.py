@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.state import building, comparing, draft, filters, lessons, studies
+from dashboard.state import building, comparing, draft, filters, first, lessons, studies
 from dashboard.state.points import open_point
 from dashboard.state.problems import let_go, open_problem
 from dashboard.state.resources import supervisor
@@ -31,7 +31,7 @@ def follow_url(page: str) -> None:
         st.session_state.arrived = True
         query = st.query_params.to_dict()
         for arrive in (
-            lambda: _calibration(query),
+            lambda: _calibration(query, page),
             lambda: building.arrive(query),
             lambda: draft.arrive(query),
             lambda: comparing.arrive(query),
@@ -53,13 +53,15 @@ def follow_url(page: str) -> None:
         st.query_params.from_dict(said)
     if notice := st.session_state.pop("notice", None):
         st.warning(notice, icon=":material/link_off:")
-        comparing.drawn()  # it would be gone when the page runs anew
+        first.drawn()  # it would be gone when the page runs anew
 
 
-def _calibration(query: Mapping[str, str]) -> None:
+def _calibration(query: Mapping[str, str], page: str) -> None:
     """Open the run that an address names, or the problem."""
     if "run" in query:
         open_run(query["run"])
+        if page == "results":
+            first.ask()
         open_point(query.get("point"))
     elif "problem" in query:
         open_problem(query["problem"])

@@ -6,7 +6,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import APP
 from helpers import carry_out
+from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.kit import wording
@@ -33,8 +35,7 @@ def table_of(page):
 
 
 def look_at(page, name):
-    page.choose("Look at one target", name)
-    return page
+    return page.choose("Look at", "One target").choose("Look at one target", name)
 
 
 def answer(page):
@@ -46,6 +47,18 @@ def test_the_error_stands_first_beside_the_name(results):
     table = table_of(results)
     assert list(table.columns)[:5] == ["target", "relative_error", "estimate", "value", "distance"]
     np.testing.assert_allclose(table["distance"], table["estimate"] - table["value"])
+
+
+def test_a_browser_that_arrives_is_sent_the_verdict_and_one_picture(visit, finished):
+    """All else comes once it says that the picture is drawn, which `visit` says for it."""
+    at = AppTest.from_file(APP, default_timeout=60)
+    at.query_params["run"] = finished
+    at.switch_page("app_pages/results.py").run()
+    (picture,) = at.get("bidi_component")
+    assert '\\"tree\\"' in picture.proto.json and any("equally weighted households" in m.value for m in at.markdown)
+    assert not at.metric and not at.tabs and not at.dataframe
+    at.session_state["first_waits"] = False
+    assert len(at.run().metric) == 5 and len(at.tabs) == 5 and len(at.dataframe) == 1
 
 
 def test_a_part_that_is_open_narrows_the_table(results):

@@ -423,7 +423,7 @@ def test_a_browser_that_follows_a_link_draws_the_film_before_it_is_sent_the_rest
     at.query_params["compare"] = ",".join(several)
     page = Visit(at.switch_page("app_pages/runs.py").run())
     assert live(page) == [FILM] and not page.at.dataframe
-    at.session_state["comparison_waits"] = False  # as the film says when it is drawn
+    at.session_state["first_waits"] = False  # as the film says when it is drawn
     at.run()
     assert live(page)[0] == FILM and "Loss by step" in live(page) and len(page.at.dataframe) == 2
 
