@@ -21,7 +21,6 @@ from l0engine.report.facts import Facts
 _FIRST = ("target", "relative_error", "estimate", "value", "distance", "in_standard_errors", "in_tolerances")
 
 
-@st.fragment
 def show(facts: Facts) -> None:
     """One look at them, of which nothing is worked out before it is wanted."""
     look = st.segmented_control("Look at", list(_LOOKS), default="Table", key="targets_look", required=True, label_visibility="collapsed")

@@ -115,8 +115,9 @@ def test_a_run_without_it_says_what_it_costs_in_households(results):
     problem, result = answer(results)
     look_at(results, "MA/population").press("Run it without")
     assert results.title == "Results" and any(t.startswith("A run without it is at work") for t in results.said("markdown"))
+    assert "Stop" in results.buttons()  # it is followed as every job is
     carry_out(state.store())
-    results.press("Look again")
+    results.rerun()
     stay = problem.names != "MA/population"
     rest = Problem.create(
         problem.matrix[stay],

@@ -119,6 +119,8 @@ def _channel(values: Any, stages: int) -> Any:
         assert a.ndim == 3 and len(a) in (1, stages)
         return {"rows": a.shape[1], "columns": a.shape[2], "bytes": base64.b64encode(np.ascontiguousarray(a)).decode()}
     assert a.ndim == 1 or (a.ndim == 2 and len(a) == stages), (a.shape, stages)
+    if a.dtype.kind in "iu":
+        return a.tolist()
     a = a.astype(float)
     known = np.isfinite(a)
     if a.ndim == 1:

@@ -38,17 +38,18 @@ class TreemapInfo(NamedTuple):
 
 def info(nodes: pd.DataFrame, by_loss: bool = False) -> TreemapInfo:
     """The parts that `explain.targets.tree` finds; their areas are numbers of targets, or shares of the loss."""
-    single = dict(zip(nodes["id"], nodes["row"] >= 0, strict=True))
-    inner = nodes["parent"].map(single).eq(True)  # of what holds a single target already
-    last = nodes[nodes["row"] >= 0].groupby("row")["id"].last()
-    nodes = nodes[~inner & ((nodes["row"] < 0) | (len(nodes) <= MOST))]
-    above = zip(nodes["id"], nodes["parent"], nodes["row"], strict=True)
-    labels = [str(last.get(row, i))[len(parent) :].strip("/") for i, parent, row in above]
-    places = {i: at for at, i in enumerate(nodes["id"])}
-    parents = np.array([places.get(parent, -1) for parent in nodes["parent"]])
+    ids, above, row = (nodes[c].tolist() for c in ("id", "parent", "row"))
+    single = {i for i, r in zip(ids, row, strict=True) if r >= 0}
+    last = dict(zip(row, ids, strict=True))  # of a single target the whole name
+    few = len(ids) <= MOST
+    nodes = nodes[[parent not in single and (few or r < 0) for parent, r in zip(above, row, strict=True)]]
+    ids, above, row = (nodes[c].tolist() for c in ("id", "parent", "row"))
+    places = {i: at for at, i in enumerate(ids)}
+    parents = np.array([places.get(parent, -1) for parent in above])
+    labels = [(last[r] if r >= 0 else i)[len(parent) :].strip("/") for i, parent, r in zip(ids, above, row, strict=True)]
     targets, losses, errors, rows = (nodes[c].to_numpy() for c in ("targets", "loss", "error", "row"))
     areas = losses if by_loss else targets.astype(float)
-    return TreemapInfo(nodes["id"].to_numpy(), parents, labels, targets, losses, errors, rows, areas, by_loss)
+    return TreemapInfo(np.array(ids), parents, labels, targets, losses, errors, rows, areas, by_loss)
 
 
 def film(info: TreemapInfo, palette: theme.Palette) -> Film:
