@@ -11,8 +11,7 @@ from typing import Any
 import plotly
 import streamlit.components.v2 as components
 
-from dashboard.kit.chart import Plot, palette
-from dashboard.kit.theme import CONFIG
+from dashboard.kit.chart import Plot, config, palette
 
 _JS = """
 let loading;
@@ -95,4 +94,4 @@ _component = components.component("live_plot", html="", js=f"const SRC = '{_serv
 def live_plot(plot: Plot, info: Any, *, key: str, alt: str) -> None:
     """Draw a figure in place, as `chart` does; the same key keeps the element and the zoom."""
     figure = plot(info, palette())
-    _component(data={"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt}, key=key, height=int(figure.layout.height))
+    _component(data={"figure": figure.to_json(), "config": json.dumps(config()), "alt": alt}, key=key, height=int(figure.layout.height))

@@ -24,6 +24,9 @@ CSS = """
   border: 1px solid var(--st-border-color); background: var(--st-secondary-background-color) }
 .player button:hover, .player button:focus-visible { border-color: var(--st-primary-color) }
 .player button:focus-visible, .player input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px }
+.player .save { position: absolute; top: 0; right: 0; min-width: 0; padding: 0 0.5rem; opacity: 0 }
+.player:hover .save, .player .save:focus-visible { opacity: 1 }
+.player canvas:focus-visible { outline: 2px solid var(--st-primary-color) }
 .player input { flex: 1; min-width: 8rem; accent-color: var(--st-primary-color) }
 .player .tip { position: absolute; pointer-events: none; padding: 0.25rem 0.5rem; border-radius: 0.35rem; font-size: 0.85rem; z-index: 5;
   max-width: 90%;  border: 1px solid var(--st-border-color); background: var(--st-background-color) }

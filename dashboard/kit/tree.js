@@ -67,3 +67,23 @@ const tree = (pen, box, mark, place, colour, element) => {
     }
   }
 };
+
+// The parts that a click leads to, what is open first; the arrow keys go through them.
+const ways = element => element.targets.filter(t => t.opens === t.i);
+const follow = (element, {mark, opens}) => {
+  const to = opens === (element.open ?? 0) ? mark.values.parent[opens] : opens;
+  element.tip.hidden = true;
+  if (mark.parts[to]) { element.open = to; element.at = null; draw(element); }
+  element.clicked?.(to);
+};
+const keys = (element, key) => {
+  const all = ways(element), open = (element.open ?? 0) > 0;
+  if (key === 'Enter' && element.at != null) return follow(element, all[element.at]);
+  if (key === 'Backspace' && open) return follow(element, all[0]);
+  element.at = {ArrowRight: (element.at ?? -1) + 1, ArrowLeft: (element.at ?? all.length) - 1, Home: 0, End: all.length - 1}[key];
+  element.at = (element.at + all.length) % all.length;
+  draw(element);
+  const {x, y, half} = all[element.at], pen = element.canvas.getContext('2d');
+  pen.strokeStyle = element.film.look.text; pen.lineWidth = 3; pen.strokeRect(x - half[0], y - half[1], 2 * half[0], 2 * half[1]);
+  say(element, all[element.at], x, y);
+};

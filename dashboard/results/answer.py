@@ -8,6 +8,7 @@ from dashboard import state
 from dashboard.calibration import downloads, limits
 from dashboard.kit import layout, wording
 from dashboard.kit.figures import marks
+from l0engine.explain.targets import FEW
 from l0engine.report.facts import Facts
 
 
@@ -24,8 +25,11 @@ def show(facts: Facts) -> None:
 
 
 def files(facts: Facts) -> None:
-    """A button for each."""
+    """A button for each, and who should be looked at before they are passed on."""
     run, point, problem = facts.run, facts.point, facts.problem
+    if len(facts.hanging):
+        total = wording.plural(len(facts.hanging), "total")
+        st.caption(f":material/visibility_lock: Before you publish: {total} hang on 1 to {FEW} kept households, see Report.")
     with st.container(horizontal=True):
         if point is None:
             more = [*(["solution.npz"] if problem.artifact else []), *(["recipe.toml"] if state.store().recipe(run.problem) else [])]

@@ -46,6 +46,10 @@ def show(facts: Facts) -> None:
     )
     for i, (place, file) in enumerate(zip(layout.columns(4, key="hand_over", narrowest=180), files, strict=True)):
         download(*file, first=i == 0, place=place)
+    st.segmented_control(
+        "Pictures, saved by the camera above each", ["SVG", "PNG"], default="SVG", key="picture_format", required=True,
+        persist_state="session", help="SVG for print; PNG, at three times the pixels, for slides. That of all targets is always PNG.",
+    )  # fmt: skip
     with st.expander("Show code", icon=":material/code:"):
         try:
             text = script(facts)

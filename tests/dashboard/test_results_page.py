@@ -184,3 +184,14 @@ def test_the_report_tab_offers_files_and_code(results):
     (code,) = results.at.code
     assert "WEIGHTS_SHA256" in code.value and state.facts(results.record).weights_sha256 in code.value
     assert any("hang on 1 to 4 kept households" in text for text in results.said("warning"))
+    assert any("Before you publish" in text for text in results.said("caption"))  # where the weights are
+
+
+def test_pictures_are_saved_as_svg_or_png(results):
+    def saved():
+        (picture,) = [c for c in opened(results, "Weights").at.get("plotly_chart") if c.proto.id.endswith("-concentration")]
+        return json.loads(picture.proto.config)["toImageButtonOptions"]["format"]
+
+    assert saved() == "svg"
+    opened(results, "Report").choose("Pictures, saved by the camera above each", "PNG")
+    assert saved() == "png"
