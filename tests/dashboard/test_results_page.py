@@ -185,6 +185,11 @@ def test_the_report_tab_offers_files_and_code(results):
     assert "WEIGHTS_SHA256" in code.value and state.facts(results.record).weights_sha256 in code.value
     assert any("hang on 1 to 4 kept households" in text for text in results.said("warning"))
     assert any("Before you publish" in text for text in results.said("caption"))  # where the weights are
+    problem, result = answer(results)
+    listed = results.at.dataframe[0].value.set_index("target")["kept households"]
+    few = pd.Series(((problem.matrix.toarray() != 0) & (result.weights > 0)).sum(axis=1), problem.names)
+    few = few[few.between(1, 4)]
+    assert listed.to_dict() == few.to_dict()
 
 
 def test_pictures_are_saved_as_svg_or_png(results):
