@@ -61,7 +61,7 @@ def film(info: TreemapInfo, palette: theme.Palette) -> Film:
         "parent": info.parents, "size": info.areas, "targets": info.targets, "loss": 100 * info.losses, "error": 100 * info.errors,
         "tone": np.searchsorted(theme.ERROR_STEPS, np.nan_to_num(info.errors)) / (n - 1),
     }  # fmt: skip
-    hover = "{path}: targets {targets}, median error {error} %, {loss} % of the loss"
+    hover = "{path}: targets {targets}, median error {error} %" + (", {loss} % of the loss" if info.by_loss else "")
     labels = [theme.shortened(label, 60) for label in info.labels]
     what = "the share of the loss" if info.by_loss else "how many"
     title = f"Targets: area is {what}, colour the median error"
