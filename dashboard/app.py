@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.frame import sidebar, style
 from dashboard.kit.attempt import full_disk_said
+from dashboard.state import first
 
 st.set_page_config(page_title="l0engine", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 style.show()
@@ -40,7 +41,9 @@ page = st.navigation(
 )
 with full_disk_said():
     state.follow_url(page.url_path)
-    if not state.draws_first():  # the sidebar takes the browser as long as the first picture
+    if first.waits():
+        first.be_patient()
+    else:  # it takes the browser as long as the first picture
         sidebar.show()
     page.run()
 state.leave_alone_what_stays()

@@ -4,10 +4,10 @@ import streamlit as st
 
 from dashboard.kit import layout, wording
 from dashboard.runs import clearing, comparison, listing, studies
-from dashboard.state import comparing, keeping
+from dashboard.state import comparing, first, keeping
 
 compared, gone = comparing.compared()
-film_only = bool(compared) and comparing.draws_first()
+film_only = bool(compared) and first.waits()
 title, bring = layout.columns([5, 1], key="heading", narrowest=150, align="bottom")
 title.title("Runs")
 with bring:

@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from dashboard import state
 from dashboard.kit import layout
-from dashboard.kit.theme import CONFIG, PALETTES, Palette
+from dashboard.kit.theme import CONFIG, CONFIG_PNG, PALETTES, Palette
 
 #: The `plot` of a figure's file, which takes what its `info` returns.
 Plot = Callable[[Any, Palette], go.Figure]
@@ -19,6 +20,11 @@ Plot = Callable[[Any, Palette], go.Figure]
 def palette() -> Palette:
     """Colours of the theme the viewer has chosen."""
     return PALETTES[st.context.theme.type or "light"]
+
+
+def config() -> dict[str, Any]:
+    """Plotly's settings: how the camera above a picture saves it, as the viewer has chosen."""
+    return CONFIG_PNG if state.held("picture_format") == "PNG" else CONFIG
 
 
 def chart(plot: Plot, info: Any, key: str, alt: str, **selection: Any) -> Any:
@@ -33,7 +39,7 @@ def chart(plot: Plot, info: Any, key: str, alt: str, **selection: Any) -> Any:
     alt : str
         What the picture shows, for screen readers.
     """
-    return st.plotly_chart(plot(info, palette()), theme=None, config=CONFIG, key=key, alt=alt, **selection)
+    return st.plotly_chart(plot(info, palette()), theme=None, config=config(), key=key, alt=alt, **selection)
 
 
 def side_by_side(drawn: Sequence[tuple[Plot, Any, str, str]], row: str, draw: Callable[..., Any] = chart) -> list[DeltaGenerator]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import plotly
 import streamlit.components.v2 as components
 
-from dashboard import state
-from dashboard.kit.chart import Plot, palette
-from dashboard.kit.theme import CONFIG
+from dashboard.kit.chart import Plot, config, palette
 
 _JS = """
 let loading;
@@ -32,12 +29,6 @@ const follow = element => element.on('plotly_relayout', changes => {
     if (reset) delete element.zoom[axis]; else element.zoom[axis] = [...range];
   }
   if (axes.size) draw(element);
-});
-// A click on a part of a treemap is told to the page, which opens the part.
-const heed = element => element.on('plotly_treemapclick', event => {
-  if (!element.clicked) return true;
-  element.clicked(event.points[0].id);
-  return false;
 });
 const draw = element => plotly().then(P => {
   const layout = {...element.figure.layout, uirevision: 'keep'};
@@ -59,7 +50,7 @@ const drawAll = async () => {
     if (!element.isConnected) continue;
     try {
       await draw(element);
-      if (!element.followed) { element.followed = true; follow(element); heed(element); }
+      if (!element.followed) { element.followed = true; follow(element); }
     } catch (error) { console.error(error); }
   }
   busy = false;
@@ -70,7 +61,7 @@ const seen = new IntersectionObserver(entries => entries.forEach(({target, isInt
   if (isIntersecting) drawSoon(target);
 }), {rootMargin: '200px'});
 plotly();
-export default function ({data, parentElement, setTriggerValue}) {
+export default function ({data, parentElement}) {
   let element = parentElement.querySelector('.live-plot');
   if (!element) {
     element = Object.assign(document.createElement('div'), {className: 'live-plot', zoom: {}});
@@ -79,7 +70,6 @@ export default function ({data, parentElement, setTriggerValue}) {
     seen.observe(element);
   }
   element.setAttribute('aria-label', data.alt);
-  element.clicked = data.clicks ? id => setTriggerValue('clicked', id) : null;
   Object.assign(element, {figure: JSON.parse(data.figure), config: JSON.parse(data.config)});
   element.style.height = element.figure.layout.height + 'px';
   drawSoon(element);
@@ -101,19 +91,7 @@ def _serve_plotly() -> str:
 _component = components.component("live_plot", html="", js=f"const SRC = '{_serve_plotly()}';\n{_JS}", isolate_styles=False)
 
 
-def live_plot(plot: Plot, info: Any, *, key: str, alt: str, on_click: Callable[[str], None] | None = None) -> None:
-    """Draw a figure in place, as `chart` does; the same key keeps the element and the zoom.
-
-    Parameters
-    ----------
-    on_click : callable, optional
-        Gets the id of a part of a treemap that was clicked, before the page runs; the picture then opens no part by itself.
-    """
+def live_plot(plot: Plot, info: Any, *, key: str, alt: str) -> None:
+    """Draw a figure in place, as `chart` does; the same key keeps the element and the zoom."""
     figure = plot(info, palette())
-    data = {"figure": figure.to_json(), "config": json.dumps(CONFIG), "alt": alt, "clicks": on_click is not None}
-
-    def clicked() -> None:
-        if on_click is not None and (part := state.held(key)) and part.get("clicked"):
-            on_click(str(part["clicked"]))
-
-    _component(data=data, key=key, height=int(figure.layout.height), on_clicked_change=clicked)
+    _component(data={"figure": figure.to_json(), "config": json.dumps(config()), "alt": alt}, key=key, height=int(figure.layout.height))

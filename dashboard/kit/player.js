@@ -113,6 +113,7 @@ const painters = {
     pen.imageSmoothingEnabled = true; pen.globalAlpha = 1;
     pen.drawImage(maps[at], box.left, box.top, box.right - box.left, box.bottom - box.top);
   },
+  tree,
   text(pen, box, mark, place, colour) {
     pen.font = `13px ${FONT}`; pen.textAlign = mark.dash ? 'left' : 'center'; pen.textBaseline = 'middle';
     for (let i = 0; i < mark.words.length; i++) {
@@ -201,10 +202,25 @@ const play = element => {
 };
 const step = (element, by) => { pause(element); go(element, by > 0 ? Math.floor(element.place + 1e-6) + 1 : Math.ceil(element.place - 1e-6) - 1); };
 
+// What the pointer, or a key, is on.
+const say = (element, {mark, i}, x, y) => {
+  const words = mark.hover[Math.min(i, mark.hover.length - 1)], {tip} = element;
+  tip.hidden = false;
+  tip.textContent = words.replace(/\{(\w+)\}/g, (_, name) => name === 'path' ? wayTo(mark, i).join('/') || mark.words[i] : number(value(mark.values[name], element.place, i)));
+  tip.style.left = clamp(x + 12, 0, element.clientWidth - tip.offsetWidth - 4) + 'px';
+  tip.style.top = y + 14 + 'px';
+};
+const save = ({canvas, film}) => {
+  const copy = Object.assign(document.createElement('canvas'), {width: canvas.width, height: canvas.height}), pen = copy.getContext('2d');
+  pen.fillStyle = film.look.surface; pen.fillRect(0, 0, copy.width, copy.height); pen.drawImage(canvas, 0, 0);
+  Object.assign(document.createElement('a'), {href: copy.toDataURL(), download: 'l0engine.png'}).click();
+};
+
 const build = parentElement => {
   const element = document.createElement('div');
   element.className = 'player';
-  element.innerHTML = '<canvas role="img"></canvas><p class="caption" aria-live="polite"></p><div class="tip" hidden></div>' +
+  element.innerHTML = '<canvas role="img"></canvas><p class="caption" aria-live="polite"></p><div class="tip" role="status" hidden></div>' +
+    '<button type="button" class="save" aria-label="Save the picture" title="Save as PNG">↓</button>' +
     '<div class="buttons"><button type="button" class="play">Play</button><button type="button" class="back" aria-label="One step back">‹ Step</button>' +
     '<button type="button" class="on" aria-label="One step on">Step ›</button><input type="range" min="0" step="any" aria-label="Position"></div>';
   const part = selector => element.querySelector(selector);
@@ -214,21 +230,24 @@ const build = parentElement => {
   part('.on').onclick = () => step(element, 1);
   element.bar.oninput = () => { const place = Number(element.bar.value); pause(element); go(element, place); };
   element.onkeydown = event => {
+    if (event.target === element.canvas && /^(Arrow(Left|Right)|Home|End|Enter|Backspace)$/.test(event.key)) { keys(element, event.key); return event.preventDefault(); }
     const act = {ArrowRight: () => step(element, 1), ArrowLeft: () => step(element, -1), Home: () => { pause(element); go(element, 0); },
                  End: () => { pause(element); go(element, last(element)); }, ' ': event.target === element.bar ? () => play(element) : null}[event.key];
     if (act && !event.ctrlKey && !event.metaKey && !event.altKey) { act(); event.preventDefault(); event.stopPropagation(); }
   };
+  const under = event => element.targets?.findLast(t => t.half
+    ? Math.abs(event.offsetX - t.x) <= t.half[0] && Math.abs(event.offsetY - t.y) <= t.half[1]
+    : Math.hypot(event.offsetX - t.x, event.offsetY - t.y) <= t.r);
   element.canvas.onpointermove = event => {
-    const found = element.targets?.findLast(t => t.half
-      ? Math.abs(event.offsetX - t.x) <= t.half[0] && Math.abs(event.offsetY - t.y) <= t.half[1]
-      : Math.hypot(event.offsetX - t.x, event.offsetY - t.y) <= t.r);
+    const found = under(event);
     element.tip.hidden = !found;
+    element.canvas.style.cursor = found?.opens == null ? '' : 'pointer';
     if (!found) return;
-    element.tip.textContent = found.mark.hover[found.i].replace(/\{(\w+)\}/g, (_, name) => number(value(found.mark.values[name], element.place, found.i)));
-    element.tip.style.left = clamp(event.offsetX + 12, 0, element.clientWidth - element.tip.offsetWidth - 4) + 'px';
-    element.tip.style.top = event.offsetY + 14 + 'px';
+    say(element, found, event.offsetX, event.offsetY);
   };
   element.canvas.onpointerleave = () => { element.tip.hidden = true; };
+  element.canvas.onclick = event => { const found = under(event); if (found?.opens != null) follow(element, found); };
+  part('.save').onclick = () => save(element);
   new ResizeObserver(() => draw(element)).observe(element);
   document.fonts?.load(`600 14px ${FONT}`).catch(() => null).then(() => draw(element));
   parentElement.appendChild(element);
@@ -237,12 +256,15 @@ const build = parentElement => {
 
 export default function ({data, parentElement, setTriggerValue}) {
   const element = parentElement.querySelector('.player') ?? build(parentElement);
+  element.clicked = data.clicks ? i => setTriggerValue('clicked', i) : null;
   if (element.source === data.film) return;
+  element.open ??= data.open;
   const share = element.film ? element.place / Math.max(1, last(element)) : data.start;
   element.source = data.film; element.film = JSON.parse(data.film);
   element.bar.max = last(element);
   element.querySelector('.buttons').hidden = last(element) === 0;
   element.canvas.setAttribute('aria-label', data.alt);
+  if (element.film.marks.some(mark => mark.kind === 'tree')) { element.canvas.tabIndex = 0; element.canvas.setAttribute('role', 'application'); }
   element.place = share * last(element);
   if (!element.playing) pause(element);
   draw(element);

@@ -4,30 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import streamlit.components.v2 as components
 
+from dashboard import state
 from dashboard.kit.chart import palette
 from dashboard.kit.figures.film import Film, to_json
+from dashboard.kit.theme import Palette
 
-_CSS = """
+CSS = """
 .player { position: relative; width: 100%; font-family: var(--st-font); color: var(--st-text-color) }
 .player canvas { display: block; width: 100%; touch-action: pan-y }
 .player .caption { margin: 0.25rem 0 0.5rem; min-height: 1.5em; font-variant-numeric: tabular-nums }
+.player .caption:empty { display: none }
 .player .buttons { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center }
 .player .buttons[hidden] { display: none }
 .player button { font: inherit; color: inherit; padding: 0.3rem 0.9rem; min-width: 5rem; cursor: pointer; border-radius: 0.5rem;
   border: 1px solid var(--st-border-color); background: var(--st-secondary-background-color) }
 .player button:hover, .player button:focus-visible { border-color: var(--st-primary-color) }
 .player button:focus-visible, .player input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px }
+.player .save { position: absolute; top: 0; right: 0; min-width: 0; padding: 0 0.5rem; opacity: 0 }
+.player:hover .save, .player .save:focus-visible { opacity: 1 }
+.player canvas:focus-visible { outline: 2px solid var(--st-primary-color) }
 .player input { flex: 1; min-width: 8rem; accent-color: var(--st-primary-color) }
 .player .tip { position: absolute; pointer-events: none; padding: 0.25rem 0.5rem; border-radius: 0.35rem; font-size: 0.85rem; z-index: 5;
-  border: 1px solid var(--st-border-color); background: var(--st-background-color) }
+  max-width: 90%;  border: 1px solid var(--st-border-color); background: var(--st-background-color) }
 """
-_component = components.component("player", html="", css=_CSS, js=Path(__file__).with_name("player.js").read_text(), isolate_styles=False)
+#: A module whose default export draws what `sent` gives.
+JS = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("tree.js", "player.js"))
+_component = components.component("player", html="", css=CSS, js=JS, isolate_styles=False)
 
 
-def play(film: Film, *, key: str, alt: str, start: float = 0.0, on_drawn: Callable[[], None] | None = None) -> None:
+def sent(film: Film, palette: Palette, *, alt: str, start: float = 0.0, opened: int = 0) -> dict[str, Any]:
+    """What the browser is sent of a film, see `play`."""
+    return {"film": to_json(film, palette), "alt": alt, "start": start, "open": opened}
+
+
+def play(
+    film: Film,
+    *,
+    key: str,
+    alt: str,
+    start: float = 0.0,
+    opened: int = 0,
+    on_drawn: Callable[[], None] | None = None,
+    on_click: Callable[[int], None] | None = None,
+) -> None:
     """Show a film; the same key keeps the element, and how far it was played, while its film changes.
 
     Parameters
@@ -38,8 +61,19 @@ def play(film: Film, *, key: str, alt: str, start: float = 0.0, on_drawn: Callab
         What the picture shows, for screen readers.
     start : float
         Where a new one stands, from 0, its first stage, to 1, its last.
+    opened : int
+        The part of a tree that is open in a new one.
     on_drawn : callable, optional
         Called once the browser has drawn it for the first time, before the page runs anew.
+    on_click : callable, optional
+        Gets the number of the part of a tree that a click leads to, before the page runs anew; the picture has opened it by then.
     """
-    data = {"film": to_json(film, palette()), "alt": alt, "start": start, "tells": on_drawn is not None}
-    _component(data=data, key=key, on_drawn_change=on_drawn or (lambda: None))
+
+    def clicked() -> None:
+        part = (state.held(key) or {}).get("clicked")
+        if on_click is not None and part is not None:
+            on_click(int(part))
+
+    data = sent(film, palette(), alt=alt, start=start, opened=opened)
+    data |= {"tells": on_drawn is not None, "clicks": on_click is not None}
+    _component(data=data, key=key, on_drawn_change=on_drawn or (lambda: None), on_clicked_change=clicked)

@@ -14,6 +14,8 @@ import plotly.graph_objects as go
 
 from dashboard.calibration.figures import composition, estimates, refit_effect, weight_change, weight_concentration
 from dashboard.frontier.figures import frontier
+from dashboard.kit import player
+from dashboard.kit.figures.film import Film
 from dashboard.kit.theme import CONFIG, LIGHT, Palette
 from dashboard.results.figures import ledger, treemap
 from l0engine.explain.drift import BAND
@@ -27,6 +29,7 @@ h1 {font-size: 1.6rem} h2 {font-size: 1.2rem; margin-top: 2.2rem; border-top: 1p
 table {border-collapse: collapse; font-size: .9rem; display: block; overflow-x: auto}
 th, td {text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #E6E9EE; font-variant-numeric: tabular-nums}
 th {color: #5B6575; font-weight: 600} pre {background: #F3F5F8; padding: 1rem; overflow-x: auto} .picture {margin: 1rem 0}
+:root {--st-font: system-ui, sans-serif; --st-text-color: #1F2937; --st-border-color: #E6E9EE; --st-background-color: #FFFFFF}
 """
 
 
@@ -46,18 +49,19 @@ def html(facts: Facts, *, households: bool = False) -> str:
     title = escaping.escape(facts.title)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
-        f'<link rel="icon" href="data:,">\n<title>{title}</title>\n<style>{_STYLE}</style>\n<script>{_plotly()}</script>\n</head>\n'
+        f'<link rel="icon" href="data:,">\n<title>{title}</title>\n<style>{_STYLE}{player.CSS}</style>\n<script>{_plotly()}</script>\n'
+        f'<script type="module">{player.JS.replace("export default function", "window.play = function")}</script>\n</head>\n'
         f"<body>\n<main>\n<h1>{title}</h1>\n{''.join(parts)}</main>\n</body>\n</html>\n"
     )
 
 
-def _pictures(f: Facts, palette: Palette) -> Iterator[tuple[str, list[go.Figure]]]:
+def _pictures(f: Facts, palette: Palette) -> Iterator[tuple[str, list[go.Figure | Film]]]:
     """By the key of the section they stand in."""
     p, w, use = f.problem, f.weights, f.use
     if f.point is None:
         refitted = w if f.result.refitted else None
         yield "measures", [refit_effect.plot(refit_effect.info(p, f.result.gated_weights, refitted, use), palette)]
-    yield "targets", [treemap.plot(treemap.info(f.parts)._replace(whole=True), palette), estimates.plot(estimates.info(p, w, use), palette)]
+    yield "targets", [treemap.film(treemap.info(f.parts), palette), estimates.plot(estimates.info(p, w, use), palette)]
     pictures: list[tuple[Callable[..., go.Figure], object]] = [
         (weight_change.plot, weight_change.info(p, w, binned=True)),  # no single household
         (weight_concentration.plot, weight_concentration.info(p, w)),
@@ -72,7 +76,7 @@ def _pictures(f: Facts, palette: Palette) -> Iterator[tuple[str, list[go.Figure]
         yield "drift", [ledger.plot(ledger.info(f.ledger, BAND), palette)]
 
 
-def _section(part: Section, drawn: dict[str, list[go.Figure]]) -> str:
+def _section(part: Section, drawn: dict[str, list[go.Figure | Film]]) -> str:
     out, items = [f"<h2>{escaping.escape(part.title)}</h2>"], [w for w in part.words if w.startswith("- ")]
     out += [_paragraph(w) for w in part.words if not w.startswith("- ")]
     if items:
@@ -83,7 +87,14 @@ def _section(part: Section, drawn: dict[str, list[go.Figure]]) -> str:
     return "\n".join(out) + "\n"
 
 
-def _picture(figure: go.Figure, name: str) -> str:
+def _picture(figure: go.Figure | Film, name: str) -> str:
+    if isinstance(figure, Film):
+        data = player.sent(figure, LIGHT, alt=figure.panels[0].title)
+        content = json.dumps(data).replace("</", "<\\/")
+        return (
+            f'<div class="picture" id="{name}"></div>\n'
+            f'<script type="module">play({{data: {content}, parentElement: document.getElementById("{name}")}});</script>'
+        )
     figure.update_layout(height=figure.layout.height, autosize=True)
     content = figure.to_json().replace("</", "<\\/")
     config = json.dumps(CONFIG)

@@ -11,7 +11,7 @@ from dashboard.kit import layout, wording
 from dashboard.kit.download import download
 from dashboard.report.html import html
 from l0engine.errors import L0Error
-from l0engine.explain.targets import FEW
+from l0engine.explain.targets import FEW, carriers
 from l0engine.io import save_table, weights_table
 from l0engine.report.bundle import bundle
 from l0engine.report.facts import Facts
@@ -25,9 +25,13 @@ def show(facts: Facts) -> None:
     if len(facts.hanging):
         st.warning(
             f"{wording.plural(len(facts.hanging), 'total')} hang on 1 to {FEW} kept households, whom a published estimate may tell about. "
-            "Look at them before anything is published; the report names them.",
+            "Look at them before anything is published.",
             icon=":material/visibility_lock:",
         )
+        with st.expander("Which totals", icon=":material/list:"):
+            behind = [len(carriers(facts.problem, facts.weights, int(i)).parts) for i in facts.hanging]
+            named = {"target": facts.problem.names[facts.hanging], "kept households": behind}
+            st.dataframe(named, hide_index=True, key="hanging_table")
     st.markdown("**Reports** say what was found, without any household. **The bundle** has the report, weights, targets, scripts and more.")
     columns = st.multiselect(
         "Columns of the households to export beside ids and weights",
@@ -46,6 +50,10 @@ def show(facts: Facts) -> None:
     )
     for i, (place, file) in enumerate(zip(layout.columns(4, key="hand_over", narrowest=180), files, strict=True)):
         download(*file, first=i == 0, place=place)
+    st.segmented_control(
+        "Pictures, saved by the camera above each", ["SVG", "PNG"], default="SVG", key="picture_format", required=True,
+        persist_state="session", help="SVG for print; PNG, at three times the pixels, for slides. That of all targets is always PNG.",
+    )  # fmt: skip
     with st.expander("Show code", icon=":material/code:"):
         try:
             text = script(facts)

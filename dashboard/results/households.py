@@ -71,7 +71,7 @@ def _groups(facts: Facts, attribute: str) -> None:
         "weight": st.column_config.NumberColumn("share of weight", format="percent"),
     }
     groups = groups[["group", "ess", "kept", "households", "weight"]]
-    st.dataframe(groups, hide_index=True, column_config=looks, height=300)
+    st.dataframe(groups, hide_index=True, column_config=looks, height=300 if len(groups) > 7 else "content")
 
 
 def _one(facts: Facts) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from dashboard import state
 from dashboard.kit import jobs, layout, wording
 from dashboard.kit.attempt import attempt
+from dashboard.kit.follow import follow
 from l0engine.calibration.results import Measures
 from l0engine.report.facts import Facts
 
@@ -12,6 +15,10 @@ from l0engine.report.facts import Facts
 def show(facts: Facts, target: int) -> None:
     """The button that runs it, how far that is, or what it came to."""
     run = state.rerun_without(facts, target)
+    if run is not None and not run.status.ended:
+        st.markdown("A run without it is at work; its answer will stand here.")
+        follow(run, lambda job, seen: None, keeps="Ends the training; the households kept so far are refitted.")
+        return
     words, press = layout.columns([4, 2], key="rerun", narrowest=150, align="center")
     if run is None:
         seconds = facts.result.fit_seconds + facts.result.refit_seconds
@@ -19,9 +26,6 @@ def show(facts: Facts, target: int) -> None:
         about = f"Calibrates anew with the settings this run began with, without the target. This run took {wording.seconds(seconds)}."
         if press.button("Run it without", key="run_without", help=about, icon=":material/play_arrow:", width="stretch"):
             attempt(lambda: state.run_without(facts, target))
-    elif not run.status.ended:
-        words.markdown(f"A run without it is at work: {wording.markdown(run.sentence)}")
-        press.button("Look again", key="look_again", icon=":material/refresh:", width="stretch")
     elif run.outcome is None or run.outcome.final is None:
         jobs.trouble(run)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from zlib import crc32
@@ -19,7 +18,7 @@ from dashboard.kit.player import play
 from dashboard.runs import table, words
 from dashboard.runs.figures import frontiers, members, pair, replay, ridges, series
 from dashboard.runs.figures.looks import Drawn, looks
-from dashboard.state import comparing, filters
+from dashboard.state import comparing, filters, first
 from dashboard.state.opened import problems
 from l0engine.calibration.results import Snapshot
 from l0engine.jobs.records import RunRecord
@@ -28,8 +27,6 @@ from l0engine.jobs.records import RunRecord
 Histories = Sequence[tuple[Drawn, Sequence[Snapshot]]]
 #: Gates are drawn for so many runs at first, and at most.
 _FIRST_RIDGES, _MOST_RIDGES = 3, 6
-#: Seconds after which all is sent to a browser that has not said that it drew the film.
-_PATIENCE = 5.0
 
 _HOW_TO_READ = """
 A run has one colour in every picture. **Play** shows how the runs went: misfit, households, gates and errors move together; the arrow keys
@@ -49,7 +46,7 @@ class Comparison:
         self._runs, self._lines = runs, [drawn[run.id] for run in runs]
         self._problems = {record.sha: record for record in state.store().problems()}
         self._sizes = {run.id: self._problems[run.problem].n_households for run in runs if run.problem in self._problems}
-        self._waits = comparing.draws_first()
+        self._waits = first.waits()
         self._live: dict[str, list[Snapshot]] = {run.id: [] for run in runs if not run.status.ended}
 
     def first(self) -> None:
@@ -78,14 +75,11 @@ class Comparison:
             st.markdown(_HOW_TO_READ)
 
     def _followed(self, draw: Callable[[Histories], None]) -> None:
-        """Draw what the snapshots hold; polled while a run is at work, and once to see whether the browser has drawn the film."""
-        begun = time.monotonic()
+        """Draw what the snapshots hold; polled while a run is at work."""
 
-        @st.fragment(run_every=state.tick_seconds() if self._live else _PATIENCE if self._waits else None)
+        @st.fragment(run_every=state.tick_seconds() if self._live else None)
         def tick() -> None:
-            if self._waits and time.monotonic() - begun > _PATIENCE - 1:
-                comparing.drawn()  # a browser that does not say so is sent the rest all the same
-            drawn = self._waits and not comparing.draws_first()
+            drawn = self._waits and not first.waits()
             if drawn or any(state.store().job(run_id).status.ended for run_id in self._live):
                 st.rerun()
             draw(self._histories())
@@ -100,14 +94,14 @@ class Comparison:
     def _film(self, histories: Histories) -> None:
         if not any(history for _, history in histories):
             if self._waits:
-                comparing.drawn()
+                first.drawn()
                 st.rerun()
             st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
             return
         planned = max((h[-1].epochs for line, h in histories if h and line.id in self._live), default=0)
         film = replay.film(replay.info(histories, self._sizes, planned), palette())
         alt = "Misfit, households kept, gates and errors of each run, step by step"
-        play(film, key="cmp_film", alt=alt, start=1.0, on_drawn=comparing.drawn if self._waits else None)
+        play(film, key="cmp_film", alt=alt, start=1.0, on_drawn=first.drawn if self._waits else None)
 
     def _course(self, histories: Histories) -> None:
         if not any(history for _, history in histories):

@@ -1,7 +1,6 @@
 """Session keys, query parameters and shared resources: the only folder that names them."""
 
 from dashboard.state.address import follow_url, tick_seconds
-from dashboard.state.comparing import draws_first
 from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
 from dashboard.state.opened.answers import contradictions, facts, rerun_without, run_without, whatif
 from dashboard.state.opened.points import limits_of, open_point, point, point_weights
@@ -43,7 +42,6 @@ from dashboard.state.uploads import calibration_log, logs
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
 
 __all__ = ["follow_url", "tick_seconds"]
-__all__ += ["draws_first"]
 __all__ += ["contradictions", "facts", "rerun_without", "run_without", "whatif"]
 __all__ += ["draft", "fitted_draft", "form_version", "set_draft"]
 __all__ += ["limits_of", "open_point", "point", "point_weights"]

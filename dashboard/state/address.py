@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.state import building, comparing, draft, filters, lessons
+from dashboard.state import building, comparing, draft, filters, first, lessons
 from dashboard.state.opened import studies
 from dashboard.state.opened.points import open_point
 from dashboard.state.opened.problems import let_go, open_problem
@@ -32,7 +32,7 @@ def follow_url(page: str) -> None:
         st.session_state.arrived = True
         query = st.query_params.to_dict()
         for arrive in (
-            lambda: _calibration(query),
+            lambda: _calibration(query, page),
             lambda: building.arrive(query),
             lambda: draft.arrive(query),
             lambda: comparing.arrive(query),
@@ -43,8 +43,8 @@ def follow_url(page: str) -> None:
                 arrive()
             except L0Error as error:  # the others open all the same
                 st.session_state.notice = f"This address does not open here: {error}"
-    if page != "runs":
-        comparing.drawn()
+    if page not in ("runs", "results"):
+        first.drawn()
     let_go()
     wanted: dict[str, str | None] = {"run": st.session_state.get("run"), "point": st.session_state.get("point")}
     wanted |= studies.address() | draft.address() | {"build": st.session_state.get("building")} | comparing.address()
@@ -56,13 +56,15 @@ def follow_url(page: str) -> None:
         st.query_params.from_dict(said)
     if notice := st.session_state.pop("notice", None):
         st.warning(notice, icon=":material/link_off:")
-        comparing.drawn()  # it would be gone when the page runs anew
+        first.drawn()  # it would be gone when the page runs anew
 
 
-def _calibration(query: Mapping[str, str]) -> None:
+def _calibration(query: Mapping[str, str], page: str) -> None:
     """Open the run that an address names, or the problem."""
     if "run" in query:
         open_run(query["run"])
+        if page == "results":
+            first.ask()
         open_point(query.get("point"))
     elif "problem" in query:
         open_problem(query["problem"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.state import first
 from dashboard.state.opened.problems import read_findings, read_problem
 from dashboard.state.resources import store
 from l0engine.calibration.metrics import relative_errors
@@ -38,16 +39,6 @@ def there() -> list[str]:
     return [job.id for job in _open(st.session_state.get("compare", ()))[0]]
 
 
-def draws_first() -> bool:
-    """Whether a browser that arrived at a comparison is still to draw its first picture: all else waits for that."""
-    return bool(st.session_state.get("comparison_waits", False))
-
-
-def drawn() -> None:
-    """The first picture of the comparison has been drawn."""
-    st.session_state.comparison_waits = False
-
-
 def address() -> dict[str, str | None]:
     """What the address says of the comparison."""
     return {"compare": ",".join(st.session_state.get("compare", ())) or None}
@@ -64,7 +55,8 @@ def arrive(query: Mapping[str, str]) -> None:
     if "compare" in query:
         found, trouble = _open([part for part in query["compare"].split(",") if part])
         compare([run.id for run in found])
-        st.session_state.comparison_waits = bool(found) and isinstance(found[0], RunRecord)  # which have a film
+        if found and isinstance(found[0], RunRecord):  # which have a film
+            first.ask()
         if trouble:
             raise L0Error(trouble)
 

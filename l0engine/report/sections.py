@@ -16,7 +16,7 @@ from l0engine.calibration.problem.margins import plain_number
 from l0engine.calibration.results import Measures
 from l0engine.explain.drift import BAND
 from l0engine.explain.households import by_group, gini, lorenz
-from l0engine.explain.targets import FEW
+from l0engine.explain.targets import FEW, carriers
 from l0engine.explain.verdict import headline
 from l0engine.report.facts import Facts
 
@@ -107,11 +107,14 @@ def _targets(f: Facts) -> Iterator[Section]:
 
 def _disclosure(f: Facts) -> Iterator[Section]:
     if len(f.hanging):
-        named = ", ".join(f"'{f.problem.names[i]}'" for i in f.hanging[:5])
-        more = f" and {len(f.hanging) - 5:,} more" if len(f.hanging) > 5 else ""
-        words = f"{len(f.hanging):,} totals hang on 1 to {FEW} kept households, whom an estimate may tell about: {named}{more}."
-        words = f"{words} Look at them before publishing."
-        yield Section("disclosure", "Totals that hang on few", (words,))
+        shown = f.hanging[:ROWS]
+        words = f"{len(f.hanging):,} totals hang on 1 to {FEW} kept households, whom an estimate may tell about. Look at them before"
+        words += " publishing."
+        if len(f.hanging) > ROWS:
+            words += f" The {ROWS} that hang on fewest are named; the Report tab of Results lists all."
+        few = [_count(len(carriers(f.problem, f.weights, int(i)).parts)) for i in shown]
+        table = pd.DataFrame({"Target": f.problem.names[shown], "Kept households": few})
+        yield Section("disclosure", "Totals that hang on few", (words,), table)
 
 
 def _households(f: Facts) -> Iterator[Section]:

@@ -21,7 +21,7 @@ OWN = {"list", "listitem"}
 PAGES = ("", "build", "calibrate", "frontier", "results", "log", "samples", "features", "pruning")
 #: Tabs, and looks at targets.
 PLACES = [
-    ("Targets", ""), ("Targets", "Estimates"), ("Targets", "Table"), ("Households", ""), ("Weights", ""), ("Doubts", ""), ("Report", ""),
+    ("Targets", "Table"), ("Targets", "Estimates"), ("Targets", "One target"), ("Households", ""), ("Weights", ""), ("Doubts", ""), ("Report", ""),
 ]  # fmt: skip
 
 
@@ -45,6 +45,15 @@ def findings(page):
     ]  # fmt: skip
 
 
+def click(page, label):
+    """On a tile of the picture of all targets, once it is there: at its upper left corner."""
+    tile = "label => document.querySelector('.player')?.targets?.find(t => t.mark.words[t.i] === label)"
+    corner = page.wait_for_function(
+        f"label => {{const t = ({tile})(label); return t && {{x: t.x - t.half[0] + 4, y: t.y - t.half[1] + 4}}}}", arg=label
+    )
+    page.locator(".player canvas").click(position=corner.json_value())
+
+
 def narrow_enough(page):
     return page.evaluate("[...document.querySelectorAll('html, [data-testid=stMain]')].every(e => e.scrollWidth <= e.clientWidth)")
 
@@ -57,12 +66,14 @@ def test_from_a_click_to_a_report(server, open_tab, run, scheme, tmp_path):
     page = open_tab(f"{server.url}/results?run={run}", scheme)
     page.get_by_text("equally weighted households").wait_for()
     settle(page)
-    slices = page.locator(".live-plot .treemaplayer .slice")
-    slices.filter(has_text="MA").last.click(position={"x": 6, "y": 6})
-    slices.filter(has_text="agi[1,10000)").first.click(position={"x": 6, "y": 6})
-    page.get_by_text("2 targets of MA/agi").wait_for()
+    for part in ("MA", "agi[1,10000)"):
+        click(page, part)
+    page.get_by_text("2 targets of MA/agi[1,10000) in use").wait_for()
+    click(page, "agi[1,10000)")  # on what is open: back
+    page.get_by_text("targets of MA in use").wait_for()
+    click(page, "agi[1,10000)")
     settle(page)
-    slices.filter(has_text="count").first.click()
+    click(page, "count")
     page.get_by_text("Carried by").wait_for()
     settle(page)
     page.get_by_text("Error over the training").wait_for()
@@ -86,9 +97,15 @@ def test_from_a_click_to_a_report(server, open_tab, run, scheme, tmp_path):
     page.get_by_role("tab", name="Report").click()
     report = tmp_path / "report.html"
     report.write_bytes(download(page, "Report (HTML)"))
+    asked, failed = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: failed.append(message.text) if message.type == "error" else None)
     page.goto(report.as_uri())
     page.wait_for_selector("#households-0 .main-svg")
-    assert page.locator(".js-plotly-plot").count() >= 8 and findings(page) == []
+    click(page, "MA")
+    page.wait_for_function("document.querySelector('.player').open > 0")
+    assert page.locator(".js-plotly-plot").count() >= 7 and findings(page) == []
+    assert asked == [report.as_uri()] and failed == []  # all is in the one file
 
 
 @pytest.mark.slow  # nine pages, twice

@@ -144,8 +144,8 @@ def visit(supervisors: _Supervisors) -> Callable[..., Visit]:
         for name, value in query.items():
             at.query_params[name] = value
         (at.switch_page(f"app_pages/{page}.py") if page != "data" else at).run()
-        if getattr(at.session_state, "comparison_waits", False):  # a browser would say that it has drawn
-            at.session_state["comparison_waits"] = False
+        if getattr(at.session_state, "first_waits", False):  # a browser would say that it has drawn
+            at.session_state["first_waits"] = False
             at.run()
         return Visit(at)
 

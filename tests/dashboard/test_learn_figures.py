@@ -50,7 +50,7 @@ def test_numbers_are_sent_rounded_and_with_gaps():
     values = {"x": [0.0, 0.04, -123456.789, np.nan], "y": np.array([[1.23456789, 2, 3, 4], [5, 6, 7, np.inf]])}
     film = Film((Panel("", (0, 1), (0, 1)),), (Mark("dots", 0, values, ("#000000",)),), ("a", "b"))
     read = sent(film)["marks"][0]["values"]
-    assert read["x"] == [0.0, 0.0, -123457.0, None] and read["y"] == [[1.23457, 2, 3, 4], [5, 6, 7, None]]
+    assert read["x"] == [0.0, 0.04, -123457.0, None] and read["y"] == [[1.23457, 2, 3, 4], [5, 6, 7, None]]
     with pytest.raises(AssertionError):
         to_json(film._replace(captions=("a", "b", "c")), theme.LIGHT)
 

@@ -1,10 +1,13 @@
 """Figures of Results: what they draw is what the engine says, in both themes, and outside names stay harmless."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from oracles import random_problem
 
+from dashboard.kit.figures.film import to_json
 from dashboard.kit.figures.marks import Mark
 from dashboard.kit.theme import DARK, LIGHT
 from dashboard.results.figures import error_path, gate_path, ledger, profile, tiles, treemap
@@ -26,21 +29,29 @@ PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark
 
 @PALETTES
 def test_treemap(palette):
-    every = tree(PROBLEM, Config(), W, USE)
-    nodes = every[every["id"].str.count("/") <= 1]  # two levels are drawn
+    nodes = tree(PROBLEM, Config(), W, USE).set_index("id")
     for by_loss, column in ((False, "targets"), (True, "loss")):
-        info = treemap.info(every, by_loss)
-        (trace,) = treemap.plot(info, palette).data
-        np.testing.assert_allclose(trace["values"], nodes[column])
-        assert list(trace.ids) == list(nodes["id"]) and list(trace.parents) == list(nodes["parent"])
-        assert not any("<b>x" in label for label in trace.labels) and trace.level == "All targets"
-    inner = treemap.plot(info._replace(level="All targets/ME/age85+"), palette).data[0]
-    assert list(inner.ids) == ["All targets", "All targets/ME", "All targets/ME/age85+", "All targets/ME/age85+/n"]
-    whole = treemap.plot(info._replace(whole=True), palette).data[0]  # for a report, which no server sends more
-    assert list(whole.ids) == list(every["id"])
-    me = list(nodes["id"]).index("All targets/ME")
+        info = treemap.info(nodes.reset_index(), by_loss)
+        sent = json.loads(to_json(treemap.film(info, palette), palette))
+        (mark,) = sent["marks"]
+        np.testing.assert_allclose(mark["values"]["size"], nodes.loc[info.ids, column], atol=1e-5)
+        named = {part.split("}")[0] for part in mark["hover"][0].split("{")[1:]}
+        assert named <= {"path", *mark["values"]} and mark["values"]["parent"][0] == -1
+    of = dict(zip(info.ids, zip(info.parents, info.labels, strict=True), strict=True))
+    assert of["All targets/VT"] == (0, "VT/age5-29/n") and "All targets/VT/age5-29" not in of  # a single target has no parts
+    assert [i for i in info.ids if i.startswith("All targets/ME/")] == [f"All targets/ME/{a}" for a in ("age5-29", "age30-84", "age85+")]
+    assert sum(info.targets[info.rows >= 0]) == 6 and sorted(info.rows[info.rows >= 0]) == list(range(6))
+    me = list(info.ids).index("All targets/ME")
+    assert [info.at(part) for part in ("All targets/ME", "All targets/VT", "nowhere", None)] == [me, 0, 0, 0]
     error = np.median(np.abs(PROBLEM.matrix.toarray() @ W / PROBLEM.values - 1)[:3])
-    assert trace.marker.colors[me] == palette.errors[int(np.searchsorted((0.001, 0.01, 0.05, 0.2), error))]
+    assert mark["values"]["tone"][me] * (len(palette.errors) - 1) == np.searchsorted((0.001, 0.01, 0.05, 0.2), error)
+    assert mark["values"]["error"][me] == pytest.approx(100 * error, rel=1e-3)
+
+
+def test_a_treemap_of_too_many_targets_leaves_the_single_ones_out(monkeypatch):
+    monkeypatch.setattr(treemap, "MOST", 5)
+    info = treemap.info(tree(PROBLEM, Config(), W, USE))
+    assert list(info.ids) == ["All targets", "All targets/ME"] and list(info.areas) == [6, 3]
 
 
 @PALETTES

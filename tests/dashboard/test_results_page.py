@@ -6,7 +6,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import APP
 from helpers import carry_out
+from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.kit import wording
@@ -33,8 +35,7 @@ def table_of(page):
 
 
 def look_at(page, name):
-    page.choose("Look at one target", name)
-    return page
+    return page.choose("Look at", "One target").choose("Look at one target", name)
 
 
 def answer(page):
@@ -46,6 +47,18 @@ def test_the_error_stands_first_beside_the_name(results):
     table = table_of(results)
     assert list(table.columns)[:5] == ["target", "relative_error", "estimate", "value", "distance"]
     np.testing.assert_allclose(table["distance"], table["estimate"] - table["value"])
+
+
+def test_a_browser_that_arrives_is_sent_the_verdict_and_one_picture(visit, finished):
+    """All else comes once it says that the picture is drawn, which `visit` says for it."""
+    at = AppTest.from_file(APP, default_timeout=60)
+    at.query_params["run"] = finished
+    at.switch_page("app_pages/results.py").run()
+    (picture,) = at.get("bidi_component")
+    assert '\\"tree\\"' in picture.proto.json and any("equally weighted households" in m.value for m in at.markdown)
+    assert not at.metric and not at.tabs and not at.dataframe
+    at.session_state["first_waits"] = False
+    assert len(at.run().metric) == 5 and len(at.tabs) == 5 and len(at.dataframe) == 1
 
 
 def test_a_part_that_is_open_narrows_the_table(results):
@@ -102,8 +115,9 @@ def test_a_run_without_it_says_what_it_costs_in_households(results):
     problem, result = answer(results)
     look_at(results, "MA/population").press("Run it without")
     assert results.title == "Results" and any(t.startswith("A run without it is at work") for t in results.said("markdown"))
+    assert "Stop" in results.buttons()  # it is followed as every job is
     carry_out(state.store())
-    results.press("Look again")
+    results.rerun()
     stay = problem.names != "MA/population"
     rest = Problem.create(
         problem.matrix[stay],
@@ -170,3 +184,19 @@ def test_the_report_tab_offers_files_and_code(results):
     (code,) = results.at.code
     assert "WEIGHTS_SHA256" in code.value and state.facts(results.record).weights_sha256 in code.value
     assert any("hang on 1 to 4 kept households" in text for text in results.said("warning"))
+    assert any("Before you publish" in text for text in results.said("caption"))  # where the weights are
+    problem, result = answer(results)
+    listed = results.at.dataframe[0].value.set_index("target")["kept households"]
+    few = pd.Series(((problem.matrix.toarray() != 0) & (result.weights > 0)).sum(axis=1), problem.names)
+    few = few[few.between(1, 4)]
+    assert listed.to_dict() == few.to_dict()
+
+
+def test_pictures_are_saved_as_svg_or_png(results):
+    def saved():
+        (picture,) = [c for c in opened(results, "Weights").at.get("plotly_chart") if c.proto.id.endswith("-concentration")]
+        return json.loads(picture.proto.config)["toImageButtonOptions"]["format"]
+
+    assert saved() == "svg"
+    opened(results, "Report").choose("Pictures, saved by the camera above each", "PNG")
+    assert saved() == "png"

@@ -23,10 +23,10 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import runs, state
 from dashboard.kit import attempt, wording
-from dashboard.runs import actions, comparison, kinds, words
+from dashboard.runs import actions, kinds, words
 from dashboard.runs.figures.looks import looks
 from dashboard.samples.figures.figures import deviations
-from dashboard.state import keeping
+from dashboard.state import first, keeping
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
@@ -455,14 +455,14 @@ def test_a_browser_that_follows_a_link_draws_the_film_before_it_is_sent_the_rest
     at.query_params["compare"] = ",".join(several)
     page = Visit(at.switch_page("app_pages/runs.py").run())
     assert live(page) == [FILM] and not page.at.dataframe and not page.at.sidebar.markdown and not page.at.button
-    at.session_state["comparison_waits"] = False  # as the film says when it is drawn
+    at.session_state["first_waits"] = False  # as the film says when it is drawn
     at.run()
     assert live(page)[0] == FILM and "Loss by step" in live(page) and len(page.at.dataframe) == 2
     assert page.at.sidebar.markdown and {"Clear", "Bring them in"} <= {button.label for button in page.at.button}
 
 
 def test_a_browser_that_never_says_it_drew_the_film_is_sent_the_rest(supervisors, several, monkeypatch):
-    monkeypatch.setattr(comparison, "_PATIENCE", 0.0)  # it is over at once
+    monkeypatch.setattr(first, "PATIENCE", 0.0)  # it is over at once
     at = AppTest.from_file(str(Path(runs.__file__).parents[1] / "app.py"), default_timeout=300)
     at.query_params["compare"] = ",".join(several)
     page = Visit(at.switch_page("app_pages/runs.py").run())

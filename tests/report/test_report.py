@@ -215,6 +215,16 @@ def test_the_notebook_makes_the_same_bits(made, facts, tmp_path, monkeypatch, ca
     assert "Equal, bit for bit." in capsys.readouterr().out
 
 
+def test_totals_that_hang_on_few_are_named_with_how_many(facts):
+    thin = replace(facts, weights=np.where(np.cumsum(facts.weights > 0) <= 6, facts.weights, 0.0))  # six households are left
+    counts = ((thin.problem.matrix.toarray() != 0) & (thin.weights > 0)).sum(axis=1)
+    found = {name: n for name, n in zip(thin.problem.names, counts, strict=True) if 1 <= n <= 4}
+    (part,) = [s for s in sections(thin) if s.key == "disclosure"]
+    named = dict(zip(part.table["Target"], part.table["Kept households"].astype(int), strict=True))
+    assert found and named == {name: found[name] for name in named} and len(named) == min(20, len(found))
+    assert part.words[0].startswith(f"{len(found):,} totals hang on 1 to 4 kept households")
+
+
 def test_a_run_that_was_stopped_is_not_said_to_be_repeatable(facts):
     from l0engine.calibration.results import Status
 

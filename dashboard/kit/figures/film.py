@@ -53,16 +53,17 @@ class Mark(NamedTuple):
     ----------
     kind : str
         'dots' (x, y, r in pixels), 'bars' (x, w, y from y0), 'line' (x, y; drawn whole), 'trail' (x, y; drawn up to the stage),
-        'links' (x, y to x1, y1; w in pixels), 'map' (shares as bytes over the whole panel), 'text' (x, y, words).
+        'links' (x, y to x1, y1; w in pixels), 'map' (shares as bytes over the whole panel), 'text' (x, y, words), 'tree' (size, parent: a
+        number, -1 of the first; tiles within tiles over the whole panel, which a click opens).
     panel : int
     values : mapping of str to array
         By channel: shape (n,) where nothing moves, or (n_stages, n). 'tone' from 0 to 1 chooses among the colours, 'alpha' is opacity.
     colours : sequence of str
         Hex; those of tones 0, 1/2 and 1, or one for all.
     hover : sequence of str
-        What the pointer reads of each thing; '{channel}' stands for its value.
+        What the pointer reads of each thing, or of all; '{channel}' stands for its value, '{path}' for the words of the way to it.
     words : sequence of str
-        Of texts.
+        Of texts and trees.
     dash : bool
         Of lines.
     ring : bool
@@ -112,14 +113,19 @@ def to_json(film: Film, palette: Palette) -> str:
 
 
 def _channel(values: Any, stages: int) -> Any:
-    """Numbers, rounded to a hundred-thousandth of the largest; bytes, of shape (n_stages or 1, rows, columns), as base64."""
+    """Numbers, to six digits, or where they move rounded to a hundred-thousandth of the largest; bytes, of shape (n_stages or 1, rows,
+    columns), as base64."""
     a = np.asarray(values)
     if a.dtype == np.uint8:
         assert a.ndim == 3 and len(a) in (1, stages)
         return {"rows": a.shape[1], "columns": a.shape[2], "bytes": base64.b64encode(np.ascontiguousarray(a)).decode()}
     assert a.ndim == 1 or (a.ndim == 2 and len(a) == stages), (a.shape, stages)
+    if a.dtype.kind in "iu":
+        return a.tolist()
     a = a.astype(float)
     known = np.isfinite(a)
+    if a.ndim == 1:
+        return [float(f"{v:.6g}") if finite else None for v, finite in zip(a.tolist(), known.tolist(), strict=True)]
     largest = float(np.abs(a[known]).max(initial=0.0))
     rounded = np.round(a, 5 - math.floor(math.log10(largest)) if largest else 0)
     return rounded.tolist() if known.all() else np.where(known, rounded, None).tolist()
