@@ -7,9 +7,6 @@ from pathlib import Path
 
 import streamlit.components.v2 as components
 
-from dashboard.kit.chart import palette
-from dashboard.kit.figures.film import Film, to_json
-
 _CSS = """
 .player { position: relative; width: 100%; font-family: var(--st-font); color: var(--st-text-color) }
 .player canvas { display: block; width: 100%; touch-action: pan-y }
@@ -27,11 +24,13 @@ _CSS = """
 _component = components.component("player", html="", css=_CSS, js=Path(__file__).with_name("player.js").read_text(), isolate_styles=False)
 
 
-def play(film: Film, *, key: str, alt: str, start: float = 0.0, on_drawn: Callable[[], None] | None = None) -> None:
+def play(film: str, *, key: str, alt: str, start: float = 0.0, on_drawn: Callable[[], None] | None = None) -> None:
     """Show a film; the same key keeps the element, and how far it was played, while its film changes.
 
     Parameters
     ----------
+    film : str
+        As `film.to_json` writes it.
     key : str
         Unique on the page.
     alt : str
@@ -41,5 +40,5 @@ def play(film: Film, *, key: str, alt: str, start: float = 0.0, on_drawn: Callab
     on_drawn : callable, optional
         Called once the browser has drawn it for the first time, before the page runs anew.
     """
-    data = {"film": to_json(film, palette()), "alt": alt, "start": start, "tells": on_drawn is not None}
+    data = {"film": film, "alt": alt, "start": start, "tells": on_drawn is not None}
     _component(data=data, key=key, on_drawn_change=on_drawn or (lambda: None))

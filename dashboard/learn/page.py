@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from dashboard.kit import layout, panel
-from dashboard.kit.figures.film import Film
+from dashboard.kit.chart import palette
+from dashboard.kit.figures.film import Film, to_json
 from dashboard.kit.panel import Control, Figure, Note
 from dashboard.kit.player import play
 from dashboard.learn import controls, told
@@ -126,8 +127,9 @@ def _body(lesson: Lesson) -> None:
         st.error(str(error), icon=":material/error:")
         _panel(lesson, ask, _CHOOSE, None)
         return
+    film = to_json(shown.scene.film, palette())  # before anything is sent, so that all of it is sent at once
     _panel(lesson, ask, answer, shown)
-    play(shown.scene.film, key=shown.scene.key, alt=shown.scene.alt, start=shown.scene.start)
+    play(film, key=shown.scene.key, alt=shown.scene.alt, start=shown.scene.start)
     st.html(told.markup(shown.table, shown.sentences))
     lessons.keep_address(lesson.page)
     lessons.teacher().prepare(ask.neighbours())

@@ -30,9 +30,18 @@ def close(shown, computed):
     np.testing.assert_allclose(np.asarray(shown, float), computed, rtol=0, atol=1e-5 * np.abs(computed).max() + 1e-12)
 
 
+def _floats(stages, floats):
+    found = np.frombuffer(base64.b64decode(floats), np.float32)
+    found = [None if np.isnan(v) else float(v) for v in found]
+    each = len(found) // stages
+    return found if stages == 1 else [found[i : i + each] for i in range(0, len(found), each)]
+
+
 def sent(film, palette=theme.LIGHT):
     """As the browser reads it; every channel with as many stages, or none, and as many things as the others."""
     read = json.loads(to_json(film, palette))
+    for mark in read["marks"]:
+        mark["values"] = {name: channel if "bytes" in channel else _floats(**channel) for name, channel in mark["values"].items()}
     for mark in read["marks"]:
         assert 0 <= mark["panel"] < len(read["panels"])
         if mark["kind"] == "map":
@@ -46,11 +55,12 @@ def sent(film, palette=theme.LIGHT):
     return read
 
 
-def test_numbers_are_sent_rounded_and_with_gaps():
+def test_numbers_are_sent_as_single_floats_and_with_gaps():
     values = {"x": [0.0, 0.04, -123456.789, np.nan], "y": np.array([[1.23456789, 2, 3, 4], [5, 6, 7, np.inf]])}
     film = Film((Panel("", (0, 1), (0, 1)),), (Mark("dots", 0, values, ("#000000",)),), ("a", "b"))
     read = sent(film)["marks"][0]["values"]
-    assert read["x"] == [0.0, 0.0, -123457.0, None] and read["y"] == [[1.23457, 2, 3, 4], [5, 6, 7, None]]
+    assert read["x"] == [0.0, np.float32(0.04), np.float32(-123456.789), None]
+    assert read["y"] == [[np.float32(1.23456789), 2, 3, 4], [5, 6, 7, None]]
     with pytest.raises(AssertionError):
         to_json(film._replace(captions=("a", "b", "c")), theme.LIGHT)
 
