@@ -76,15 +76,16 @@ def held(page: str, name: str) -> str | None:
 
 def take(page: str) -> None:
     """Take what the panel of a page asks for; a value that a control does not have changes nothing."""
-    asked = st.session_state[key(page, "panel")].get("asked") or {}
-    st.session_state[key(page, "answered")] = asked.get("n")
+    asked = st.session_state[key(page, "panel")].get("asked")
+    number, values = (asked.get("n"), asked.get("values")) if isinstance(asked, Mapping) else (None, None)
+    st.session_state[key(page, "answered")] = number if isinstance(number, float | int) else None
     of = LESSONS[page]
-    for name, value in dict(asked.get("values") or {}).items():
+    for name, value in values.items() if isinstance(values, Mapping) else ():
         if name in of.choices():
             with suppress(L0Error):
-                st.session_state[key(page, name)] = getattr(of.from_texts({name: value}), name)
+                st.session_state[key(page, name)] = getattr(of.from_texts({name: str(value)}), name)
         elif name in OTHERS:
-            st.session_state[key(page, name)] = value
+            st.session_state[key(page, name)] = str(value)
 
 
 def answered(page: str) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tabs import PLAYER, caption, once, ready, stages
+from tabs import PLAYER, caption, once, ready, settle, stages
 
 from dashboard.learn.figures import network, survey
 from dashboard.state.lessons import LESSONS
@@ -81,7 +81,7 @@ def test_the_board_shows_names_as_text(server, open_tab):
     page.get_by_role("textbox", name="Nickname").fill("<img src=x>")
     page.get_by_role("textbox", name="Nickname").press("Enter")
     enter = page.get_by_role("button", name=re.compile("Enter"))
-    once(page, "[...document.querySelectorAll('button')].some(b => b.textContent.includes('Enter') && !b.disabled)")
+    settle(page)
     enter.click()
     once(page, f"{PLAYER}.film.panels[0].legend.length === 2")
     assert page.locator("img[src=x]").count() == 0
