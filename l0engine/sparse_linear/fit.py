@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from l0engine.arrays.adam import Adam
 from l0engine.hard_concrete import LOG_ALPHA_BOUND, HardConcreteDistribution
 from l0engine.sparse_linear.columns import CONSTANT_BELOW, Columns
 from l0engine.sparse_linear.local_search import SHARE, best_support
@@ -121,7 +122,7 @@ def _descend(columns: Columns, goal: np.ndarray, log_alpha: Tensor, how: Descent
     forward, transpose = columns.on(log_alpha.device)
     y, price, dist = torch.from_numpy(goal).to(log_alpha), how.price / unit / unit, how.dist
     c, a = torch.nn.Parameter(torch.zeros_like(log_alpha)), torch.nn.Parameter(log_alpha.clone())
-    optimiser = torch.optim.Adam([c, a], lr=how.lr)
+    optimiser = Adam([c, a], how.lr)
     with torch.no_grad():
         for step in range(1, how.epochs + 1):
             gates, p = dist.moments(a), dist.p_active(a)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.special import logit
 
+from l0engine.arrays.adam import Adam
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.lessons.shown.gate import GateAsk, GatePicture, TrainedPicture
 
@@ -63,7 +64,7 @@ def trained(dist: HardConcreteDistribution, seed: int) -> TrainedPicture:
     y = torch.from_numpy(x[:, :TRUE] @ rng.choice([-1.0, 1.0], TRUE) + 0.5 * rng.standard_normal(ROWS)).float()
     columns, noise = torch.from_numpy(x).float(), torch.from_numpy(rng.random((STEPS, FEATURES))).float()
     weight, log_alpha = torch.nn.Parameter(torch.zeros(FEATURES)), torch.nn.Parameter(torch.zeros(FEATURES))
-    optimiser = torch.optim.Adam([weight, log_alpha], lr=RATE)
+    optimiser = Adam([weight, log_alpha], RATE)
     path = [log_alpha.detach().clone()]
     with torch.no_grad():
         for step in range(STEPS):
