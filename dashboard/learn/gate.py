@@ -29,7 +29,7 @@ def _show(ask: GateAsk, picture: GatePicture) -> Shown:
 
 
 def _figures(ask: GateAsk, picture: GatePicture) -> tuple[Figure, ...]:
-    gate = picture.published if ask.published else picture.gate
+    gate, slope = (picture.published, picture.published_slope) if ask.published else (picture.gate, picture.gate_slope)
     rule = "With the temperature forgotten, as in the code that came with the paper." if ask.published else "The median of its draws."
     return (
         Figure("Gate at test time", f"{gate:.3f}", rule),
@@ -37,7 +37,7 @@ def _figures(ask: GateAsk, picture: GatePicture) -> tuple[Figure, ...]:
         Figure("Mean", f"{picture.mean:.3f}", "Of all its draws."),
         Figure("Variance", f"{picture.variance:.4f}", "Of all its draws; 0.25 is a coin."),
         Figure("Gradient of the mean", f"{picture.mean_slope:.4f}", "How fast the mean moves with log α: what learning can feel."),
-        Figure("Gradient at test time", f"{picture.gate_slope:.4f}", "Of the gate that is read; 0 where it is shut or fully open."),
+        Figure("Gradient at test time", f"{slope:.4f}", "Of the gate that is read; 0 where it is shut or fully open."),
     )
 
 
@@ -60,8 +60,8 @@ def _sentences(ask: GateAsk, picture: GatePicture) -> tuple[str, ...]:
     return (
         f"A gate is a number between 0 and 1 that can be **exactly 0** ({wording.percent(picture.p_zero)} of the draws) and exactly 1 "
         f"({wording.percent(picture.p_one)}), and still has a gradient, {picture.mean_slope:.3f} here, so that it can be learnt.",
-        f"At test time it is read without chance: it is shut wherever log α is below {wording.weight(picture.closes)}, and this one reads "
-        f"{picture.gate:.2f}.",
+        f"At test time it is read without chance: it is shut wherever log α is below {wording.weight(picture.closes)}, and this one, read by the "
+        f"right rule, is {picture.gate:.2f}.",
         "The code that came with the paper forgot the temperature there, and shuts gates only below "
         f"{wording.weight(picture.closes_published)}: "
         f"of the {trained.log_alpha.shape[1]} features beside, {counts[0]} stay by the right rule and {same} as first published, "

@@ -73,6 +73,8 @@ def test_the_numbers_of_a_gate_are_the_engines(lesson):
     at.ask(published="on")
     mistaken = np.clip(1 / (1 + np.exp(-0.7)) * 1.4 - 0.2, 0, 1)  # no temperature
     assert numbers(at.panel["figures"][0]["value"])[0] == pytest.approx(mistaken, abs=5e-4)
+    s = 1 / (1 + np.exp(-0.7))
+    assert numbers(at.panel["figures"][-1]["value"])[0] == pytest.approx(1.4 * s * (1 - s), abs=5e-5)
     assert address(at)["published"] == "on"
 
 

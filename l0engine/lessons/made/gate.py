@@ -37,6 +37,7 @@ def show(ask: GateAsk) -> GatePicture:
         published=float(forgetful.gate(at)),
         mean_slope=float(moments.mean_slope),
         gate_slope=float(dist.gate_slope(gate)),
+        published_slope=float(forgetful.gate_slope(forgetful.gate(at))),
         log_alphas=grid.numpy(),
         gates=dist.gate(grid).numpy(),
         publisheds=forgetful.gate(grid).numpy(),
