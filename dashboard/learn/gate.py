@@ -60,8 +60,8 @@ def _sentences(ask: GateAsk, picture: GatePicture) -> tuple[str, ...]:
     return (
         f"A gate is a number between 0 and 1 that can be **exactly 0** ({wording.percent(picture.p_zero)} of the draws) and exactly 1 "
         f"({wording.percent(picture.p_one)}), and still has a gradient, {picture.mean_slope:.3f} here, so that it can be learnt.",
-        f"At test time it is read without chance: it is shut wherever log α is below {wording.weight(picture.closes)}, and this one, read by the "
-        f"right rule, is {picture.gate:.2f}.",
+        f"At test time it is read without chance: it is shut wherever log α is below {wording.weight(picture.closes)}, and this one, "
+        f"read by the right rule, is {picture.gate:.2f}.",
         "The code that came with the paper forgot the temperature there, and shuts gates only below "
         f"{wording.weight(picture.closes_published)}: "
         f"of the {trained.log_alpha.shape[1]} features beside, {counts[0]} stay by the right rule and {same} as first published, "
