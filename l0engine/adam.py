@@ -28,9 +28,12 @@ class Adam:
     ----------
     groups : sequence of Tensor
         Parameters, whose `grad` each step looks at.
+    fused : bool
+        Whether torch takes a step in one kernel.
     """
 
-    def __init__(self, *groups: Sequence[Tensor]) -> None:
+    def __init__(self, *groups: Sequence[Tensor], fused: bool = False) -> None:
+        self._fused = fused
         self._groups = [[(p, torch.zeros_like(p), torch.zeros_like(p), torch.tensor(0.0)) for p in group] for group in groups]
 
     def forget(self) -> None:
@@ -45,4 +48,4 @@ class Adam:
         for group, rate in zip(self._groups, rates, strict=True):
             moved = [(p, p.grad, *memory) for p, *memory in group if p.grad is not None]
             if moved:
-                adam_step(*map(list, zip(*moved, strict=True)), lr=rate)
+                adam_step(*map(list, zip(*moved, strict=True)), lr=rate, fused=self._fused)

@@ -6,14 +6,24 @@ const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
 const mix = (a, b, t) => a.map((v, i) => Math.round(v + (b[i] - v) * t));
 
-const value = (channel, place, i) => {
-  if (!Array.isArray(channel[0])) return channel[i];
-  const stage = Math.min(Math.floor(place), channel.length - 1), next = channel[Math.min(stage + 1, channel.length - 1)];
-  const a = channel[stage][i], b = next[i];
-  return a == null || b == null ? (place > stage + 0.5 ? b : a) : a + (b - a) * (place - stage);
+// A channel as it was sent: base64 of bytes, or of 32-bit floats, stage by stage; NaN is a gap.
+const decoded = text => {
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return bytes;
 };
-const count = channel => Array.isArray(channel[0]) ? channel[0].length : channel.length;
-const number = v => v == null ? '–' : Math.abs(v) >= 100 ? Math.round(v).toLocaleString('en') : String(Number(v.toPrecision(3))).replace('-', '−');
+const read = channel => {
+  if (!('floats' in channel)) return channel;
+  const data = new Float32Array(decoded(channel.floats).buffer);
+  return {data, stages: channel.stages, n: data.length / channel.stages};
+};
+const value = ({data, stages, n}, place, i) => {
+  if (stages === 1) return data[i];
+  const stage = Math.min(Math.floor(place), stages - 1), a = data[stage * n + i], b = data[Math.min(stage + 1, stages - 1) * n + i];
+  return a !== a || b !== b ? (place > stage + 0.5 ? b : a) : a + (b - a) * (place - stage);
+};
+const count = channel => channel.n;
+const number = v => v !== v ? '–' : Math.abs(v) >= 100 ? Math.round(v).toLocaleString('en') : String(Number(v.toPrecision(3))).replace('-', '−');
 
 // Where panels lie: in as many rows as the film asks for, or below each other where the picture is narrow.
 const lay = (film, width) => {
@@ -93,7 +103,7 @@ const painters = {
   trail(pen, box, mark, place, colour) {
     const end = clamp(place, 0, count(mark.values.x) - 1), last = Math.floor(end);  // one point a stage
     stroke(pen, box, mark, place, colour, last + 1);
-    const between = name => { const c = mark.values[name], b = c[Math.min(last + 1, c.length - 1)]; return c[last] + (b - c[last]) * (end - last); };
+    const between = name => { const c = mark.values[name].data, b = c[Math.min(last + 1, c.length - 1)]; return c[last] + (b - c[last]) * (end - last); };
     const x = box.x(between('x')), y = box.y(between('y'));
     pen.lineTo(x, y); pen.stroke(); pen.setLineDash([]);
     pen.beginPath(); pen.arc(x, y, 5, 0, 2 * Math.PI); pen.fillStyle = colour(0); pen.fill();
@@ -127,7 +137,7 @@ const stroke = (pen, box, mark, place, colour, until) => {
   let up = true;
   for (let i = 0; i < until; i++) {
     const x = value(mark.values.x, place, i), y = value(mark.values.y, place, i);
-    if (x == null || y == null) { up = true; continue; }
+    if (x !== x || y !== y) { up = true; continue; }
     if (up) pen.moveTo(box.x(x), box.y(y)); else pen.lineTo(box.x(x), box.y(y));
     up = false;
   }
@@ -135,7 +145,7 @@ const stroke = (pen, box, mark, place, colour, until) => {
 };
 // Shares as bytes: one colour towards 0, another towards 1, clear between.
 const images = mark => {
-  const {rows, columns, bytes} = mark.values.share, raw = Uint8Array.from(atob(bytes), c => c.charCodeAt(0));
+  const {rows, columns, bytes} = mark.values.share, raw = decoded(bytes);
   const [low, high] = mark.colours.map(rgb), maps = [];
   for (let stage = 0; stage < raw.length / rows / columns; stage++) {
     const canvas = new OffscreenCanvas(columns, rows), pen = canvas.getContext('2d'), image = pen.createImageData(columns, rows);
@@ -261,6 +271,7 @@ export default function ({data, parentElement, setTriggerValue}) {
   element.open ??= data.open;
   const share = element.film ? element.place / Math.max(1, last(element)) : data.start;
   element.source = data.film; element.film = JSON.parse(data.film);
+  for (const mark of element.film.marks) for (const name in mark.values) mark.values[name] = read(mark.values[name]);
   element.bar.max = last(element);
   element.querySelector('.buttons').hidden = last(element) === 0;
   element.canvas.setAttribute('aria-label', data.alt);

@@ -9,9 +9,6 @@ from typing import Any
 import streamlit.components.v2 as components
 
 from dashboard import state
-from dashboard.kit.chart import palette
-from dashboard.kit.figures.film import Film, to_json
-from dashboard.kit.theme import Palette
 
 CSS = """
 .player { position: relative; width: 100%; font-family: var(--st-font); color: var(--st-text-color) }
@@ -36,13 +33,13 @@ JS = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for na
 _component = components.component("player", html="", css=CSS, js=JS, isolate_styles=False)
 
 
-def sent(film: Film, palette: Palette, *, alt: str, start: float = 0.0, opened: int = 0) -> dict[str, Any]:
+def sent(film: str, *, alt: str, start: float = 0.0, opened: int = 0) -> dict[str, Any]:
     """What the browser is sent of a film, see `play`."""
-    return {"film": to_json(film, palette), "alt": alt, "start": start, "open": opened}
+    return {"film": film, "alt": alt, "start": start, "open": opened}
 
 
 def play(
-    film: Film,
+    film: str,
     *,
     key: str,
     alt: str,
@@ -55,6 +52,8 @@ def play(
 
     Parameters
     ----------
+    film : str
+        As `film.to_json` writes it.
     key : str
         Unique on the page.
     alt : str
@@ -74,6 +73,6 @@ def play(
         if on_click is not None and part is not None:
             on_click(int(part))
 
-    data = sent(film, palette(), alt=alt, start=start, opened=opened)
+    data = sent(film, alt=alt, start=start, opened=opened)
     data |= {"tells": on_drawn is not None, "clicks": on_click is not None}
     _component(data=data, key=key, on_drawn_change=on_drawn or (lambda: None), on_clicked_change=clicked)

@@ -37,10 +37,10 @@ const write = (pen, word, x, y, width) => {
   const long = pen.measureText(word).width, letters = long > width ? Math.floor(word.length * (width - 8) / long) : word.length;
   if (letters > 3 || letters === word.length) pen.fillText(letters < word.length ? word.slice(0, letters).trimEnd() + '…' : word, x, y);
 };
-const wayTo = (mark, i) => i > 0 ? [...wayTo(mark, mark.values.parent[i]), mark.words[i]] : [];
+const wayTo = (mark, i) => i > 0 ? [...wayTo(mark, mark.values.parent.data[i]), mark.words[i]] : [];
 
 const tree = (pen, box, mark, place, colour, element) => {
-  const {parent, size} = mark.values, open = element.open ?? 0;
+  const parent = mark.values.parent.data, size = mark.values.size.data, open = element.open ?? 0;
   const parts = mark.parts ??= parent.reduce((all, p, i) => { if (i) (all[p] ??= []).push(i); return all; }, {});
   const fill = (tile, opens) => {
     const shown = colour(tile.i), w = tile.w - GAP, h = tile.h - GAP;
@@ -71,7 +71,7 @@ const tree = (pen, box, mark, place, colour, element) => {
 // The parts that a click leads to, what is open first; the arrow keys go through them.
 const ways = element => element.targets.filter(t => t.opens === t.i);
 const follow = (element, {mark, opens}) => {
-  const to = opens === (element.open ?? 0) ? mark.values.parent[opens] : opens;
+  const to = opens === (element.open ?? 0) ? mark.values.parent.data[opens] : opens;
   element.tip.hidden = true;
   if (mark.parts[to]) { element.open = to; element.at = null; draw(element); }
   element.clicked?.(to);

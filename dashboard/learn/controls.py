@@ -5,27 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import state
-from dashboard.kit import layout
+from dashboard.kit.panel import Control
 from dashboard.state import lessons
-from l0engine.lessons.ask import Choice
+from l0engine.lessons.ask import Ask, Choice, text
 
 
-def show(page: str) -> None:
-    """A widget for each field that is not hidden."""
-    of = lessons.LESSONS[page].choices()
-    asked = lessons.ask(page)
-    shown = [name for name in of if name not in lessons.hidden(page)]
-    for name in shown:
-        state.hold_first(lessons.key(page, name), getattr(asked, name))
-    if shown:
-        widths = [1.5 if isinstance(of[name].options[0], bool | str) else 1.0 for name in shown]
-        narrowest = 230 if any(isinstance(of[name].options[0], str) for name in shown) else 130  # words side by side need room
-        columns = layout.columns(widths, key=f"{page}_controls", narrowest=narrowest, gap="medium", align="bottom")
-        for column, name in zip(columns, shown, strict=True):
-            _widget(column, lessons.key(page, name), of[name])
+def shown(page: str, ask: Ask) -> tuple[Control, ...]:
+    """One for each field that is not hidden."""
+    hidden = lessons.hidden(page)
+    return tuple(_control(name, choice, getattr(ask, name)) for name, choice in ask.choices().items() if name not in hidden)
 
 
 def hiding(page: str) -> None:
@@ -38,21 +27,21 @@ def hiding(page: str) -> None:
     st.caption("The address of this page carries every control, and what is hidden. Copy it: it opens the same picture anywhere.")
 
 
-def _widget(place: DeltaGenerator, key: str, choice: Choice) -> None:
-    options, keep = choice.options, {"key": key, "help": choice.help, "persist_state": "session"}
+def _control(name: str, choice: Choice, value: Any) -> Control:
+    options = choice.options
+    kind = "slider"
     if isinstance(options[0], bool):
-        place.toggle(choice.label, **keep)
+        kind = "switch"
     elif isinstance(options[0], str) and len(options) <= 3:
-        place.segmented_control(choice.label, options, required=True, **keep)
+        kind = "segments"
     elif isinstance(options[0], int) and len(options) > 30:
-        place.number_input(choice.label, options[0], options[-1], step=1, **keep)
-    else:
-        place.select_slider(choice.label, options, format_func=_words, **keep)
+        kind, options = "number", (options[0], options[-1])
+    return Control(name, kind, choice.label, choice.help, tuple((text(option), _words(option)) for option in options), text(value))
 
 
 def _words(option: Any) -> str:
     """A number as people read it, without exponents; the minus is the true sign."""
-    if not isinstance(option, float | int):
+    if isinstance(option, bool) or not isinstance(option, float | int):
         return str(option)
-    plain = f"{option:.10f}".rstrip("0").rstrip(".")
-    return plain.replace("-", "−")
+    plain = f"{option:.10f}"
+    return plain.rstrip("0").rstrip(".").replace("-", "−")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from dashboard import state
 from dashboard.kit import wording
 from dashboard.kit.chart import palette
-from dashboard.kit.player import play
 from dashboard.learn.figures import weights
-from dashboard.learn.page import Lesson, Prediction
+from dashboard.learn.page import Lesson, Prediction, Scene, Shown
 from l0engine.lessons.shown.evenness import SOFT, EvennessAsk, EvennessPicture
 
 _FORMULA = r"""
@@ -26,11 +23,10 @@ Sources: Deville and Särndal (1992), *Calibration estimators in survey sampling
 """
 
 
-def draw(ask: EvennessAsk, picture: EvennessPicture) -> None:
-    """The film, and the four sets in numbers."""
+def _show(ask: EvennessAsk, picture: EvennessPicture) -> Shown:
     alt = "Weights of all households, errors of all totals, and effective sample size as area, for four sets of weights"
-    play(weights.film(weights.info(picture), palette()), key="evenness_weights", alt=alt)
-    st.dataframe(table(picture), hide_index=True, height="content")
+    scene = Scene(weights.film(weights.info(picture), palette()), alt, "evenness_weights")
+    return Shown(scene, _sentences(ask, picture), table=table(picture))
 
 
 def table(picture: EvennessPicture) -> list[dict[str, str]]:
@@ -84,8 +80,7 @@ LESSON = Lesson(
         "A linear programme meets all totals with the fewest households. How large is its effective sample size beside that of the refit?",
         ("Less than half", "Somewhat less", "As large"), _answer,
     ),
-    draw,
-    _sentences,
+    _show,
     _FORMULA,
     _onward,
     "Opens Calibrate with this price of a household and this softness.",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from dashboard import state
-from dashboard.kit import layout, wording
+from dashboard.kit import wording
 from dashboard.kit.chart import palette
-from dashboard.kit.player import play
+from dashboard.kit.panel import Figure
 from dashboard.learn.figures import gate as figure
-from dashboard.learn.page import Lesson, Prediction
+from dashboard.learn.page import Lesson, Prediction, Scene, Shown
 from dashboard.state import lessons
 from l0engine.lessons.shown.gate import GateAsk, GatePicture
 
@@ -24,26 +22,23 @@ Source: Louizos, Welling and Kingma (2018), *Learning sparse neural networks thr
 """
 
 
-def draw(ask: GateAsk, picture: GatePicture) -> None:
-    """Six numbers and the film."""
-    above = st.container()
+def _show(ask: GateAsk, picture: GatePicture) -> Shown:
     alt = "Distribution of a gate, the gate at test time by log alpha, and the features left in while a model of such gates learns"
-    play(figure.film(figure.info(ask, picture), palette()), key="gate_film", alt=alt)
-    with above:
-        layout.metrics(_numbers(ask, picture), key="gate_numbers", narrowest=150)
+    film = figure.film(figure.info(ask, picture), palette())
+    return Shown(Scene(film, alt, "gate_film"), _sentences(ask, picture), _figures(ask, picture))
 
 
-def _numbers(ask: GateAsk, picture: GatePicture) -> dict[str, tuple[str, str]]:
-    gate = picture.published if ask.published else picture.gate
+def _figures(ask: GateAsk, picture: GatePicture) -> tuple[Figure, ...]:
+    gate, slope = (picture.published, picture.published_slope) if ask.published else (picture.gate, picture.gate_slope)
     rule = "With the temperature forgotten, as in the code that came with the paper." if ask.published else "The median of its draws."
-    return {
-        "Gate at test time": (f"{gate:.3f}", rule),
-        "Open with probability": (wording.percent(picture.p_open), "That it is not exactly 0: what an open gate pays its price for."),
-        "Mean": (f"{picture.mean:.3f}", "Of all its draws."),
-        "Variance": (f"{picture.variance:.4f}", "Of all its draws; 0.25 is a coin."),
-        "Gradient of the mean": (f"{picture.mean_slope:.4f}", "How fast the mean moves with log α: what learning can feel."),
-        "Gradient at test time": (f"{picture.gate_slope:.4f}", "Of the gate that is read; 0 where it is shut or fully open."),
-    }
+    return (
+        Figure("Gate at test time", f"{gate:.3f}", rule),
+        Figure("Open with probability", wording.percent(picture.p_open), "That it is not exactly 0: what an open gate pays its price for."),
+        Figure("Mean", f"{picture.mean:.3f}", "Of all its draws."),
+        Figure("Variance", f"{picture.variance:.4f}", "Of all its draws; 0.25 is a coin."),
+        Figure("Gradient of the mean", f"{picture.mean_slope:.4f}", "How fast the mean moves with log α: what learning can feel."),
+        Figure("Gradient at test time", f"{slope:.4f}", "Of the gate that is read; 0 where it is shut or fully open."),
+    )
 
 
 def _answer(ask: GateAsk, picture: GatePicture) -> tuple[int, str]:
@@ -65,8 +60,8 @@ def _sentences(ask: GateAsk, picture: GatePicture) -> tuple[str, ...]:
     return (
         f"A gate is a number between 0 and 1 that can be **exactly 0** ({wording.percent(picture.p_zero)} of the draws) and exactly 1 "
         f"({wording.percent(picture.p_one)}), and still has a gradient, {picture.mean_slope:.3f} here, so that it can be learnt.",
-        f"At test time it is read without chance: it is shut wherever log α is below {wording.weight(picture.closes)}, and this one reads "
-        f"{picture.gate:.2f}.",
+        f"At test time it is read without chance: it is shut wherever log α is below {wording.weight(picture.closes)}, and this one, "
+        f"read by the right rule, is {picture.gate:.2f}.",
         "The code that came with the paper forgot the temperature there, and shuts gates only below "
         f"{wording.weight(picture.closes_published)}: "
         f"of the {trained.log_alpha.shape[1]} features beside, {counts[0]} stay by the right rule and {same} as first published, "
@@ -86,8 +81,7 @@ LESSON = Lesson(
     Prediction(
         "Halve the temperature. How often does the gate fall between 0 and 1?", ("Less often", "More often", "About as often"), _answer
     ),
-    draw,
-    _sentences,
+    _show,
     _FORMULA,
     _onward,
     "Opens Calibrate with this temperature.",

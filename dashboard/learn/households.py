@@ -7,9 +7,8 @@ from dataclasses import replace
 from dashboard import state
 from dashboard.kit import wording
 from dashboard.kit.chart import palette
-from dashboard.kit.player import play
 from dashboard.learn.figures import surface, survey
-from dashboard.learn.page import Lesson, Prediction
+from dashboard.learn.page import Lesson, Prediction, Scene, Shown
 from dashboard.state import lessons
 from l0engine.lessons.shown.households import PRICES, HouseholdsAsk, HouseholdsPicture
 
@@ -23,14 +22,17 @@ Source: Louizos, Welling and Kingma (2018), equation 9; for survey weights, Poli
 """
 
 
-def draw(ask: HouseholdsAsk, picture: HouseholdsPicture) -> None:
-    """The film of what is asked for."""
+def _show(ask: HouseholdsAsk, picture: HouseholdsPicture) -> Shown:
+    return Shown(_scene(picture), _sentences(ask, picture))
+
+
+def _scene(picture: HouseholdsPicture) -> Scene:
     if picture.survey is not None:
         alt = "Sixty households as dots whose area is their weight, and three totals as bars that meet a line at 100 %"
-        play(survey.film(survey.info(picture.survey), palette()), key="households_survey", alt=alt)
-    elif picture.two is not None:
-        alt = "The loss over the weights of two households, the path of the fit, and where penalties end"
-        play(surface.film(surface.info(picture.two), palette()), key="households_surface", alt=alt)
+        return Scene(survey.film(survey.info(picture.survey), palette()), alt, "households_survey")
+    assert picture.two is not None
+    alt = "The loss over the weights of two households, the path of the fit, and where penalties end"
+    return Scene(surface.film(surface.info(picture.two), palette()), alt, "households_surface")
 
 
 def _kept(picture: HouseholdsPicture) -> int:
@@ -92,8 +94,7 @@ LESSON = Lesson(
         ("Nearly all", "More than half", "Half or fewer"),
         _answer,
     ),
-    draw,
-    _sentences,
+    _show,
     _FORMULA,
     _onward,
     "Opens Calibrate with this price of a household.",

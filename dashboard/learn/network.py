@@ -5,9 +5,8 @@ from __future__ import annotations
 from dashboard import state
 from dashboard.kit import wording
 from dashboard.kit.chart import palette
-from dashboard.kit.player import play
 from dashboard.learn.figures import network
-from dashboard.learn.page import Lesson, Prediction
+from dashboard.learn.page import Lesson, Prediction, Scene, Shown
 from l0engine.lessons.shown.network import NetworkAsk, NetworkPicture
 
 _FORMULA = r"""
@@ -20,10 +19,9 @@ Source: Louizos, Welling and Kingma (2018), section 2.4 (groups of weights).
 """
 
 
-def draw(ask: NetworkAsk, picture: NetworkPicture) -> None:
-    """The film."""
+def _show(ask: NetworkAsk, picture: NetworkPicture) -> Shown:
     alt = "Two classes of points on a map of what the network says, and its units and connections as they go"
-    play(network.film(network.info(picture), palette()), key="network_film", alt=alt)
+    return Shown(Scene(network.film(network.info(picture), palette()), alt, "network_film"), _sentences(ask, picture))
 
 
 def _units(picture: NetworkPicture, stage: int) -> int:
@@ -72,8 +70,7 @@ LESSON = Lesson(
     "Pruning a network",
     "How much of a network can go before it draws another boundary?",
     Prediction("At this price, how many hidden units are left in the end?", ("A third or fewer", "About half", "Most of them"), _answer),
-    draw,
-    _sentences,
+    _show,
     _FORMULA,
     _onward,
     "Opens Pruning, on handwritten digits, with this price and width.",

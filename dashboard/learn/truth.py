@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from dashboard import state
 from dashboard.kit import wording
 from dashboard.kit.chart import palette
-from dashboard.kit.player import play
 from dashboard.learn.figures import paths
-from dashboard.learn.page import Lesson, Prediction
+from dashboard.learn.page import Lesson, Prediction, Scene, Shown
 from l0engine.lessons.shown.truth import METHODS, TruthAsk, TruthPicture
 
 _FORMULA = r"""
@@ -23,11 +20,10 @@ L0 fit here.
 """
 
 
-def draw(ask: TruthAsk, picture: TruthPicture) -> None:
-    """The film, and what each method finds at its best."""
+def _show(ask: TruthAsk, picture: TruthPicture) -> Shown:
     alt = "Coefficients of L0, L1 and L2 as bars while their penalties fall, and the true ones as strokes"
-    play(paths.film(paths.info(picture), palette()), key="truth_paths", alt=alt, start=0.5)
-    st.dataframe(table(picture), hide_index=True, height="content")
+    scene = Scene(paths.film(paths.info(picture), palette()), alt, "truth_paths", start=0.5)
+    return Shown(scene, _sentences(ask, picture), table=table(picture))
 
 
 def table(picture: TruthPicture) -> list[dict[str, str]]:
@@ -96,8 +92,7 @@ LESSON = Lesson(
     "L0, L1 and L2",
     "Three ways to keep a model small: which finds the truth?",
     Prediction("Each is stopped where it predicts best. Which needs fewer features?", ("L0", "L1", "The same number"), _answer),
-    draw,
-    _sentences,
+    _show,
     _FORMULA,
     _onward,
     "Opens Feature gates with a planted truth of this size, noise and correlation.",

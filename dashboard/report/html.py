@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from dashboard.calibration.figures import composition, estimates, refit_effect, weight_change, weight_concentration
 from dashboard.frontier.figures import frontier
 from dashboard.kit import player
-from dashboard.kit.figures.film import Film
+from dashboard.kit.figures.film import Film, to_json
 from dashboard.kit.theme import CONFIG, LIGHT, Palette
 from dashboard.results.figures import ledger, treemap
 from l0engine.explain.drift import BAND
@@ -89,7 +89,7 @@ def _section(part: Section, drawn: dict[str, list[go.Figure | Film]]) -> str:
 
 def _picture(figure: go.Figure | Film, name: str) -> str:
     if isinstance(figure, Film):
-        data = player.sent(figure, LIGHT, alt=figure.panels[0].title)
+        data = player.sent(to_json(figure, LIGHT), alt=figure.panels[0].title)
         content = json.dumps(data).replace("</", "<\\/")
         return (
             f'<div class="picture" id="{name}"></div>\n'

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.kit import wording
 from dashboard.kit.chart import palette
+from dashboard.kit.figures.film import to_json
 from dashboard.kit.player import play
 from dashboard.results.figures import treemap
 from dashboard.state import first
@@ -30,7 +31,8 @@ def show(facts: Facts) -> None:
 
     key = f"treemap_{facts.run.id}_{facts.point.key if facts.point else ''}"
     alt = "Targets by the parts of their names; a click opens a part"
-    play(treemap.film(info, palette()), key=key, alt=alt, opened=level, on_click=clicked, on_drawn=first.drawn if waits else None)
+    film = to_json(treemap.film(info, palette()), palette())
+    play(film, key=key, alt=alt, opened=level, on_click=clicked, on_drawn=first.drawn if waits else None)
     if waits:
         return
     part = wording.markdown(inside(str(info.ids[level])))

@@ -12,6 +12,7 @@ from dashboard import state
 from dashboard.frontier.figures import overlap
 from dashboard.kit import layout, wording
 from dashboard.kit.chart import palette, side_by_side
+from dashboard.kit.figures.film import to_json
 from dashboard.kit.figures.marks import marks, told
 from dashboard.kit.live_plot import live_plot
 from dashboard.kit.player import play
@@ -101,7 +102,7 @@ class Comparison:
         planned = max((h[-1].epochs for line, h in histories if h and line.id in self._live), default=0)
         film = replay.film(replay.info(histories, self._sizes, planned), palette())
         alt = "Misfit, households kept, gates and errors of each run, step by step"
-        play(film, key="cmp_film", alt=alt, start=1.0, on_drawn=first.drawn if self._waits else None)
+        play(to_json(film, palette()), key="cmp_film", alt=alt, start=1.0, on_drawn=first.drawn if self._waits else None)
 
     def _course(self, histories: Histories) -> None:
         if not any(history for _, history in histories):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,8 @@ LESSONS: Mapping[str, type[Ask]] = {
     "learn_network": NetworkAsk,
     "learn_challenge": ChallengeAsk,
 }
+#: Controls of a lesson that are none of its settings, and not in its address: the guess, and what is revealed.
+OTHERS = ("guess", "reveal")
 
 
 @st.cache_resource
@@ -56,15 +58,40 @@ def picture(ask: Ask) -> Any:
 
 
 def key(page: str, name: str) -> str:
-    """Of the widget of a control."""
+    """Under which the page keeps something: a control's value by the name of the control, or what a widget holds."""
     return f"{page}_{name}"
 
 
 def ask(page: str) -> Ask:
     """What the controls of a page say now."""
     of = LESSONS[page]
-    held = {name: st.session_state[key(page, name)] for name in of.choices() if st.session_state.get(key(page, name)) is not None}
-    return of(**held)
+    return of(**{name: st.session_state[key(page, name)] for name in of.choices() if key(page, name) in st.session_state})
+
+
+def held(page: str, name: str) -> str | None:
+    """What a control holds that is none of the lesson's settings."""
+    found: str | None = st.session_state.get(key(page, name))
+    return found
+
+
+def take(page: str) -> None:
+    """Take what the panel of a page asks for; a value that a control does not have changes nothing."""
+    asked = st.session_state[key(page, "panel")].get("asked")
+    number, values = (asked.get("n"), asked.get("values")) if isinstance(asked, Mapping) else (None, None)
+    st.session_state[key(page, "answered")] = number if isinstance(number, float | int) else None
+    of = LESSONS[page]
+    for name, value in values.items() if isinstance(values, Mapping) else ():
+        if name in of.choices():
+            with suppress(L0Error):
+                st.session_state[key(page, name)] = getattr(of.from_texts({name: str(value)}), name)
+        elif name in OTHERS:
+            st.session_state[key(page, name)] = str(value)
+
+
+def answered(page: str) -> float | None:
+    """The number of the question that the page answers."""
+    found: float | None = st.session_state.get(key(page, "answered"))
+    return found
 
 
 def hidden(page: str) -> frozenset[str]:

@@ -47,6 +47,8 @@ def main() -> int:
     import torch
 
     torch.set_num_threads(1)  # toys are too small for two
+    if sys.platform != "win32":
+        os.nice(5)  # most of what it does is prepared ahead: the server and the browser come first
     given, answered = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else is written does not mix with answers
     while _asked(given):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -17,9 +18,9 @@ pytestmark = pytest.mark.slow  # a page or two each, six of them
 #: What Streamlit's own navigation does: a list with groups in it.
 OWN = {"list", "listitem"}
 #: A slider among the controls; the film has one of its own.
-SLIDER = "[data-testid=stSlider] [role=slider], [data-testid=stSlider] input[type=range]"
+SLIDER = ".panel input[type=range]"
 #: Words of controls that do not fit their box.
-CLIPPED = """[...document.querySelectorAll('[data-testid=stMain] :is(button, [role=radio], [role=tab], [data-testid=stMetricLabel])')].filter(
+CLIPPED = """[...document.querySelectorAll('[data-testid=stMain] :is(button, [role=radio], [role=tab], [data-testid=stMetricLabel], .panel :is(label, dt, dd, .head, output))')].filter(
   e => e.offsetWidth && [e, ...e.querySelectorAll('*')].some(part => part.scrollWidth > part.clientWidth + 1 && part.clientWidth)
   || e.offsetParent && e.parentElement.scrollWidth > e.parentElement.clientWidth + 1).map(e => e.textContent)"""
 
@@ -134,7 +135,8 @@ def test_nothing_of_ours_fails_axe(server, open_tab, lesson, scheme):
     page = open_tab(f"{server.url}/{lesson}", scheme)
     if lesson in LESSONS:
         ready(page)
-        page.locator("[data-testid=stButtonGroup] button, [data-testid=stButtonGroup] [role=radio]").first.click()  # a guess
+        page.locator(".panel .choices label").first.click()  # a guess
+        page.get_by_text(re.compile("Right.|Not this time")).first.wait_for()
         for fold in ("The formula", "Prepare a link for a lesson"):
             page.get_by_text(fold, exact=True).click()
             settle(page)
@@ -152,7 +154,7 @@ def test_nothing_of_ours_fails_axe(server, open_tab, lesson, scheme):
 @pytest.mark.parametrize("lesson", [*LESSONS, "pruning"])
 def test_words_of_controls_fit_a_narrow_screen(server, open_tab, lesson):
     page = open_tab(f"{server.url}/{lesson}")
-    page.locator("[data-testid=stButtonGroup]").first.wait_for()
+    page.locator(".panel .choices, [data-testid=stButtonGroup]").first.wait_for()
     settle(page)
     page.set_viewport_size({"width": 800, "height": 1000})
     page.wait_for_timeout(800)

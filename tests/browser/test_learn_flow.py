@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from tabs import PLAYER, caption, once, ready, stages
+from tabs import PLAYER, caption, once, ready, settle, stages
 
 from dashboard.learn.figures import network, survey
 from dashboard.state.lessons import LESSONS
+from l0engine.lessons.made import gate as made_gate
 from l0engine.lessons.made import households as made_households
 from l0engine.lessons.made import network as made_network
+from l0engine.lessons.shown.gate import GateAsk
 from l0engine.lessons.shown.households import HouseholdsAsk
 from l0engine.lessons.shown.network import NetworkAsk
 
@@ -81,7 +83,53 @@ def test_the_board_shows_names_as_text(server, open_tab):
     page.get_by_role("textbox", name="Nickname").fill("<img src=x>")
     page.get_by_role("textbox", name="Nickname").press("Enter")
     enter = page.get_by_role("button", name=re.compile("Enter"))
-    once(page, "[...document.querySelectorAll('button')].some(b => b.textContent.includes('Enter') && !b.disabled)")
+    settle(page)
     enter.click()
     once(page, f"{PLAYER}.film.panels[0].legend.length === 2")
     assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.slow
+def test_who_drags_sees_the_newest_and_asks_one_question_at_a_time(server, open_tab):
+    """Twelve values in a row, faster than any answer: the last stands in panel, film and address, and most were never asked for."""
+    page = open_tab(f"{server.url}/learn_gate?log_alpha=-1")
+    ready(page)
+    page.evaluate("window.numbers = new Set([document.querySelector('.panel').asked])")
+    page.evaluate("""async () => {
+        const panel = document.querySelector('.panel'), input = panel.querySelector('input[type=range]');
+        for (let i = 0; i < 12; i++) {
+            input.stepUp();
+            input.dispatchEvent(new Event('input', {bubbles: true}));
+            window.numbers.add(panel.asked);
+            await new Promise(resolve => setTimeout(resolve, 3));
+        }
+    }""")
+    once(page, "location.search.includes('log_alpha=0.2')")
+    settle(page)
+    assert page.evaluate("window.numbers.size") < 8
+    once(page, "document.querySelector('.panel').asked === null")
+    slider = page.get_by_role("slider", name="log α")
+    assert slider.get_attribute("aria-valuetext") == "0.2" and slider.input_value() == "62"
+    shown = made_gate.show(GateAsk(log_alpha=0.2))
+    assert page.locator(".panel dd").first.inner_text() == f"{shown.gate:.3f}"
+    at = page.evaluate(f"{PLAYER}.film.marks.filter(m => m.kind === 'dots').at(-1).values.x.data[0]")
+    assert at == pytest.approx(0.2)
+
+
+@pytest.mark.slow
+def test_a_seed_is_typed_and_what_is_none_is_let_go(server, open_tab):
+    page = open_tab(f"{server.url}/learn_gate")
+    ready(page)
+    seed = page.get_by_role("spinbutton", name="Seed")
+    seed.fill("12")
+    once(page, "location.search.includes('seed=12')")
+    seed.fill("120")  # there are a hundred
+    seed.blur()
+    assert seed.input_value() == "12"
+    seed.fill("")
+    seed.press("3")
+    once(page, "location.search.includes('seed=3')")
+    page.get_by_role("button", name="Seed: one more").click()
+    once(page, "location.search.includes('seed=4')")
+    settle(page)
+    assert seed.input_value() == "4"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 from uploads import mime
 from waiting import until
 
 from dashboard import state
+from dashboard.kit.figures.film import to_json
 from l0engine.calibration.config import settings
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.records import RunRecord
@@ -54,6 +58,20 @@ class Visit:
     def expander(self, words: str) -> Any:
         return _one([e for e in self.at.expander if words in e.label], words)
 
+    @property
+    def html(self) -> str:
+        """Texts of all parts that are HTML, without their styles."""
+        return re.sub(r"<style>.*?</style>", "", " ".join(part.proto.body for part in self.at.get("html")), flags=re.DOTALL)
+
+    @property
+    def panel(self) -> dict[str, Any]:
+        """What the panel of a lesson is sent."""
+        return self._panel()[0]
+
+    def controls(self) -> dict[str, dict[str, Any]]:
+        """Controls of the panel by their labels, the guess first."""
+        return {c["label"]: c for c in (self.panel["question"], *self.panel["controls"])}
+
     def chart(self, key: str) -> Any:
         """A Plotly chart's figure, as JSON text."""
         return _one([c.proto.spec for c in self.at.get("plotly_chart") if c.proto.id.endswith(f"-{key}")], key)
@@ -76,6 +94,23 @@ class Visit:
         """Set a selectbox, segmented control, toggle, number, slider or text by its label."""
         self.widget(label).set_value(value).run()
         return self.check()
+
+    def ask(self, **values: object) -> Self:
+        """Set controls of the panel by name, as the browser would: all values go with each question."""
+        data, component = self._panel()
+        held = {c["name"]: c["value"] for c in self.controls().values() if c["value"] is not None}
+        return self.ask_raw(json.dumps({"asked": {"n": (data["answered"] or 0) + 1, "values": held | values}}), component)
+
+    def ask_raw(self, text: str, component: str | None = None) -> Self:
+        """Send what a browser might."""
+        states = self.at._tree.get_widget_states()
+        states.widgets.add(id=component or self._panel()[1], json_value=text)
+        self.at._run(states)
+        return self.check()
+
+    def _panel(self) -> tuple[dict[str, Any], str]:
+        found = [(json.loads(e.proto.json), e.proto.id) for e in self.at.get("bidi_component") if e.proto.id.endswith("_panel")]
+        return _one(found, "panel")
 
     def widget(self, label: str) -> Any:
         kinds = ("selectbox", "button_group", "toggle", "number_input", "select_slider", "text_input", "multiselect", "radio")
@@ -133,3 +168,18 @@ def carry_out(store: Store) -> None:
     """Carry out what is queued, here and now."""
     while (claimed := store.claim_next()) is not None:
         Execution(store, store.begin(claimed.id, os.getpid())).carry_out()
+
+
+def film_read(film, palette):
+    """A film as the browser reads it: numbers as lists, by stage where they move; gaps are None."""
+    read = json.loads(to_json(film, palette))
+    for mark in read["marks"]:
+        mark["values"] = {name: channel if "bytes" in channel else _floats(**channel) for name, channel in mark["values"].items()}
+    return read
+
+
+def _floats(stages, floats):
+    found = np.frombuffer(base64.b64decode(floats), np.float32)
+    found = [None if np.isnan(v) else float(v) for v in found]
+    each = len(found) // stages
+    return found if stages == 1 else [found[i : i + each] for i in range(0, len(found), each)]

@@ -1,11 +1,10 @@
 """Films: what the browser is sent is what the engine computed, stage by stage."""
 
 import base64
-import json
 
 import numpy as np
 import pytest
-from helpers import numbers
+from helpers import film_read, numbers
 
 from dashboard.kit import theme
 from dashboard.kit.figures.film import Film, Mark, Panel, to_json
@@ -32,7 +31,7 @@ def close(shown, computed):
 
 def sent(film, palette=theme.LIGHT):
     """As the browser reads it; every channel with as many stages, or none, and as many things as the others."""
-    read = json.loads(to_json(film, palette))
+    read = film_read(film, palette)
     for mark in read["marks"]:
         assert 0 <= mark["panel"] < len(read["panels"])
         if mark["kind"] == "map":
@@ -46,11 +45,12 @@ def sent(film, palette=theme.LIGHT):
     return read
 
 
-def test_numbers_are_sent_rounded_and_with_gaps():
+def test_numbers_are_sent_as_single_floats_and_with_gaps():
     values = {"x": [0.0, 0.04, -123456.789, np.nan], "y": np.array([[1.23456789, 2, 3, 4], [5, 6, 7, np.inf]])}
     film = Film((Panel("", (0, 1), (0, 1)),), (Mark("dots", 0, values, ("#000000",)),), ("a", "b"))
     read = sent(film)["marks"][0]["values"]
-    assert read["x"] == [0.0, 0.04, -123457.0, None] and read["y"] == [[1.23457, 2, 3, 4], [5, 6, 7, None]]
+    assert read["x"] == [0.0, np.float32(0.04), np.float32(-123456.789), None]
+    assert read["y"] == [[np.float32(1.23456789), 2, 3, 4], [5, 6, 7, None]]
     with pytest.raises(AssertionError):
         to_json(film._replace(captions=("a", "b", "c")), theme.LIGHT)
 

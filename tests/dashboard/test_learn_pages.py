@@ -37,6 +37,12 @@ def words(visit):
     return " ".join(visit.said("markdown"))
 
 
+def board_shown(visit):
+    """The table of the challenge by column."""
+    names, *rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", visit.html)]
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
 def address(visit):
     found = visit.at.query_params
     return {name: found[name][0] if isinstance(found[name], list) else found[name] for name in found}
@@ -47,49 +53,70 @@ def test_every_page_asks_shows_and_tells(lesson, page):
     at = lesson(page)
     assert at.title and at.said("subheader", "header") is not None and not at.said("error", "exception", "warning")
     assert address(at) == LESSONS[page]().texts()
-    assert words(at).count("- ") >= 3 and "Source" not in words(at) and "Guess first" in at.at.button_group[0].label
+    assert at.html.count("<li>") >= 3 and "Source" not in words(at) and "Guess first" in at.panel["question"]["label"]
     assert "Source" in words(opened(at, page, "formula"))
-    guess = at.at.button_group[0]
-    assert "Choose an answer" in " ".join(at.said("caption"))
+    assert "Choose an answer" in at.panel["answer"]["text"] and at.panel["question"]["value"] is None
     if page != "learn_challenge":  # its answer is the frontier, which takes seconds
-        right = guess.options[0]
-        at.choose(guess.label, right)
-        said = " ".join(at.said("success", "info"))
-        assert "Right." in said or "Not this time" in said
+        told = {at.ask(guess=option).panel["answer"]["first"] for option, _ in at.panel["question"]["options"]}
+        assert "Right." in told and len(told) == 2 and all(t == "Right." or t.startswith("Not this time: ") for t in told)
     assert "Try it on real data" in at.buttons()
 
 
 def test_the_numbers_of_a_gate_are_the_engines(lesson):
     at = lesson("learn_gate", log_alpha="0.7", temperature="0.5", gamma="-0.2", zeta="1.2")
     shown = picture(GateAsk(0.7, 0.5, -0.2, 1.2))
-    metrics = {name: numbers(value)[0] for name, value in at.metrics.items()}
+    metrics = {figure["label"]: numbers(figure["value"])[0] for figure in at.panel["figures"]}
     assert metrics["Gate at test time"] == pytest.approx(shown.gate, abs=5e-4) and metrics["Mean"] == pytest.approx(shown.mean, abs=5e-4)
     assert metrics["Open with probability"] == pytest.approx(100 * shown.p_open, abs=0.05)
     assert metrics["Variance"] == pytest.approx(shown.variance, abs=5e-5)
     assert metrics["Gradient of the mean"] == pytest.approx(shown.mean_slope, abs=5e-5)
-    at.choose("As first published", True)
+    at.ask(published="on")
     mistaken = np.clip(1 / (1 + np.exp(-0.7)) * 1.4 - 0.2, 0, 1)  # no temperature
-    assert numbers(at.metrics["Gate at test time"])[0] == pytest.approx(mistaken, abs=5e-4)
+    assert numbers(at.panel["figures"][0]["value"])[0] == pytest.approx(mistaken, abs=5e-4)
+    s = 1 / (1 + np.exp(-0.7))
+    assert numbers(at.panel["figures"][-1]["value"])[0] == pytest.approx(1.4 * s * (1 - s), abs=5e-5)
     assert address(at)["published"] == "on"
 
 
 def test_a_control_changes_picture_and_address(lesson):
     at = lesson("learn_households", price="0.1", seed="4")
-    before = words(at)
+    before = at.html
     assert address(at) == {"price": "0.1", "view": "60 households", "seed": "4"}
-    at.choose("Price of a household, λ L0", 1.6)
-    assert address(at)["price"] == "1.6" and words(at) != before
+    at.ask(price="1.6", guess="Nearly all")
+    assert address(at)["price"] == "1.6" and at.html != before and at.panel["answered"] == 1
     kept = picture(LESSONS["learn_households"](price=1.6, seed=4)).survey.kept[-1]
-    assert f"{kept} of 60 stay" in words(at)
-    at.to("calibrate").to("learn_households")  # controls are kept over page switches
-    assert address(at)["price"] == "1.6" and at.widget("Price of a household, λ L0").value == 1.6
+    assert f"{kept} of 60 stay" in at.html
+    at.to("calibrate").to("learn_households")  # controls and the guess are kept over page switches
+    assert address(at)["price"] == "1.6" and at.controls()["Price of a household, λ L0"]["value"] == "1.6"
+    assert at.panel["question"]["value"] == "Nearly all" and at.panel["answer"]["first"] != ""
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "[]", '{"asked": 3}', '{"asked": {"n": "x", "values": [1]}}', '{"asked": {"n": 1, "values": {"price": "9", "seed": [1], "no": 1}}}',
+        '{"asked": {"n": 1, "values": {"guess": {"a": "<b>"}, "price": null}}}',
+    ],
+)  # fmt: skip
+def test_what_no_control_would_ask_changes_nothing(lesson, asked):
+    at = lesson("learn_households", price="0.1").ask_raw(asked)
+    assert address(at) == {"price": "0.1", "view": "60 households", "seed": "0"} and at.panel["question"]["value"] is None
+
+
+def test_controls_say_what_they_hold_in_words(lesson):
+    at = lesson("learn_challenge", uneven="5e-05")
+    control = at.controls()["Unevenness, λ L2"]
+    assert control["kind"] == "slider" and dict(control["options"])[control["value"]] == "0.00005"
+    gate = lesson("learn_gate").controls()
+    assert dict(gate["log α"]["options"])["-1"] == "−1" and gate["As first published"]["kind"] == "switch"
+    assert gate["Seed"]["options"] == [["0", "0"], ["99", "99"]]
+    assert lesson("learn_network").controls()["Points"]["kind"] == "segments"
 
 
 def test_a_link_hides_controls_and_fixes_the_seed(lesson):
     at = lesson("learn_truth", noise="2", seed="7", hide="seed,rows")
-    labels = [w.label for w in [*at.at.select_slider, *at.at.number_input]]
-    assert labels == ["Noise", "Correlation"] and address(at)["seed"] == "7" and address(at)["hide"] == "rows,seed"
-    at.choose("Noise", 0.1)
+    assert list(at.controls())[1:] == ["Noise", "Correlation"] and address(at)["seed"] == "7" and address(at)["hide"] == "rows,seed"
+    at.ask(noise="0.1")
     assert opened(at, "learn_truth", "link").widget("Hide these controls").value == ["rows", "seed"]
     assert address(at) == {"rows": "80", "noise": "0.1", "correlation": "0.3", "seed": "7", "hide": "rows,seed"}
 
@@ -102,8 +129,7 @@ def test_each_control_can_be_hidden(lesson, page):
     for name, known in (first, *others):
         at.widget("Hide these controls").set_value([*at.widget("Hide these controls").value, name] if name != first[0] else [name])
         at.rerun()
-        shown = {w.label for kind in ("select_slider", "number_input", "toggle", "button_group") for w in getattr(at.at, kind)}
-        assert known.label not in shown, name
+        assert known.label not in at.controls(), name
     assert address(at) == LESSONS[page]().texts() | {"hide": ",".join(LESSONS[page].choices())}
 
 
@@ -181,35 +207,38 @@ def test_the_challenge_goes_on_to_a_frontier_of_its_settings(lesson, finished, w
 def test_the_challenge_scores_on_the_spot_and_keeps_a_board(lesson):
     at = lesson("learn_challenge", price="1.6", uneven="0.001")
     shown = picture(LESSONS["learn_challenge"](price=1.6, uneven=1e-3))
-    assert at.metrics["Households kept"] == str(shown.kept) and shown.counts and "This counts" in " ".join(at.said("success"))
-    assert at.button("Enter").disabled
+    figures = {figure["label"]: figure["value"] for figure in at.panel["figures"]}
+    assert figures["Households kept"] == str(shown.kept) and shown.counts and at.panel["verdict"]["first"] == "This counts:"
+    assert "The nickname is empty: type one." in at.press("Enter").said("error")
     at.choose("Nickname", "<b>Ada</b>")
     at.press("Enter")
     entry = board().best(0)[0]
     assert (entry.name, entry.kept, entry.median) == ("<b>Ada</b>", shown.kept, shown.median)
-    assert at.at.dataframe[0].value["Nickname"].tolist() == ["<b>Ada</b>"]
-    at.choose("Price of a household, λ L0", 5.0)
+    assert board_shown(at)["Nickname"] == ["&lt;b&gt;Ada&lt;/b&gt;"]
+    at.ask(price="5")
     found = picture(LESSONS["learn_challenge"](price=5.0, uneven=1e-3))
     assert not found.counts and (found.ess / found.kept < LEAST_ESS or found.median > 0.05)
-    assert "does not count yet" in " ".join(at.said("warning")) and at.button("Enter").disabled
+    assert at.panel["verdict"]["first"] == "This does not count yet:" and at.panel["verdict"]["kind"] == "bad"
+    assert "does not count yet" in " ".join(at.press("Enter").said("error")) and len(board().best(0)) == 1
 
 
 @pytest.mark.slow  # fifteen sizes
 def test_the_frontier_is_revealed_afterwards_and_is_the_engines(lesson):
     """What is said of it is worked out anew from its weights; the guess is judged by the same."""
     at = lesson("learn_challenge")
-    assert "frontier gets down to" not in words(at)
-    at.choose("Reveal the engine's frontier", True)
+    assert "frontier gets down to" not in at.html
+    at.ask(reveal="0")
     best = 120
     for attempt in picture(FrontierAsk(seed=0)).attempts:
         w = attempt.weights
         kept, median = int((w > 0).sum()), float(np.median(np.abs(attempt.errors)))
         if median <= 0.05 and w.sum() ** 2 / (w**2).sum() >= kept / 2:
             best = min(best, kept)
-    assert best < 60 and f"**{best} households** that count" in words(at)
-    guess = at.at.button_group[0]
-    at.choose(guess.label, guess.options[0 if best <= 12 else 1 if best <= 30 else 2])
-    assert "Right." in " ".join(at.said("success")) and f"{best} households" in " ".join(at.said("success"))
+    assert best < 60 and f"<b>{best} households</b> that count" in at.html
+    at.ask(guess=at.panel["question"]["options"][0 if best <= 12 else 1 if best <= 30 else 2][0])
+    assert at.panel["answer"]["first"] == "Right." and f"{best} households" in at.panel["answer"]["text"]
+    at.ask(seed="1")  # another problem: its frontier is hidden
+    assert "frontier gets down to" not in at.html and at.controls()["Reveal the engine's frontier"]["value"] == "off"
 
 
 def test_the_board_ranks_those_who_counted(lesson):
@@ -218,11 +247,10 @@ def test_the_board_ranks_those_who_counted(lesson):
     for name, kept, median in entries:
         board().enter(name, ChallengeAsk(), Attempt(np.ones(kept), np.zeros(12), kept, median, median, float(kept)))
     at = lesson("learn_challenge")
-    shown = at.at.dataframe[0].value
-    assert shown["Nickname"].tolist() == ["ada", "Cy", "Bo"] and shown["Households"].tolist() == [22, 25, 25]
-    assert shown["Place"].tolist() == [1, 2, 3]
-    at.choose("Seed", 1)
-    assert "Nobody is on the board" in " ".join(at.said("caption"))
+    shown = board_shown(at)
+    assert shown["Nickname"] == ["ada", "Cy", "Bo"] and shown["Households"] == ["22", "25", "25"] and shown["Place"] == ["1", "2", "3"]
+    at.ask(seed="1")
+    assert "Nobody is on the board" in at.html and "<table>" not in at.html
 
 
 def test_ready_lessons_fit_their_time_and_open(lesson):

@@ -1,13 +1,11 @@
 """Figures of Results: what they draw is what the engine says, in both themes, and outside names stay harmless."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import film_read
 from oracles import random_problem
 
-from dashboard.kit.figures.film import to_json
 from dashboard.kit.figures.marks import Mark
 from dashboard.kit.theme import DARK, LIGHT
 from dashboard.results.figures import error_path, gate_path, ledger, profile, tiles, treemap
@@ -32,7 +30,7 @@ def test_treemap(palette):
     nodes = tree(PROBLEM, Config(), W, USE).set_index("id")
     for by_loss, column in ((False, "targets"), (True, "loss")):
         info = treemap.info(nodes.reset_index(), by_loss)
-        sent = json.loads(to_json(treemap.film(info, palette), palette))
+        sent = film_read(treemap.film(info, palette), palette)
         (mark,) = sent["marks"]
         np.testing.assert_allclose(mark["values"]["size"], nodes.loc[info.ids, column], atol=1e-5)
         named = {part.split("}")[0] for part in mark["hover"][0].split("{")[1:]}

@@ -33,6 +33,7 @@ def test_slopes_are_differences():
     before = gate.show(GateAsk(log_alpha=0.1))
     assert shown.mean_slope == pytest.approx((step.mean - before.mean) / 0.2, rel=0.01)
     assert shown.gate_slope == pytest.approx((step.gate - before.gate) / 0.2, rel=0.05)
+    assert shown.published_slope == pytest.approx((step.published - before.published) / 0.2, rel=0.05)
 
 
 @pytest.mark.parametrize("ask", [GateAsk(published=True), GateAsk(temperature=0.1, gamma=-0.2, zeta=1.3, seed=3)])

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.special import logit
 
+from l0engine.adam import Adam
 from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.lessons.shown.gate import GateAsk, GatePicture, TrainedPicture
 
@@ -36,6 +37,7 @@ def show(ask: GateAsk) -> GatePicture:
         published=float(forgetful.gate(at)),
         mean_slope=float(moments.mean_slope),
         gate_slope=float(dist.gate_slope(gate)),
+        published_slope=float(forgetful.gate_slope(forgetful.gate(at))),
         log_alphas=grid.numpy(),
         gates=dist.gate(grid).numpy(),
         publisheds=forgetful.gate(grid).numpy(),
@@ -63,14 +65,14 @@ def trained(dist: HardConcreteDistribution, seed: int) -> TrainedPicture:
     y = torch.from_numpy(x[:, :TRUE] @ rng.choice([-1.0, 1.0], TRUE) + 0.5 * rng.standard_normal(ROWS)).float()
     columns, noise = torch.from_numpy(x).float(), torch.from_numpy(rng.random((STEPS, FEATURES))).float()
     weight, log_alpha = torch.nn.Parameter(torch.zeros(FEATURES)), torch.nn.Parameter(torch.zeros(FEATURES))
-    optimiser = torch.optim.Adam([weight, log_alpha], lr=RATE)
+    optimiser = Adam([weight, log_alpha])
     path = [log_alpha.detach().clone()]
     with torch.no_grad():
         for step in range(STEPS):
             z, p = dist.sample(log_alpha, noise[step]), dist.p_active(log_alpha)
             pull = columns.T @ (columns @ (weight * z) - y) * (2 / ROWS)
             weight.grad, log_alpha.grad = pull * z, pull * weight * dist.gate_slope(z) + PRICE * p * (1 - p)
-            optimiser.step()
+            optimiser.step(RATE)
             path.append(log_alpha.detach().clone())
     alphas = torch.stack(path)
     right, published = ((d.gate(alphas) > 0).sum(1).numpy() for d in (dist, forgetting(dist)))

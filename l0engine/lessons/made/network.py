@@ -10,6 +10,7 @@ import torch
 from sklearn.datasets import make_circles, make_moons
 from torch import Tensor, nn
 
+from l0engine.adam import Adam
 from l0engine.layers.base import GatedLayer
 from l0engine.layers.layers import L0Linear
 from l0engine.lessons.shown.network import NetworkAsk, NetworkPicture
@@ -76,16 +77,16 @@ def trained(model: nn.Sequential, x: Tensor, y: Tensor, price: float) -> Iterato
     gated = [layer for layer in layers(model) if isinstance(layer, GatedLayer)]
     gates = [layer.gates.qz_logits for layer in gated]
     others = [p for p in model.parameters() if all(p is not g for g in gates)]
-    optimiser = torch.optim.Adam([{"params": others, "lr": RATE}, {"params": gates, "lr": RATE * GATE_RATE}], fused=True)
+    optimiser = Adam(others, gates, fused=True)
     for epoch in range(EPOCHS):
         update_temperatures(model, geometric(epoch, EPOCHS, WARM, COOL))
         model.train()
         loss = nn.functional.cross_entropy(model(x), y)
         rising = price / len(y) * min(1.0, 2 * epoch / EPOCHS)
         loss = loss + rising * sum((layer.get_l0_penalty() for layer in gated), torch.zeros(()))
-        optimiser.zero_grad()
+        optimiser.forget()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        optimiser.step(RATE, RATE * GATE_RATE)
         yield epoch + 1
 
 

@@ -45,8 +45,8 @@ class GatePicture(NamedTuple):
     p_open, mean, variance : float
     gate, published : float
         At test time, with the temperature and with it forgotten.
-    mean_slope, gate_slope : float
-        Derivatives of `mean` and `gate` with respect to log_alpha.
+    mean_slope, gate_slope, published_slope : float
+        Derivatives of `mean`, `gate` and `published` with respect to log_alpha.
     log_alphas, gates, publisheds, means : ndarray, shape (n_log_alphas,)
         `gate`, `published` and `mean` as functions of log_alpha.
     closes, closes_published : float
@@ -65,6 +65,7 @@ class GatePicture(NamedTuple):
     published: float
     mean_slope: float
     gate_slope: float
+    published_slope: float
     log_alphas: np.ndarray
     gates: np.ndarray
     publisheds: np.ndarray
