@@ -233,7 +233,11 @@ class Trainer:
     def _adam(self) -> None:
         """One step of torch's fused Adam."""
         memory = [self._exp_avg], [self._exp_avg_sq], [self._adam_step]
-        how: dict[str, Any] = {"lr": self.config.learning_rate, "eps": EPS / self._objective.unit, "capturable": self._device.type == "cuda"}
+        how: dict[str, Any] = {
+            "lr": self.config.learning_rate,
+            "eps": EPS / self._objective.unit,
+            "capturable": self._device.type == "cuda",
+        }
         adam_step([self._parameters], [self._gradient], *memory, fused=True, foreach=False, **how)
 
     def _tensors(self) -> tuple[Tensor, ...]:
