@@ -33,7 +33,7 @@ class LayerGates(HardConcrete):
         if torch.compiler.is_compiling():
             from l0engine.layers.compiled import apart
 
-            return apart(self._drawn, dtype)
+            return cast(Tensor, apart(self._drawn, dtype))
         return self._drawn(dtype)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -232,7 +233,11 @@ class Trainer:
     def _adam(self) -> None:
         """One step of torch's fused Adam."""
         memory = [self._exp_avg], [self._exp_avg_sq], [self._adam_step]
-        how = {"lr": self.config.learning_rate, "eps": EPS / self._objective.unit, "capturable": self._device.type == "cuda"}
+        how: dict[str, Any] = {
+            "lr": self.config.learning_rate,
+            "eps": EPS / self._objective.unit,
+            "capturable": self._device.type == "cuda",
+        }
         adam_step([self._parameters], [self._gradient], *memory, fused=True, foreach=False, **how)
 
     def _tensors(self) -> tuple[Tensor, ...]:
