@@ -27,7 +27,7 @@ _LOOK_SECONDS = 5.0
 _ORDERS: Mapping[str, tuple[str, Callable[[JobRecord[Any, Any]], Any]]] = {
     "newest": ("Newest", lambda job: -job.created),
     "kept": ("Fewest kept", lambda job: (m := table.measures(job)) and m.kept),
-    "error": ("Smallest median error", lambda job: (m := table.measures(job)) and m.median_abs_rel_error),
+    "error": ("Least error", lambda job: (m := table.measures(job)) and m.median_abs_rel_error),
     "ess": ("Largest ESS", lambda job: (m := table.measures(job)) and -m.ess),
     "time": ("Longest", lambda job: -job.seconds if job.seconds else None),
 }

@@ -1,8 +1,8 @@
-"""How soon a job stops or pauses: ``python tests/benchmarks/stopping.py [--only fit,budget,samples] [--count 8] [--seed 1]``.
+"""How soon a job stops or pauses: ``python tests/benchmarks/stopping.py [--only fit,budget,samples] [--count 8] [--seconds 150]``.
 
 Each job is a process of its own, forked, so that torch is read once. It is asked at a random moment of the time that a whole one took, its
 end included; seconds are from the request to the status that the store shows. A job that ends by itself meanwhile counts, with the seconds
-that took.
+that took. Each kind has the same share of the seconds in all; what was found by then is printed.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ JOBS: dict[str, Callable[[Store], str]] = {
 }
 #: Those that are asked by default, within two minutes.
 QUICK = "fit,budget,samples"
+START = time.monotonic()
 
 
 def begun(store: Store, name: str) -> tuple[str, int]:
@@ -97,9 +98,12 @@ def main() -> None:
     parser.add_argument("--only", default=QUICK, help=", ".join(JOBS))
     parser.add_argument("--count", type=int, default=8, help="stops, and so many pauses")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=150, help="in all, about")
     given = parser.parse_args()
     chance = random.Random(given.seed)
-    for name in given.only.split(","):
+    names = given.only.split(",")
+    for i, name in enumerate(names):
+        begun_at, share = time.monotonic(), (given.seconds - (time.monotonic() - START)) / (len(names) - i)
         with tempfile.TemporaryDirectory() as home:
             store = Store(home)
             job, pid = begun(store, name)
@@ -107,10 +111,14 @@ def main() -> None:
             record, steps = store.job(job), store.snapshots(job)
             epoch = record.seconds / max(1, steps[-1].step) if steps else record.seconds
             print(
-                f"{name}: a whole one {record.status} in {record.seconds:.1f} s, {len(steps)} snapshots, {1000 * epoch:.0f} ms a step with all that follows"
+                f"{name}: a whole one {record.status} in {record.seconds:.1f} s, {len(steps)} snapshots, {1000 * epoch:.0f} ms a step with all that follows",
+                flush=True,
             )
-            for request in (Request.STOP, Request.PAUSE):
-                found = [asked(store, name, request, chance.uniform(0, record.seconds)) for _ in range(given.count)]
+            spent = time.monotonic() - begun_at
+            for request, until in ((Request.STOP, spent + (share - spent) / 2), (Request.PAUSE, share)):
+                found: list[tuple[float, str]] = []
+                while len(found) < given.count and (not found or time.monotonic() - begun_at < until):
+                    found.append(asked(store, name, request, chance.uniform(0, record.seconds)))
                 took = np.array([seconds for seconds, _ in found if not np.isnan(seconds)])
                 if len(took):
                     p50, p95 = np.percentile(took, (50, 95))

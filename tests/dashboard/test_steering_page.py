@@ -11,6 +11,7 @@ from helpers import carry_out
 from dashboard import state
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Snapshot, Status
+from l0engine.jobs.job import Request
 from l0engine.jobs.store import Store
 
 
@@ -70,6 +71,20 @@ def test_a_bad_value_or_none_is_said_in_place(visit):
     page.at.text_input(key=f"steer_lambda_l0_{run}").set_value("0.01")
     page.press("Change")
     assert any("only one that is at work can be steered" in text for text in page.said("error"))
+
+
+def test_a_run_whose_households_are_being_chosen_is_stopped_from_the_page(visit):
+    page, run = at_work(visit, budget=100)
+    Store().append(run, snapshot(500))  # the last step: what follows is the choice
+    page.rerun()
+    assert any(metric.label == "Time left" and metric.value == "refitting" for metric in page.at.metric)
+    page.press("Stop")
+    assert Store().requested(run) is Request.STOP
+    page.rerun()
+    assert any("Stopping; this may take a few seconds." in text for kind in ("markdown", "caption", "info") for text in page.said(kind))
+    assert page.at.button and all(button.disabled for button in page.at.button if button.label == "Stop")
+    Store().set_status(run, Status.STOPPED)
+    assert "Stop" not in page.rerun().buttons()
 
 
 def test_a_run_with_a_goal_is_not_steered(visit):
