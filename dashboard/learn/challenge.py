@@ -126,7 +126,7 @@ def _sentences(ask: ChallengeAsk, picture: Attempt, revealed: FrontierPicture | 
         *(() if revealed is None else (_frontier(revealed),)),
         f"Here are 120 households and twelve totals of four regions: reach a median error of {wording.percent(MOST_ERROR)} with the fewest "
         "households, and an effective sample size of at least half of them.",
-        f"Now {wording.plural(picture.kept, 'household')} stay, with a median error of {wording.percent(picture.median)} and "
+        f"Kept now: {wording.plural(picture.kept, 'household')}, with a median error of {wording.percent(picture.median)} and "
         f"{wording.weight(round(picture.ess, 1))} effective ones.",
         f"The engine scores every attempt on the spot; the seed is the problem, and each has a board of its own.{board}",
     )

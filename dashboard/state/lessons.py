@@ -133,6 +133,8 @@ def _take(page: str, query: Mapping[str, str]) -> list[str]:
     wrong += [f"hide names {name[:40]!r}: choose from {', '.join(of.choices())}." for name in hide if name not in of.choices()]
     for name in of.choices():
         st.session_state[key(page, name)] = getattr(found, name)
+    for name in OTHERS:  # who opens a link guesses anew
+        st.session_state.pop(key(page, name), None)
     st.session_state[key(page, "hide")] = [name for name in of.choices() if name in hide]
     return wrong
 

@@ -8,7 +8,9 @@ from helpers import numbers
 
 from dashboard import state
 from dashboard.learn import lessons as plans
+from dashboard.state import lessons
 from dashboard.state.lessons import LESSONS, board, picture
+from l0engine.errors import L0Error
 from l0engine.lessons.ask import text
 from l0engine.lessons.shown.challenge import LEAST_ESS, Attempt, ChallengeAsk, FrontierAsk
 from l0engine.lessons.shown.gate import GateAsk
@@ -89,6 +91,8 @@ def test_a_control_changes_picture_and_address(lesson):
     at.to("calibrate").to("learn_households")  # controls and the guess are kept over page switches
     assert address(at)["price"] == "1.6" and at.controls()["Price of a household, λ L0"]["value"] == "1.6"
     assert at.panel["question"]["value"] == "Nearly all" and at.panel["answer"]["first"] != ""
+    at.to("calibrate").at.query_params["price"] = "0.4"
+    assert at.to("learn_households").panel["question"]["value"] is None  # who opens a link guesses anew
 
 
 @pytest.mark.parametrize(
@@ -291,3 +295,17 @@ def test_trades_show_a_finished_example_at_once(visit, page, says):
 def test_texts_of_numbers_are_short():
     assert [text(v) for v in (0.0001, 5e-05, True, 3, "moons")] == ["0.0001", "5e-05", "on", "3", "moons"]
     assert not re.search(r"e-", " ".join(GateAsk().texts().values()))
+
+
+def test_a_picture_that_is_refused_leaves_the_controls(lesson, monkeypatch):
+    at = lesson("learn_truth")
+    shown = lessons.picture
+
+    def refused(ask):
+        if ask.noise > 1:
+            raise L0Error("Nothing can be seen.")
+        return shown(ask)
+
+    monkeypatch.setattr(lessons, "picture", refused)
+    assert at.ask(noise="2").said("error") == ["Nothing can be seen."] and at.controls()["Noise"]["value"] == "2" and "<li>" not in at.html
+    assert not at.ask(noise="0.5").said("error") and at.html.count("<li>") == 3
