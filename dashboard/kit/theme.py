@@ -98,16 +98,21 @@ DARK = Palette(
 PALETTES: Mapping[str, Palette] = {"light": LIGHT, "dark": DARK}
 
 
-#: Plotly's own settings; its camera exports SVG.
-CONFIG: dict[str, Any] = {
-    "displayModeBar": "hover",
-    "displaylogo": False,
-    "showSendToCloud": False,  # plotly.js 4 offers to upload the data of a chart unless told not to
-    "plotlyServerURL": "",
-    "responsive": True,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
-    "toImageButtonOptions": {"format": "svg", "filename": "l0engine", "scale": 1},
-}
+def _config(image: str) -> dict[str, Any]:
+    return {
+        "displayModeBar": "hover",
+        "displaylogo": False,
+        "showSendToCloud": False,  # plotly.js 4 offers to upload the data of a chart unless told not to
+        "plotlyServerURL": "",
+        "responsive": True,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": image, "filename": "l0engine", "scale": 1 if image == "svg" else 3},
+    }
+
+
+#: Plotly's own settings: its camera exports SVG; `CONFIG_PNG` the same as a picture of three times the pixels.
+CONFIG = _config("svg")
+CONFIG_PNG = _config("png")
 
 
 @cache
