@@ -19,7 +19,7 @@ ROOMS = """
 l0engine.errors l0engine.lazy l0engine.draining l0engine.heeding l0engine.plain
 l0engine.machine
 l0engine
-l0engine.hard_concrete l0engine.schedules l0engine.adam
+l0engine.hard_concrete l0engine.schedules
 l0engine.distributions
 l0engine.arrays
 l0engine.gates l0engine.penalties

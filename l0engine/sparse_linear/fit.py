@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from l0engine.adam import Adam
+from l0engine.arrays.adam import Adam
 from l0engine.hard_concrete import LOG_ALPHA_BOUND, HardConcreteDistribution
 from l0engine.sparse_linear.columns import CONSTANT_BELOW, Columns
 from l0engine.sparse_linear.local_search import SHARE, best_support
@@ -122,7 +122,7 @@ def _descend(columns: Columns, goal: np.ndarray, log_alpha: Tensor, how: Descent
     forward, transpose = columns.on(log_alpha.device)
     y, price, dist = torch.from_numpy(goal).to(log_alpha), how.price / unit / unit, how.dist
     c, a = torch.nn.Parameter(torch.zeros_like(log_alpha)), torch.nn.Parameter(log_alpha.clone())
-    optimiser = Adam([c, a])
+    optimiser = Adam([c, a], how.lr)
     with torch.no_grad():
         for step in range(1, how.epochs + 1):
             gates, p = dist.moments(a), dist.p_active(a)
@@ -133,5 +133,5 @@ def _descend(columns: Columns, goal: np.ndarray, log_alpha: Tensor, how: Descent
             a.grad = pull * c * gates.mean_slope + c**2 * gates.variance_slope + rising * p * (1 - p)
             if how.on_step is not None:
                 how.on_step(step, unit * unit * float(residual.square().mean() + (c**2 * gates.variance).sum() + price * p.sum()))
-            optimiser.step(how.lr)
+            optimiser.step()
     return c.detach().cpu().double(), a.detach().cpu().double()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
-from l0engine.adam import EPS, adam_step
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.system import NEGLIGIBLE, ScaledSystem
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot, Status
@@ -231,14 +230,13 @@ class Trainer:
         )
 
     def _adam(self) -> None:
-        """One step of torch's fused Adam."""
-        memory = [self._exp_avg], [self._exp_avg_sq], [self._adam_step]
-        how: dict[str, Any] = {
-            "lr": self.config.learning_rate,
-            "eps": EPS / self._objective.unit,
-            "capturable": self._device.type == "cuda",
-        }
-        adam_step([self._parameters], [self._gradient], *memory, fused=True, foreach=False, **how)
+        """One step of torch's fused Adam. Its class would import the compiler on first use, which takes longer than a small fit."""
+        adam(
+            [self._parameters], [self._gradient], [self._exp_avg], [self._exp_avg_sq], [], [self._adam_step],
+            fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self.config.learning_rate, weight_decay=0.0,
+            eps=1e-8 / self._objective.unit, maximize=False, foreach=False, capturable=self._device.type == "cuda", differentiable=False,
+            grad_scale=None, found_inf=None, has_complex=False,
+        )  # fmt: skip
 
     def _tensors(self) -> tuple[Tensor, ...]:
         return self._parameters, self._exp_avg, self._exp_avg_sq

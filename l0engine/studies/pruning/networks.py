@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from l0engine.adam import Adam
+from l0engine.arrays.adam import Adam
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import HardConcrete
 from l0engine.layers.layers import L0Conv2d, L0Linear, SparseMLP
@@ -95,8 +95,10 @@ class Training:
     def __init__(self, network: nn.Module, study: PruningStudy, x: Tensor, y: Tensor) -> None:
         self.network, self._study, self._x, self._y = network, study, x, y
         gates = {p for m in network.modules() if isinstance(m, HardConcrete) for p in m.parameters()}
-        self._optimiser = Adam([p for p in network.parameters() if p not in gates], [p for p in network.parameters() if p in gates])
-        self._rates = study.learning_rate, study.learning_rate * GATE_RATE
+        self._optimisers = [Adam([p for p in network.parameters() if p not in gates], study.learning_rate)]
+        if gates:
+            self._optimisers.append(Adam([p for p in network.parameters() if p in gates], study.learning_rate * GATE_RATE))
+        self._rates = [optimiser.lr for optimiser in self._optimisers]
         self._has_gates = bool(gates)
         self._generator = torch.Generator().manual_seed(study.seed)
         self._temperature = TemperatureScheduler(study.temperature_start, study.temperature_end, max(study.epochs - 1, 0), study.schedule)
@@ -116,7 +118,8 @@ class Training:
         study, n = self._study, len(self._y)
         if self._has_gates:
             update_temperatures(self.network, self.temperature(epoch))
-        rates = [SCHEDULES["cosine"](epoch, study.epochs, rate, rate / 50) for rate in self._rates]
+        for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
+            optimiser.lr = SCHEDULES["cosine"](epoch, study.epochs, rate, rate / 50)
         price = study.lambda_l0 / n * min(1.0, epoch / max(RISE * study.epochs, 1.0)) if self._has_gates else 0.0
         self.network.train()
         sums, seen = torch.zeros(3), 0
@@ -124,9 +127,10 @@ class Training:
             terms = [nn.functional.cross_entropy(self.network(self._x[rows]), self._y[rows])]
             terms.append(price * compute_l0_penalty(self.network) if price else torch.zeros(()))
             terms.append(study.lambda_l2 * compute_l2_penalty(self.network) if study.lambda_l2 else torch.zeros(()))
-            self._optimiser.forget()
+            self.network.zero_grad()
             sum(terms, torch.zeros(())).backward()  # type: ignore[no-untyped-call]
-            self._optimiser.step(*rates)
+            for optimiser in self._optimisers:
+                optimiser.step()
             sums += torch.stack([t.detach() for t in terms]) * len(rows)
             seen += len(rows)
             if should_stop():
