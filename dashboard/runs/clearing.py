@@ -45,7 +45,7 @@ def bring_in() -> None:
 def show(jobs: Sequence[JobRecord[Any, Any]]) -> None:
     """What is taken, in one line that opens; what it holds is only looked for then."""
     if near := state.quota_warning():
-        st.warning(near, icon=":material/hard_drive:")
+        st.warning(wording.markdown(near), icon=":material/hard_drive:")
     room = st.expander("Trash and disk", icon=":material/hard_drive:", key="runs_room", on_change="rerun")
     if room.open:
         trashed = state.store().trashed()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import NamedTuple
 
 import streamlit as st
 
+from dashboard.state.resources import store
 from l0engine.errors import L0Error
+from l0engine.jobs.disk.room import LOW, quota
 from l0engine.jobs.shelves.problems import default_root
 
 SESSION_BYTES = 2 * 10**9
@@ -59,11 +62,11 @@ def admit(size: int) -> None:
     L0Error
         A sentence that says which limit, how far it is used, and what to do.
     """
-    for quota in quotas():
-        if quota.used + size > quota.most:
+    for one in quotas():
+        if one.used + size > one.most:
             raise L0Error(
-                f"These files take {_gb(size)}; {quota.where}, {_gb(quota.used)} of {_gb(quota.most)} for uploads are used: "
-                f"give smaller ones, or {quota.remedy}."
+                f"These files take {_gb(size)}; {one.where}, {_gb(one.used)} of {_gb(one.most)} for uploads are used: "
+                f"give smaller ones, or {one.remedy}."
             )
 
 
@@ -75,7 +78,17 @@ def took(size: int) -> None:
 def warning() -> str:
     """What to say before a limit is reached: from half of it on."""
     near = [q for q in quotas() if q.used > q.most / 2]
-    return " ".join(f"Uploads {q.where} take {_gb(q.used)} of {_gb(q.most)}: before it is full, {q.remedy}." for q in near)
+    said = [f"Uploads {q.where} take {_gb(q.used)} of {_gb(q.most)}: before it is full, {q.remedy}." for q in near]
+    return " ".join(filter(None, [*said, _store_warning()]))
+
+
+def _store_warning() -> str:
+    """What to say of the room that the store has; its files are counted only where there is a quota, or little room on its disk."""
+    try:
+        counts = quota() is not None or shutil.disk_usage(store().root).free < LOW
+        return store().room().warning if counts else ""
+    except L0Error as error:  # the quota is no number
+        return str(error)
 
 
 def _gb(size: int) -> str:

@@ -309,6 +309,17 @@ def bring_in(page: Visit, content: bytes) -> Visit:
     return page.press("Bring them in")
 
 
+def test_a_store_near_its_quota_says_so_before_it_is_full(visit, several, monkeypatch):
+    page = visit("runs")
+    assert not [text for text in page.said("warning") if "QUOTA" in text]
+    used = Store().room().used
+    for share, said in ((0.5, False), (0.9, True)):
+        monkeypatch.setenv("L0ENGINE_QUOTA", str(used / share / 1e9))
+        assert any("The store takes up" in text for text in page.rerun().said("warning")) is said
+    monkeypatch.setenv("L0ENGINE_QUOTA", "lots")
+    assert any("set it to a number of GB" in text for text in page.rerun().said("warning"))
+
+
 def test_one_zip_takes_runs_out_and_in(visit, several):
     store = Store()
     store.rename(several[0], "Out and in")
