@@ -47,10 +47,8 @@ def _answer(ask: HouseholdsAsk, picture: HouseholdsPicture) -> tuple[int, str]:
     right = 0 if after >= 0.9 * before else 1 if after > 0.55 * before else 2
     if double == ask.price:
         return right, "The price is at its highest here: lower it and ask again."
-    return (
-        right,
-        f"At λ = {ask.price:g} {wording.plural(before, 'household')} {'stays' if before == 1 else 'stay'}, at {double:g} {wording.count(after)}.",
-    )
+    stay = f"{wording.plural(before, 'household')} {'stays' if before == 1 else 'stay'}"
+    return right, f"At λ = {ask.price:g} {stay}, at {double:g} {wording.count(after)}."
 
 
 def _sentences(ask: HouseholdsAsk, picture: HouseholdsPicture) -> tuple[str, ...]:
