@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 from uploads import mime
 from waiting import until
@@ -154,6 +156,20 @@ class Visit:
 def _one(found: list[Any], what: str) -> Any:
     assert len(found) == 1, f"'{what}' stands {len(found)} times on the page"
     return found[0]
+
+
+def film_read(text: str) -> dict[str, Any]:
+    """A film as the player reads it, its channels as lists of numbers, stage by stage where they move; gaps are None."""
+    read: dict[str, Any] = json.loads(text)
+    for mark in read["marks"]:
+        mark["values"] = {name: channel if "bytes" in channel else _floats(**channel) for name, channel in mark["values"].items()}
+    return read
+
+
+def _floats(stages: int, floats: str) -> list[Any]:
+    found = [None if np.isnan(v) else float(v) for v in np.frombuffer(base64.b64decode(floats), np.float32)]
+    each = len(found) // stages
+    return found if stages == 1 else [found[i : i + each] for i in range(0, len(found), each)]
 
 
 def numbers(text: str) -> list[float]:

@@ -1,11 +1,10 @@
 """Films: what the browser is sent is what the engine computed, stage by stage."""
 
 import base64
-import json
 
 import numpy as np
 import pytest
-from helpers import numbers
+from helpers import film_read, numbers
 
 from dashboard.kit import theme
 from dashboard.kit.figures.film import Film, Mark, Panel, to_json
@@ -30,18 +29,9 @@ def close(shown, computed):
     np.testing.assert_allclose(np.asarray(shown, float), computed, rtol=0, atol=1e-5 * np.abs(computed).max() + 1e-12)
 
 
-def _floats(stages, floats):
-    found = np.frombuffer(base64.b64decode(floats), np.float32)
-    found = [None if np.isnan(v) else float(v) for v in found]
-    each = len(found) // stages
-    return found if stages == 1 else [found[i : i + each] for i in range(0, len(found), each)]
-
-
 def sent(film, palette=theme.LIGHT):
     """As the browser reads it; every channel with as many stages, or none, and as many things as the others."""
-    read = json.loads(to_json(film, palette))
-    for mark in read["marks"]:
-        mark["values"] = {name: channel if "bytes" in channel else _floats(**channel) for name, channel in mark["values"].items()}
+    read = film_read(to_json(film, palette))
     for mark in read["marks"]:
         assert 0 <= mark["panel"] < len(read["panels"])
         if mark["kind"] == "map":
