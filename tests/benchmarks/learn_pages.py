@@ -5,7 +5,7 @@ pictures: from navigation to the first drawing, in a browser that was never here
 median of `VISITS`. Answers: from what the visitor does to the drawing of the picture that the control asks for, median and least of
 `ANSWERS` for each control; between them it waits until the page has prepared what lies one step away, `PATIENCE` seconds at most. Films:
 pictures drawn a second while one plays, the longest time between two of them, and how often its canvas was replaced or emptied by a new
-size, which would flicker. All six pages: answers about three minutes, the rest two.
+size, which would flicker. All six pages: a few minutes.
 """
 
 # ruff: noqa: E402 -- the path comes first
@@ -29,7 +29,7 @@ from dashboard.state.lessons import LESSONS
 
 VISITS, ANSWERS = 3, 5
 #: Seconds between answers at most, in which the page prepares what may be asked for next.
-PATIENCE = 4.0
+PATIENCE = 6.0
 PLAYER = "document.querySelector('.player')"
 DRAWN = f"{PLAYER}?.dataset.drawn > 0"
 #: Notes when the first picture of a page was drawn, in milliseconds since navigation or the last click.

@@ -15,7 +15,6 @@ from uploads import mime
 from waiting import until
 
 from dashboard import state
-from dashboard.kit.figures.film import to_json
 from l0engine.calibration.config import settings
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.records import RunRecord
@@ -159,6 +158,20 @@ def _one(found: list[Any], what: str) -> Any:
     return found[0]
 
 
+def film_read(text: str) -> dict[str, Any]:
+    """A film as the player reads it, its channels as lists of numbers, stage by stage where they move; gaps are None."""
+    read: dict[str, Any] = json.loads(text)
+    for mark in read["marks"]:
+        mark["values"] = {name: channel if "bytes" in channel else _floats(**channel) for name, channel in mark["values"].items()}
+    return read
+
+
+def _floats(stages: int, floats: str) -> list[Any]:
+    found = [None if np.isnan(v) else float(v) for v in np.frombuffer(base64.b64decode(floats), np.float32)]
+    each = len(found) // stages
+    return found if stages == 1 else [found[i : i + each] for i in range(0, len(found), each)]
+
+
 def numbers(text: str) -> list[float]:
     """All numbers of a text, thousands separators taken out."""
     return [float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*\.?\d*", text)]
@@ -168,18 +181,3 @@ def carry_out(store: Store) -> None:
     """Carry out what is queued, here and now."""
     while (claimed := store.claim_next()) is not None:
         Execution(store, store.begin(claimed.id, os.getpid())).carry_out()
-
-
-def film_read(film, palette):
-    """A film as the browser reads it: numbers as lists, by stage where they move; gaps are None."""
-    read = json.loads(to_json(film, palette))
-    for mark in read["marks"]:
-        mark["values"] = {name: channel if "bytes" in channel else _floats(**channel) for name, channel in mark["values"].items()}
-    return read
-
-
-def _floats(stages, floats):
-    found = np.frombuffer(base64.b64decode(floats), np.float32)
-    found = [None if np.isnan(v) else float(v) for v in found]
-    each = len(found) // stages
-    return found if stages == 1 else [found[i : i + each] for i in range(0, len(found), each)]

@@ -31,7 +31,7 @@ def close(shown, computed):
 
 def sent(film, palette=theme.LIGHT):
     """As the browser reads it; every channel with as many stages, or none, and as many things as the others."""
-    read = film_read(film, palette)
+    read = film_read(to_json(film, palette))
     for mark in read["marks"]:
         assert 0 <= mark["panel"] < len(read["panels"])
         if mark["kind"] == "map":

@@ -30,7 +30,7 @@ def test_treemap(palette):
     nodes = tree(PROBLEM, Config(), W, USE).set_index("id")
     for by_loss, column in ((False, "targets"), (True, "loss")):
         info = treemap.info(nodes.reset_index(), by_loss)
-        sent = film_read(treemap.film(info, palette), palette)
+        sent = film_read(to_json(treemap.film(info, palette), palette))
         (mark,) = sent["marks"]
         np.testing.assert_allclose(mark["values"]["size"], nodes.loc[info.ids, column], atol=1e-5)
         named = {part.split("}")[0] for part in mark["hover"][0].split("{")[1:]}

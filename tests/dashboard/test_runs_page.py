@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers import Visit, carry_out
+from helpers import Visit, carry_out, film_read
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runs, state
@@ -442,7 +442,7 @@ FILM = "Misfit, households kept, gates and errors of each run, step by step"
 def film(page: Visit) -> dict[str, Any]:
     """The film of the comparison, as the browser gets it."""
     data = next(d for c in page.check().at.get("bidi_component") if (d := json.loads(c.proto.json))["alt"] == FILM)
-    return json.loads(data["film"])
+    return film_read(data["film"])
 
 
 def test_the_film_moves_misfit_gates_and_errors_together(visit, several):
