@@ -6,6 +6,7 @@ import pytest
 from helpers import film_read
 from oracles import random_problem
 
+from dashboard.kit.figures.film import to_json
 from dashboard.kit.figures.marks import Mark
 from dashboard.kit.theme import DARK, LIGHT
 from dashboard.results.figures import error_path, gate_path, ledger, profile, tiles, treemap
