@@ -20,7 +20,10 @@ from l0engine.jobs.store import Store
 
 
 def two_runs(store: Store) -> list[str]:
-    """Finished, and the newest of the store."""
+    """Finished, and alone in the store, which other tests use as well."""
+    others = [job.id for job in store.jobs()]
+    store.trash(others)
+    store.purge(others)
     matrix = np.random.default_rng(4).random((6, 300))
     sha = store.add_problem(Problem.create(matrix, matrix.sum(axis=1) * 3), "Three hundred").sha
     runs = [store.create_run(sha, Config(epochs=60, seed=seed, price_l0=price)).id for seed, price in ((0, 0.1), (1, 0.3))]
