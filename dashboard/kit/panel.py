@@ -64,8 +64,8 @@ class Panel(NamedTuple):
 _component = components.component(
     "panel",
     html="",
-    css=Path(__file__).with_name("panel.css").read_text(),
-    js=Path(__file__).with_name("panel.js").read_text(),
+    css=Path(__file__).with_name("panel.css").read_text(encoding="utf-8"),
+    js=Path(__file__).with_name("panel.js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
 
