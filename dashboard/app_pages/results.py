@@ -15,8 +15,7 @@ result = state.result(run) if run else None
 point = state.point(run) if run else None
 if run is None or result is None or result.final is None:
     if first.waits():  # for a picture that this page does not have
-        first.drawn()
-        st.rerun()
+        first.skip()
     sentence = "No run yet." if run is None else run.sentence
     st.info(f"{wording.markdown(sentence)} Results appear here when a run ends with weights.", icon=":material/hourglass_empty:")
     if st.button("Go to Calibrate", type="primary", icon=":material/arrow_forward:"):

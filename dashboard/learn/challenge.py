@@ -90,14 +90,14 @@ def _enter() -> None:
 def _reveal(ask: ChallengeAsk) -> tuple[Control, ...]:
     """A switch whose value when on is the seed: another problem starts with its frontier hidden."""
     options = (("off", "off"), (str(ask.seed), "on"))
-    held = lessons.held(PAGE, "reveal")
+    held = state.held(lessons.key(PAGE, "reveal"))
     value = held if held == options[1][0] else "off"
     return (Control("reveal", "switch", "Reveal the engine's frontier", "It takes a few seconds. Try by yourself first.", options, value),)
 
 
 def _revealed(ask: ChallengeAsk) -> FrontierPicture | None:
     """The frontier of this problem, where it was asked for."""
-    if lessons.held(PAGE, "reveal") != str(ask.seed):
+    if state.held(lessons.key(PAGE, "reveal")) != str(ask.seed):
         return None
     found: FrontierPicture = lessons.picture(FrontierAsk(seed=ask.seed))
     return found

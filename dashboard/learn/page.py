@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from dashboard import state
 from dashboard.kit import layout, panel
 from dashboard.kit.chart import palette
 from dashboard.kit.figures.film import Film, to_json
@@ -139,15 +140,14 @@ def _panel(lesson: Lesson, ask: Any, answer: Note, shown: Shown | None) -> None:
     figures, verdict = ((), None) if shown is None else (shown.figures, shown.verdict)
     more = () if lesson.more is None else lesson.more(ask)
     all_controls = (*controls.shown(lesson.page, ask), *more)
-    panel.show(
-        panel.Panel(_guess(lesson), answer, all_controls, figures, verdict),
-        key=lessons.key(lesson.page, "panel"), answered=lessons.answered(lesson.page), on_asked=lambda: lessons.take(lesson.page),
-    )  # fmt: skip
+    whole = panel.Panel(_guess(lesson), answer, all_controls, figures, verdict)
+    key, answered = lessons.key(lesson.page, "panel"), state.held(lessons.key(lesson.page, "answered"))
+    panel.show(whole, key=key, answered=answered, on_asked=lambda: lessons.take(lesson.page))
 
 
 def _guess(lesson: Lesson) -> Control:
     options = lesson.prediction.options
-    held = lessons.held(lesson.page, "guess")
+    held = state.held(lessons.key(lesson.page, "guess"))
     question = f"Guess first. {lesson.prediction.question}"
     return Control("guess", "segments", question, "", tuple((o, o) for o in options), held if held in options else None)
 

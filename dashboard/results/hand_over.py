@@ -11,7 +11,7 @@ from dashboard.kit import layout, wording
 from dashboard.kit.download import download
 from dashboard.report.html import html
 from l0engine.errors import L0Error
-from l0engine.explain.targets import FEW, carriers
+from l0engine.explain.targets import FEW
 from l0engine.io import save_table, weights_table
 from l0engine.report.bundle import bundle
 from l0engine.report.facts import Facts
@@ -29,8 +29,7 @@ def show(facts: Facts) -> None:
             icon=":material/visibility_lock:",
         )
         with st.expander("Which totals", icon=":material/list:"):
-            behind = [len(carriers(facts.problem, facts.weights, int(i)).parts) for i in facts.hanging]
-            named = {"target": facts.problem.names[facts.hanging], "kept households": behind}
+            named = {"target": facts.problem.names[facts.hanging], "kept households": facts.behind}
             st.dataframe(named, hide_index=True, key="hanging_table")
     st.markdown("**Reports** say what was found, without any household. **The bundle** has the report, weights, targets, scripts and more.")
     columns = st.multiselect(

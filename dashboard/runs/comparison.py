@@ -95,8 +95,7 @@ class Comparison:
     def _film(self, histories: Histories) -> None:
         if not any(history for _, history in histories):
             if self._waits:
-                first.drawn()
-                st.rerun()
+                first.skip()
             st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
             return
         planned = max((h[-1].epochs for line, h in histories if h and line.id in self._live), default=0)

@@ -21,8 +21,14 @@ def ask() -> None:
 
 
 def drawn() -> None:
-    """It has been drawn, or there is none."""
+    """It has been drawn, or nothing is to wait for it."""
     st.session_state.first_waits = False
+
+
+def skip() -> None:
+    """Send all else now, as there is no picture, or nobody says that it was drawn."""
+    drawn()
+    st.rerun()
 
 
 def be_patient() -> None:
@@ -32,7 +38,6 @@ def be_patient() -> None:
     @st.fragment(run_every=PATIENCE)
     def look() -> None:
         if time.monotonic() - begun > PATIENCE - 1:
-            drawn()
-            st.rerun()
+            skip()
 
     look()

@@ -68,12 +68,6 @@ def ask(page: str) -> Ask:
     return of(**{name: st.session_state[key(page, name)] for name in of.choices() if key(page, name) in st.session_state})
 
 
-def held(page: str, name: str) -> str | None:
-    """What a control holds that is none of the lesson's settings."""
-    found: str | None = st.session_state.get(key(page, name))
-    return found
-
-
 def take(page: str) -> None:
     """Take what the panel of a page asks for; a value that a control does not have changes nothing."""
     asked = st.session_state[key(page, "panel")].get("asked")
@@ -86,12 +80,6 @@ def take(page: str) -> None:
                 st.session_state[key(page, name)] = getattr(of.from_texts({name: str(value)}), name)
         elif name in OTHERS:
             st.session_state[key(page, name)] = str(value)
-
-
-def answered(page: str) -> float | None:
-    """The number of the question that the page answers."""
-    found: float | None = st.session_state.get(key(page, "answered"))
-    return found
 
 
 def hidden(page: str) -> frozenset[str]:

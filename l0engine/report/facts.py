@@ -23,7 +23,7 @@ from l0engine.calibration.training.steering import Change
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, margin_conflicts, set_conflicts
 from l0engine.explain.drift import drift
-from l0engine.explain.targets import hanging, tree
+from l0engine.explain.targets import carriers, hanging, tree
 from l0engine.explain.verdict import Answer, verdict
 from l0engine.jobs.records import PointRecord, ProblemRecord, RunRecord
 from l0engine.jobs.store import Store
@@ -181,6 +181,11 @@ class Facts:
     def hanging(self) -> np.ndarray:
         """Targets whose published total would tell about a few households."""
         return hanging(self.problem, self.weights, self.use)
+
+    @cached_property
+    def behind(self) -> np.ndarray:
+        """How many kept households make up each of `hanging`."""
+        return np.array([len(carriers(self.problem, self.weights, int(i)).parts) for i in self.hanging], int)
 
     @cached_property
     def weights_sha256(self) -> str:

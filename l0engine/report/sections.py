@@ -16,7 +16,7 @@ from l0engine.calibration.problem.margins import plain_number
 from l0engine.calibration.results import Measures
 from l0engine.explain.drift import BAND
 from l0engine.explain.households import by_group, gini, lorenz
-from l0engine.explain.targets import FEW, carriers
+from l0engine.explain.targets import FEW
 from l0engine.explain.verdict import headline
 from l0engine.report.facts import Facts
 
@@ -112,8 +112,7 @@ def _disclosure(f: Facts) -> Iterator[Section]:
         words += " publishing."
         if len(f.hanging) > ROWS:
             words += f" The {ROWS} that hang on fewest are named; the Report tab of Results lists all."
-        few = [_count(len(carriers(f.problem, f.weights, int(i)).parts)) for i in shown]
-        table = pd.DataFrame({"Target": f.problem.names[shown], "Kept households": few})
+        table = pd.DataFrame({"Target": f.problem.names[shown], "Kept households": [_count(n) for n in f.behind[:ROWS]]})
         yield Section("disclosure", "Totals that hang on few", (words,), table)
 
 
