@@ -1,49 +1,13 @@
-"""Router and frame: what every page shares. Start with `streamlit run dashboard/app.py`."""
-
-from pathlib import Path
+"""The dashboard. Start with `streamlit run dashboard/app.py`: the server reads this file once for its answers, and each visit runs it."""
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dashboard import state
-from dashboard.frame import sidebar, style
-from dashboard.kit.attempt import full_disk_said
-from dashboard.state import first
+if get_script_run_ctx(suppress_warning=True) is None:
+    from dashboard.learn import answers
 
-st.set_page_config(page_title="l0engine", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-style.show()
-page = st.navigation(
-    {
-        "Calibration": [
-            st.Page("app_pages/data.py", title="Data", icon=":material/table_view:", default=True),
-            st.Page("app_pages/build.py", title="From tables", icon=":material/construction:"),
-            st.Page("app_pages/calibrate.py", title="Calibrate", icon=":material/tune:"),
-            st.Page("app_pages/frontier.py", title="Frontier", icon=":material/show_chart:"),
-            st.Page("app_pages/results.py", title="Results", icon=":material/task_alt:"),
-            st.Page("app_pages/runs.py", title="Runs", icon=":material/stacks:"),
-            st.Page("app_pages/log.py", title="Calibration log", icon=":material/history:", visibility="hidden"),
-        ],
-        "Gates": [
-            st.Page("app_pages/samples.py", title="Sample gates", icon=":material/group_add:"),
-            st.Page("app_pages/features.py", title="Feature gates", icon=":material/checklist:"),
-            st.Page("app_pages/pruning.py", title="Pruning", icon=":material/content_cut:"),
-        ],
-        "Learn": [
-            st.Page("app_pages/learn_gate.py", title="A gate", icon=":material/door_open:"),
-            st.Page("app_pages/learn_households.py", title="Choosing households", icon=":material/bubble_chart:"),
-            st.Page("app_pages/learn_truth.py", title="L0, L1 and L2", icon=":material/balance:"),
-            st.Page("app_pages/learn_evenness.py", title="Why evenness", icon=":material/equalizer:"),
-            st.Page("app_pages/learn_network.py", title="Pruning in a plane", icon=":material/hub:"),
-            st.Page("app_pages/learn_challenge.py", title="Challenge", icon=":material/trophy:"),
-            st.Page("app_pages/learn_lessons.py", title="Ready lessons", icon=":material/school:"),
-        ],
-    },
-    expanded=True,
-)
-with full_disk_said():
-    state.follow_url(page.url_path)
-    if first.waits():
-        first.be_patient()
-    else:  # it takes the browser as long as the first picture
-        sidebar.show()
-    page.run()
-state.leave_alone_what_stays()
+    app = st.App(__file__, routes=answers.routes())
+else:
+    from dashboard.frame import router
+
+    router.show()

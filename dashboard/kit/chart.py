@@ -17,9 +17,14 @@ from dashboard.kit.theme import CONFIG, CONFIG_PNG, PALETTES, Palette
 Plot = Callable[[Any, Palette], go.Figure]
 
 
+def theme() -> str:
+    """The theme the viewer has chosen, 'light' or 'dark'."""
+    return st.context.theme.type or "light"
+
+
 def palette() -> Palette:
-    """Colours of the theme the viewer has chosen."""
-    return PALETTES[st.context.theme.type or "light"]
+    """Its colours."""
+    return PALETTES[theme()]
 
 
 def config() -> dict[str, Any]:

@@ -1,5 +1,5 @@
 // Controls and what they give (see panel.py): what is set shows at once; one question at a time, and the newest values next.
-const PATIENCE = 4000;  // milliseconds after which a question counts as lost
+const SLOW = 400, REST = 300;  // milliseconds after which it is said that an answer takes time, and of stillness before the page is told
 const made = (tag, attributes = {}, ...parts) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -71,16 +71,35 @@ const kinds = {
 const set = (panel, name, value) => {
   if (panel.values[name] === value) return;
   panel.values[name] = value;
-  ask(panel);
+  panel.asked = performance.timeOrigin + performance.now();
+  if (!panel.asking) ask(panel);
 };
-const ask = panel => {
-  clearTimeout(panel.timer); clearTimeout(panel.slow);
-  const wait = panel.asked === null ? 0 : panel.since + PATIENCE - performance.now();
-  panel.newer = wait > 0;
-  if (panel.newer) { panel.timer = setTimeout(() => ask(panel), wait); return; }
-  panel.asked = performance.timeOrigin + performance.now(); panel.since = performance.now();
-  panel.slow = setTimeout(() => { panel.wait.hidden = false; }, 400);
-  panel.send('asked', {n: panel.asked, values: panel.values});
+// From the server at once, past the page: one question at a time, the newest values next; the page hears of it when all is still.
+const ask = async panel => {
+  panel.asking = true;
+  clearTimeout(panel.rest);
+  const slow = setTimeout(() => { panel.wait.hidden = false; }, SLOW);
+  let asked, answer;
+  do { asked = panel.asked; answer = await answered(panel); } while (answer && asked !== panel.asked);
+  clearTimeout(slow); panel.wait.hidden = true; panel.asking = false;
+  if (answer) panel.rest = setTimeout(() => tell(panel), REST); else tell(panel);
+};
+const answered = async panel => {
+  const values = Object.entries({...panel.always, ...panel.values}).filter(([, value]) => value !== null), {asked} = panel;
+  try {
+    const sent = await fetch(`${location.pathname.replace(/[/]+$/, '')}/answer?${new URLSearchParams(values)}`);
+    const answer = await sent.json(), player = document.querySelector('.player');
+    if (answer.refused || !player?.show || !panel.isConnected) return false;  // the page says why
+    player.show(answer.player, asked);
+    show(panel, answer.panel, asked === panel.asked);  // what was set since stays
+    return true;
+  } catch { return false; }
+};
+const tell = panel => {
+  clearTimeout(panel.rest);
+  if (panel.told === panel.asked) return;
+  panel.told = panel.asked;
+  panel.send('asked', {n: panel.asked, values: {...panel.values}});
 };
 
 const note = (element, said) => {
@@ -94,7 +113,7 @@ const build = parentElement => {
   const part = (tag, name, more = {}) => made(tag, {class: name, ...more});
   const panel = made('div', {class: 'panel'}), top = part('div', 'row');
   Object.assign(panel, {
-    values: {}, asked: null, newer: false, question: part('div', 'row'), answer: part('p', 'note', {role: 'status'}),
+    values: {}, asked: null, told: null, asking: false, puts: new Map(), question: part('div', 'row'), answer: part('p', 'note', {role: 'status'}),
     controls: part('div', 'row controls'), figures: part('dl', 'row figures'), verdict: part('p', 'note', {role: 'status'}),
     tip: part('div', 'tip', {'aria-hidden': 'true'}), wait: part('p', 'wait', {role: 'status'}),
   });
@@ -102,39 +121,45 @@ const build = parentElement => {
   panel.wait.textContent = 'The engine computes …';
   top.append(panel.question, panel.answer);
   panel.append(top, panel.controls, panel.figures, panel.verdict, panel.tip, panel.wait);
+  panel.onpointerleave = () => tell(panel);  // before anything else on the page is pressed
+  panel.onfocusout = event => { if (!panel.contains(event.relatedTarget)) tell(panel); };
   parentElement.append(panel);
   return panel;
 };
 
-// Controls and figures stay the same elements while only their values change.
-const fill = (panel, data) => {
-  const controls = [data.question, ...data.controls], shape = JSON.stringify([controls.map(c => ({...c, value: null})), data.figures.map(f => [f.label, f.help])]);
-  if (panel.shape !== shape) {
-    panel.shape = shape;
-    panel.puts = controls.map((control, i) => {
-      const {element, put} = kinds[control.kind](panel, control, `panel-${control.name}`);
-      element.classList.add('control', control.kind);
-      if (!i) panel.question.replaceChildren(element); else if (i === 1) panel.controls.replaceChildren(element); else panel.controls.append(element);
-      return [control.name, put];
-    });
-    if (!data.controls.length) panel.controls.replaceChildren();
+// Each control, and the figures, stay the same elements while only their values change.
+const show = (panel, data, current) => {
+  for (const [name, colour] of Object.entries(data.look)) panel.style.setProperty(`--panel-${name}`, colour);
+  const controls = [data.question, ...data.controls], elements = controls.map(control => {
+    const shape = JSON.stringify({...control, value: null});
+    let known = panel.puts.get(control.name);
+    if (known?.shape !== shape) {
+      known = {shape, ...kinds[control.kind](panel, control, `panel-${control.name}`)};
+      known.element.classList.add('control', control.kind);
+      panel.puts.set(control.name, known);
+    }
+    return known.element;
+  });
+  keep(panel.question, elements.slice(0, 1)); keep(panel.controls, elements.slice(1));
+  const figures = JSON.stringify(data.figures.map(f => [f.label, f.help]));
+  if (panel.shape !== figures) {
+    panel.shape = figures;
     panel.numbers = data.figures.map(() => made('dd'));
     panel.figures.replaceChildren(...data.figures.map((figure, i) =>
       made('div', {}, made('dt', {}, made('span', {}, figure.label), help(panel, figure.label, figure.help)), panel.numbers[i])));
   }
   data.figures.forEach((figure, i) => { panel.numbers[i].textContent = figure.value; });
   note(panel.answer, data.answer); note(panel.verdict, data.verdict);
-  return controls;
+  if (!current) return;
+  panel.values = Object.fromEntries(controls.map(({name, value}) => [name, value]));
+  for (const {name, value} of controls) panel.puts.get(name).put(value);
+};
+const keep = (row, elements) => {
+  if (elements.length !== row.children.length || elements.some((element, i) => element !== row.children[i])) row.replaceChildren(...elements);
 };
 
 export default function ({data, parentElement, setStateValue}) {
   const panel = parentElement.querySelector('.panel') ?? build(parentElement);
-  panel.send = setStateValue;
-  for (const [name, colour] of Object.entries(data.look)) panel.style.setProperty(`--panel-${name}`, colour);
-  const controls = fill(panel, data);
-  if (data.answered === panel.asked) { panel.asked = null; clearTimeout(panel.slow); panel.wait.hidden = true; }
-  if (panel.asked === null && panel.newer) return ask(panel);
-  const awaits = panel.asked !== null && performance.now() - panel.since < PATIENCE;  // what was set is on its way, and stays as it was set
-  panel.values = Object.fromEntries(controls.map(({name, value}) => [name, awaits ? panel.values[name] ?? value : value]));
-  panel.puts.forEach(([name, put]) => put(panel.values[name]));
+  Object.assign(panel, {send: setStateValue, always: data.always});
+  if ((data.answered ?? 0) >= (panel.asked ?? 0)) show(panel, data, true);  // else newer is shown already
 }

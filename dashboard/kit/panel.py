@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit.components.v2 as components
 
-from dashboard.kit.chart import palette
+from dashboard.kit.theme import Palette
 
 
 class Control(NamedTuple):
@@ -70,24 +70,35 @@ _component = components.component(
 )
 
 
-def show(panel: Panel, *, key: str, answered: float | None, on_asked: Callable[[], None]) -> None:
-    """Show it; what a visitor sets is seen at once, and asked of the page one question at a time, the newest first.
-
-    Parameters
-    ----------
-    key : str
-        Unique on the page. Its state holds 'asked': all values by name as 'values', and the number of the question as 'n'.
-    answered : float or None
-        The number of the question that this answers.
-    on_asked : callable
-        Called before the page runs anew to answer.
-    """
-    colours = palette()
-    data = {
+def sent(panel: Panel, colours: Palette) -> dict[str, Any]:
+    """What the browser is sent of a panel."""
+    return {
         "question": panel.question._asdict(), "answer": panel.answer._asdict(),
         "controls": [control._asdict() for control in panel.controls],
         "figures": [figure._asdict() for figure in panel.figures],
         "verdict": panel.verdict and panel.verdict._asdict(),
-        "look": {"muted": colours.muted, "good": colours.kept, "bad": colours.error, "told": colours.held_out}, "answered": answered,
+        "look": {"muted": colours.muted, "good": colours.kept, "bad": colours.error, "told": colours.held_out},
     }  # fmt: skip
-    _component(data=data, key=key, on_asked_change=on_asked)
+
+
+def show(data: Mapping[str, Any], *, key: str, always: Mapping[str, str], answered: float | None, on_asked: Callable[[], None]) -> None:
+    """Show it; what a visitor sets is seen at once, asked of the server, and told to the page when all is still.
+
+    The browser asks one question at a time, the newest values next, at 'answer' below the address of the page, with `always` and all values
+    as the query. What comes is {"panel": as `sent`, "player": as `player.sent`}, and stands at once in this panel and in the player of the
+    page. Where nothing comes, or there is no player, the page answers.
+
+    Parameters
+    ----------
+    data : mapping
+        As `sent` gives it.
+    key : str
+        Unique on the page. Its state holds 'asked': all values by name as 'values', and the number of the question as 'n'.
+    always : mapping of str to str
+        What each question says beside the values.
+    answered : float or None
+        The number of the question that this answers; older ones than are shown already are left aside.
+    on_asked : callable
+        Called before the page runs anew.
+    """
+    _component(data={**data, "always": {**always}, "answered": answered}, key=key, on_asked_change=on_asked)

@@ -232,9 +232,9 @@ const build = parentElement => {
   element.innerHTML = '<canvas role="img"></canvas><p class="caption" aria-live="polite"></p><div class="tip" role="status" hidden></div>' +
     '<button type="button" class="save" aria-label="Save the picture" title="Save as PNG">↓</button>' +
     '<div class="buttons"><button type="button" class="play">Play</button><button type="button" class="back" aria-label="One step back">‹ Step</button>' +
-    '<button type="button" class="on" aria-label="One step on">Step ›</button><input type="range" min="0" step="any" aria-label="Position"></div>';
+    '<button type="button" class="on" aria-label="One step on">Step ›</button><input type="range" min="0" step="any" aria-label="Position"></div><div class="below"></div>';
   const part = selector => element.querySelector(selector);
-  Object.assign(element, {canvas: part('canvas'), caption: part('.caption'), tip: part('.tip'), play: part('.play'), bar: part('input'), place: 0});
+  Object.assign(element, {canvas: part('canvas'), caption: part('.caption'), below: part('.below'), tip: part('.tip'), play: part('.play'), bar: part('input'), place: 0});
   element.play.onclick = () => play(element);
   part('.back').onclick = () => step(element, -1);
   part('.on').onclick = () => step(element, 1);
@@ -264,13 +264,12 @@ const build = parentElement => {
   return element;
 };
 
-export default function ({data, parentElement, setTriggerValue}) {
-  const element = parentElement.querySelector('.player') ?? build(parentElement);
-  element.clicked = data.clicks ? i => setTriggerValue('clicked', i) : null;
+const show = (element, data) => {
+  if (element.words !== data.below) element.below.innerHTML = element.words = data.below;
   if (element.source === data.film) return;
   element.open ??= data.open;
-  const share = element.film ? element.place / Math.max(1, last(element)) : data.start;
-  element.source = data.film; element.film = JSON.parse(data.film);
+  const share = element.film && element.scene === data.scene ? element.place / Math.max(1, last(element)) : data.start;
+  element.source = data.film; element.scene = data.scene; element.film = JSON.parse(data.film);
   for (const mark of element.film.marks) for (const name in mark.values) mark.values[name] = read(mark.values[name]);
   element.bar.max = last(element);
   element.querySelector('.buttons').hidden = last(element) === 0;
@@ -279,5 +278,12 @@ export default function ({data, parentElement, setTriggerValue}) {
   element.place = share * last(element);
   if (!element.playing) pause(element);
   draw(element);
+};
+
+export default function ({data, parentElement, setTriggerValue}) {
+  const element = parentElement.querySelector('.player') ?? build(parentElement);
+  element.clicked = data.clicks ? i => setTriggerValue('clicked', i) : null;
+  element.show = (newer, number) => { element.number = number; show(element, newer); };
+  if ((data.number ?? 0) >= (element.number ?? 0)) show(element, data);  // else newer is shown already
   if (data.tells && !element.told) { element.told = true; setTriggerValue('drawn', true); }
 }

@@ -1,4 +1,4 @@
-"""Plays a film in the browser: precomputed stages, sent once, drawn thirty times a second without running the page again."""
+"""Plays a film in the browser: stages that the server has worked out, drawn thirty times a second without running the page again."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ CSS = """
 .player:hover .save, .player .save:focus-visible { opacity: 1 }
 .player canvas:focus-visible { outline: 2px solid var(--st-primary-color) }
 .player input { flex: 1; min-width: 8rem; accent-color: var(--st-primary-color) }
+.player .below:not(:empty) { margin-top: 1rem }
 .player .tip { position: absolute; pointer-events: none; padding: 0.25rem 0.5rem; border-radius: 0.35rem; font-size: 0.85rem; z-index: 5;
   max-width: 90%;  border: 1px solid var(--st-border-color); background: var(--st-background-color) }
 """
@@ -33,20 +34,19 @@ JS = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for na
 _component = components.component("player", html="", css=CSS, js=JS, isolate_styles=False)
 
 
-def sent(film: str, *, alt: str, start: float = 0.0, opened: int = 0) -> dict[str, Any]:
+def sent(film: str, *, alt: str, start: float = 0.0, opened: int = 0, scene: str = "", below: str = "") -> dict[str, Any]:
     """What the browser is sent of a film, see `play`."""
-    return {"film": film, "alt": alt, "start": start, "open": opened}
+    return {"film": film, "alt": alt, "start": start, "open": opened, "scene": scene, "below": below}
 
 
 def play(
     film: str,
     *,
     key: str,
-    alt: str,
-    start: float = 0.0,
-    opened: int = 0,
+    number: float | None = None,
     on_drawn: Callable[[], None] | None = None,
     on_click: Callable[[int], None] | None = None,
+    **how: Any,
 ) -> None:
     """Show a film; the same key keeps the element, and how far it was played, while its film changes.
 
@@ -56,16 +56,22 @@ def play(
         As `film.to_json` writes it.
     key : str
         Unique on the page.
-    alt : str
-        What the picture shows, for screen readers.
-    start : float
-        Where a new one stands, from 0, its first stage, to 1, its last.
-    opened : int
-        The part of a tree that is open in a new one.
+    number : float, optional
+        Of the question that it answers, where `panel.show` asks: an older one than is shown already is left aside.
     on_drawn : callable, optional
         Called once the browser has drawn it for the first time, before the page runs anew.
     on_click : callable, optional
         Gets the number of the part of a tree that a click leads to, before the page runs anew; the picture has opened it by then.
+    alt : str
+        What the picture shows, for screen readers.
+    start : float, optional
+        Where a new one stands, from 0, its first stage, to 1, its last.
+    opened : int, optional
+        The part of a tree that is open in a new one.
+    scene : str, optional
+        Another one starts anew.
+    below : str, optional
+        HTML that stands below, in which all texts are escaped.
     """
 
     def clicked() -> None:
@@ -73,6 +79,5 @@ def play(
         if on_click is not None and part is not None:
             on_click(int(part))
 
-    data = sent(film, alt=alt, start=start, opened=opened)
-    data |= {"tells": on_drawn is not None, "clicks": on_click is not None}
+    data = sent(film, **how) | {"number": number, "tells": on_drawn is not None, "clicks": on_click is not None}
     _component(data=data, key=key, on_drawn_change=on_drawn or (lambda: None), on_clicked_change=clicked)

@@ -10,11 +10,12 @@ import streamlit as st
 from dashboard import state
 from dashboard.frontier import form
 from dashboard.kit import layout, wording
-from dashboard.kit.chart import palette
 from dashboard.kit.panel import Control, Figure, Note
+from dashboard.kit.theme import Palette
 from dashboard.learn.figures import attempts
 from dashboard.learn.page import Lesson, Prediction, Scene, Shown
 from dashboard.state import lessons
+from dashboard.state.lessons import Asked
 from l0engine.errors import L0Error
 from l0engine.lessons.board import LONGEST, Entry
 from l0engine.lessons.shown.challenge import LEAST_ESS, MOST_ERROR, Attempt, ChallengeAsk, FrontierAsk, FrontierPicture
@@ -31,12 +32,13 @@ Bertsimas, Pauphilet and Van Parys (2020).
 """
 
 
-def _show(ask: ChallengeAsk, picture: Attempt) -> Shown:
+def _show(asked: Asked, picture: Attempt, colours: Palette) -> Shown:
     """The score, the picture with the board, and the reveal."""
-    best, revealed = lessons.board().best(ask.seed), _revealed(ask)
+    seed = asked.ask.seed
+    best, revealed = lessons.board().best(seed), lessons.picture(FrontierAsk(seed=seed)) if asked.revealed else None
     alt = "Households kept against the share of them that is effective: this attempt, the board, the frontier"
-    scene = Scene(attempts.film(attempts.info(picture, best, revealed), palette()), alt, "challenge_attempts")
-    return Shown(scene, _sentences(ask, picture, revealed, bool(best)), _score(picture), _verdict(picture), _board(best))
+    scene = Scene(attempts.film(attempts.info(picture, best, revealed), colours), alt, "challenge_attempts")
+    return Shown(scene, _sentences(asked.ask, picture, revealed, bool(best)), _score(picture), _verdict(picture), _board(best))
 
 
 def _score(picture: Attempt) -> tuple[Figure, ...]:
@@ -87,20 +89,11 @@ def _enter() -> None:
             st.error(str(error), icon=":material/error:")
 
 
-def _reveal(ask: ChallengeAsk) -> tuple[Control, ...]:
+def _reveal(asked: Asked) -> tuple[Control, ...]:
     """A switch whose value when on is the seed: another problem starts with its frontier hidden."""
-    options = (("off", "off"), (str(ask.seed), "on"))
-    held = state.held(lessons.key(PAGE, "reveal"))
-    value = held if held == options[1][0] else "off"
+    options = (("off", "off"), (str(asked.ask.seed), "on"))
+    value = options[asked.revealed][0]
     return (Control("reveal", "switch", "Reveal the engine's frontier", "It takes a few seconds. Try by yourself first.", options, value),)
-
-
-def _revealed(ask: ChallengeAsk) -> FrontierPicture | None:
-    """The frontier of this problem, where it was asked for."""
-    if state.held(lessons.key(PAGE, "reveal")) != str(ask.seed):
-        return None
-    found: FrontierPicture = lessons.picture(FrontierAsk(seed=ask.seed))
-    return found
 
 
 def _frontier(found: FrontierPicture) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
@@ -11,9 +12,8 @@ from dashboard.state import lessons
 from l0engine.lessons.ask import Ask, Choice, text
 
 
-def shown(page: str, ask: Ask) -> tuple[Control, ...]:
+def shown(ask: Ask, hidden: Collection[str]) -> tuple[Control, ...]:
     """One for each field that is not hidden."""
-    hidden = lessons.hidden(page)
     return tuple(_control(name, choice, getattr(ask, name)) for name, choice in ask.choices().items() if name not in hidden)
 
 

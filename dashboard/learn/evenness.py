@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dashboard import state
 from dashboard.kit import wording
-from dashboard.kit.chart import palette
+from dashboard.kit.theme import Palette
 from dashboard.learn.figures import weights
 from dashboard.learn.page import Lesson, Prediction, Scene, Shown
+from dashboard.state.lessons import Asked
 from l0engine.lessons.shown.evenness import SOFT, EvennessAsk, EvennessPicture
 
 _FORMULA = r"""
@@ -23,10 +24,10 @@ Sources: Deville and Särndal (1992), *Calibration estimators in survey sampling
 """
 
 
-def _show(ask: EvennessAsk, picture: EvennessPicture) -> Shown:
+def _show(asked: Asked, picture: EvennessPicture, colours: Palette) -> Shown:
     alt = "Weights of all households, errors of all totals, and effective sample size as area, for four sets of weights"
-    scene = Scene(weights.film(weights.info(picture), palette()), alt, "evenness_weights")
-    return Shown(scene, _sentences(ask, picture), table=table(picture))
+    scene = Scene(weights.film(weights.info(picture), colours), alt, "evenness_weights")
+    return Shown(scene, _sentences(asked.ask, picture), table=table(picture))
 
 
 def table(picture: EvennessPicture) -> list[dict[str, str]]:

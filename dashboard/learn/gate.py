@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dashboard import state
 from dashboard.kit import wording
-from dashboard.kit.chart import palette
 from dashboard.kit.panel import Figure
+from dashboard.kit.theme import Palette
 from dashboard.learn.figures import gate as figure
 from dashboard.learn.page import Lesson, Prediction, Scene, Shown
 from dashboard.state import lessons
+from dashboard.state.lessons import Asked
 from l0engine.lessons.shown.gate import GateAsk, GatePicture
 
 _FORMULA = r"""
@@ -22,10 +23,10 @@ Source: Louizos, Welling and Kingma (2018), *Learning sparse neural networks thr
 """
 
 
-def _show(ask: GateAsk, picture: GatePicture) -> Shown:
+def _show(asked: Asked, picture: GatePicture, colours: Palette) -> Shown:
     alt = "Distribution of a gate, the gate at test time by log alpha, and the features left in while a model of such gates learns"
-    film = figure.film(figure.info(ask, picture), palette())
-    return Shown(Scene(film, alt, "gate_film"), _sentences(ask, picture), _figures(ask, picture))
+    film = figure.film(figure.info(asked.ask, picture), colours)
+    return Shown(Scene(film, alt, "gate_film"), _sentences(asked.ask, picture), _figures(asked.ask, picture))
 
 
 def _figures(ask: GateAsk, picture: GatePicture) -> tuple[Figure, ...]:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from dashboard import state
 from dashboard.kit import wording
-from dashboard.kit.chart import palette
+from dashboard.kit.theme import Palette
 from dashboard.learn.figures import surface, survey
 from dashboard.learn.page import Lesson, Prediction, Scene, Shown
 from dashboard.state import lessons
+from dashboard.state.lessons import Asked
 from l0engine.lessons.shown.households import PRICES, HouseholdsAsk, HouseholdsPicture
 
 _FORMULA = r"""
@@ -22,17 +23,17 @@ Source: Louizos, Welling and Kingma (2018), equation 9; for survey weights, Poli
 """
 
 
-def _show(ask: HouseholdsAsk, picture: HouseholdsPicture) -> Shown:
-    return Shown(_scene(picture), _sentences(ask, picture))
+def _show(asked: Asked, picture: HouseholdsPicture, colours: Palette) -> Shown:
+    return Shown(_scene(picture, colours), _sentences(asked.ask, picture))
 
 
-def _scene(picture: HouseholdsPicture) -> Scene:
+def _scene(picture: HouseholdsPicture, colours: Palette) -> Scene:
     if picture.survey is not None:
         alt = "Sixty households as dots whose area is their weight, and three totals as bars that meet a line at 100 %"
-        return Scene(survey.film(survey.info(picture.survey), palette()), alt, "households_survey")
+        return Scene(survey.film(survey.info(picture.survey), colours), alt, "households_survey")
     assert picture.two is not None
     alt = "The loss over the weights of two households, the path of the fit, and where penalties end"
-    return Scene(surface.film(surface.info(picture.two), palette()), alt, "households_surface")
+    return Scene(surface.film(surface.info(picture.two), colours), alt, "households_surface")
 
 
 def _kept(picture: HouseholdsPicture) -> int:

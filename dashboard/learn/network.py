@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dashboard import state
 from dashboard.kit import wording
-from dashboard.kit.chart import palette
+from dashboard.kit.theme import Palette
 from dashboard.learn.figures import network
 from dashboard.learn.page import Lesson, Prediction, Scene, Shown
+from dashboard.state.lessons import Asked
 from l0engine.lessons.shown.network import NetworkAsk, NetworkPicture
 
 _FORMULA = r"""
@@ -19,9 +20,9 @@ Source: Louizos, Welling and Kingma (2018), section 2.4 (groups of weights).
 """
 
 
-def _show(ask: NetworkAsk, picture: NetworkPicture) -> Shown:
+def _show(asked: Asked, picture: NetworkPicture, colours: Palette) -> Shown:
     alt = "Two classes of points on a map of what the network says, and its units and connections as they go"
-    return Shown(Scene(network.film(network.info(picture), palette()), alt, "network_film"), _sentences(ask, picture))
+    return Shown(Scene(network.film(network.info(picture), colours), alt, "network_film"), _sentences(asked.ask, picture))
 
 
 def _units(picture: NetworkPicture, stage: int) -> int:

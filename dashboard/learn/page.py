@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import streamlit as st
 
 from dashboard import state
-from dashboard.kit import layout, panel
-from dashboard.kit.chart import palette
+from dashboard.kit import layout
+from dashboard.kit import panel as kit_panel
+from dashboard.kit.chart import palette, theme
 from dashboard.kit.figures.film import Film, to_json
-from dashboard.kit.panel import Control, Figure, Note
+from dashboard.kit.panel import Control, Figure, Note, Panel
 from dashboard.kit.player import play
+from dashboard.kit.theme import Palette
 from dashboard.learn import controls, told
 from dashboard.state import lessons
 from l0engine.errors import L0Error
@@ -79,7 +80,7 @@ class Lesson(NamedTuple):
     title, question : str
     prediction : Prediction
     show : callable
-        From ask and picture to `Shown`.
+        From what the controls say, `Asked`, picture and colours to `Shown`.
     formula : str
         In Markdown, with its source.
     onward : callable
@@ -87,7 +88,7 @@ class Lesson(NamedTuple):
     onward_words : str
         What opens there.
     more : callable, optional
-        Further controls, from the ask.
+        Further controls, from what they say.
     below : callable, optional
         Draws what stands below, on its own.
     """
@@ -96,21 +97,18 @@ class Lesson(NamedTuple):
     title: str
     question: str
     prediction: Prediction
-    show: Callable[[Any, Any], Shown]
+    show: Callable[[lessons.Asked, Any, Palette], Shown]
     formula: str
     onward: Callable[[Any, Any], str]
     onward_words: str
-    more: Callable[[Any], tuple[Control, ...]] | None = None
+    more: Callable[[lessons.Asked], tuple[Control, ...]] | None = None
     below: Callable[[], None] | None = None
 
 
 def show(lesson: Lesson) -> None:
-    """Draw it; a control runs this part of the page alone."""
+    """Draw it; a control runs this part of the page alone, once all is still."""
     st.title(lesson.title)
     st.markdown(f"#### {lesson.question}")
-    ask = lessons.ask(lesson.page)
-    with st.empty(), lessons.awaited(ask), suppress(L0Error):  # which the body says
-        lessons.picture(ask)
     _body(lesson)
     if lesson.below is not None:
         lesson.below()
@@ -119,45 +117,57 @@ def show(lesson: Lesson) -> None:
 
 @st.fragment
 def _body(lesson: Lesson) -> None:
-    """What follows the controls: as few parts as can be, as each takes the browser several milliseconds."""
-    ask = lessons.ask(lesson.page)
+    """All that follows the controls."""
+    asked = lessons.asked(lesson.page)
     try:
-        picture = lessons.picture(ask)
-        shown, answer = lesson.show(ask, picture), _answer(lesson, ask, picture)
+        with st.empty(), lessons.awaited(asked.ask):
+            panel, film = answer(lesson, asked, palette())
     except L0Error as error:
         st.error(str(error), icon=":material/error:")
-        _panel(lesson, ask, _CHOOSE, None)
-        return
-    film = to_json(shown.scene.film, palette())  # before anything is sent, so that all of it is sent at once
-    _panel(lesson, ask, answer, shown)
-    play(film, key=shown.scene.key, alt=shown.scene.alt, start=shown.scene.start)
-    st.html(told.markup(shown.table, shown.sentences))
+        panel, film = Panel(_guess(lesson, asked), _CHOOSE, _controls(lesson, asked)), None
+    number = state.held(lessons.key(lesson.page, "answered"))
+    kit_panel.show(
+        kit_panel.sent(panel, palette()), key=lessons.key(lesson.page, "panel"), answered=number,
+        always={**asked.address(), "theme": theme()}, on_asked=lambda: lessons.take(lesson.page),
+    )  # fmt: skip
+    if film is not None:
+        play(**film, key=lessons.key(lesson.page, "film"), number=number)
     lessons.keep_address(lesson.page)
-    lessons.teacher().prepare(ask.neighbours())
+    lessons.teacher().prepare(asked.ask.neighbours())
 
 
-def _panel(lesson: Lesson, ask: Any, answer: Note, shown: Shown | None) -> None:
-    figures, verdict = ((), None) if shown is None else (shown.figures, shown.verdict)
-    more = () if lesson.more is None else lesson.more(ask)
-    all_controls = (*controls.shown(lesson.page, ask), *more)
-    whole = panel.Panel(_guess(lesson), answer, all_controls, figures, verdict)
-    key, answered = lessons.key(lesson.page, "panel"), state.held(lessons.key(lesson.page, "answered"))
-    panel.show(whole, key=key, answered=answered, on_asked=lambda: lessons.take(lesson.page))
+def answer(lesson: Lesson, asked: lessons.Asked, colours: Palette) -> tuple[Panel, dict[str, Any]]:
+    """What the controls give: the panel, and what `player.sent` takes.
+
+    Raises
+    ------
+    L0Error
+        The engine refuses the settings.
+    """
+    picture = lessons.picture(asked.ask)
+    shown = lesson.show(asked, picture, colours)
+    said, scene = _said(lesson, asked, picture), shown.scene
+    panel = Panel(_guess(lesson, asked), said, _controls(lesson, asked), shown.figures, shown.verdict)
+    below = told.markup(shown.table, shown.sentences)
+    return panel, {"film": to_json(scene.film, colours), "alt": scene.alt, "start": scene.start, "scene": scene.key, "below": below}
 
 
-def _guess(lesson: Lesson) -> Control:
+def _controls(lesson: Lesson, asked: lessons.Asked) -> tuple[Control, ...]:
+    return (*controls.shown(asked.ask, asked.hidden), *(lesson.more(asked) if lesson.more is not None else ()))
+
+
+def _guess(lesson: Lesson, asked: lessons.Asked) -> Control:
     options = lesson.prediction.options
-    held = state.held(lessons.key(lesson.page, "guess"))
     question = f"Guess first. {lesson.prediction.question}"
-    return Control("guess", "segments", question, "", tuple((o, o) for o in options), held if held in options else None)
+    return Control("guess", "segments", question, "", tuple((o, o) for o in options), asked.guess if asked.guess in options else None)
 
 
-def _answer(lesson: Lesson, ask: Any, picture: Any) -> Note:
+def _said(lesson: Lesson, asked: lessons.Asked, picture: Any) -> Note:
     """What the engine says of the guess."""
-    options, guess = lesson.prediction.options, _guess(lesson).value
+    options, guess = lesson.prediction.options, _guess(lesson, asked).value
     if guess is None:
         return _CHOOSE
-    right, why = lesson.prediction.answer(ask, picture)
+    right, why = lesson.prediction.answer(asked.ask, picture)
     if options[right] == guess:
         return Note("good", "Right.", why)
     return Note("told", f"Not this time: {options[right][0].lower()}{options[right][1:]}.", why)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dashboard import state
 from dashboard.kit import wording
-from dashboard.kit.chart import palette
+from dashboard.kit.theme import Palette
 from dashboard.learn.figures import paths
 from dashboard.learn.page import Lesson, Prediction, Scene, Shown
+from dashboard.state.lessons import Asked
 from l0engine.lessons.shown.truth import METHODS, TruthAsk, TruthPicture
 
 _FORMULA = r"""
@@ -20,10 +21,10 @@ L0 fit here.
 """
 
 
-def _show(ask: TruthAsk, picture: TruthPicture) -> Shown:
+def _show(asked: Asked, picture: TruthPicture, colours: Palette) -> Shown:
     alt = "Coefficients of L0, L1 and L2 as bars while their penalties fall, and the true ones as strokes"
-    scene = Scene(paths.film(paths.info(picture), palette()), alt, "truth_paths", start=0.5)
-    return Shown(scene, _sentences(ask, picture), table=table(picture))
+    scene = Scene(paths.film(paths.info(picture), colours), alt, "truth_paths", start=0.5)
+    return Shown(scene, _sentences(asked.ask, picture), table=table(picture))
 
 
 def table(picture: TruthPicture) -> list[dict[str, str]]:

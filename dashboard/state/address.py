@@ -51,7 +51,7 @@ def follow_url(page: str) -> None:
     wanted |= {"problem": None if "run" in st.session_state else st.session_state.get("problem")}
     wanted |= filters.address() if page == "runs" else {}
     lessons.arrive(page, wanted)
-    said = lessons.address(page) if page in lessons.LESSONS else {k: v for k, v in wanted.items() if v is not None}
+    said = lessons.asked(page).address() if page in lessons.LESSONS else {k: v for k, v in wanted.items() if v is not None}
     if st.query_params.to_dict() != said:
         st.query_params.from_dict(said)
     if notice := st.session_state.pop("notice", None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -35,7 +35,35 @@ LESSONS: Mapping[str, type[Ask]] = {
 OTHERS = ("guess", "reveal")
 
 
-@st.cache_resource
+class Asked(NamedTuple):
+    """What the controls of a page say.
+
+    Attributes
+    ----------
+    ask : Ask
+    guess, reveal : str or None
+        `OTHERS`.
+    hidden : frozenset of str
+        Controls that are not shown.
+    """
+
+    ask: Ask
+    guess: str | None = None
+    reveal: str | None = None
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def revealed(self) -> bool:
+        """Whether the answer to this seed is to be seen; that of another is hidden."""
+        return self.reveal == str(self.ask.seed)
+
+    def address(self) -> dict[str, str]:
+        """What the address of the lesson says: all its controls, and those that are hidden."""
+        hide = ",".join(name for name in self.ask.choices() if name in self.hidden)
+        return self.ask.texts() | ({"hide": hide} if hide else {})
+
+
+@st.cache_resource(show_spinner=False)  # it is asked for without a page, too
 def teacher() -> Teacher:
     """Who shows the pictures, one for the server."""
     return Teacher()
@@ -63,9 +91,26 @@ def key(page: str, name: str) -> str:
 
 
 def ask(page: str) -> Ask:
-    """What the controls of a page say now."""
+    """The settings that the controls of a page say now."""
     of = LESSONS[page]
     return of(**{name: st.session_state[key(page, name)] for name in of.choices() if key(page, name) in st.session_state})
+
+
+def asked(page: str) -> Asked:
+    """All that the controls of a page say now."""
+    hidden = frozenset(st.session_state.get(key(page, "hide"), ()))
+    return Asked(ask(page), *(st.session_state.get(key(page, name)) for name in OTHERS), hidden)
+
+
+def asked_by(page: str, query: Mapping[str, str]) -> Asked:
+    """The same from a question of the panel.
+
+    Raises
+    ------
+    L0Error
+        A value is none of its options.
+    """
+    return Asked(LESSONS[page].from_texts(query), *(query.get(name) for name in OTHERS), frozenset(query.get("hide", "").split(",")))
 
 
 def take(page: str) -> None:
@@ -80,11 +125,6 @@ def take(page: str) -> None:
                 st.session_state[key(page, name)] = getattr(of.from_texts({name: str(value)}), name)
         elif name in OTHERS:
             st.session_state[key(page, name)] = str(value)
-
-
-def hidden(page: str) -> frozenset[str]:
-    """Controls that the address hides."""
-    return frozenset(st.session_state.get(key(page, "hide"), ()))
 
 
 def arrive(page: str, others: Iterable[str]) -> None:
@@ -127,21 +167,15 @@ def _take(page: str, query: Mapping[str, str]) -> list[str]:
     return wrong
 
 
-def address(page: str) -> dict[str, str]:
-    """What the address of a lesson says: all its controls, and those that are hidden."""
-    hide = ",".join(name for name in LESSONS[page].choices() if name in hidden(page))
-    return ask(page).texts() | ({"hide": hide} if hide else {})
-
-
 def address_kept(page: str) -> bool:
     """Whether the address says what the lesson shows."""
-    return st.query_params.to_dict() == address(page)
+    return st.query_params.to_dict() == asked(page).address()
 
 
 def keep_address(page: str) -> None:
     """Keep the address current after a control changed."""
     if not address_kept(page):
-        st.query_params.from_dict(address(page))
+        st.query_params.from_dict(asked(page).address())
 
 
 def board() -> Board:

@@ -49,7 +49,7 @@ ANSWER = f"""async ([label, on]) => {{
     if (on) input.stepUp(); else input.stepDown();
     if (input.value === from) return null;
     input.dispatchEvent(new Event('input', {{bubbles: true}}));
-  }} else if (input.type === 'number') control.querySelector(`button:nth-of-type(${{on ? 2 : 1}})`).click();
+  }} else if (input.type === 'number') control.querySelector(`.field button:nth-of-type(${{on ? 2 : 1}})`).click();
   else if (input.type === 'radio') {{
     const all = [...control.querySelectorAll('input')]; all[(all.findIndex(e => e.checked) + 1) % all.length].click();
   }} else input.click();

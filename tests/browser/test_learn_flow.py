@@ -38,7 +38,8 @@ def test_choosing_households_plays_to_the_end(server, open_tab):
     once(
         page, f"{PLAYER}.dataset.stage === '{len(dearer) - 1}' && document.querySelector('.player .caption').textContent === {dearer[-1]!r}"
     )
-    assert page.evaluate("element => element.isConnected", element) and "price=1.6" in page.url
+    once(page, "location.search.includes('price=1.6')")
+    assert page.evaluate("element => element.isConnected", element)
 
 
 @pytest.mark.slow
@@ -94,26 +95,72 @@ def test_who_drags_sees_the_newest_and_asks_one_question_at_a_time(server, open_
     """Twelve values in a row, faster than any answer: the last stands in panel, film and address, and most were never asked for."""
     page = open_tab(f"{server.url}/learn_gate?log_alpha=-1")
     ready(page)
-    page.evaluate("window.numbers = new Set([document.querySelector('.panel').asked])")
+    questions = []
+    page.on("request", lambda request: questions.append(request.url) if "/answer?" in request.url else None)
     page.evaluate("""async () => {
-        const panel = document.querySelector('.panel'), input = panel.querySelector('input[type=range]');
+        const input = document.querySelector('.panel input[type=range]');
         for (let i = 0; i < 12; i++) {
             input.stepUp();
             input.dispatchEvent(new Event('input', {bubbles: true}));
-            window.numbers.add(panel.asked);
             await new Promise(resolve => setTimeout(resolve, 3));
         }
     }""")
     once(page, "location.search.includes('log_alpha=0.2')")
     settle(page)
-    assert page.evaluate("window.numbers.size") < 8
-    once(page, "document.querySelector('.panel').asked === null")
+    assert 1 <= len(questions) < 8 and "log_alpha=0.2" in questions[-1]
+    stands_at(page, 0.2)
+
+
+def stands_at(page, log_alpha):
+    """Control, numbers and film of a gate are those of the engine."""
     slider = page.get_by_role("slider", name="log α")
-    assert slider.get_attribute("aria-valuetext") == "0.2" and slider.input_value() == "62"
-    shown = made_gate.show(GateAsk(log_alpha=0.2))
+    assert slider.get_attribute("aria-valuetext") == f"{log_alpha:g}".replace("-", "−")
+    shown = made_gate.show(GateAsk(log_alpha=log_alpha))
     assert page.locator(".panel dd").first.inner_text() == f"{shown.gate:.3f}"
     at = page.evaluate(f"{PLAYER}.film.marks.filter(m => m.kind === 'dots').at(-1).values.x.data[0]")
-    assert at == pytest.approx(0.2)
+    assert at == pytest.approx(log_alpha)
+    assert f"is {shown.gate:.2f}." in page.locator(".player .below").inner_text()
+
+
+@pytest.mark.slow
+def test_an_answer_comes_before_the_page_hears_of_it_and_without_it_the_page_answers(server, open_tab):
+    page = open_tab(f"{server.url}/learn_gate?log_alpha=-1")
+    ready(page)
+    slider = page.get_by_role("slider", name="log α")
+    slider.focus()
+    page.evaluate("document.querySelector('.panel').send = () => {}")  # the page hears nothing
+    slider.press("ArrowRight")
+    once(page, f"{PLAYER}.film.marks.filter(m => m.kind === 'dots').at(-1).values.x.data[0] > -0.95")
+    stands_at(page, -0.9)
+    assert "log_alpha=-1" in page.url
+    page = open_tab(f"{server.url}/learn_gate?log_alpha=-1")
+    ready(page)
+    page.route("**/answer?*", lambda route: route.abort())
+    slider = page.get_by_role("slider", name="log α")
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowRight")
+    once(page, "location.search.includes('log_alpha=-0.7')")
+    settle(page)
+    stands_at(page, -0.7)
+    assert all("/answer?" in complaint for complaint in open_tab.complaints)
+    open_tab.complaints.clear()
+
+
+@pytest.mark.slow
+def test_who_leaves_at_once_takes_along_what_was_set(server, open_tab):
+    page = open_tab(f"{server.url}/learn_households?price=0.4")
+    ready(page)
+    slider = page.get_by_role("slider", name="Price of a household, λ L0")
+    slider.focus()
+    slider.press("ArrowRight")
+    page.get_by_role("button", name="Try it on real data").click()
+    page.wait_for_selector("h1:has-text('Calibrate')")
+    settle(page)
+    page.locator("[data-testid=stSidebarNav] a[href$='/learn_households']").click()
+    ready(page)
+    once(page, "location.search.includes('price=0.8')")
+    assert page.get_by_role("slider", name="Price of a household, λ L0").get_attribute("aria-valuetext") == "0.8"
 
 
 @pytest.mark.slow

@@ -59,8 +59,10 @@ class Visit:
 
     @property
     def html(self) -> str:
-        """Texts of all parts that are HTML, without their styles."""
-        return re.sub(r"<style>.*?</style>", "", " ".join(part.proto.body for part in self.at.get("html")), flags=re.DOTALL)
+        """Texts of all parts that are HTML, and of what stands below films, without their styles."""
+        parts = [part.proto.body for part in self.at.get("html")]
+        parts += [json.loads(part.proto.json).get("below", "") for part in self.at.get("bidi_component")]
+        return re.sub(r"<style>.*?</style>", "", " ".join(parts), flags=re.DOTALL)
 
     @property
     def panel(self) -> dict[str, Any]:
