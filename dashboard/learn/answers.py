@@ -35,7 +35,7 @@ def _answer(request: Request) -> Response:
         asked = lessons.asked_by(page, query)
         shown, film = answer(lesson, asked, colours)
         said = {"panel": panel.sent(shown, colours), "player": player.sent(**film)}
-        lessons.teacher().prepare(asked.ask.neighbours())
+        lessons.teacher().prepare(asked.ask)
     except L0Error as error:
         said = {"refused": str(error)}
     return Response(msgspec.json.encode(said), media_type="application/json", headers={"Cache-Control": "no-store"})

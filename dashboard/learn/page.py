@@ -133,7 +133,7 @@ def _body(lesson: Lesson) -> None:
     if film is not None:
         play(**film, key=lessons.key(lesson.page, "film"), number=number)
     lessons.keep_address(lesson.page)
-    lessons.teacher().prepare(asked.ask.neighbours())
+    lessons.teacher().prepare(asked.ask)
 
 
 def answer(lesson: Lesson, asked: lessons.Asked, colours: Palette) -> tuple[Panel, dict[str, Any]]:

@@ -8,6 +8,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from l0engine.errors import ConfigError
 
+#: So many options of a field are seen all at once.
+FEW = 3
+
 
 class Choice(NamedTuple):
     """How one field of an `Ask` is shown, and what it may be.
@@ -74,13 +77,24 @@ class Ask:
         """All values as short texts, for an address."""
         return {name: text(getattr(self, name)) for name in self.choices()}
 
-    def neighbours(self) -> list[Self]:
-        """Those that differ in one field by one step, which are likely to be asked for next."""
-        found = []
+    def neighbours(self, before: Ask | None = None) -> list[Self]:
+        """Those that differ in one field by one step, or in any way where there are `FEW` options: likely to be asked for next.
+
+        Parameters
+        ----------
+        before : Ask, optional
+            What was asked for before. The field that has changed since comes first, and two steps further in the same direction.
+        """
+        first: list[Self] = []
+        others: list[Self] = []
         for name, known in self.choices().items():
             at = known.options.index(getattr(self, name))
-            found += [replace(self, **{name: known.options[i]}) for i in (at + 1, at - 1) if 0 <= i < len(known.options)]
-        return found
+            steps, into = (1, -1) if len(known.options) > FEW else (1, -1, 2, -2), others
+            if type(before) is type(self) and (came := known.options.index(getattr(before, name))) != at:
+                ahead = 1 if at > came else -1
+                steps, into = (ahead, 2 * ahead, 3 * ahead, -ahead), first
+            into += [replace(self, **{name: known.options[at + by]}) for by in steps if 0 <= at + by < len(known.options)]
+        return first + others
 
 
 def text(option: Any) -> str:

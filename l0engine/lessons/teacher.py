@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,8 +19,8 @@ from l0engine.machine import environment
 
 #: Pictures that are kept: a lesson's are up to a quarter of a megabyte.
 KEPT = 400
-#: Seconds that an answer has to itself before others are prepared.
-PAUSE = 0.3
+#: Seconds after the last question in which nothing is prepared, as the next may follow at once.
+PAUSE = 0.1
 
 
 class _Answer(NamedTuple):
@@ -36,8 +36,9 @@ class Teacher:
     def __init__(self) -> None:
         self._asking = threading.Lock()  # held while the process is asked
         self._kept: OrderedDict[Ask, Any] = OrderedDict()
+        self._at: Ask | None = None  # for which others are prepared
         self._wanted: tuple[Ask, ...] = ()
-        self._waiting = 0
+        self._waiting, self._asked = 0, 0.0
         self._preparing: threading.Thread | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -61,6 +62,7 @@ class Teacher:
         L0Error
             The engine refuses the settings, or its process broke.
         """
+        self._asked = time.monotonic()
         if (found := self._kept.get(ask)) is not None:
             return found
         self._waiting += 1
@@ -70,24 +72,26 @@ class Teacher:
         finally:
             self._waiting -= 1
 
-    def prepare(self, asks: Sequence[Ask]) -> None:
-        """Work out what is likely to be asked for next, while nobody asks; what was prepared for before is let go."""
-        self._wanted = tuple(asks)
+    def prepare(self, ask: Ask) -> None:
+        """Work out what is likely to be asked for after this, while nobody asks; what was prepared for before is let go."""
+        if ask == self._at:
+            return
+        self._wanted, self._at = tuple(ask.neighbours(self._at)), ask
         if self._preparing is None or not self._preparing.is_alive():
             self._preparing = threading.Thread(target=self._prepare, daemon=True)
             self._preparing.start()
 
     def close(self) -> None:
         """End the process; it starts anew when something is asked."""
-        self._wanted = ()
+        self._wanted, self._at = (), None
         with self._asking:
             self._end()
 
     def _prepare(self) -> None:
-        threading.Event().wait(PAUSE)
         while wanted := [ask for ask in self._wanted if ask not in self._kept]:
-            if self._waiting:
-                threading.Event().wait(0.01)
+            rest = self._asked + PAUSE - time.monotonic()
+            if self._waiting or rest > 0:
+                time.sleep(max(rest, 0.01))
                 continue
             try:
                 with self._asking:

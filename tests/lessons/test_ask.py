@@ -52,3 +52,16 @@ def test_neighbours_differ_by_one_step_in_one_field():
     differing = [[f.name for f in fields(asked) if getattr(asked, f.name) != getattr(n, f.name)] for n in asked.neighbours()]
     assert differing == [["shape"], ["shape"], ["price"], ["hidden"], ["seed"]]
     assert {n.shape for n in asked.neighbours()} == {"moons", "circles", "spiral"}
+
+
+def test_what_has_just_changed_is_likely_to_change_on():
+    """Three steps on, then one back, before any other field; a question of another lesson says nothing."""
+    before, asked = HouseholdsAsk(price=0.1, seed=5), HouseholdsAsk(price=0.2, seed=5)
+    assert [n.price for n in asked.neighbours(before)[:4]] == [0.4, 0.8, 1.6, 0.1]
+    assert [n.price for n in before.neighbours(asked)[:3]] == [0.05, 0.2, 0.1]
+    assert {n.seed for n in asked.neighbours(before)[4:]} == {4, 5, 6}
+    assert asked.neighbours(NetworkAsk(seed=1)) == asked.neighbours() == asked.neighbours(asked)
+
+
+def test_of_few_options_all_others_are_neighbours():
+    assert {n.shape for n in NetworkAsk(shape="moons").neighbours()} == {"moons", "circles", "spiral"}

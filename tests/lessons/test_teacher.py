@@ -64,8 +64,8 @@ def test_the_process_shows_what_the_function_shows(teacher, monkeypatch):
     np.testing.assert_array_equal(shown.two.loss, here.two.loss)
     np.testing.assert_allclose(shown.two.path, here.two.path, atol=1e-6)
     assert teacher.show(HouseholdsAsk(view=VIEWS[1], price=0.8)) is shown  # kept
-    teacher.prepare(ask.neighbours()[:2])
-    until(lambda: all(n in teacher._kept for n in ask.neighbours()[:2]))
+    teacher.prepare(ask)
+    until(lambda: all(teacher.keeps(n) for n in ask.neighbours()))
     monkeypatch.setattr(HouseholdsAsk, "texts", lambda self: {"price": "9"})
     with pytest.raises(L0Error, match="price is '9' in this lesson"):
         teacher.show(HouseholdsAsk(view=VIEWS[1], price=3.2))
