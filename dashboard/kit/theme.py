@@ -188,7 +188,6 @@ def figure(
         Head of one hover label for all lines at an x, such as 'Step %{x}'; empty for a label for each point.
     """
     layout: dict[str, Any] = {
-        "template": template(palette),
         "height": height,
         "title": {
             "text": title,
@@ -211,7 +210,12 @@ def figure(
         # Plotly gives its cursor line a halo in the colour of an opaque page, which a transparent figure does not have:
         # white on a dark page.
         layout["xaxis"] = {**x, "unifiedhovertitle": {"text": unified}, "showspikes": palette.name == "light"}
-    return go.Figure(layout=layout)
+    fig = go.Figure(layout=layout)
+    # As Plotly does with its own: it would take the template to pieces and check each anew, which is most of the work of a figure.
+    fig.layout._validate = False
+    fig.layout.template = template(palette)
+    fig.layout._validate = True
+    return fig
 
 
 def thinned(snapshots: Sequence[Any]) -> Sequence[Any]:
