@@ -16,7 +16,10 @@ _IN_ADDRESS = {"exclude": "left_out", "soften": "relaxed"}
 
 def draft() -> dict[str, Any]:
     """The settings being edited, by name; kept over page switches."""
-    return st.session_state.setdefault("draft", Config().to_dict())
+    if "draft" not in st.session_state:  # a page asks for them dozens of times: they are made and checked once
+        st.session_state.draft = Config().to_dict()
+    edited: dict[str, Any] = st.session_state.draft
+    return edited
 
 
 def fitted_draft(groups: Collection[str]) -> dict[str, Any]:
