@@ -37,8 +37,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {Path(__file__).parent / folder: place for place, folder in enumerate(LONG)}
-    items.sort(key=lambda item: min((place for folder, place in places.items() if folder in item.path.parents), default=len(LONG)))
+    places = {folder: place for place, folder in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.nodeid.split("/")[1], len(LONG)))
     on_gpu = [item for item in items if item.get_closest_marker("cuda")]
     if on_gpu and not _has_gpu():
         for item in on_gpu:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from helpers import Visit, carry_out
 from reading import read_here
+from streamlit import env_util
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest, app_test, local_script_runner
@@ -22,9 +24,10 @@ from dashboard import state
 from dashboard.state import lessons, resources
 from dashboard.state.opened import problems
 from l0engine.calibration.problem.problem import Problem
-from l0engine.io import guarded, load_problem
+from l0engine.io import guarded, load_problem, save_problem
 from l0engine.jobs.execution import Execution
-from l0engine.jobs.store import Store
+from l0engine.jobs.shelves import problems as shelves
+from l0engine.jobs.store import Store, default_root
 from l0engine.jobs.supervisor import Supervisor
 from l0engine.lessons.school import picture_of
 
@@ -35,15 +38,20 @@ CHILD = guarded._child
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_server() -> Iterator[None]:
-    """What a server does once, each `AppTest` does anew: look through all installed packages (seconds), compile the pages, read the samples;
-    and each looks a thousand times a second whether its page has ended."""
+def _one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a server does once, each `AppTest` does anew: look through all installed packages (seconds), compile the pages, read the samples
+    and keep them, begin a store; and each looks a thousand times a second whether its page has ended."""
     scripts = ScriptCache()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
-        patch.setattr(app_test, "ScriptCache", lambda: scripts)
+        for module in (app_test, local_script_runner):
+            patch.setattr(module, "ScriptCache", lambda: scripts)
         patch.setattr(local_script_runner, "require_widgets_deltas", until_it_ends)
         patch.setattr(problems, "load_problem", cached_samples())
+        patch.setattr(env_util, "is_repl", bool)  # it reads the source of all that is being run
+        patch.setattr(shelves, "save_problem", saved_once(tmp_path_factory.mktemp("saved")))
+        patch.setattr(shelves, "load_problem", read_once())
+        patch.setattr(resources, "Store", begun(tmp_path_factory.mktemp("empty")))
         yield
 
 
@@ -62,12 +70,52 @@ def cached_samples() -> Callable[..., Problem]:
     return lambda folder, **how: load_problem(folder, **how) if how or state.SAMPLES not in Path(folder).parents else kept(folder)
 
 
+def saved_once(folder: Path) -> Callable[[Problem, Path], None]:
+    """`save_problem`, which writes a problem once and copies its files afterwards."""
+
+    @lru_cache(maxsize=8)
+    def written(problem: Problem) -> Path:
+        save_problem(problem, own := folder / str(next(numbers)))
+        return own
+
+    numbers = itertools.count()
+    return lambda problem, into: shutil.copytree(written(problem), into)
+
+
+def read_once() -> Callable[..., Problem]:
+    """`load_problem`, which reads a folder again only where a file is of another size or time."""
+    kept: dict[object, Problem] = {}
+
+    def read(folder: Path, **how: bool) -> Problem:
+        files = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in Path(folder).glob("*"))
+        key = (folder.name, *files, *how.items())
+        if key not in kept:
+            kept[key] = load_problem(folder, **how)
+        return kept[key]
+
+    return read
+
+
+def begun(folder: Path) -> Callable[[], Store]:
+    """A `Store` that has its tables already where there is none yet."""
+    Store(folder)
+
+    def opened() -> Store:
+        root = default_root()
+        if not root.exists() and root.parent.is_dir():
+            root.mkdir(mode=0o700)
+            shutil.copy(folder / "store.sqlite", root)
+        return Store(root)
+
+    return opened
+
+
 class Inline:
     """Carries out what is queued, as a worker does, but in a thread: a process needs seconds of the processor to begin."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._stopping = threading.Event()
+        self._stopping, self._waking = threading.Event(), threading.Event()
         self._execution: Execution | None = None
         self._thread = threading.Thread(target=self._work)
 
@@ -75,17 +123,20 @@ class Inline:
         self._thread.start()
 
     def wake(self) -> None:
-        """It looks all the time."""
+        self._waking.set()
 
     def stop(self) -> None:
         self._stopping.set()
+        self.wake()
         if self._execution is not None:
             self._execution.terminate()
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._stopping.wait(0.02):
-            if (claimed := self._store.claim_next()) is not None:
+        while not self._stopping.is_set():
+            self._waking.wait(0.2)
+            self._waking.clear()
+            while not self._stopping.is_set() and (claimed := self._store.claim_next()) is not None:
                 self._execution = Execution(self._store, self._store.begin(claimed.id, os.getpid()))
                 if self._stopping.is_set():
                     self._execution.terminate()
@@ -124,7 +175,8 @@ def supervisors(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Superv
     yield factory
     for supervisor in factory.made:
         supervisor.stop()
-    end_workers(home)
+    if factory.slots:
+        end_workers(home)
     st.cache_resource.clear()
     state.samples.cache_clear()
 
