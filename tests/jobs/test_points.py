@@ -27,7 +27,7 @@ from l0engine.jobs.store import Store
 from l0engine.jobs.sweeps import grid, sweep
 
 PROBLEM = oracles.random_problem(1, targets=10, households=120, groups=["a"] * 7 + ["b"] * 3)
-CONFIG = Config(lambda_l0=3e-4, epochs=120, hold_out="b", device="cpu")
+CONFIG = Config(lambda_l0=3e-4, epochs=120, hold_out="b", relax=False, device="cpu")
 PLAN = Plan((40, 20, 10), compare=(20,), references=("random", "gated"))
 
 
@@ -142,11 +142,11 @@ def test_points_come_back_whole_and_are_replaced(store, sha):
     assert again.curve == point.curve[:2]
 
 
-@pytest.mark.parametrize("key", ["l0engine-11", "../x", "l0engine-1/../../..", "", "A-1"])
-def test_keys_that_are_no_points_are_refused(store, sha, key):
+def test_keys_that_are_no_points_are_refused(store, sha):
     run = carried_out(store, sha, plan=Plan((10,)))
-    with pytest.raises(L0Error, match="point"):
-        store.point_weights(run.id, key, 120)
+    for key in ("l0engine-11", "../x", "l0engine-1/../../..", "", "A-1"):
+        with pytest.raises(L0Error, match="point"):
+            store.point_weights(run.id, key, 120)
 
 
 #: The schema of the first version.

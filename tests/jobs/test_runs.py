@@ -31,7 +31,7 @@ SHORT = Config(epochs=200, lambda_l0=1e-4, device="cpu")
 #: Far more steps than any test waits for.
 ENDLESS = Config(epochs=300_000, lambda_l0=1e-4, stop_when_settled=False, device="cpu")
 #: Long enough to be paused on the way, short enough to be run twice.
-MEDIUM = Config(epochs=2_000, lambda_l0=1e-4, stop_when_settled=False, device="cpu")
+MEDIUM = Config(epochs=800, lambda_l0=1e-4, stop_when_settled=False, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,7 @@ def test_a_run_goes_from_queue_to_weights(store, problem, supervise, monkeypatch
     assert json.loads((store.folder(run_id) / "run.json").read_text())["threads"] == 1
 
 
+@pytest.mark.slow  # in a process: test_tasks.py, in a fit: tests/dashboard/test_run_pages.py, both: tests/browser/test_flow.py
 def test_stop_keeps_the_weights_found_so_far(store, problem, supervise):
     run_id = queue(store, problem, ENDLESS)
     supervise(store)
@@ -200,26 +201,6 @@ def test_terminated_run_leaves_a_checkpoint(store, problem, supervise):
     assert run.checkpoint is not None and run.checkpoint == int(store.checkpoint(run_id)["step"])
 
 
-def test_workers_outlive_the_server_and_are_adopted(store, problem, supervise):
-    run_id = queue(store, problem, ENDLESS)
-    supervise(store).stop()  # may end before it has claimed anything
-    first = supervise(store)
-    run = training(store, run_id)
-    first.stop()
-    assert os.getsid(run.pid) == run.pid, "a Ctrl-C in the server's terminal would reach it"
-    last = store.snapshots(run_id)[-1].step
-    training(store, run_id, after=last)
-
-    supervise(store)
-    waiting = queue(store, problem, SHORT)
-    time.sleep(0.5)
-    assert store.run(run_id).status is Status.RUNNING and store.run(run_id).pid == run.pid
-    assert store.run(waiting).status is Status.QUEUED, "the adopted run holds the only slot"
-    os.kill(run.pid, signal.SIGKILL)
-    assert until(store, run_id, ended).status is Status.INTERRUPTED
-    until(store, waiting, lambda run: run.pid is not None)
-
-
 def test_a_foreign_process_with_the_same_number_is_not_the_worker(store, problem, supervise):
     run_id = queue(store, problem, SHORT)
     store.claim_next()
@@ -230,6 +211,7 @@ def test_a_foreign_process_with_the_same_number_is_not_the_worker(store, problem
         assert until(store, run_id, ended).status is Status.INTERRUPTED
 
 
+@pytest.mark.slow  # with jobs that begin sooner: test_tasks.py
 def test_two_supervisors_start_each_run_once(store, problem, supervise):
     runs = [queue(store, problem, SHORT) for _ in range(2)]
     for _ in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -297,9 +298,37 @@ def test_ids_from_addresses_are_checked(store, name):
         store.job(name)
 
 
-@pytest.mark.slow
-def test_two_servers_that_start_at_once_start_every_job_once(store):
-    names = [store.queue(Counting()).id for _ in range(20)]
+def test_workers_outlive_the_server_and_are_adopted(store, monkeypatch):
+    monkeypatch.setitem(task_module.KINDS, "counting", KIND._replace(places=3))  # there is room for one, as for fits
+    name = store.queue(ENDLESS).id
+    first, second = (Supervisor(store, poll=0.05) for _ in range(2))
+    try:
+        first.start()
+        first.stop()  # may end before it has claimed anything
+        first.start()
+        under_way(store, name)
+        first.stop()
+        pid = store.job(name).pid
+        assert os.getsid(pid) == pid, "a Ctrl-C in the server's terminal would reach it"
+        under_way(store, name, after=store.snapshots(name)[-1].step)
+
+        second.start()
+        waiting = store.queue(Counting()).id
+        time.sleep(0.5)
+        assert store.job(name).status is Status.RUNNING and store.job(name).pid == pid
+        assert store.job(waiting).status is Status.QUEUED, "the adopted job holds the only place"
+        os.kill(pid, signal.SIGKILL)
+        assert ended(store, name).status is Status.INTERRUPTED
+        assert ended(store, waiting).status is Status.FINISHED
+    finally:
+        first.stop()
+        second.stop()
+        end_workers(store.root)
+
+
+@pytest.mark.parametrize("jobs", [4, *further(20)])
+def test_two_servers_that_start_at_once_start_every_job_once(store, jobs):
+    names = [store.queue(Counting()).id for _ in range(jobs)]
     pair = [Supervisor(Store(store.root), slots=2, poll=0.05) for _ in range(2)]
     for one in pair:
         one.start()
@@ -309,4 +338,4 @@ def test_two_servers_that_start_at_once_start_every_job_once(store):
     finally:
         for one in pair:
             one.stop()
-    assert [(store.folder(name) / "worker.log").read_text().count(" begins in process ") for name in names] == [1] * 20
+    assert [(store.folder(name) / "worker.log").read_text().count(" begins in process ") for name in names] == [1] * jobs
