@@ -43,11 +43,11 @@ def system_by_hand(problem, config):
     return A, b, hardness
 
 
-@pytest.fixture(scope="module", params=["plain", "capped", "exact sum", *further("chi-square", "mse")])
+@pytest.fixture(scope="module", params=["capped", "exact sum", *further("plain", "chi-square", "mse")])
 def answered(request):
     config = replace(CONFIG, **KINDS[request.param])
     found = {}
-    for p in frontier(PROBLEM, fit(PROBLEM, config), [60, 30, 12, 9, 5, 3]):
+    for p in frontier(PROBLEM, fit(PROBLEM, config), [60, 12, 9, 3]):
         found[p.budget] = p  # one that was made anew replaces the first
     return config, [found[k] for k in sorted(found)]
 
@@ -104,7 +104,7 @@ def test_answers_keep_their_caps_and_their_sum(answered):
 def test_certificates_hold_against_all_supports():
     """On tiny problems, where the optimum is known."""
     gaps = []
-    for seed in range(4):
+    for seed in range(3):
         problem = oracles.planted_problem(seed, targets=(4, 6), households=(8, 10), truth=(2, 4), noise=0.15)
         config = Config(lambda_l2=0.0, epochs=100)
         A, b, hardness = system_by_hand(problem, config)
