@@ -93,7 +93,7 @@ def listed(
     for job in jobs:
         about = problems.get(job.problem, "(not here)") if isinstance(job, RunRecord) else KINDS.get(job.task.kind, job.task.kind)
         came = row(job)
-        made = {"pin": "📌" if job.pinned else "", "name": names[job.id], "status": words.status(job.status), "problem": about}
+        made = {"pin": "★" if job.pinned else "", "name": names[job.id], "status": words.status(job.status), "problem": about}
         made["imported"] = "" if job.imported is None else "imported"
         what = {name: came[name] for name in ("kept", *_ERRORS, "ess")}
         if settings:

@@ -12,6 +12,7 @@ from dashboard.state import comparing
 from dashboard.state.opened.current import choose_run
 from dashboard.state.opened.runs import open_run
 from dashboard.state.opened.studies import close_study, open_study
+from dashboard.state.quotas import count_anew
 from dashboard.state.resources import store
 from l0engine.calibration.results import Status
 from l0engine.jobs.job import JobRecord
@@ -61,6 +62,7 @@ def open_job(job: JobRecord[Any, Any]) -> str:
 def trash(ids: Sequence[str]) -> None:
     """Put jobs into the trash; they are nobody's current ones any more, and `undo` brings them back."""
     store().trash(ids)
+    count_anew()
     st.session_state.trashed, st.session_state.trashed_at = tuple(ids), time.monotonic()
     comparing.compare([run for run in st.session_state.get("compare", ()) if run not in ids])
     if st.session_state.get("run") in ids:
@@ -87,10 +89,12 @@ def is_run(job: JobRecord[Any, Any]) -> bool:
 def restore(ids: Sequence[str]) -> None:
     """Take jobs out of the trash."""
     store().restore(ids)
+    count_anew()
     st.session_state.trashed = tuple(job for job in undone() if job not in ids)
 
 
 def purge(ids: Sequence[str]) -> None:
     """Remove jobs in the trash for good."""
     store().purge(ids)
+    count_anew()
     st.session_state.trashed = tuple(job for job in undone() if job not in ids)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from dashboard.state.quotas import Quota, admit, quotas, took
+from dashboard.state.quotas import Quota, admit, count_anew, quotas, took
 from dashboard.state.resources import store
 from dashboard.state.uploads import IMAGES, LOGS, TABLES
 from l0engine.jobs.bundles import import_jobs
@@ -60,6 +60,7 @@ def remove(items: Sequence[Leftover]) -> None:
     L0Error
         A job has come to refer to a problem; it and those after it are left.
     """
+    count_anew()
     for item in items:
         if item.is_problem:
             store().drop_problem(item.key)
@@ -93,6 +94,7 @@ def bring_in(content: bytes, *, again: bool = False) -> None:
         path.write_bytes(content)
         ids = import_jobs(store(), path, again=again)
     took(len(content))
+    count_anew()
     st.session_state.brought_in = f"{len(ids)} brought in"
 
 

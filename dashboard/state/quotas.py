@@ -15,6 +15,8 @@ from l0engine.jobs.shelves.problems import default_root
 
 SESSION_BYTES = 2 * 10**9
 ALL_BYTES = 20 * 10**9
+#: So long the store's files are not counted again: it is done at every rerun, for every session.
+COUNT_SECONDS = 30
 #: Folders of the store that uploads go to.
 _KEPT = ("problems", "tables", "images", "logs")
 
@@ -85,10 +87,21 @@ def warning() -> str:
 def _store_warning() -> str:
     """What to say of the room that the store has; its files are counted only where there is a quota, or little room on its disk."""
     try:
-        counts = quota() is not None or shutil.disk_usage(store().root).free < LOW
-        return store().room().warning if counts else ""
+        most = quota()
+        counts = most is not None or shutil.disk_usage(store().root).free < LOW
+        return _room_said(str(store().root), most) if counts else ""
     except L0Error as error:  # the quota is no number
         return str(error)
+
+
+@st.cache_data(ttl=COUNT_SECONDS, show_spinner=False)
+def _room_said(root: str, most: int | None) -> str:
+    return store().room().warning
+
+
+def count_anew() -> None:
+    """Count the store's files at the next rerun: some have gone, or come."""
+    _room_said.clear()
 
 
 def _gb(size: int) -> str:

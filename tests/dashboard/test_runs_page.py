@@ -320,6 +320,18 @@ def test_a_store_near_its_quota_says_so_before_it_is_full(visit, several, monkey
     assert any("set it to a number of GB" in text for text in page.rerun().said("warning"))
 
 
+def test_the_files_of_a_store_with_a_quota_are_counted_now_and_then_and_when_some_have_gone(visit, several, monkeypatch):
+    counted, room = [], Store.room
+    monkeypatch.setattr(Store, "room", lambda self: counted.append(self) or room(self))
+    monkeypatch.setenv("L0ENGINE_QUOTA", "1000")
+    page = visit("runs")
+    for _ in range(3):
+        page.rerun()
+    assert len(counted) == 1
+    select(page, 0).press("Delete")
+    assert len(counted) == 2
+
+
 def test_one_zip_takes_runs_out_and_in(visit, several):
     store = Store()
     store.rename(several[0], "Out and in")
