@@ -40,7 +40,8 @@ const write = (pen, word, x, y, width) => {
 const wayTo = (mark, i) => i > 0 ? [...wayTo(mark, mark.values.parent.data[i]), mark.words[i]] : [];
 
 const tree = (pen, box, mark, place, colour, element) => {
-  const parent = mark.values.parent.data, size = mark.values.size.data, open = element.open ?? 0;
+  const parent = mark.values.parent.data, open = element.open ?? 0;
+  const size = (mark.values.size.data[open] > 0 ? mark.values.size : mark.values.targets).data;  // where nothing is missed, how many there are
   const parts = mark.parts ??= parent.reduce((all, p, i) => { if (i) (all[p] ??= []).push(i); return all; }, {});
   const fill = (tile, opens) => {
     const shown = colour(tile.i), w = tile.w - GAP, h = tile.h - GAP;
@@ -77,9 +78,11 @@ const follow = (element, {mark, opens}) => {
   element.clicked?.(to);
 };
 const keys = (element, key) => {
-  const all = ways(element), open = (element.open ?? 0) > 0;
-  if (key === 'Enter' && element.at != null) return follow(element, all[element.at]);
-  if (key === 'Backspace' && open) return follow(element, all[0]);
+  const all = ways(element);
+  if (key === 'Enter' || key === 'Backspace') {
+    const to = key === 'Enter' ? all[element.at] : element.open && all[0];
+    return to && follow(element, to);
+  }
   element.at = {ArrowRight: (element.at ?? -1) + 1, ArrowLeft: (element.at ?? all.length) - 1, Home: 0, End: all.length - 1}[key];
   element.at = (element.at + all.length) % all.length;
   draw(element);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -98,7 +99,8 @@ def tree(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray)
     -------
     DataFrame
         A row for each part, parents before their children: id and parent ('' for the root), label, targets (how many), loss (share of the
-        loss of all), error (median absolute relative error), row (number of the target where the part is a single one, else -1).
+        loss of all), error (median absolute relative error), row (number of the target where the part is a single one, else -1). A
+        target that is a part of its own, as 'b' beside 'b/x', is a single one within it.
     """
     errors, loss = np.abs(relative_errors(problem, weights)), losses(problem, config, weights, use)
     parts = {ALL: ("", ALL, 0)}
@@ -109,6 +111,13 @@ def tree(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray)
             above, here = here, f"{here}/{part}" if depth else ALL
             parts.setdefault(here, (above, part, depth))
             of.append(here)
+            row.append(i)
+    deepest = dict(zip(row, of, strict=True))
+    held = Counter(of)
+    for i, here in deepest.items():
+        if held[here] > 1:  # another target's name begins with this one's, or is the same but for its separators
+            parts[own := f"{here}//{i}"] = (here, str(problem.names[i]), parts[here][2] + 1)
+            of.append(own)
             row.append(i)
     members = pd.DataFrame({"id": of, "loss": loss[row], "error": errors[row], "row": row}).groupby("id", sort=False)
     out = pd.DataFrame.from_dict(parts, orient="index", columns=["parent", "label", "depth"]).rename_axis("id")

@@ -21,6 +21,9 @@ LEAVING = 0.02
 CHOSEN_ANEW = 0.8
 #: Totals that were held out are far off above this median error.
 FAR = 0.10
+#: Why targets cannot be reached, and what to do.
+_NOBODY = "by any household: add households of the missing kind"
+_AWAY = "as every household that counts moves the estimate away from the value: check the sign of the value and of the matrix row"
 _NONE = np.zeros(0, int)
 
 
@@ -52,9 +55,11 @@ class Answer:
 def headline(measures: Measures, n_households: int) -> str:
     """The result in two sentences, for Markdown."""
     m = measures
+    met = m.median_abs_rel_error
+    half = f"within **{share(met).removeprefix('< ')}**" if met else "**met exactly**"
     return (
-        f"Kept **{m.kept:,} of {n_households:,} ({share(m.kept / n_households)})** households. Half of the targets are within "
-        f"**{share(m.median_abs_rel_error)}**, {share(m.share_within_10pct)} within 10 %; "
+        f"Kept **{m.kept:,} of {n_households:,} ({share(m.kept / n_households)})** households. Half of the targets are {half}, "
+        f"{share(m.share_within_10pct)} within 10 %; "
         f"worth **{m.ess:,.0f}** equally weighted households."
     )
 
@@ -89,10 +94,11 @@ def _leaving(a: Answer) -> Iterator[Limit]:
 
 
 def _unreachable(a: Answer) -> Iterator[Limit]:
-    rows = np.flatnonzero(~a.problem.reachable)
-    if len(rows):
-        which = f"{len(rows):,} targets" if len(rows) > 1 else f"'{a.problem.names[rows[0]]}'"
-        yield Limit("unreachable", f"{which} cannot be reached by any household: add households of the missing kind.", rows)
+    out, counted = ~a.problem.reachable, a.problem.support > 0
+    for rows, why in ((np.flatnonzero(out & ~counted), _NOBODY), (np.flatnonzero(out & counted), _AWAY)):
+        if len(rows):
+            which = f"{len(rows):,} targets" if len(rows) > 1 else f"'{a.problem.names[rows[0]]}'"
+            yield Limit("unreachable", f"{which} cannot be reached {why}.", rows)
 
 
 def _held_out(a: Answer) -> Iterator[Limit]:

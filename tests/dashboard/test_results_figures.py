@@ -11,6 +11,7 @@ from dashboard.kit.figures.marks import Mark
 from dashboard.kit.theme import DARK, LIGHT
 from dashboard.results.figures import error_path, gate_path, ledger, profile, tiles, treemap
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.seen import ErrorPath, GatePath
 from l0engine.explain.drift import drift
 from l0engine.explain.profiles import STATES
@@ -45,6 +46,22 @@ def test_treemap(palette):
     error = np.median(np.abs(PROBLEM.matrix.toarray() @ W / PROBLEM.values - 1)[:3])
     assert mark["values"]["tone"][me] * (len(palette.errors) - 1) == np.searchsorted((0.001, 0.01, 0.05, 0.2), error)
     assert mark["values"]["error"][me] == pytest.approx(100 * error, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["population"], ["population"]),
+        (["b", "b/x/n", "c"], ["All targets", "b", "c", "b", "x/n"]),
+        (["a//b", "a/b"], ["All targets", "a", "b", "a//b", "a/b"]),
+    ],
+)
+def test_the_words_on_the_tiles(names, labels):
+    rng = np.random.default_rng(0)
+    problem = Problem.create(rng.random((len(names), 6)) + 0.1, rng.random(len(names)) + 1, names=names, base_weights=np.ones(6))
+    info = treemap.info(tree(problem, Config(), np.ones(6), np.ones(len(names), bool)))
+    assert sorted(info.labels) == sorted(labels) and info.labels[0] == labels[0]
+    assert sorted(info.rows[info.rows >= 0]) == list(range(len(names)))
 
 
 def test_a_treemap_of_too_many_targets_leaves_the_single_ones_out(monkeypatch):

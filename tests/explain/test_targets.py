@@ -83,6 +83,20 @@ def test_the_tree_of_nothing_and_of_names_that_are_one_path():
     assert all(tree.loc[i, "row"] == -1 for i in shared) and tree.loc[f"{targets.ALL}/c", "row"] == 2
 
 
+@pytest.mark.parametrize(
+    ("names", "own"),
+    [(["b", "b/x", "c"], {"b"}), (["a/b", "a / b", "c"], {"a/b", "a / b"}), (["a//b", "a/b/d", "a/b/d/e"], {"a//b", "a/b/d"})],
+)
+def test_a_target_that_is_a_part_of_its_own_has_a_place_within_it(names, own):
+    problem = random_problem(targets=3, names=names)
+    tree = targets.tree(problem, Config(), W, np.ones(3, bool))
+    ends = tree[~tree["id"].isin(tree["parent"])]  # what has no parts
+    assert sorted(ends["row"]) == [0, 1, 2] and (ends["targets"] == 1).all()
+    within = tree[tree["parent"] != ""].groupby("parent")["targets"].sum()
+    np.testing.assert_array_equal(within, tree.set_index("id").loc[within.index, "targets"])  # no part is left empty
+    assert set(ends["label"][ends["label"].isin(names)]) - {"c"} == own
+
+
 def test_stages():
     problem = random_problem()
     found = targets.stages(problem, 3, W * 2, W)

@@ -41,11 +41,11 @@ def test_a_good_answer_needs_no_words():
 def test_headline():
     a = answer()
     assert headline(a.measures, N) == (
-        "Kept **20 of 40 (50 %)** households. Half of the targets are within **0 %**, 100 % within 10 %; "
+        "Kept **20 of 40 (50 %)** households. Half of the targets are **met exactly**, 100 % within 10 %; "
         "worth **20** equally weighted households."
     )
     nearly = replace(a.measures, median_abs_rel_error=3e-7, share_within_10pct=0.9999)
-    assert "within **< 0.001 %**, > 99.9 % within" in headline(nearly, N)
+    assert "are within **0.001 %**, > 99.9 % within" in headline(nearly, N)
 
 
 def test_no_gate_can_close():
@@ -72,6 +72,17 @@ def test_households_that_were_still_leaving():
 def test_targets_out_of_reach(lost, said):
     a = answer(matrix=np.vstack([np.ones((1, N)), np.zeros((lost, N))]), values=[40.0] + [5.0] * lost)
     assert only(a, "unreachable").startswith(said)
+
+
+def test_targets_of_the_wrong_sign_are_told_apart_from_those_that_nobody_counts_in():
+    a = answer(matrix=np.vstack([np.ones((2, N)), np.zeros((1, N))]), values=[40.0, -500.0, 5.0])
+    nobody, away = (limit for limit in verdict(a) if limit.kind == "unreachable")
+    assert nobody.sentence == "'target 3' cannot be reached by any household: add households of the missing kind."
+    assert away.sentence == (
+        "'target 2' cannot be reached as every household that counts moves the estimate away from the value: "
+        "check the sign of the value and of the matrix row."
+    )
+    assert nobody.targets.tolist() == [2] and away.targets.tolist() == [1]
 
 
 def test_uneven_weights():

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures.film import Film, Mark, Panel
+from l0engine.explain.targets import ALL
 
 #: Beyond so many targets the single ones are left out.
 MOST = 6_000
@@ -43,10 +44,13 @@ def info(nodes: pd.DataFrame, by_loss: bool = False) -> TreemapInfo:
     last = dict(zip(row, ids, strict=True))  # of a single target the whole name
     few = len(ids) <= MOST
     nodes = nodes[[parent not in single and (few or r < 0) for parent, r in zip(above, row, strict=True)]]
-    ids, above, row = (nodes[c].tolist() for c in ("id", "parent", "row"))
+    ids, above, row, own = (nodes[c].tolist() for c in ("id", "parent", "row", "label"))
     places = {i: at for at, i in enumerate(ids)}
     parents = np.array([places.get(parent, -1) for parent in above])
-    labels = [(last[r] if r >= 0 else i)[len(parent) :].strip("/") for i, parent, r in zip(ids, above, row, strict=True)]
+    labels = [
+        own if r < 0 or last[r] == i else last[r][len(parent or ALL) :].strip("/")
+        for i, parent, r, own in zip(ids, above, row, own, strict=True)
+    ]
     targets, losses, errors, rows = (nodes[c].to_numpy() for c in ("targets", "loss", "error", "row"))
     areas = losses if by_loss else targets.astype(float)
     return TreemapInfo(np.array(ids), parents, labels, targets, losses, errors, rows, areas, by_loss)
