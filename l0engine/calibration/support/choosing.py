@@ -15,7 +15,6 @@ from operator import itemgetter
 
 import numpy as np
 from scipy import sparse as sp
-from scipy.optimize import nnls
 
 from l0engine.arrays.linear_map import LinearMap, applied
 from l0engine.calibration.config import Config
@@ -27,10 +26,11 @@ from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.raking import HARDEST, Softness
 from l0engine.calibration.support.relaxing import Relaxing, filled, is_small, relaxes
 from l0engine.calibration.support.solvers.least_squares import least_squares
+from l0engine.calibration.support.solvers.nonnegative import nonnegative
 from l0engine.calibration.support.splicing import spliced
 from l0engine.calibration.support.support import Support, foremost
 
-#: Non-negative least squares takes seconds up to so many.
+#: Non-negative least squares is tried up to so many.
 VERTEX_CELLS = 5_000_000
 #: Exchanges of households that are tried: a limit in work, as one in time would give other weights on a busy machine. So many candidates
 #: get them, those that miss least, after so many steps of least squares; one on a large problem. There are fewer where a set has many
@@ -206,23 +206,22 @@ class Chooser:
 
     @cached_property
     def _vertex(self) -> np.ndarray:
-        """Weights of non-negative least squares, shape (n_households,): at most as many as there are targets; 0 where it did not settle."""
-        found = self._least(np.arange(len(self._system.base_weights)))
-        return np.zeros(len(self._system.base_weights)) if found is None else found[0]
+        """Weights of non-negative least squares, shape (n_households,): at most as many as there are targets."""
+        found = self._least(np.arange(len(self._system.base_weights)), patient=True)
+        assert found is not None  # it has all the time
+        return found[0]
 
-    def _least(self, kept: np.ndarray) -> tuple[np.ndarray, float] | None:
-        """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where it did not settle.
+    def _least(self, kept: np.ndarray, patient: bool = False) -> tuple[np.ndarray, float] | None:
+        """Weights of some households by non-negative least squares, shape (n_kept,), and their loss; None where that would
+        be long, unless it is `patient`.
 
         Protected ones have their smallest weight at least; largest weights are left to the calibration.
         """
         (a, b), base = self._least_squares, self._system.base_weights[kept]
         least = np.where(self._system.rules.protected[kept], self._system.bounds(kept, self._config).low, 0.0)
-        part = a[:, kept]
-        try:
-            found, missing = nnls(part.toarray() * base, b - part @ least)
-        except RuntimeError:
-            return None
-        return np.asarray(least + found * base), float(missing) ** 2
+        part = sp.csc_array(a[:, kept])
+        found = nonnegative(sp.csc_array(part.multiply(base)), b - part @ least, patient=patient)
+        return found and (np.asarray(least + found[0] * base), found[1] ** 2)
 
     def _fitted(self, support: Support) -> tuple[float, Support]:
         """What a support misses of its targets at the least, and the support with the weights for that.
