@@ -41,7 +41,11 @@ def _estimates(facts: Facts) -> None:
     live_plot(estimates.plot, estimates.info(facts.problem, facts.weights, facts.use), key="estimates", alt=alt)
 
 
+@st.fragment
 def _table(facts: Facts) -> None:
+    """Searched without running the page again; a row that is picked leads away from it."""
+    if state.held("targets_look") != "Table":
+        st.rerun()
     table = targets_table(facts.problem, facts.weights, facts.use, facts.config.hold_out, facts.found, facts.soft)
     table = pd.concat([table, targets.distances(facts.problem, facts.weights)], axis=1)
     part = parts.inside(str(state.held("part") or targets.ALL))
