@@ -14,6 +14,7 @@ import torch
 from scipy import sparse as sp
 from torch import Tensor
 
+from l0engine.arrays.areas import Areas
 from l0engine.arrays.by_rows import ByRows, kinds, squared_by_blocks, transposed, uploaded
 
 #: Above this share of non-zeros a dense product streams fewer bytes than a sparse one.
@@ -34,6 +35,10 @@ class LinearMap(Protocol):
     @property
     def device(self) -> torch.device:
         """Where it is."""
+
+    @property
+    def areas(self) -> Areas | None:
+        """Which rows never meet, where it is known."""
 
     def matvec(self, weights: Tensor) -> Tensor:
         """``matrix @ weights``: (n_households,) -> (n_targets,)."""
@@ -62,6 +67,11 @@ class LinearMap(Protocol):
     def outer(self) -> Tensor:
         """``matrix @ matrix.T``, shape (n_targets, n_targets)."""
 
+    def outer_by_areas(self) -> tuple[Tensor, Tensor]:
+        """The same without its zeros, where there are `areas`: their rows by the rows of the same area and the border, shape (n_areas,
+        n_largest, n_largest + n_border), with rows of 0 where an area has fewer; and the border, shape (n_border, n_border).
+        """
+
     def inner(self) -> Tensor:
         """``matrix.T @ matrix``, shape (n_households, n_households)."""
 
@@ -71,6 +81,8 @@ class LinearMap(Protocol):
 
 class DenseMap:
     """A dense torch matrix."""
+
+    areas: Areas | None = None
 
     def __init__(self, matrix: Tensor) -> None:
         self._matrix, self.shape, self.device = matrix, (matrix.shape[0], matrix.shape[1]), matrix.device
@@ -107,6 +119,9 @@ class DenseMap:
     def outer(self) -> Tensor:
         return self._matrix @ self._transpose
 
+    def outer_by_areas(self) -> tuple[Tensor, Tensor]:
+        raise AssertionError("a matrix with next to no zeros has no areas")
+
     def inner(self) -> Tensor:
         return self._transpose @ self._matrix
 
@@ -120,6 +135,7 @@ class SparseMap:
 
     by_rows: ByRows
     by_columns: ByRows
+    areas: Areas | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -141,7 +157,7 @@ class SparseMap:
 
     def columns(self, chosen: Tensor) -> SparseMap:
         kept = self.by_columns.rows(chosen)
-        return SparseMap(transposed(kept, type(self.by_rows)), kept)
+        return SparseMap(transposed(kept, type(self.by_rows)), kept, self.areas)
 
     def to(self, dtype: torch.dtype) -> SparseMap:
         return self._with(self.by_rows.data.to(dtype), self.by_columns.data.to(dtype))
@@ -159,10 +175,20 @@ class SparseMap:
         return self._with(self.by_rows.data**2, self.by_columns.data**2)
 
     def weighted(self, rows: Tensor, columns: Tensor) -> SparseMap:
-        return SparseMap(self.by_rows.weighted(rows, columns), self.by_columns.weighted(columns, rows))
+        return SparseMap(self.by_rows.weighted(rows, columns), self.by_columns.weighted(columns, rows), self.areas)
 
     def outer(self) -> Tensor:
         return squared_by_blocks(self.by_columns) if self.device.type == "cuda" else self.by_rows.times(self.by_columns)
+
+    def outer_by_areas(self) -> tuple[Tensor, Tensor]:
+        areas = self.areas
+        assert areas is not None
+        n, largest, width = len(areas.sizes), int(areas.sizes.max()), int(areas.sizes.max()) + len(areas.border)
+        columns = replace(self.by_columns, indices=areas.place.index_select(0, self.by_columns.indices), width=width)
+        product = self.by_rows.rows(areas.order).times(columns)  # rows of two areas have one place: they never meet
+        local = product.new_zeros(n * largest, width)
+        local[areas.slots] = product[: len(areas.slots)]
+        return local.view(n, largest, width), product[len(areas.slots) :, largest:]
 
     def inner(self) -> Tensor:
         return squared_by_blocks(self.by_rows) if self.device.type == "cuda" else self.by_columns.times(self.by_rows)
@@ -171,7 +197,7 @@ class SparseMap:
         return sp.csc_array(self.by_columns.array().T)
 
     def _with(self, by_rows: Tensor, by_columns: Tensor) -> SparseMap:
-        return SparseMap(replace(self.by_rows, data=by_rows), replace(self.by_columns, data=by_columns))
+        return SparseMap(replace(self.by_rows, data=by_rows), replace(self.by_columns, data=by_columns), self.areas)
 
 
 def linear_map(

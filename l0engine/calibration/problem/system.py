@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from scipy import sparse as sp
 
-from l0engine.arrays.linear_map import LinearMap, applied, linear_map
+from l0engine.arrays.areas import Areas, found
+from l0engine.arrays.linear_map import LinearMap, SparseMap, applied, linear_map
 from l0engine.calibration.config import Config
 from l0engine.calibration.losses import LOSSES, Loss
 from l0engine.calibration.problem.bounds import Bounds
@@ -226,7 +227,13 @@ class ScaledSystem:
         """The columns of some households on the device in double precision, their rows multiplied by factors, shape (n_use,)."""
         everyone = len(households) == self.shape[1]
         map_ = (self.map if everyone else self.map.columns(self._here(households, torch.int64))).to(torch.float64)
-        return map_ if factors is None or (factors == 1).all() else map_.scaled(self._here(factors))
+        map_ = map_ if factors is None or (factors == 1).all() else map_.scaled(self._here(factors))
+        return replace(map_, areas=self.areas) if isinstance(map_, SparseMap) else map_
+
+    @cached_property
+    def areas(self) -> Areas | None:
+        """Areas of the targets; on a GPU, which factors dense systems quickly, none."""
+        return found(self._rows, self.matrix) if self.device.type == "cpu" else None
 
     def _here(self, array: np.ndarray, dtype: torch.dtype = torch.float64) -> torch.Tensor:
         return torch.tensor(array, dtype=dtype, device=self.device)

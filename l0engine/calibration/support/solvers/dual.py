@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.linalg import blas
 from scipy.optimize import brentq
 from torch import Tensor
 
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.support.solvers.anchors import Anchor
+from l0engine.calibration.support.solvers.factors import ByAreas, Factor, Thin, Whole
 from l0engine.heeding import heed
 
 #: A Newton system is factored up to this many targets, or weights that move if those are fewer; beyond, nothing is as large as its square.
@@ -35,42 +35,15 @@ ROUGH = 0.4
 
 
 @dataclass(frozen=True, eq=False)
-class Factor:
-    """Cholesky factor of a Newton system whose diagonal was scaled to 1, ``B B' + T``; where B has fewer columns than rows, of the smaller
-    ``I + B' T^-1 B`` that stands for it.
+class Scaled:
+    """Factor of a Newton system whose diagonal was scaled to 1, by a scale of shape (n_targets,)."""
 
-    Attributes
-    ----------
-    lower : Tensor, shape (n_targets, n_targets) or (n_moving, n_moving)
-    scale : Tensor of float64, shape (n_targets,)
-    thin : tuple of LinearMap and Tensor, or None
-        B, shape (n_targets, n_moving), and the diagonal of T, where the smaller one was factored.
-    """
-
-    lower: Tensor
+    factor: Factor
     scale: Tensor
-    thin: tuple[LinearMap, Tensor] | None = None
 
     def solve(self, v: Tensor) -> Tensor:
-        """What the inverse of the system makes of a vector, shape (n_targets,). Source of the thin case: Woodbury (1950)."""
-        scaled = self.scale * v
-        if self.thin is None:
-            return self.scale * self._by_lower(scaled)
-        b, rest = self.thin
-        return self.scale * (scaled - b.matvec(self._by_lower(b.rmatvec(scaled / rest)))) / rest
-
-    def _by_lower(self, v: Tensor) -> Tensor:
-        if v.is_cuda or not len(v):
-            return torch.cholesky_solve(v[:, None].to(self.lower.dtype), self.lower)[:, 0].to(v.dtype)
-        lower = self._by_columns
-        solve = blas.strsv if lower.dtype == np.float32 else blas.dtrsv  # for one right-hand side several times faster than torch or LAPACK
-        half = solve(lower, v.numpy().astype(lower.dtype), lower=1)
-        return torch.from_numpy(np.asarray(solve(lower, half, lower=1, trans=1), np.float64))
-
-    @cached_property
-    def _by_columns(self) -> np.ndarray:
-        """The lower factor as BLAS wants it."""
-        return np.asfortranarray(self.lower.numpy())
+        """What the inverse of the system makes of a vector, shape (n_targets,)."""
+        return self.scale * self.factor.solve(self.scale * v)
 
 
 def work(n_targets: int, n_kept: int) -> int:
@@ -82,7 +55,7 @@ class Dual(NamedTuple):
     """What a solution has for a like problem to start from: theta, shape (n_targets,), and its last factor."""
 
     theta: Tensor
-    factor: Factor | None
+    factor: Scaled | None
 
 
 class DualProblem:
@@ -160,7 +133,7 @@ class DualProblem:
         system = _System(self, slope, tau)
         if self._direct and (solution := system.direct(gradient)) is not None:
             return solution
-        for dtype in (None, torch.float32, torch.float64) if system.size <= self._largest else ():
+        for dtype in (None, torch.float32, torch.float64) if system.work <= self._largest**3 / 3 else ():
             if dtype is not None:
                 self._factor = system.factored(dtype)
             if self._factor is not None:
@@ -178,7 +151,8 @@ class _System:
         self._diagonal = of.squares.matvec(slope) + tau
         self._scale = 1 / self._diagonal.sqrt()
         self._moving = slope.nonzero().flatten()
-        self.size = min(len(tau), len(self._moving))
+        self._work = len(tau) ** 3 / 3 if of.a.areas is None else of.a.areas.work
+        self.work = min(self._work, len(self._moving) ** 3 / 3)
 
     def direct(self, gradient: Tensor) -> Tensor | None:
         """The solution by a factor of its own; None where the system is numerically not definite."""
@@ -186,19 +160,16 @@ class _System:
         solution = None if factor is None else factor.solve(gradient)
         return solution if solution is not None and bool(torch.isfinite(solution).all()) else None
 
-    def factored(self, dtype: torch.dtype) -> Factor | None:
+    def factored(self, dtype: torch.dtype) -> Scaled | None:
         """Factor of the system with its diagonal scaled to 1; None where it is not definite in this precision."""
         everyone, roots = len(self._moving) == len(self._slope), self._slope[self._moving].sqrt()
         b = (self._a if everyone else self._a.columns(self._moving)).weighted(self._scale, roots)
-        rest, thin = self._tau * self._scale**2, len(self._moving) < len(self._tau)
-        if thin:
-            h = b.scaled(1 / rest.sqrt()).inner()
-            h.diagonal().add_(1.0)
+        rest = self._tau * self._scale**2
+        if len(self._moving) ** 3 / 3 < self._work:
+            factor: Factor | None = Thin.of(b, rest)
         else:
-            h = b.to(dtype).outer()
-            h.diagonal().add_(rest.to(dtype))
-        lower, failed = torch.linalg.cholesky_ex(h)
-        return None if bool(failed) else Factor(lower, self._scale, (b, rest) if thin else None)
+            factor = Whole.of(b, rest, dtype) if b.areas is None else ByAreas.of(b, rest, dtype)
+        return None if factor is None else Scaled(factor, self._scale)
 
     def by_diagonal(self, gradient: Tensor) -> Tensor:
         return self.conjugate(gradient, lambda v: v / self._diagonal, rtol=1e-3, most=200)[0]
