@@ -16,8 +16,9 @@ from torch import Tensor
 
 #: Fewer rows are factored as they are, in no time.
 FEW_ROWS = 1000
-#: Rows that meet are sought among so many columns; so many sets of rows that do not meet are tried as seeds of areas.
-SAMPLE, SETS = 20_000, 60
+#: Rows that meet are sought among so many columns; so many sets of rows that do not meet are tried as seeds
+#: of areas, in each of two orders.
+SAMPLE, SETS = 20_000, 10
 #: Areas are worth it from this share of the work down.
 WORTH = 0.5
 
@@ -33,6 +34,31 @@ class Areas:
     """
 
     area: np.ndarray
+
+    @classmethod
+    def of(cls, rows: sp.csr_array, columns: sp.csc_array) -> Areas | None:
+        """Areas of a matrix, given by rows and by columns; None where it has none that are `WORTH` it.
+
+        Rows that do not meet are seeds: a household is of the area of its seed, and a row of an area where all its
+        households are. Of several such sets the one is taken whose factor is least work.
+        """
+        n_rows, n_columns = rows.shape
+        if n_rows < FEW_ROWS:
+            return None
+        some = columns if n_columns <= SAMPLE else columns[:, np.linspace(0, n_columns - 1, SAMPLE).astype(int)]
+        seeds = _seeds(some)
+        if len(seeds) < 2:
+            return None
+        home = np.full(n_columns, -1)
+        for number in range(len(seeds) - 1, -1, -1):  # where seeds meet in few columns after all, the first has them
+            home[rows.indices[rows.indptr[seeds[number]] : rows.indptr[seeds[number] + 1]]] = number
+        area, some_entries = np.full(n_rows, -1), np.flatnonzero(np.diff(rows.indptr))
+        at = home[rows.indices]
+        least, most = (f.reduceat(at, rows.indptr[some_entries]) for f in (np.minimum, np.maximum))
+        area[some_entries] = np.where(least == most, least, -1)
+        used, area[area >= 0] = np.unique(area[area >= 0], return_inverse=True)
+        areas = cls(area)
+        return areas if len(used) > 1 and areas.work < WORTH * full_work(n_rows) else None
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -77,63 +103,49 @@ class Areas:
         return _work(self.sizes, len(self.border))
 
 
+def full_work(n_rows: int) -> float:
+    """Multiplications that a Cholesky factor of a full matrix takes."""
+    return n_rows**3 / 3
+
+
 def _work(sizes: np.ndarray, border: int) -> float:
     s = sizes.astype(float)
-    return float((s**3 / 3 + s**2 * border + s * border**2 / 2).sum() + border**3 / 3)
-
-
-def found(rows: sp.csr_array, columns: sp.csc_array) -> Areas | None:
-    """Areas of a matrix, given by rows and by columns; None where it has none that are `WORTH` it.
-
-    Rows that do not meet, largest first, are seeds: a household is of the area of its seed, and a row of an area where all its
-    households are. Of several such sets the one is taken whose factor is least work.
-    """
-    n_rows, n_columns = rows.shape
-    if n_rows < FEW_ROWS:
-        return None
-    some = columns if n_columns <= SAMPLE else columns[:, np.linspace(0, n_columns - 1, SAMPLE).astype(int)]
-    seeds = _seeds(some)
-    if len(seeds) < 2:
-        return None
-    home = np.full(n_columns, -1)
-    for number in range(len(seeds) - 1, -1, -1):  # where seeds meet in few columns after all, the largest has them
-        home[rows.indices[rows.indptr[seeds[number]] : rows.indptr[seeds[number] + 1]]] = number
-    area, some_entries = np.full(n_rows, -1), np.flatnonzero(np.diff(rows.indptr))
-    at = home[rows.indices]
-    least, most = (f.reduceat(at, rows.indptr[some_entries]) for f in (np.minimum, np.maximum))
-    area[some_entries] = np.where(least == most, least, -1)
-    used, area[area >= 0] = np.unique(area[area >= 0], return_inverse=True)
-    areas = Areas(area)
-    return areas if len(used) > 1 and areas.work < WORTH * n_rows**3 / 3 else None
+    return float((s**3 / 3 + s**2 * border + s * border**2 / 2).sum()) + full_work(border)
 
 
 def _seeds(columns: sp.csc_array) -> np.ndarray:
-    """Rows that share no column, largest first: the set that makes the factor least work."""
+    """Rows that share no column, the likeliest first: of some sets that which makes the factor least work."""
     ones = sp.csc_array((np.ones(columns.nnz, np.float32), columns.indices, columns.indptr), shape=columns.shape)
     by_rows = ones.tocsr()
-    sizes = np.diff(by_rows.indptr)
-    order = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
-    meets = sp.csr_array(by_rows[order] @ ones[order].T)
-    best, seeds, tried, sets = np.inf, order[:0], np.zeros(len(order), bool), 0
-    for first in np.flatnonzero(2 * sizes[order] <= columns.shape[1]):
-        if tried[first] or sets == SETS:
-            continue
-        members, free = [], np.ones(len(order), bool)
-        row = int(first)
-        while True:
-            members.append(row)
-            free[_met(meets, row)] = False
-            row = int(free.argmax())
-            if not free[row]:
+    meets = sp.csr_array(by_rows @ ones.T)
+    sizes, meet = np.diff(by_rows.indptr), np.diff(meets.indptr)
+    likely = np.flatnonzero((meet > 0) & (2 * meet <= len(meet)))  # who meets most others is of the border
+    best, seeds = np.inf, likely[:0]
+    for size in (sizes, sizes / np.maximum(meet, 1)):  # a whole area is large, or large for the few that it meets
+        order = likely[np.argsort(-size[likely], kind="stable")]
+        left = order
+        for _ in range(SETS):
+            if not len(left):
                 break
-        tried[members], sets = True, sets + 1
-        touched = np.concatenate([_met(meets, row) for row in members])
-        local = np.bincount(touched, minlength=len(order)) == 1
-        owner = np.repeat(np.arange(len(members)), [len(_met(meets, row)) for row in members])
-        work = _work(np.bincount(owner[local[touched]]), int((~local).sum()))
-        if work < best:
-            best, seeds = work, order[members]
+            members = _apart(meets, order, int(left[0]))
+            left = left[~np.isin(left, members)]
+            met = [_met(meets, row) for row in members]
+            local = np.bincount(np.concatenate(met), minlength=len(meet)) == 1
+            work = _work(np.array([np.count_nonzero(local[rows]) for rows in met]), int((~local).sum()))
+            if work < best:
+                best, seeds = work, order[np.isin(order, members)]
     return seeds
+
+
+def _apart(meets: sp.csr_array, order: np.ndarray, first: int) -> list[int]:
+    """Rows that do not meet: one, then always the foremost in order that meets none of them."""
+    members, free = [first], np.zeros(meets.shape[0], bool)
+    free[order] = True
+    free[_met(meets, first)] = False
+    while free.any():
+        members.append(int(order[free[order].argmax()]))
+        free[_met(meets, members[-1])] = False
+    return members
 
 
 def _met(meets: sp.csr_array, row: int) -> np.ndarray:

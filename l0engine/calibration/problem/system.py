@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import sparse as sp
 
-from l0engine.arrays.areas import Areas, found
+from l0engine.arrays.areas import Areas
 from l0engine.arrays.linear_map import LinearMap, SparseMap, applied, linear_map
 from l0engine.calibration.config import Config
 from l0engine.calibration.losses import LOSSES, Loss
@@ -233,7 +233,7 @@ class ScaledSystem:
     @cached_property
     def areas(self) -> Areas | None:
         """Areas of the targets; on a GPU, which factors dense systems quickly, none."""
-        return found(self._rows, self.matrix) if self.device.type == "cpu" else None
+        return Areas.of(self._rows, self.matrix) if self.device.type == "cpu" else None
 
     def _here(self, array: np.ndarray, dtype: torch.dtype = torch.float64) -> torch.Tensor:
         return torch.tensor(array, dtype=dtype, device=self.device)

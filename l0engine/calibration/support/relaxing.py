@@ -15,7 +15,7 @@ from l0engine.calibration.results import Certificate
 from l0engine.calibration.support.capping import LEAST, LEAST_EVEN, Capping
 from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.relaxation import APART, Relaxation, Relaxed
-from l0engine.calibration.support.solvers.dual import DENSE_TARGETS
+from l0engine.calibration.support.solvers.dual import is_factored
 from l0engine.calibration.support.support import Support
 
 #: What a relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
@@ -40,7 +40,7 @@ def caps(system: ScaledSystem, config: Config) -> bool:
 
 def relaxes(system: ScaledSystem, config: Config) -> bool:
     """Whether a relaxation is asked for, and the problem of a kind and size for one; smallest weights alone are for small problems."""
-    fits = system.source.nnz <= RELAXED_ENTRIES and len(system.target) <= DENSE_TARGETS
+    fits = system.source.nnz <= RELAXED_ENTRIES and is_factored(len(system.target), system.areas)
     return config.relax and system.loss.squared and fits and (not config.bounded or is_small(system) or caps(system, config))
 
 

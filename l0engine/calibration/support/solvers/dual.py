@@ -18,12 +18,13 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
+from l0engine.arrays.areas import Areas, full_work
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.support.solvers.anchors import Anchor
-from l0engine.calibration.support.solvers.factors import ByAreas, Factor, Thin, Whole
+from l0engine.calibration.support.solvers.factors import ByAreas, Factor, Thin, Whole, factor_work
 from l0engine.heeding import heed
 
-#: A Newton system is factored up to this many targets, or weights that move if those are fewer; beyond, nothing is as large as its square.
+#: A Newton system is factored where that is no more work than for so many targets; beyond, nothing is as large as their square.
 DENSE_TARGETS, DENSE_ON_GPU = 4000, 24_000
 NEWTON_STEPS = 100
 #: A system of up to so many multiplications is made and factored anew in each step: faster there than to improve on an older factor.
@@ -49,6 +50,11 @@ class Scaled:
 def work(n_targets: int, n_kept: int) -> int:
     """Multiplications that a Newton system takes."""
     return min(n_targets, n_kept) * n_targets * n_kept
+
+
+def is_factored(n_targets: int, areas: Areas | None) -> bool:
+    """Whether a Newton system of targets with some areas is factored on the CPU, however many weights move."""
+    return factor_work(n_targets, areas) <= full_work(DENSE_TARGETS)
 
 
 class Dual(NamedTuple):
@@ -133,7 +139,7 @@ class DualProblem:
         system = _System(self, slope, tau)
         if self._direct and (solution := system.direct(gradient)) is not None:
             return solution
-        for dtype in (None, torch.float32, torch.float64) if system.work <= self._largest**3 / 3 else ():
+        for dtype in (None, torch.float32, torch.float64) if system.work <= full_work(self._largest) else ():
             if dtype is not None:
                 self._factor = system.factored(dtype)
             if self._factor is not None:
@@ -151,8 +157,8 @@ class _System:
         self._diagonal = of.squares.matvec(slope) + tau
         self._scale = 1 / self._diagonal.sqrt()
         self._moving = slope.nonzero().flatten()
-        self._work = len(tau) ** 3 / 3 if of.a.areas is None else of.a.areas.work
-        self.work = min(self._work, len(self._moving) ** 3 / 3)
+        self._work, self._thin = factor_work(len(tau), of.a.areas), full_work(len(self._moving))
+        self.work = min(self._work, self._thin)
 
     def direct(self, gradient: Tensor) -> Tensor | None:
         """The solution by a factor of its own; None where the system is numerically not definite."""
@@ -165,7 +171,7 @@ class _System:
         everyone, roots = len(self._moving) == len(self._slope), self._slope[self._moving].sqrt()
         b = (self._a if everyone else self._a.columns(self._moving)).weighted(self._scale, roots)
         rest = self._tau * self._scale**2
-        if len(self._moving) ** 3 / 3 < self._work:
+        if self._thin < self._work:
             factor: Factor | None = Thin.of(b, rest)
         else:
             factor = Whole.of(b, rest, dtype) if b.areas is None else ByAreas.of(b, rest, dtype)

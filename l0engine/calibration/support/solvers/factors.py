@@ -13,8 +13,13 @@ import torch
 from scipy.linalg import blas
 from torch import Tensor
 
-from l0engine.arrays.areas import Areas
+from l0engine.arrays.areas import Areas, full_work
 from l0engine.arrays.linear_map import LinearMap
+
+
+def factor_work(n_targets: int, areas: Areas | None) -> float:
+    """Multiplications that a factor of a system of so many targets takes."""
+    return full_work(n_targets) if areas is None else areas.work
 
 
 class Factor(Protocol):
