@@ -94,7 +94,7 @@ def _store_warning() -> str:
         return str(error)
 
 
-@st.cache_data(ttl=COUNT_SECONDS, show_spinner=False)
+@st.cache_resource(ttl=COUNT_SECONDS, show_spinner=False)
 def _room_said(root: str, most: int | None) -> str:
     return store().room().warning
 
