@@ -30,7 +30,7 @@ MASSACHUSETTS = uploads.SAMPLES / "massachusetts"
 NUMBERS = "Numbers of households"
 
 
-PLAN = Plan((200, 60, 30), (60,), ("random", "gated", "dense"))
+PLAN = Plan((60, 30), (60,), ("random", "gated", "dense"))
 
 
 @pytest.fixture(scope="module")
