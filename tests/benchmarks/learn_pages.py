@@ -3,9 +3,9 @@
 Starts a server and a browser, opens every page once so that the server is warm, and prints a table in milliseconds, line by line. First
 pictures: from navigation to the first drawing, in a browser that was never here, in one that has the files, and by a click in the menu;
 median of `VISITS`. Answers: from what the visitor does to the drawing of the picture that the control asks for, median and least of
-`ANSWERS` for each control; between them it waits until the page has prepared what lies one step away, `PATIENCE` seconds at most. Films:
-pictures drawn a second while one plays, the longest time between two of them, and how often its canvas was replaced or emptied by a new
-size, which would flicker. All six pages: a few minutes.
+`ANSWERS` for each control, a step at a time, `REST` seconds after the answer before; and of one jump to where no step leads. Films: pictures
+drawn a second while one plays, the longest time between two of them, and how often its canvas was replaced or emptied by a new size, which
+would flicker. All six pages on two quiet cores: below four minutes.
 """
 
 # ruff: noqa: E402 -- the path comes first
@@ -14,22 +14,19 @@ from __future__ import annotations
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "browser"), str(Path(__file__).parents[1])]
 
-import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 from server import SWITCHES, Server, find_chromium
 
 from dashboard.state.lessons import LESSONS
 
-VISITS, ANSWERS = 3, 5
-#: Seconds between answers at most, in which the page prepares what may be asked for next.
-PATIENCE = 6.0
+VISITS, ANSWERS = 3, 4
+#: Seconds between an answer and the next question, as of someone who looks at it.
+REST = 0.8
 PLAYER = "document.querySelector('.player')"
 DRAWN = f"{PLAYER}?.dataset.drawn > 0"
 #: Notes when the first picture of a page was drawn, in milliseconds since navigation or the last click.
@@ -39,17 +36,18 @@ addEventListener('click', () => {{ window.first = undefined; since = performance
 const look = () => {{ if (window.first === undefined && {DRAWN}) window.first = performance.now() - since; requestAnimationFrame(look); }};
 look();
 """
-#: Sets a control by its label, and says after how many milliseconds another picture was drawn; null where it stays the same.
-ANSWER = f"""async ([label, on]) => {{
+#: Moves a control, by its label, a step 'on' or 'back', or 'far'; after how many milliseconds another picture was drawn, null for none.
+ANSWER = f"""async ([label, how]) => {{
   const source = () => {PLAYER}?.source, before = source(), same = () => [before, undefined].includes(source());
   const control = [...document.querySelectorAll('.panel .control')].find(e => e.querySelector('.head').textContent.startsWith(label));
-  const input = control.querySelector('input'), start = performance.now();
-  if (input.type === 'range') {{
+  const input = control.querySelector('input'), start = performance.now(), far = how === 'far';
+  if (['range', 'number'].includes(input.type)) {{
     const from = input.value;
-    if (on) input.stepUp(); else input.stepDown();
+    if (far) input.value = from > (Number(input.min) + Number(input.max)) / 2 ? input.min : input.max;
+    else if (how === 'on') input.stepUp(); else input.stepDown();
     if (input.value === from) return null;
     input.dispatchEvent(new Event('input', {{bubbles: true}}));
-  }} else if (input.type === 'number') control.querySelector(`.field button:nth-of-type(${{on ? 2 : 1}})`).click();
+  }} else if (far) return null;
   else if (input.type === 'radio') {{
     const all = [...control.querySelectorAll('input')]; all[(all.findIndex(e => e.checked) + 1) % all.length].click();
   }} else input.click();
@@ -102,10 +100,11 @@ def show_first(browser: Browser, server: Server, pages: Sequence[str]) -> None:
 
 
 def show_answers(browser: Browser, server: Server, pages: Sequence[str]) -> None:
-    print(f"\n{'answer of':24}{'control':28}{'median':>8}{'least':>8}{'of':>5}")
+    print(f"\n{'answer of':24}{'control':28}{'median':>8}{'least':>8}{'of':>5}{'jump':>8}")
     for name in pages:
-        for control, times in answers(browser, server, name):
-            print(f"{name:24}{control[:26]:28}{statistics.median(times):8.0f}{min(times):8.0f}{len(times):5}", flush=True)
+        for control, times, jump in answers(browser, server, name):
+            median, least = (f(times) if times else float("nan") for f in (statistics.median, min))
+            print(f"{name:24}{control[:26]:28}{median:8.0f}{least:8.0f}{len(times):5}{'' if jump is None else round(jump):>8}", flush=True)
 
 
 def show_films(browser: Browser, server: Server, pages: Sequence[str]) -> None:
@@ -130,7 +129,7 @@ def opened(page: Page, act: Callable[[], object]) -> float:
     """What is done to come to a page, and when its picture was drawn."""
     act()
     ms = float(page.wait_for_function("window.first", polling=50).json_value())
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(300)
     return ms
 
 
@@ -142,46 +141,31 @@ def first_pictures(browser: Browser, server: Server, name: str) -> list[float]:
         page, ms = arrive(browser, server, name)
         ways[0].append(ms)
         ways[1].append(opened(page, page.reload))
-        opened(page, partial(page.goto, f"{server.url}/{other}"))
-        link = page.locator(f"[data-testid=stSidebarNav] a[href$='/{name}']")
-        ways[2].append(opened(page, link.click))
+        for to in (other, name):
+            ms = opened(page, page.locator(f"[data-testid=stSidebarNav] a[href$='/{to}']").click)
+        ways[2].append(ms)
         page.close()
     return [statistics.median(way) for way in ways]
 
 
-def answers(browser: Browser, server: Server, name: str) -> Iterator[tuple[str, list[float]]]:
-    """Times of each control that changed the picture; three steps on, then back."""
+def answers(browser: Browser, server: Server, name: str) -> Iterator[tuple[str, list[float], float | None]]:
+    """Times of each control that changed the picture, steps on and then back, and of one jump."""
     page, _ = arrive(browser, server, name)
     for control in LESSONS[name].choices().values():
-        times = []
-        for turn in range(ANSWERS):
-            prepared(page, server)
-            ms = page.evaluate(ANSWER, [control.label, turn % 6 < 3])
-            if ms is not None:
-                times.append(float(ms))
-        yield control.label, times or [float("nan")]
+        page.wait_for_timeout(2000 * REST)  # to go for another control takes longer
+        found = []
+        for turn in range(ANSWERS + 1):
+            page.wait_for_timeout(1000 * REST)
+            found.append(page.evaluate(ANSWER, [control.label, "far" if turn == ANSWERS else "on" if turn < ANSWERS / 2 else "back"]))
+        yield control.label, [ms for ms in found[:-1] if ms is not None], found[-1]
     page.close()
-
-
-def prepared(page: Page, server: Server) -> None:
-    """Wait until the server and what it started have nothing to do."""
-    page.wait_for_timeout(400)  # it begins a moment after the answer
-    assert server.process is not None
-    all_of_it = psutil.Process(server.process.pid)
-    end, before = time.monotonic() + PATIENCE, -1.0
-    while time.monotonic() < end:
-        spent = sum(sum(p.cpu_times()[:2]) for p in (all_of_it, *all_of_it.children(recursive=True)))
-        if spent - before < 0.03:
-            return
-        before = spent
-        page.wait_for_timeout(200)
 
 
 def film(browser: Browser, server: Server, name: str) -> list[float] | None:
     """Pictures a second, the longest gap, and changes of the canvas; None where the picture stands still."""
     page, _ = arrive(browser, server, name)
     page.emulate_media(reduced_motion="no-preference")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(500)
     moves = page.evaluate(f"{PLAYER}.film.captions.length > 1")
     found: list[float] | None = page.evaluate(PLAYED) if moves else None
     page.close()
