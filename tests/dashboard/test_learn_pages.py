@@ -61,7 +61,7 @@ def test_every_page_asks_shows_and_tells(lesson, page):
     if page != "learn_challenge":  # its answer is the frontier, which takes seconds
         told = {at.ask(guess=option).panel["answer"]["first"] for option, _ in at.panel["question"]["options"]}
         assert "Right." in told and len(told) == 2 and all(t == "Right." or t.startswith("Not this time: ") for t in told)
-    assert "Try it on real data" in at.buttons()
+    assert "Try it on real data" in at.buttons() and at.at.sidebar.caption[0].value == "Problem"
 
 
 def test_the_numbers_of_a_gate_are_the_engines(lesson):
