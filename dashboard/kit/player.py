@@ -26,6 +26,7 @@ CSS = """
 .player canvas:focus-visible { outline: 2px solid var(--st-primary-color) }
 .player input { flex: 1; min-width: 8rem; accent-color: var(--st-primary-color) }
 .player .below:not(:empty) { margin-top: 1rem }
+.player .below ul { padding-left: 1.25rem }
 .player .tip { position: absolute; pointer-events: none; padding: 0.25rem 0.5rem; border-radius: 0.35rem; font-size: 0.85rem; z-index: 5;
   max-width: 90%;  border: 1px solid var(--st-border-color); background: var(--st-background-color) }
 """
