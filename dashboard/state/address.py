@@ -65,7 +65,7 @@ def _calibration(query: Mapping[str, str], page: str) -> None:
         open_run(query["run"])
         if page == "results":
             first.ask()
-        open_point(query.get("point"))
+        open_point(query.get("point") or None)
     elif "problem" in query:
         open_problem(query["problem"])
 

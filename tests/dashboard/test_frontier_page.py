@@ -205,9 +205,10 @@ def test_a_shared_address_opens_the_same_point(visit, frontier):
 
 
 @pytest.mark.parametrize("point", ["l0engine-31", "../etc/passwd", "<b>x</b>", ""])
-def test_an_unknown_point_in_the_address_is_harmless(visit, frontier, point):
+def test_an_unknown_point_in_the_address_is_said_and_harmless(visit, frontier, point):
     page = visit("frontier", run=frontier, point=point)
-    assert page.said("subheader") == ["At 60 households"] and not page.said("error", "warning")
+    assert page.said("subheader") == ["At 60 households"] and not page.said("error")
+    assert [text.endswith("on its frontier: its own answer is shown.") for text in page.said("warning")] == [True] * bool(point)
     kept = state.store().result(frontier).final.kept
     assert page.to("results").metrics["Households kept"] == f"{kept:,}"
     assert "Show the fit itself" not in page.buttons()

@@ -61,6 +61,12 @@ def test_a_browser_that_arrives_is_sent_the_verdict_and_one_picture(visit, finis
     assert len(at.run().metric) == 5 and len(at.tabs) == 5 and len(at.dataframe) == 1
 
 
+def test_an_address_with_a_point_that_is_not_there_says_so(visit, finished):
+    page = visit("results", run=finished, point="nope")
+    assert page.title == "Results" and "point" not in page.at.query_params
+    assert page.said("warning")[0].endswith("has no point 'nope' on its frontier: its own answer is shown.")
+
+
 def test_a_part_that_is_open_narrows_the_table(results):
     results.at.session_state["part"] = "All targets/MA/agi[1,10000)"
     assert any(text.startswith("2 targets of MA/agi") for text in results.rerun().said("caption"))

@@ -8,13 +8,23 @@ import streamlit as st
 from dashboard.state.opened.problems import read_problem
 from dashboard.state.resources import store
 from l0engine.calibration.limits import Limit, limits
+from l0engine.errors import L0Error
 from l0engine.jobs.records import PointRecord, RunRecord
 
 
 def open_point(key: str | None) -> None:
-    """Make a point of the current run's frontier the one that Results shows; None for the run's own result."""
+    """Make a point of the current run's frontier the one that Results shows; None for the run's own result.
+
+    Raises
+    ------
+    L0Error
+        The frontier has no such point.
+    """
     st.session_state.pop("point", None)
     if key is not None:
+        run = st.session_state.run
+        if key not in {p.key for p in store().points(run)}:
+            raise L0Error(f"Run {run} has no point {key[:40]!r} on its frontier: its own answer is shown.")
         st.session_state.point = key
 
 
