@@ -18,7 +18,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.frontier.references import REFERENCES
 from l0engine.calibration.problem.preflight import targets_in_use
-from l0engine.calibration.problem.previous import Previous, placed
+from l0engine.calibration.problem.previous import Previous
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures, Result, Snapshot
 from l0engine.commands.previous import answer_named
@@ -51,12 +51,12 @@ def _config(parsed: argparse.Namespace) -> Config:
 
 def fit(parsed: argparse.Namespace) -> int:
     """Fit, write, and say what came out; 1 where it left no weights. Interrupt once to stop training and keep what is found."""
-    from l0engine.calibration.training.iteration import iterate
+    from l0engine.calibration.training.iteration import checked, iterate
 
     config, out = _config(parsed), parsed.out
     problem, before = load_problem(parsed.problem), answer_named(parsed.previous)
     columns = checked_columns(problem, parsed.columns)
-    placed(problem, config, before)  # what does not match is said before the run is recorded
+    checked(problem, config, before)  # what does not go together is said before the run is recorded
     with _interruptible() as stopping, _threads(problem), _recorded(parsed, problem, config, stopping, before) as job:
         steps = job.steps() if job is not None else iterate(problem, config, should_stop=stopping, previous=before)
         result = _with_progress(steps, config)

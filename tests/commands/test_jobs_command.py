@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from l0engine.__main__ import main
+from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Status
+from l0engine.errors import ProblemError
 from l0engine.io import save_problem
 from l0engine.jobs.execution import Execution
 from l0engine.jobs.job import Request
@@ -81,10 +83,30 @@ def test_a_store_that_cannot_be_written_does_not_stop_a_fit(problem, tmp_path, c
     assert "Written to" in out and (tmp_path / "out" / "weights.csv").stat().st_size > 0
 
 
-def test_a_fit_that_fails_says_so_in_the_store(problem, tmp_path, capsys):
-    assert fit(problem, tmp_path, "--budget", "999999") == 1
+def test_a_fit_that_fails_says_so_in_the_store(problem, tmp_path, capsys, monkeypatch):
+    def fails(*_: object) -> None:
+        raise ProblemError("No target can be used: all is lost.")
+
+    monkeypatch.setattr(ScaledSystem, "build", fails)
+    assert fit(problem, tmp_path) == 1
     [run] = Store().runs()
-    assert run.status is Status.FAILED and "999,999" in run.message and "999,999" in capsys.readouterr().err
+    assert run.status is Status.FAILED and "all is lost" in run.message and "all is lost" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("--budget 999999", "999,999"),
+        ("--min-ess 1e9", "60 households is 60 at most"),
+        ("--hold-out nope", "'nope'"),
+        ("--budget 5 --min-ess 6", "5 households"),
+    ],
+)
+def test_what_a_problem_cannot_give_is_refused_before_a_run_is_recorded(problem, tmp_path, capsys, given, said):
+    assert fit(problem, tmp_path, *given.split()) == 1
+    told = capsys.readouterr()
+    assert said in told.err and "Run" not in told.out
+    assert Store().runs() == []
 
 
 def test_jobs_are_listed_stopped_deleted_and_restored(problem, tmp_path, capsys):

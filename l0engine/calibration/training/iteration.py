@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.problem.previous import Previous, placed
+from l0engine.calibration.problem.preflight import targets_in_use
+from l0engine.calibration.problem.previous import Matched, Previous, placed
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import CPU, ScaledSystem
 from l0engine.calibration.results import Result, Snapshot, Status
@@ -83,21 +84,9 @@ def iterate(
     """
     known = changes if callable(changes) else _from_the_start(changes)
     watch = _Watch(should_stop, save, known, time.perf_counter(), [])
+    before = checked(problem, config, previous)
     device, why = choose_device(problem, config)
-    system = ScaledSystem.build(problem, config, solver_device(device), placed(problem, config, previous))
-    if not system.target.any():
-        raise ProblemError("All targets are 0, as means and shares are: keeping nobody meets them; add a total that fixes the size.")
-    if config.budget is not None and config.budget > problem.n_households:
-        raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
-    most = config.budget or problem.n_households
-    if config.min_ess is not None and config.min_ess > most:
-        words = f"min_ess is {config.min_ess:,g}, but the effective sample size of {most:,} households is {most:,} at most"
-        raise ConfigError(f"{words}: ask for no more than that.")
-    held = len(system.protected)
-    if config.budget is not None and config.budget < held:
-        raise ConfigError(f"budget is {config.budget:,} but {held:,} households are protected: ask for as many at least.")
-    if config.polish and system.ruled is not None:
-        raise ConfigError("polish knows no households with rules of their own: turn it off.")
+    system = ScaledSystem.build(problem, config, solver_device(device), before)
     attempt, resume = _attempt(config, resume)
     while True:
         lower, first = falling(config, system, attempt), attempt * (config.epochs + 1)
@@ -114,6 +103,30 @@ def iterate(
     missed = f"The goal is out of reach: {short}." if short else ""
     told = "" if system.before is None else told_of_change(system.before, config)
     return replace(result, message=" ".join(filter(None, [result.message, missed, told, why])))
+
+
+def checked(problem: Problem, config: Config, previous: Previous | None = None) -> Matched | None:
+    """The previous answer on the households of the problem, once all three go together.
+
+    Raises
+    ------
+    ProblemError, ConfigError
+        They do not: what, and what would.
+    """
+    values, held = problem.values[targets_in_use(problem, config)], problem.n_protected
+    if len(values) and not values.any() and config.total == "free":
+        raise ProblemError("All targets are 0, as means and shares are: keeping nobody meets them; add a total that fixes the size.")
+    if config.budget is not None and config.budget > problem.n_households:
+        raise ConfigError(f"budget is {config.budget:,} but there are {problem.n_households:,} households: ask for no more than that.")
+    most = config.budget or problem.n_households
+    if config.min_ess is not None and config.min_ess > most:
+        words = f"min_ess is {config.min_ess:,g}, but the effective sample size of {most:,} households is {most:,} at most"
+        raise ConfigError(f"{words}: ask for no more than that.")
+    if config.budget is not None and config.budget < held:
+        raise ConfigError(f"budget is {config.budget:,} but {held:,} households are protected: ask for as many at least.")
+    if config.polish and problem.rules.given:
+        raise ConfigError("polish knows no households with rules of their own: turn it off.")
+    return placed(problem, config, previous)
 
 
 def _from_the_start(changes: Sequence[Change]) -> Callable[[int], Sequence[Change]]:
