@@ -163,7 +163,7 @@ def test_who_relaxes_and_what_is_small(monkeypatch):
     assert not relaxes(system, CONFIG) and not is_small(system)
 
 
-@pytest.mark.parametrize("gated", ["none", "few"])
+@pytest.mark.parametrize("gated", ["none", *further("few")])
 def test_there_is_an_answer_whatever_the_gates_kept(gated):
     weights = np.zeros(300)
     if gated == "few":
