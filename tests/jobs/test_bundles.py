@@ -169,25 +169,27 @@ def test_an_import_with_its_checkpoint_goes_on_to_the_same_bits(store, other, tm
         assert mine == theirs and mine[0] == drain(iterate(problem, replace(config, epochs=epochs))).weights.tobytes()
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"alive": np.array([0, 1, 3])}, {"alive": np.array([0, 0, 1])}, {"alive": np.array([-1, 0, 1])}, {"alive": np.arange(2)},
-        {"alive": np.arange(3.0)}, {"step": np.array([1])}, {"step": np.array(-1)}, {"step": np.array(101)}, {"more": np.zeros(3)},
-        {"parameters": np.full((2, 3), np.nan, np.float32)}, {"exp_avg": np.zeros((2, 3))}, {"exp_avg_sq": np.full((2, 3), -1, np.float32)},
-        {"settled": np.zeros(9)}, {"settled": np.array([{}], object)}, {"step": None},
-    ],
-)  # fmt: skip
-def test_a_state_no_fit_can_have_come_to_is_refused(store, other, run_id, tmp_path, wrong):
+#: Parts of a checkpoint that take the place of good ones.
+WRONG = [
+    {"alive": np.array([0, 1, 3])}, {"alive": np.array([0, 0, 1])}, {"alive": np.array([-1, 0, 1])}, {"alive": np.arange(2)},
+    {"alive": np.arange(3.0)}, {"step": np.array([1])}, {"step": np.array(-1)}, {"step": np.array(101)}, {"more": np.zeros(3)},
+    {"parameters": np.full((2, 3), np.nan, np.float32)}, {"exp_avg": np.zeros((2, 3))}, {"exp_avg_sq": np.full((2, 3), -1, np.float32)},
+    {"settled": np.zeros(9)}, {"settled": np.array([{}], object)}, {"step": None},
+]  # fmt: skip
+
+
+def test_a_state_no_fit_can_have_come_to_is_refused(store, other, run_id, tmp_path):
     arrays = {**a_state(100).to_arrays(), "settled": np.zeros(4)}
     name = f"jobs/{run_id}/checkpoint.npz"
     export_jobs(store, [run_id], tmp_path / "good.zip", microdata=True)
     good = packed(tmp_path / "good.zip", tmp_path / "with.zip", more={name: npz(**arrays)})
     assert import_jobs(Store(tmp_path / "sound"), good) == [run_id]
-    bad = {key: value for key, value in {**arrays, **wrong}.items() if value is not None}
-    with pytest.raises(L0Error):
-        import_jobs(other, packed(tmp_path / "good.zip", tmp_path / "bad.zip", more={name: npz(**bad)}))
-    assert other.jobs() == [] == other.problems() and list((other.root / "runs").iterdir()) == []
+    for wrong in WRONG:
+        bad = {key: value for key, value in {**arrays, **wrong}.items() if value is not None}
+        with pytest.raises(L0Error):
+            import_jobs(other, packed(tmp_path / "good.zip", tmp_path / "bad.zip", more={name: npz(**bad)}))
+            pytest.fail(f"{wrong} was taken in")
+        assert other.jobs() == [] == other.problems() and list((other.root / "runs").iterdir()) == [], wrong
 
 
 def test_microdata_stay_unless_asked_for(store, other, run_id, tmp_path):
@@ -280,17 +282,18 @@ def hostile(run_id: str) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(len(hostile("20261122-164000-0000"))))
-def test_what_is_hostile_is_refused_and_leaves_nothing(store, other, run_id, tmp_path, number):
+def test_what_is_hostile_is_refused_and_leaves_nothing(store, other, run_id, tmp_path):
     export_jobs(store, [run_id], tmp_path / "good.zip")
     other.add_problem(a_problem(), "there already")
-    bad = packed(tmp_path / "good.zip", tmp_path / "bad.zip", **hostile(run_id)[number])
-    outside = {p for p in tmp_path.rglob("*") if "other" not in p.parts}
-    with pytest.raises(L0Error) as caught:
-        import_jobs(other, bad)
-    assert len(str(caught.value)) < 400 and str(caught.value).isprintable()
-    assert other.jobs() == [] and list((other.root / "runs").iterdir()) == []
-    assert {p for p in tmp_path.rglob("*") if "other" not in p.parts} == outside
+    for number, members in enumerate(hostile(run_id)):
+        bad = packed(tmp_path / "good.zip", tmp_path / "bad.zip", **members)
+        outside = {p for p in tmp_path.rglob("*") if "other" not in p.parts}
+        with pytest.raises(L0Error) as caught:
+            import_jobs(other, bad)
+            pytest.fail(f"{number} was taken in")
+        assert len(str(caught.value)) < 400 and str(caught.value).isprintable(), number
+        assert other.jobs() == [] and list((other.root / "runs").iterdir()) == [], number
+        assert {p for p in tmp_path.rglob("*") if "other" not in p.parts} == outside, number
 
 
 def test_a_problem_that_is_not_the_one_it_claims_is_refused(child, store, other, run_id, tmp_path):
