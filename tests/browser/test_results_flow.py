@@ -18,7 +18,7 @@ from l0engine.jobs.store import Store
 
 #: What Streamlit's own navigation does: a list with groups in it.
 OWN = {"list", "listitem"}
-PAGES = ("", "build", "calibrate", "frontier", "results", "log", "samples", "features", "pruning")
+PAGES = ("", "build", "calibrate", "frontier", "results", "runs", "log", "samples", "features", "pruning")
 #: Tabs, and looks at targets.
 PLACES = [
     ("Targets", "Table"), ("Targets", "Estimates"), ("Targets", "One target"), ("Households", ""), ("Weights", ""), ("Doubts", ""), ("Report", ""),
@@ -108,7 +108,34 @@ def test_from_a_click_to_a_report(server, open_tab, run, scheme, tmp_path):
     assert asked == [report.as_uri()] and failed == []  # all is in the one file
 
 
-@pytest.mark.slow  # nine pages, twice
+@pytest.mark.slow
+def test_the_picture_of_targets_is_walked_by_keys_and_saved(server, open_tab, run, tmp_path):
+    page = open_tab(f"{server.url}/results?run={run}")
+    page.get_by_text("equally weighted households").wait_for()
+    settle(page)
+
+    def opened():
+        return page.evaluate("document.querySelector('.player').open ?? 0")
+
+    page.locator(".player canvas").focus()
+    for key in ("Backspace", "Enter", "ArrowLeft", "Home"):  # the first two have nothing to do yet
+        page.keyboard.press(key)
+    assert opened() == 0 and "median error" in page.locator(".player .tip").inner_text()
+    page.keyboard.press("Enter")
+    page.get_by_text("targets of MA in use").wait_for()
+    assert opened() > 0
+    page.keyboard.press("Backspace")
+    page.get_by_text("targets of MA in use").wait_for(state="detached")
+    assert opened() == 0
+    page.locator(".player").hover()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save the picture").click()
+    saved.value.save_as(tmp_path / saved.value.suggested_filename)
+    picture = tmp_path / "l0engine.png"
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5_000
+
+
+@pytest.mark.slow  # ten pages, twice
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_of_ours_fails_axe(server, open_tab, run, scheme):
     for path in PAGES:
@@ -116,4 +143,6 @@ def test_nothing_of_ours_fails_axe(server, open_tab, run, scheme):
         settle(page)
         page.wait_for_timeout(1000)
         assert findings(page) == [], path or "data"
+        page.set_viewport_size({"width": 800, "height": 900})
+        until(lambda page=page: narrow_enough(page), 10, lambda path=path: f"{path or 'data'} scrolls sideways")
         page.context.close()
