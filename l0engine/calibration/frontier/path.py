@@ -92,7 +92,8 @@ def curve(problem: Problem, config: Config, point: FrontierPoint) -> Generator[t
     Where the relaxation chose the households weights are held to their mean.
     """
     system, support = _system(problem, replace(config, price_change=0.0)), Support.at(point.households, point.start)
-    for found in along(problem, system, config, support, level=point.certificate is not None):
+    level = None if point.certificate is None else float(point.start.mean())
+    for found in along(problem, system, config, support, level=level):
         yield found.found.mu, found.measures
 
 

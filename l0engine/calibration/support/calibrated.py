@@ -83,19 +83,28 @@ def calibrated(problem: Problem, system: ScaledSystem, config: Config, support: 
 
 
 def along(
-    problem: Problem, system: ScaledSystem, config: Config, support: Support, *, level: bool, softnesses: Iterable[float] = CURVE
+    problem: Problem, system: ScaledSystem, config: Config, support: Support, *, level: float | None, softnesses: Iterable[float] = CURVE
 ) -> Generator[Calibrated]:
     """The same households from soft to hard, for each of some softnesses: error against effective sample size.
 
-    Weights are held to those of the support; or, where they are to be `level`, to their mean, by squares: the softness is then the price
+    Weights are held to those of the support; or, where there is a `level`, to that one weight, by squares: the softness is then the price
     of evenness.
     """
     kept, start, dual = support.kept, support.start, None
-    if level:
-        start, config = np.full(len(kept), start.mean()), replace(config, anchor="chi-square")
+    if level is not None:
+        start, config = np.full(len(kept), level), replace(config, anchor="chi-square")
     for mu in softnesses:
         found, dual = recalibrate(system, kept, start, replace(config, mu=mu), after=dual, tolerance=TOLERANCE)
         yield Calibrated.of(problem, system, support, found)
+
+
+def levels(system: ScaledSystem, support: Support) -> tuple[float, ...]:
+    """The one weight that all households of a support may have: their mean, which keeps the sum; and that which misses least."""
+    mean, equal = float(support.start.mean()), np.zeros(system.shape[1])
+    equal[support.kept] = 1.0
+    estimates = system.estimates(equal)
+    pull = float(system.importance * estimates @ system.target)
+    return (mean, pull / float(system.importance * estimates @ estimates)) if pull > 0 else (mean,)
 
 
 def exchanged(system: ScaledSystem, support: Support) -> Support:

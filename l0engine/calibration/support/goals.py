@@ -10,7 +10,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Measures
-from l0engine.calibration.support.calibrated import CURVE, SOFTER, Calibrated, along, calibrated
+from l0engine.calibration.support.calibrated import CURVE, SOFTER, Calibrated, along, calibrated, levels
 from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.elimination import LEAVE
 from l0engine.calibration.support.relaxing import relaxes
@@ -100,18 +100,26 @@ def at_once(problem: Problem, system: ScaledSystem, config: Config, gated: np.nd
 def _made_to_meet(problem: Problem, system: ScaledSystem, config: Config, chooser: Chooser, found: Calibrated) -> Calibrated:
     """The same households with the most even weights that meet an error, or those that miss least and are even enough.
 
-    The answer itself where it meets the goals, nothing does, or a softness is given.
+    Even ones keep their sum, or give it up where that misses less. The answer itself where it meets the goals, nothing does, or a softness
+    is given.
     """
     if config.mu is not None or not falls_short(config, found.measures):
         return found
     even = config.max_median_error is None and config.max_error is None
-    best, ways = None, SOFTER + CURVE if even else tuple(mu for mu in CURVE if mu < found.found.mu)
-    for other in along(problem, system, config, found.support, level=even, softnesses=ways):
-        met = not falls_short(config, other.measures)
-        best = other if met else best
-        if met != even:  # errors fall on the way, and evenness
-            break
-    return found if best is None else replace(best, certificate=chooser.certificate(best.weights, len(found.support.kept)))
+    ways = SOFTER + CURVE if even else tuple(mu for mu in CURVE if mu < found.found.mu)
+    answers = []
+    for level in levels(system, found.support) if even else (None,):
+        best = None
+        for other in along(problem, system, config, found.support, level=level, softnesses=ways):
+            met = not falls_short(config, other.measures)
+            best = other if met else best
+            if met != even:  # errors fall on the way, and evenness
+                break
+        answers += [best] if best is not None else []
+    if not answers:
+        return found
+    best = min(answers, key=lambda answer: answer.loss)
+    return replace(best, certificate=chooser.certificate(best.weights, len(found.support.kept)))
 
 
 def by_price(problem: Problem, system: ScaledSystem, config: Config, gated: np.ndarray, price: float) -> Calibrated | None:

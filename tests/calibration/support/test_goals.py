@@ -8,6 +8,7 @@ import pytest
 from further import further
 
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Measures, Status
 from l0engine.calibration.support import goals as module
 from l0engine.calibration.support.choosing import Chooser
@@ -216,3 +217,17 @@ def test_goals_that_make_no_sense_are_refused(wrong, said):
 def test_nothing_kept_at_first_falls_to_a_smaller_price(monkeypatch):
     monkeypatch.setattr(iteration, "FALL", 100.0)
     assert fit(PROBLEM, replace(CONFIG, relax=False, lambda_l0=1e5, budget=5, epochs=60)).final.kept == 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_even_weights_of_too_few_miss_no_more_than_one_weight_for_all(seed):
+    rng = np.random.default_rng(seed)
+    M = rng.lognormal(0.0, 2.0, (60, 400)) * (rng.random((60, 400)) < 0.2)
+    base = rng.uniform(50.0, 200.0, 400)
+    problem = Problem.create(M, M @ base, base_weights=base)
+    result = fit(problem, Config(budget=12, min_ess=11.0, epochs=100))
+    assert result.final.ess >= 11.0
+    scaled = M[:, result.weights > 0].sum(axis=1) / problem.values
+    one = scaled.sum() / (scaled @ scaled)
+    missed = ((M @ result.weights / problem.values - 1) ** 2).sum()
+    assert missed <= ((one * scaled - 1) ** 2).sum()
