@@ -122,7 +122,7 @@ const build = parentElement => {
   top.append(panel.question, panel.answer);
   panel.append(top, panel.controls, panel.figures, panel.verdict, panel.tip, panel.wait);
   panel.onpointerleave = () => tell(panel);  // before anything else on the page is pressed
-  panel.onfocusout = event => { if (!panel.contains(event.relatedTarget)) tell(panel); };
+  panel.addEventListener('focusout', event => { if (!panel.contains(event.relatedTarget)) tell(panel); });
   parentElement.append(panel);
   return panel;
 };

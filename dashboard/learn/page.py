@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -118,14 +119,13 @@ def show(lesson: Lesson) -> None:
 @st.fragment
 def _body(lesson: Lesson) -> None:
     """All that follows the controls."""
-    asked = lessons.asked(lesson.page)
-    try:
-        with st.empty(), lessons.awaited(asked.ask):
+    asked, number = lessons.asked(lesson.page), state.held(lessons.key(lesson.page, "answered"))
+    try:  # who has set something sees the panel wait; a word here would move what is about to be pressed
+        with st.empty(), lessons.awaited(asked.ask) if number is None else nullcontext():
             panel, film = answer(lesson, asked, palette())
     except L0Error as error:
         st.error(str(error), icon=":material/error:")
         panel, film = Panel(_guess(lesson, asked), _CHOOSE, _controls(lesson, asked)), None
-    number = state.held(lessons.key(lesson.page, "answered"))
     kit_panel.show(
         kit_panel.sent(panel, palette()), key=lessons.key(lesson.page, "panel"), answered=number,
         always={**asked.address(), "theme": theme()}, on_asked=lambda: lessons.take(lesson.page),
