@@ -154,7 +154,9 @@ def test_who_leaves_at_once_takes_along_what_was_set(server, open_tab):
     slider = page.get_by_role("slider", name="Price of a household, λ L0")
     slider.focus()
     slider.press("ArrowRight")
-    page.get_by_role("button", name="Try it on real data").click()
+    page.get_by_role("button", name="Try it on real data").click(
+        delay=100
+    )  # a person's press; Streamlit takes what comes at once for one part
     page.wait_for_selector("h1:has-text('Calibrate')")
     settle(page)
     page.locator("[data-testid=stSidebarNav] a[href$='/learn_households']").click()
