@@ -60,7 +60,7 @@ def needs(problem: ProblemRecord) -> Needs:
     matrix a few times over, by rows and by columns, and Python with torch; held to the peak by tests/benchmarks/memory.py.
     """
     n, nnz = problem.n_households, problem.nnz
-    return Needs(2_000_000 + 170 * n, 500_000_000 + 400 * n + 100 * nnz)
+    return Needs(2_000_000 + 170 * n, 500_000_000 + 400 * n + 160 * nnz)
 
 
 def check(root: Path, need: Needs, promised: Callable[[], int]) -> None:
