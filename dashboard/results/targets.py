@@ -23,8 +23,9 @@ _FIRST = ("target", "relative_error", "estimate", "value", "distance", "in_stand
 
 def show(facts: Facts) -> None:
     """One look at them, of which nothing is worked out before it is wanted."""
-    look = st.segmented_control("Look at", list(_LOOKS), default="Table", key="targets_look", required=True, label_visibility="collapsed")
-    _LOOKS[look](facts)
+    state.hold_first("targets_look", "Table")  # a click in the picture sets it too
+    look = st.segmented_control("Look at", list(_LOOKS), key="targets_look", required=True, label_visibility="collapsed")
+    _LOOKS[str(look)](facts)
 
 
 def _one(facts: Facts) -> None:
