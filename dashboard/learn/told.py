@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 #: A table in the quiet look of the page.
 _STYLE = """<style>.told table {width: 100%; border-collapse: collapse; margin-bottom: 1rem; font-variant-numeric: tabular-nums}
 .told :is(th, td) {text-align: left; padding: 0.35rem 0.5rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent)}
-.told th {font-weight: 600; vertical-align: bottom} .told td {white-space: nowrap}
+.told th {font-weight: 600; vertical-align: bottom}
+@media (min-width: 900px) {.told td {white-space: nowrap}} @media (max-width: 899px) {.told :is(th, td) {padding: 0.35rem 0.2rem}}
 .told div {overflow-x: auto} .told li {margin-bottom: 0.3rem}</style>"""
 _BOLD = re.compile(r"[*]{2}(.+?)[*]{2}")
 
