@@ -25,6 +25,12 @@ LONG = ("browser", "studies", "jobs", "dashboard", "report", "calibration")
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for processes, servers and browsers a tenth of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """A file at a time, as `--dist loadfile`; all that drives Chromium by one worker, with one server."""
     from xdist.scheduler import LoadFileScheduling

@@ -63,7 +63,7 @@ class Asked(NamedTuple):
         return self.ask.texts() | ({"hide": hide} if hide else {})
 
 
-@st.cache_resource(show_spinner=False)  # it is asked for without a page, too
+@st.cache_resource(show_spinner=False, on_release=lambda shown: shown.close())  # it is asked for without a page, too
 def teacher() -> Teacher:
     """Who shows the pictures, one for the server."""
     return Teacher()

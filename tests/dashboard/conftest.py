@@ -146,7 +146,7 @@ class Inline:
 class _Teacher:
     """Shows what lessons ask for here, and keeps it for the next visit."""
 
-    wake = prepare = lambda *_: None
+    wake = prepare = close = lambda *_: None
     keeps = staticmethod(lambda _: True)
     show = staticmethod(cache(lambda ask: picture_of(type(ask).__name__, ask.texts())))
 
