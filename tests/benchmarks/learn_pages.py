@@ -29,10 +29,13 @@ VISITS, ANSWERS = 3, 4
 REST = 0.8
 PLAYER = "document.querySelector('.player')"
 DRAWN = f"{PLAYER}?.dataset.drawn > 0"
-#: Notes when the first picture of a page was drawn, in milliseconds since navigation or the last click.
+#: Notes when the first picture of a page was drawn, in milliseconds since navigation or the last click in the menu.
 NOTE = f"""
 let since = 0;
-addEventListener('click', () => {{ window.first = undefined; since = performance.now(); document.querySelector('.player')?.remove(); }}, true);
+addEventListener('click', event => {{
+  if (!event.target.closest('[data-testid=stSidebarNav]')) return;
+  window.first = undefined; since = performance.now(); document.querySelector('.player')?.remove();
+}}, true);
 const look = () => {{ if (window.first === undefined && {DRAWN}) window.first = performance.now() - since; requestAnimationFrame(look); }};
 look();
 """
