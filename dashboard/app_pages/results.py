@@ -23,6 +23,8 @@ if run is None or result is None or result.final is None:
     st.stop()
 
 facts = state.facts(run, point)
+if run.deleted is not None:
+    st.warning("This run is in the trash, where it may be removed for good: restore it on the Runs page.", icon=":material/delete:")
 if point is not None:
     words, back = layout.columns([4, 1], key="point", narrowest=180, align="center")
     words.info(

@@ -24,6 +24,14 @@ def results(visit, finished):
     return visit("results", run=finished)
 
 
+def test_a_run_in_the_trash_says_so(visit, finished):
+    state.store().trash([finished])
+    page = visit("results", run=finished)
+    assert any("in the trash" in text for text in page.said("warning"))
+    state.store().restore([finished])
+    assert not any("in the trash" in text for text in page.rerun().said("warning"))
+
+
 def opened(page, tab):
     page.at.session_state["results_tab"] = tab
     return page.rerun()
