@@ -1,6 +1,7 @@
 """A browser is told with the page what code it will need soon."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from dashboard.frame import preload
 
@@ -15,7 +16,8 @@ def head(content_type):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(preload.Preload(page)({"type": "http"}, None, send))
+    with ThreadPoolExecutor(1) as thread:  # beside tests of browsers this one may have a loop that runs
+        thread.submit(lambda: asyncio.run(preload.Preload(page)({"type": "http"}, None, send))).result()
     return dict(sent[0]["headers"])
 
 
