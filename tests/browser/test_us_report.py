@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
-from server import SWITCHES, find_chromium
 
 from dashboard.report.html import html
 from l0engine.calibration.config import Config
@@ -43,25 +41,23 @@ def facts(store):
     return Facts.of(store, store.jobs()[0].id)
 
 
-def test_the_report_is_written_soon_is_small_and_asks_for_nothing(facts, tmp_path):
+def test_the_report_is_written_soon_is_small_and_asks_for_nothing(facts, chromium, tmp_path):
     began = time.process_time()
     page = html(facts).encode()
     assert time.process_time() - began < SOON and len(page) < SMALL
     file = tmp_path / "report.html"
     file.write_bytes(page)
     asked, failed = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=SWITCHES)
-        tab = browser.new_page(viewport={"width": 800, "height": 900})
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.on("pageerror", lambda error: failed.append(str(error)))
-        tab.on("console", lambda message: failed.append(message.text) if message.type == "error" else None)
-        tab.goto(file.as_uri())
-        tab.wait_for_selector("#households-0 .main-svg")
-        tab.wait_for_selector(".player[data-drawn] canvas")
-        assert asked == [file.as_uri()] and failed == []
-        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        browser.close()
+    tab = chromium.new_page(viewport={"width": 800, "height": 900})
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("pageerror", lambda error: failed.append(str(error)))
+    tab.on("console", lambda message: failed.append(message.text) if message.type == "error" else None)
+    tab.goto(file.as_uri())
+    tab.wait_for_selector("#households-0 .main-svg")
+    tab.wait_for_selector(".player[data-drawn] canvas")
+    assert asked == [file.as_uri()] and failed == []
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.close()
 
 
 def own_code(book):
