@@ -51,7 +51,7 @@ class Areas:
             return None
         home = np.full(n_columns, -1)
         for number in range(len(seeds) - 1, -1, -1):  # where seeds meet in few columns after all, the first has them
-            home[rows.indices[rows.indptr[seeds[number]] : rows.indptr[seeds[number] + 1]]] = number
+            home[_entries(rows, seeds[number])] = number
         area, some_entries = np.full(n_rows, -1), np.flatnonzero(np.diff(rows.indptr))
         at = home[rows.indices]
         least, most = (f.reduceat(at, rows.indptr[some_entries]) for f in (np.minimum, np.maximum))
@@ -129,7 +129,7 @@ def _seeds(columns: sp.csc_array) -> np.ndarray:
                 break
             members = _apart(meets, order, int(left[0]))
             left = left[~np.isin(left, members)]
-            met = [_met(meets, row) for row in members]
+            met = [_entries(meets, row) for row in members]
             local = np.bincount(np.concatenate(met), minlength=len(meet)) == 1
             work = _work(np.array([np.count_nonzero(local[rows]) for rows in met]), int((~local).sum()))
             if work < best:
@@ -141,13 +141,13 @@ def _apart(meets: sp.csr_array, order: np.ndarray, first: int) -> list[int]:
     """Rows that do not meet: one, then always the foremost in order that meets none of them."""
     members, free = [first], np.zeros(meets.shape[0], bool)
     free[order] = True
-    free[_met(meets, first)] = False
+    free[_entries(meets, first)] = False
     while free.any():
         members.append(int(order[free[order].argmax()]))
-        free[_met(meets, members[-1])] = False
+        free[_entries(meets, members[-1])] = False
     return members
 
 
-def _met(meets: sp.csr_array, row: int) -> np.ndarray:
-    """The rows that share a column with one."""
-    return np.asarray(meets.indices[meets.indptr[row] : meets.indptr[row + 1]])
+def _entries(matrix: sp.csr_array, row: int) -> np.ndarray:
+    """The columns in which a row has entries."""
+    return np.asarray(matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]])
