@@ -10,11 +10,11 @@ from dashboard import state
 from dashboard.calibration import steering
 from dashboard.calibration.figures import error_fan, kept, loss
 from dashboard.kit import layout, wording
+from dashboard.kit.browser.live_plot import live_plot
 from dashboard.kit.chart import side_by_side
 from dashboard.kit.figures import gates
 from dashboard.kit.figures.marks import marks
 from dashboard.kit.follow import follow
-from dashboard.kit.live_plot import live_plot
 from l0engine.calibration.results import Snapshot
 from l0engine.jobs.records import RunRecord
 

@@ -9,9 +9,9 @@ import streamlit as st
 from dashboard.features import tables
 from dashboard.features.figures import bars, gates, scores, truth
 from dashboard.kit import layout, wording
+from dashboard.kit.browser.live_plot import live_plot
 from dashboard.kit.chart import chart
 from dashboard.kit.download import download
-from dashboard.kit.live_plot import live_plot
 from dashboard.state.opened import studies
 from l0engine.io import csv_bytes
 from l0engine.jobs.job import JobRecord

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashboard.kit import panel, player
+from dashboard.kit.browser import panel, player
 from dashboard.kit.theme import PALETTES
 from dashboard.learn.page import Lesson, answer
 from dashboard.state import lessons

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.frontier import form
 from dashboard.kit import layout, wording
-from dashboard.kit.panel import Control, Figure, Note
+from dashboard.kit.browser.panel import Control, Figure, Note
 from dashboard.kit.theme import Palette
 from dashboard.learn.figures import attempts
 from dashboard.learn.page import Lesson, Prediction, Scene, Shown

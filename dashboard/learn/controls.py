@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.kit.panel import Control
+from dashboard.kit.browser.panel import Control
 from dashboard.state import lessons
 from l0engine.lessons.ask import Ask, Choice, text
 

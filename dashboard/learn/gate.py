@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard import state
 from dashboard.kit import wording
-from dashboard.kit.panel import Figure
+from dashboard.kit.browser.panel import Figure
 from dashboard.kit.theme import Palette
 from dashboard.learn.figures import gate as figure
 from dashboard.learn.page import Lesson, Prediction, Scene, Shown

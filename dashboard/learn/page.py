@@ -10,11 +10,11 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.kit import layout
-from dashboard.kit import panel as kit_panel
+from dashboard.kit.browser import panel as kit_panel
+from dashboard.kit.browser.panel import Control, Figure, Note, Panel
+from dashboard.kit.browser.player import play
 from dashboard.kit.chart import palette, theme
 from dashboard.kit.figures.film import Film, to_json
-from dashboard.kit.panel import Control, Figure, Note, Panel
-from dashboard.kit.player import play
 from dashboard.kit.theme import Palette
 from dashboard.learn import controls, told
 from dashboard.state import lessons

@@ -12,9 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.kit import layout, wording
+from dashboard.kit.browser.live_plot import live_plot
 from dashboard.kit.chart import chart, side_by_side
 from dashboard.kit.download import download
-from dashboard.kit.live_plot import live_plot
 from dashboard.pruning import words as pruning_words
 from dashboard.pruning.figures import accuracy, loss, pixels, size
 from dashboard.pruning.figures import alive as pruning_alive

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from dashboard.calibration.figures import composition, estimates, refit_effect, weight_change, weight_concentration
 from dashboard.frontier.figures import frontier
-from dashboard.kit import player
+from dashboard.kit.browser import player
 from dashboard.kit.figures.film import Film, to_json
 from dashboard.kit.theme import CONFIG, LIGHT, Palette
 from dashboard.results.figures import ledger, treemap

@@ -6,9 +6,9 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.kit import wording
+from dashboard.kit.browser.player import play
 from dashboard.kit.chart import palette
 from dashboard.kit.figures.film import to_json
-from dashboard.kit.player import play
 from dashboard.results.figures import treemap
 from dashboard.state import first
 from l0engine.explain.targets import ALL

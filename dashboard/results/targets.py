@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.calibration.figures import estimates
 from dashboard.kit import layout, wording
-from dashboard.kit.live_plot import live_plot
+from dashboard.kit.browser.live_plot import live_plot
 from dashboard.results import one_target, parts
 from l0engine.explain import targets
 from l0engine.io import targets_table

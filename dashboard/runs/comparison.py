@@ -11,11 +11,11 @@ import streamlit as st
 from dashboard import state
 from dashboard.frontier.figures import overlap
 from dashboard.kit import layout, wording
+from dashboard.kit.browser.live_plot import live_plot
+from dashboard.kit.browser.player import play
 from dashboard.kit.chart import palette, side_by_side
 from dashboard.kit.figures.film import to_json
 from dashboard.kit.figures.marks import marks, told
-from dashboard.kit.live_plot import live_plot
-from dashboard.kit.player import play
 from dashboard.runs import table, words
 from dashboard.runs.figures import frontiers, members, pair, replay, ridges, series
 from dashboard.runs.figures.looks import Drawn, looks

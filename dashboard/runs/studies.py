@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.kit import layout, wording
-from dashboard.kit.live_plot import live_plot
+from dashboard.kit.browser.live_plot import live_plot
 from dashboard.runs import kinds, table, words
 from dashboard.runs.figures import series
 from dashboard.runs.figures.looks import looks

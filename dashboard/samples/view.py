@@ -10,10 +10,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard.kit import layout, wording
+from dashboard.kit.browser.live_plot import live_plot
 from dashboard.kit.chart import chart, side_by_side
 from dashboard.kit.download import download
 from dashboard.kit.figures import gates
-from dashboard.kit.live_plot import live_plot
 from dashboard.samples import who
 from dashboard.samples.figures import figures as sample_figures
 from dashboard.samples.figures import gates as sample_gates

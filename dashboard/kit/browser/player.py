@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit.components.v2 as components
 
 from dashboard import state
+from dashboard.kit.browser import code
 
-CSS = """
-.player { position: relative; width: 100%; font-family: var(--st-font); color: var(--st-text-color) }
-.player canvas { display: block; width: 100%; touch-action: pan-y }
-.player .caption { margin: 0.25rem 0 0.5rem; min-height: 1.5em; font-variant-numeric: tabular-nums }
-.player .caption:empty { display: none }
-.player .buttons { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center }
-.player .buttons[hidden] { display: none }
-.player button { font: inherit; color: inherit; padding: 0.3rem 0.9rem; min-width: 5rem; cursor: pointer; border-radius: 0.5rem;
-  border: 1px solid var(--st-border-color); background: var(--st-secondary-background-color) }
-.player button:hover, .player button:focus-visible { border-color: var(--st-primary-color) }
-.player button:focus-visible, .player input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px }
-.player .save { position: absolute; top: 0; right: 0; min-width: 0; padding: 0 0.5rem; opacity: 0 }
-.player:hover .save, .player .save:focus-visible { opacity: 1 }
-.player canvas:focus-visible { outline: 2px solid var(--st-primary-color) }
-.player input { flex: 1; min-width: 8rem; accent-color: var(--st-primary-color) }
-.player .below:not(:empty) { margin-top: 1rem }
-.player .below ul { padding-left: 1.25rem }
-.player .tip { position: absolute; pointer-events: none; padding: 0.25rem 0.5rem; border-radius: 0.35rem; font-size: 0.85rem; z-index: 5;
-  max-width: 90%;  border: 1px solid var(--st-border-color); background: var(--st-background-color) }
-"""
+CSS = code("player.css")
 #: A module whose default export draws what `sent` gives.
-JS = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("tree.js", "player.js"))
+JS = f"{code('tree.js')}\n{code('player.js')}"
 _component = components.component("player", html="", css=CSS, js=JS, isolate_styles=False)
 
 

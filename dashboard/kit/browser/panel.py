@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import streamlit.components.v2 as components
 
+from dashboard.kit.browser import code
 from dashboard.kit.theme import Palette
 
 
@@ -61,13 +61,7 @@ class Panel(NamedTuple):
     verdict: Note | None = None
 
 
-_component = components.component(
-    "panel",
-    html="",
-    css=Path(__file__).with_name("panel.css").read_text(encoding="utf-8"),
-    js=Path(__file__).with_name("panel.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_component = components.component("panel", html="", css=code("panel.css"), js=code("panel.js"), isolate_styles=False)
 
 
 def sent(panel: Panel, colours: Palette) -> dict[str, Any]:
