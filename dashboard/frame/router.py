@@ -45,7 +45,8 @@ def show() -> None:
     with full_disk_said():
         state.follow_url(page.url_path)
         if first.waits():
-            first.be_patient()
+            with st.sidebar:  # where it moves nothing of the page: a picture that moves is built anew
+                first.be_patient()
             page.run()
         elif page.url_path.startswith("learn_"):  # a lesson hangs on no problem, and comes first
             page.run()

@@ -54,6 +54,14 @@ def click(page, label):
     page.locator(".player canvas").click(position=corner.json_value())
 
 
+def heard(page):
+    """Bytes of each message that comes from now on: the list grows."""
+    sizes, devtools = [], page.context.new_cdp_session(page)
+    devtools.on("Network.webSocketFrameReceived", lambda e: sizes.append(len(e["response"]["payloadData"]) * 3 // 4))
+    devtools.send("Network.enable")
+    return sizes
+
+
 def narrow_enough(page):
     return page.evaluate("[...document.querySelectorAll('html, [data-testid=stMain]')].every(e => e.scrollWidth <= e.clientWidth)")
 
@@ -66,9 +74,14 @@ def test_from_a_click_to_a_report(server, open_tab, run, scheme, tmp_path):
     page = open_tab(f"{server.url}/results?run={run}", scheme)
     page.get_by_text("equally weighted households").wait_for()
     settle(page)
+    page.evaluate("document.querySelector('.player').same = true")
+    came = heard(page)
     for part in ("MA", "agi[1,10000)"):
         click(page, part)
     page.get_by_text("2 targets of MA/agi[1,10000) in use").wait_for()
+    assert page.evaluate("document.querySelector('.player').same")  # it was not built anew
+    settle(page)
+    assert 0 < max(came) < 20_000, came  # the picture did not come again
     click(page, "agi[1,10000)")  # on what is open: back
     page.get_by_text("targets of MA in use").wait_for()
     click(page, "agi[1,10000)")

@@ -65,8 +65,16 @@ def test_a_browser_that_arrives_is_sent_the_verdict_and_one_picture(visit, finis
     (picture,) = at.get("bidi_component")
     assert '\\"tree\\"' in picture.proto.json and any("equally weighted households" in m.value for m in at.markdown)
     assert not at.metric and not at.tabs and not at.dataframe
+
+    def place():
+        return [i for i, part in at.main.children.items() if part.type == "title"]
+
+    before = place()
     at.session_state["first_waits"] = False
     assert len(at.run().metric) == 5 and len(at.tabs) == 5 and len(at.dataframe) == 1
+    (same,) = at.get("bidi_component")
+    assert same.proto == picture.proto and json.loads(same.proto.json)["tells"]  # so it is not sent again
+    assert place() == before  # a picture that moves would be built anew
 
 
 def test_an_address_with_a_point_that_is_not_there_says_so(visit, finished):
@@ -80,6 +88,24 @@ def test_a_part_that_is_open_narrows_the_table(results):
     assert any(text.startswith("2 targets of MA/agi") for text in results.rerun().said("caption"))
     shown = table_of(results)
     assert list(shown["target"]) == ["MA/agi[1,10000)/count", "MA/agi[1,10000)/amount"]
+
+
+def test_the_picture_is_sent_once_and_opens_where_it_was_left(results):
+    """Streamlit sends what it has sent before by its hash; a picture that is new to the page opens the part that was open last."""
+
+    def picture():
+        return next(c.proto for c in results.at.get("bidi_component") if "treemap" in c.proto.id)
+
+    first, part = picture(), "All targets/MA/agi[1,10000)"
+    for opened_ in (part, "All targets", part):
+        results.at.session_state["part"] = opened_
+        results.rerun()
+        assert picture() == first
+    assert json.loads(first.json)["open"] == 0
+    results.to("data").to("results")
+    opens = json.loads(picture().json)["open"]
+    (tree,) = json.loads(json.loads(first.json)["film"])["marks"]
+    assert tree["words"][opens] == "agi[1,10000)"
 
 
 def test_one_target_and_who_carries_it(results):

@@ -16,9 +16,9 @@ JS = f"{code('tree.js')}\n{code('player.js')}"
 _component = components.component("player", html="", css=CSS, js=JS, isolate_styles=False)
 
 
-def sent(film: str, *, alt: str, start: float = 0.0, opened: int = 0, scene: str = "", below: str = "") -> dict[str, Any]:
+def sent(film: str, *, alt: str, start: float = 0.0, scene: str = "", below: str = "") -> dict[str, Any]:
     """What the browser is sent of a film, see `play`."""
-    return {"film": film, "alt": alt, "start": start, "open": opened, "scene": scene, "below": below}
+    return {"film": film, "alt": alt, "start": start, "scene": scene, "below": below}
 
 
 def play(
@@ -26,6 +26,7 @@ def play(
     *,
     key: str,
     number: float | None = None,
+    opened: int = 0,
     on_drawn: Callable[[], None] | None = None,
     on_click: Callable[[int], None] | None = None,
     **how: Any,
@@ -40,6 +41,8 @@ def play(
         Unique on the page.
     number : float, optional
         Of the question that it answers, where `panel.show` asks: an older one than is shown already is left aside.
+    opened : int, optional
+        The part of a tree that is open in a new one.
     on_drawn : callable, optional
         Called once the browser has drawn it for the first time, before the page runs anew.
     on_click : callable, optional
@@ -48,8 +51,6 @@ def play(
         What the picture shows, for screen readers.
     start : float, optional
         Where a new one stands, from 0, its first stage, to 1, its last.
-    opened : int, optional
-        The part of a tree that is open in a new one.
     scene : str, optional
         Another one starts anew.
     below : str, optional
@@ -61,5 +62,9 @@ def play(
         if on_click is not None and part is not None:
             on_click(int(part))
 
-    data = sent(film, **how) | {"number": number, "tells": on_drawn is not None, "clicks": on_click is not None}
+    begun = f"{key}_begun"
+    if state.held(key) is None:  # it was not on the page before
+        state.hold(begun, {"open": opened, "tells": on_drawn is not None})
+    # Only a new one heeds what it begins with. Sent as it was, the whole is what it was, which Streamlit says by its hash.
+    data = sent(film, **how) | state.held(begun) | {"number": number, "clicks": on_click is not None}
     _component(data=data, key=key, on_drawn_change=on_drawn or (lambda: None), on_clicked_change=clicked)
