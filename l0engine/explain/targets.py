@@ -92,6 +92,13 @@ def path(name: str) -> tuple[str, ...]:
     return tuple(part for part in SEPARATORS.split(name) if part) or (name,)
 
 
+def after(name: str, parts: int) -> str:
+    """A target's name behind so many of its parts, its separators as they are: 'b//c' of 'a/b//c' behind one."""
+    found = list(SEPARATORS.finditer(name))
+    starts, ends = [0, *(m.end() for m in found)], [*(m.start() for m in found), len(name)]
+    return name[[start for start, end in zip(starts, ends, strict=True) if end > start][parts] :] if parts else name
+
+
 def tree(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray) -> pd.DataFrame:
     """The targets in use, by the parts of their names.
 
@@ -99,8 +106,9 @@ def tree(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray)
     -------
     DataFrame
         A row for each part, parents before their children: id and parent ('' for the root), label, targets (how many), loss (share of the
-        loss of all), error (median absolute relative error), row (number of the target where the part is a single one, else -1). A
-        target that is a part of its own, as 'b' beside 'b/x', is a single one within it.
+        loss of all), error (median absolute relative error), row (number of the target where the part is a single one, else -1) and name
+        (that of this target, else ''). A target that is a part of its own, as 'b' beside 'b/x', is a single one within it; its id ends
+        in two slashes and its row.
     """
     errors, loss = np.abs(relative_errors(problem, weights)), losses(problem, config, weights, use)
     parts = {ALL: ("", ALL, 0)}
@@ -126,6 +134,7 @@ def tree(problem: Problem, config: Config, weights: np.ndarray, use: np.ndarray)
     out["error"] = members["error"].median()
     out["row"] = members["row"].first().where(out["targets"] == 1, -1)
     out = out.fillna({"targets": 0, "loss": 0.0, "row": -1}).astype({"targets": int, "row": int})
+    out["name"] = [str(problem.names[r]) if r >= 0 else "" for r in out["row"]]
     return out.sort_values("depth", kind="stable").drop(columns="depth").reset_index()
 
 

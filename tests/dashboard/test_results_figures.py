@@ -54,6 +54,10 @@ def test_treemap(palette):
         (["population"], ["population"]),
         (["b", "b/x/n", "c"], ["All targets", "b", "c", "b", "x/n"]),
         (["a//b", "a/b"], ["All targets", "a", "b", "a//b", "a/b"]),
+        (["a|b", "c"], ["All targets", "a|b", "c"]),
+        (["a/b//c", "a|d", "/e"], ["All targets", "a", "b//c", "d", "/e"]),
+        (["a, b; x/", "a, b; y"], ["All targets", "a", "b", "x/", "y"]),
+        (["/", "|"], ["All targets", "/", "|"]),
     ],
 )
 def test_the_words_on_the_tiles(names, labels):

@@ -76,6 +76,7 @@ def test_the_tree_of_nothing_and_of_names_that_are_one_path():
             "loss": 0.0,
             "error": pytest.approx(np.nan, nan_ok=True),
             "row": -1,
+            "name": "",
         }
     ]
     tree = targets.tree(problem, Config(), W, np.ones(3, bool)).set_index("id")

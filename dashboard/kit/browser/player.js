@@ -216,7 +216,7 @@ const step = (element, by) => { pause(element); go(element, by > 0 ? Math.floor(
 const say = (element, {mark, i}, x, y) => {
   const words = mark.hover[Math.min(i, mark.hover.length - 1)], {tip} = element;
   tip.hidden = false;
-  tip.textContent = words.replace(/\{(\w+)\}/g, (_, name) => name === 'path' ? wayTo(mark, i).join('/') || mark.words[i] : number(value(mark.values[name], element.place, i)));
+  tip.textContent = words.replace(/\{(\w+)\}/g, (_, name) => name === 'path' ? mark.names[i] ?? (wayTo(mark, i).join('/') || mark.words[i]) : number(value(mark.values[name], element.place, i)));
   tip.style.left = clamp(x + 12, 0, element.clientWidth - tip.offsetWidth - 4) + 'px';
   tip.style.top = y + 14 + 'px';
 };

@@ -64,6 +64,8 @@ class Mark(NamedTuple):
         What the pointer reads of each thing, or of all; '{channel}' stands for its value, '{path}' for the words of the way to it.
     words : sequence of str
         Of texts and trees.
+    names : mapping of int to str
+        Of trees, what '{path}' stands for in place of the words of the way.
     dash : bool
         Of lines.
     ring : bool
@@ -78,6 +80,7 @@ class Mark(NamedTuple):
     colours: Sequence[str]
     hover: Sequence[str] = ()
     words: Sequence[str] = ()
+    names: Mapping[int, str] = {}
     dash: bool = False
     ring: bool = False
     stroke: float = 2.0

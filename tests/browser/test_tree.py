@@ -1,0 +1,59 @@
+"""The picture of all targets in a browser without a server: what is on its tiles, and how large they are."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dashboard.kit.browser import player
+from dashboard.kit.figures.film import to_json
+from dashboard.kit.theme import LIGHT
+from dashboard.results.figures import treemap
+from l0engine.calibration.config import Config
+from l0engine.calibration.problem.problem import Problem
+from l0engine.explain.targets import tree
+
+#: Estimates of unit weights: the part 'met' is met exactly, of 'missed' one target by 10 % and one by 20 %.
+TARGETS = {"met/a": (1, 1), "met/b//c": (2, 2), "met|d": (3, 3), "missed/e": (1, 1.1), "missed/f": (1, 1.2), "odd|one": (1, 1)}
+
+
+@pytest.fixture
+def draw(chromium):
+    """Shows the targets in a new picture, in which a part may be open; areas are shares of the loss unless they are not to be."""
+    contexts = []
+
+    def shown(opened=0, by_loss=True):
+        estimates, values = np.array(list(TARGETS.values())).T
+        problem = Problem.create(estimates[:, None], values, names=list(TARGETS), base_weights=np.ones(1))
+        parts = tree(problem, Config(), np.ones(1), np.ones(len(TARGETS), bool))
+        info = treemap.info(parts, by_loss)
+        data = player.sent(to_json(treemap.film(info, LIGHT), LIGHT), alt="Targets") | {"open": opened and info.labels.index(opened)}
+        contexts.append(chromium.new_context(viewport={"width": 800, "height": 600}))
+        page = contexts[-1].new_page()
+        script = player.JS.replace("export default function", "window.play = function")
+        page.set_content(f'<style>{player.CSS}</style><div id="here"></div><script type="module">{script}</script>')
+        page.wait_for_function("!!window.play")
+        page.evaluate(f"play({{data: {json.dumps(data)}, parentElement: document.getElementById('here')}})")
+        page.wait_for_function("document.querySelector('.player').targets?.length")
+        return page
+
+    yield shown
+    for context in contexts:
+        context.close()
+
+
+def tiles(page):
+    """Area and middle of each tile by what stands on it."""
+    found = "document.querySelector('.player').targets.map(t => [t.mark.words[t.i], 4 * t.half[0] * t.half[1], {x: t.x, y: t.y}])"
+    return {word: (area, middle) for word, area, middle in page.evaluate(found)}
+
+
+def test_the_pointer_reads_a_target_by_its_name(draw):
+    page, read = draw("met", by_loss=False), []
+    for _, middle in tiles(page).values():
+        page.locator("canvas").hover(position=middle)
+        read.append(page.locator(".tip").inner_text().partition(": targets")[0])
+    assert read == ["met", "met/a", "met/b//c", "met|d"]
+    page = draw(by_loss=False)
+    page.locator("canvas").hover(position=tiles(page)["odd|one"][1])
+    assert page.locator(".tip").inner_text().startswith("odd|one: targets 1, ")
