@@ -48,6 +48,17 @@ def tiles(page):
     return {word: (area, middle) for word, area, middle in page.evaluate(found)}
 
 
+def test_a_part_that_is_met_exactly_shows_how_many_targets_it_has(draw):
+    first = tiles(draw())
+    assert set(first) == {"missed", "e", "f"}  # areas are shares of the loss
+    missed = {name: (estimate / value - 1) ** 2 for name, (estimate, value) in TARGETS.items() if "missed" in name}
+    assert first["f"][0] / first["e"][0] == pytest.approx(missed["missed/f"] / missed["missed/e"], rel=0.05)
+    shown = tiles(draw("met"))
+    assert set(shown) == {"met", "a", "b//c", "d"}
+    areas = [shown[name][0] for name in ("a", "b//c", "d")]
+    assert max(areas) / min(areas) == pytest.approx(1, rel=0.05)
+
+
 def test_the_pointer_reads_a_target_by_its_name(draw):
     page, read = draw("met", by_loss=False), []
     for _, middle in tiles(page).values():
