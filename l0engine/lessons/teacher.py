@@ -1,4 +1,4 @@
-"""Teacher: pictures of lessons from one warm process of its own, so that the asking one loads no torch; each is kept."""
+"""Teacher: pictures of lessons from one warm process of its own, so that the asking one loads no torch; each answer is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from l0engine.lessons import wire
 from l0engine.lessons.ask import Ask
 from l0engine.machine import environment
 
-#: Pictures that are kept: a lesson's are up to a quarter of a megabyte.
+#: Answers that are kept: a lesson's pictures are up to a quarter of a megabyte.
 KEPT = 400
 #: Seconds after the last question in which nothing is prepared, as the next may follow at once.
 PAUSE = 0.1
@@ -35,7 +35,7 @@ class Teacher:
 
     def __init__(self) -> None:
         self._asking = threading.Lock()  # held while the process is asked
-        self._kept: OrderedDict[Ask, Any] = OrderedDict()
+        self._kept: OrderedDict[Ask, Any] = OrderedDict()  # pictures, and sentences of what was refused
         self._at: Ask | None = None  # for which others are prepared
         self._wanted: tuple[Ask, ...] = ()
         self._waiting, self._asked = 0, 0.0
@@ -51,7 +51,7 @@ class Teacher:
                 self._asking.release()
 
     def keeps(self, ask: Ask) -> bool:
-        """Whether its picture is there at once."""
+        """Whether its answer is there at once."""
         return ask in self._kept
 
     def show(self, ask: Ask) -> Any:
@@ -63,14 +63,16 @@ class Teacher:
             The engine refuses the settings, or its process broke.
         """
         self._asked = time.monotonic()
-        if (found := self._kept.get(ask)) is not None:
-            return found
-        self._waiting += 1
-        try:
-            with self._asking:
-                return self._kept.get(ask) or self._ask(ask)
-        finally:
-            self._waiting -= 1
+        if (found := self._kept.get(ask)) is None:
+            self._waiting += 1
+            try:
+                with self._asking:
+                    found = self._kept.get(ask) or self._ask(ask)
+            finally:
+                self._waiting -= 1
+        if isinstance(found, str):
+            raise L0Error(found)
+        return found
 
     def prepare(self, ask: Ask) -> None:
         """Work out what is likely to be asked for after this, while nobody asks; what was prepared for before is let go."""
@@ -103,9 +105,10 @@ class Teacher:
         answer = self._answer(ask) or self._answer(ask)  # a process that was idle may have left
         if answer is None:
             raise L0Error("This picture broke the process that computes it: change a setting, and tell us which it was.")
-        if answer.how == "refused":
-            raise L0Error(msgspec.msgpack.decode(answer.what, type=str))
-        self._kept[ask] = found = wire.decoded(bytes(answer.what), ask.picture)
+        refused = answer.how == "refused"
+        self._kept[ask] = found = (
+            msgspec.msgpack.decode(answer.what, type=str) if refused else wire.decoded(bytes(answer.what), ask.picture)
+        )
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return found

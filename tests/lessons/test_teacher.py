@@ -69,6 +69,9 @@ def test_the_process_shows_what_the_function_shows(teacher, monkeypatch):
     monkeypatch.setattr(HouseholdsAsk, "texts", lambda self: {"price": "9"})
     with pytest.raises(L0Error, match="price is '9' in this lesson"):
         teacher.show(HouseholdsAsk(view=VIEWS[1], price=3.2))
+    monkeypatch.setattr(teacher, "_answer", lambda ask: pytest.fail("what was refused is asked for again"))
+    with pytest.raises(L0Error, match="price is '9' in this lesson"):
+        teacher.show(HouseholdsAsk(view=VIEWS[1], price=3.2))
 
 
 @pytest.mark.slow  # each process takes seconds to begin
