@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import html as escaping
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import plotly
 import plotly.graph_objects as go
 
@@ -16,6 +14,7 @@ from dashboard.calibration.figures import composition, estimates, refit_effect, 
 from dashboard.frontier.figures import frontier
 from dashboard.kit.browser import player
 from dashboard.kit.figures.film import Film, to_json
+from dashboard.kit.markup import listed, marked, table
 from dashboard.kit.theme import CONFIG, LIGHT, Palette
 from dashboard.results.figures import ledger, treemap
 from l0engine.explain.drift import BAND
@@ -80,10 +79,10 @@ def _section(part: Section, drawn: dict[str, list[go.Figure | Film]]) -> str:
     out, items = [f"<h2>{escaping.escape(part.title)}</h2>"], [w for w in part.words if w.startswith("- ")]
     out += [_paragraph(w) for w in part.words if not w.startswith("- ")]
     if items:
-        out.append("<ul>" + "".join(f"<li>{_marked(w[2:])}</li>" for w in items) + "</ul>")
+        out.append(listed(w[2:] for w in items))
     out += [_picture(figure, f"{part.key}-{i}") for i, figure in enumerate(drawn.get(part.key, []))]
     if part.table is not None:
-        out.append(_table(part.table))
+        out.append(table(part.table.columns, part.table.astype(str).to_numpy().tolist()))
     return "\n".join(out) + "\n"
 
 
@@ -107,20 +106,7 @@ def _picture(figure: go.Figure | Film, name: str) -> str:
 def _paragraph(words: str) -> str:
     if words.startswith("```"):
         return f"<pre>{escaping.escape(words.strip('`').strip())}</pre>"
-    return f"<p>{_marked(words)}</p>"
-
-
-def _marked(words: str) -> str:
-    """Escaped, with what stands between `**` or backticks as strong or code."""
-    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escaping.escape(words, quote=False))
-    return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
-
-
-def _table(frame: pd.DataFrame) -> str:
-    head = "".join(f'<th scope="col">{escaping.escape(str(c))}</th>' for c in frame.columns)
-    rows = frame.astype(str).to_numpy().tolist()
-    body = "".join("<tr>" + "".join(f"<td>{escaping.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<p>{marked(words)}</p>"
 
 
 def _plotly() -> str:
