@@ -6,7 +6,6 @@ import json
 import resource
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -51,7 +50,7 @@ def _table(source: Path, destination: Path, answers: Mapping[str, str]) -> dict[
     table = read_table(source, answers)
     table.require()
     save_table(frame(table), destination)
-    return asdict(table.reading)
+    return table.reading.to_dict()
 
 
 def _upload(source: Path, destination: Path, _: Mapping[str, str]) -> tuple[Recognised, ...]:

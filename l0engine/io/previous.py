@@ -11,15 +11,13 @@ from l0engine.io.limits import MAX_HOUSEHOLDS, shown
 from l0engine.io.tables import read_table
 
 
-def read_previous(path: Path, source: str = "") -> Previous:
+def read_previous(path: Path) -> Previous:
     """Households and weights of a table with the columns household_id and weight, as `weights_table` has them.
 
     Parameters
     ----------
     path : Path
         Any kind of file that `read_table` takes.
-    source : str
-        What messages call it; the name of the file by default.
 
     Raises
     ------
@@ -33,7 +31,7 @@ def read_previous(path: Path, source: str = "") -> Previous:
     if len(table) > MAX_HOUSEHOLDS:
         raise ProblemError(f"{table.file}: it has {len(table):,} rows; the limit is {MAX_HOUSEHOLDS:,} households: take a sample.")
     ids = [_plain(i) for i in table.texts("household_id", unique=True).to_pylist()]
-    return Previous.create(ids, table.numbers("weight"), source or shown(path))
+    return Previous.create(ids, table.numbers("weight"), shown(path))
 
 
 def _plain(name: str) -> str:

@@ -33,7 +33,7 @@ class Polished(NamedTuple):
     objective: float
 
 
-def polish(system: ScaledSystem, kept: np.ndarray, *, price: float | None = None, pool: np.ndarray | None = None) -> Polished | None:
+def polish(system: ScaledSystem, kept: np.ndarray, *, price: float | None = None) -> Polished | None:
     """Better households than these, by the squared loss ``sum_i a_i r_i^2`` of their best weights >= 0.
 
     The loss is squared whatever the system's, and caps and prices of weights play no part: with those, do not call it.
@@ -45,29 +45,27 @@ def polish(system: ScaledSystem, kept: np.ndarray, *, price: float | None = None
         Columns of the system to begin with, at least one.
     price : float, optional
         Of a household: the objective is loss + price * households, and their number is free. Without it, it stays.
-    pool : ndarray of int, optional
-        Columns that may enter; all by default.
 
     Returns
     -------
     Polished or None
         Never worse than `kept`, and the same for the same arguments. None where the problem is too large, see `WORK`.
     """
-    pool = np.arange(system.shape[1]) if pool is None else np.union1d(pool, kept)
-    if len(system.target) * len(pool) > WORK:
+    everyone = np.arange(system.shape[1])
+    if len(system.target) * len(everyone) > WORK:
         return None
-    a, b = system.least_squares(pool)
+    a, b = system.least_squares(everyone)
     search = _Search(a.toarray(), b, price)
-    best, everyone = search.solved(np.searchsorted(pool, np.sort(kept))), np.ones(len(pool), bool)
+    best, allowed = search.solved(np.sort(kept)), np.ones(len(everyone), bool)
     if search.too_large(best):
         return None
-    best = search.descend(best, everyone)
+    best = search.descend(best, allowed)
     for _ in range(DETOURS):
         better = next(filter(None, (search.detour(best, i) for i in range(len(best.kept)))), None)
         if better is None:
             break
-        best = search.descend(better, everyone)
-    return best._replace(kept=pool[best.kept])
+        best = search.descend(better, allowed)
+    return best
 
 
 def polished(system: ScaledSystem, gated: np.ndarray, price: float | None = None) -> np.ndarray:

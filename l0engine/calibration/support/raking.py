@@ -151,20 +151,18 @@ class Raking:
                 softness /= DECADE
         return self._solve(mu, tolerance)
 
-    def settle(
-        self, errors: Callable[[np.ndarray], np.ndarray], *, start: float = SETTLE_FROM, tolerance: float = SETTLED
-    ) -> tuple[Softness, tuple[Softness, ...]]:
+    def settle(self, errors: Callable[[np.ndarray], np.ndarray], *, tolerance: float = SETTLED) -> tuple[Softness, tuple[Softness, ...]]:
         """The hardest solution that is `worth` the evenness it costs, and all that were tried, softest first.
 
         Parameters
         ----------
         errors : callable
             Absolute relative errors of the targets, shape (n_targets,), of weights.
-        start : float
-            Softness to begin with; it falls by steps, longer ones where nothing moves, down to where softness means nothing any more, to
-            where rounding takes over, or to where it costs more than a `LITTLE` evenness and is not worth it.
+
+        The softness falls from `SETTLE_FROM` by steps, longer ones where nothing moves, down to where softness means nothing any more, to
+        where rounding takes over, or to where it costs more than a `LITTLE` evenness and is not worth it.
         """
-        mu, step = start, STEP
+        mu, step = SETTLE_FROM, STEP
         tried = [Softness.of(mu, self.weights(mu, tolerance=tolerance), errors)]
         best, missing = tried[0], self._missing(tried[0].weights)
         while tried[-1].errors.max() > WORTH[0][0] and mu > self._hardest:

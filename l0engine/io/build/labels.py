@@ -39,12 +39,12 @@ def matched(published: Sequence[str], own: Sequence[str], same: Mapping[str, str
     return out
 
 
-def nearest(label: str, own: Sequence[str], most: int = 3) -> tuple[str, ...]:
-    """The own labels that look most like it, best first; where there are numbers in it, they must be the same."""
+def nearest(label: str, own: Sequence[str]) -> tuple[str, ...]:
+    """The three own labels that look most like it, best first; where there are numbers in it, they must be the same."""
     numbers, text = _DIGITS.findall(label), key(label)
     by_key = {key(o): o for o in own[:_MOST_LOOKED_AT] if _DIGITS.findall(o) == numbers}
-    cutoff = 0.0 if numbers and len(by_key) <= most else 0.5
-    return tuple(by_key[k] for k in get_close_matches(text, by_key, most, cutoff))
+    cutoff = 0.0 if numbers and len(by_key) <= 3 else 0.5
+    return tuple(by_key[k] for k in get_close_matches(text, by_key, cutoff=cutoff))
 
 
 def _only(own: Sequence[str], form: Callable[[str], str]) -> dict[str, int]:

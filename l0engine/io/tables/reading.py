@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 from l0engine.errors import ProblemError
 from l0engine.io.limits import clipped, listed
 from l0engine.io.tables.heads import factor_of_title
+from l0engine.plain import Plain
 
 #: Columns with a meaning of their own; an answer of that name says which column of the file it is.
 KNOWN = ("target", "value", "group", "weight", "household_id", "base_weight")
@@ -19,7 +20,7 @@ THOUSANDS = {"": "none", ",": "commas", ".": "points", " ": "spaces", "'": "apos
 
 
 @dataclass(frozen=True)
-class Reading:
+class Reading(Plain):
     """How a file was understood. Each field can be set by an answer of the same name, in text.
 
     Attributes
@@ -81,12 +82,6 @@ class Reading:
     columns: tuple[tuple[str, str], ...] = ()
     marks: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The reading of which `dataclasses.asdict` and JSON made these fields."""
-        lists = {name: tuple(fields[name]) for name in ("skipped", "last_rows", "remarks")}
-        return cls(**{**fields, **lists, "columns": tuple((ours, theirs) for ours, theirs in fields["columns"])})
 
     def told(self, answers: Mapping[str, str]) -> Self:
         """The same with what can only be said."""

@@ -57,7 +57,6 @@ def show(ask: NetworkAsk) -> NetworkPicture:
         accuracy=np.array(accuracy),
         before=report.before.parameters,
         after=report.after.parameters,
-        accuracy_after=right(small, more, theirs) / FURTHER,
         difference=float((answers(small, more) - scores).abs().max()),
     )
 

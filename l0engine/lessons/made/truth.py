@@ -28,9 +28,8 @@ def show(ask: TruthAsk) -> TruthPicture:
         ratio = np.abs(coefficients[..., true]) / np.abs(truth[true])
         shrinkage = ratio.sum(-1) / hits
     errors = ((more @ coefficients.transpose(0, 2, 1) - goal[:, None]) ** 2).mean(1) / goal.var()
-    penalties = np.stack([penalty for penalty, _ in paths])
     snr = float((more @ truth).var() / ask.noise**2)
-    return TruthPicture(truth, penalties, coefficients, precision, hits / true.sum(), shrinkage, errors, errors.argmin(1), snr)
+    return TruthPicture(truth, coefficients, precision, hits / true.sum(), shrinkage, errors, errors.argmin(1), snr)
 
 
 def data(ask: TruthAsk) -> tuple[np.ndarray, ...]:

@@ -10,7 +10,6 @@ import numpy as np
 from l0engine.lessons.ask import Ask, choice, seeds
 from l0engine.lessons.shown.households import PRICES
 
-STAGES = ("survey", "gated", "refitted", "corner")
 SOFT = ("as low as pays", "0.0001", "0.01", "0.1", "1", "10")
 
 
@@ -20,7 +19,7 @@ class EvennessPicture(NamedTuple):
     Attributes
     ----------
     weights : ndarray, shape (4, n)
-        Of `STAGES`: the survey's own, weights times gates, these refitted, and the corner of the linear programme.
+        The survey's own, weights times gates, these refitted, and the corner of the linear programme.
     errors : ndarray, shape (4, n_targets)
         Relative, signed.
     kept : ndarray of int, medians, worst, ess, largest : ndarray, shape (4,)

@@ -33,8 +33,8 @@ class NetworkPicture(NamedTuple):
         Weights that live, and the share of 1,000 further points told right.
     before, after : int
         Numbers stored by the network as it began, and compacted.
-    accuracy_after, difference : float
-        Of the compacted network: its accuracy, and the largest difference of a score from the gated one's.
+    difference : float
+        The largest difference of a score of the compacted network from the gated one's.
     """
 
     points: np.ndarray
@@ -48,7 +48,6 @@ class NetworkPicture(NamedTuple):
     accuracy: np.ndarray
     before: int
     after: int
-    accuracy_after: float
     difference: float
 
 

@@ -19,9 +19,8 @@ class TruthPicture(NamedTuple):
     ----------
     truth : ndarray, shape (n_features,)
         Coefficients that made y.
-    penalties : ndarray, shape (3, n_steps)
-        Of L0, L1 and L2, falling.
     coefficients : ndarray, shape (3, n_steps, n_features)
+        Of L0, L1 and L2, while their penalties fall.
     precision, recall : ndarray, shape (3, n_steps)
         Share of those found that are true (1 where none is found), and share of the true ones that are found.
     shrinkage : ndarray, shape (3, n_steps)
@@ -35,7 +34,6 @@ class TruthPicture(NamedTuple):
     """
 
     truth: np.ndarray
-    penalties: np.ndarray
     coefficients: np.ndarray
     precision: np.ndarray
     recall: np.ndarray

@@ -156,11 +156,8 @@ def test_no_single_move_helps_a_polished_set(seed, price):
     assert min(map(objective, moves)) > found.objective - 1e-9 * len(A)
 
 
-def test_polish_stays_in_its_pool_and_leaves_large_problems_alone(monkeypatch):
+def test_polish_leaves_large_problems_alone(monkeypatch):
     problem = oracles.planted_problem(0, targets=(6, 8), households=(20, 30), truth=(4, 6), noise=0.3)
     system, start = ScaledSystem.build(problem, EXACT), np.array([7, 2])
-    found = polish(system, start, pool=np.array([11, 3]))
-    assert set(found.kept) <= {2, 3, 7, 11}
-    assert found.objective <= polish(system, start, pool=start).objective
     monkeypatch.setattr(module, "WORK", system.matrix.shape[0] * system.matrix.shape[1])
     assert polish(system, start) is None
