@@ -227,7 +227,11 @@ class ScaledSystem:
         """The columns of some households on the device in double precision, their rows multiplied by factors, shape (n_use,)."""
         everyone = len(households) == self.shape[1]
         map_ = (self.map if everyone else self.map.columns(self._here(households, torch.int64))).to(torch.float64)
-        map_ = map_ if factors is None or (factors == 1).all() else map_.scaled(self._here(factors))
+        return map_ if factors is None or (factors == 1).all() else map_.scaled(self._here(factors))
+
+    def part_by_areas(self, households: np.ndarray, factors: np.ndarray | None = None) -> LinearMap:
+        """The same with the areas of its rows, for solvers that factor."""
+        map_ = self.part(households, factors)
         return replace(map_, areas=self.areas) if isinstance(map_, SparseMap) else map_
 
     @cached_property

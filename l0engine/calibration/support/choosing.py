@@ -198,7 +198,7 @@ class Chooser:
     @cached_property
     def _weighted(self) -> LinearMap:
         """The same A on the device."""
-        return self._system.part(np.arange(self._system.shape[1]), self._root)
+        return self._system.part_by_areas(np.arange(self._system.shape[1]), self._root)
 
     @cached_property
     def _relaxing(self) -> Relaxing:

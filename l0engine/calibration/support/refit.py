@@ -75,7 +75,7 @@ def recalibrate(
     Softness
     Dual
     """
-    a, importance, weights = system.part(kept), system.importance, start
+    a, importance, weights = system.part_by_areas(kept), system.importance, start
     if a.device.type != "cpu" and work(*a.shape) <= SMALL_WORK:
         a = linear_map(a.host(), CPU, torch.float64)  # done there before a GPU has begun
     bounds, price = system.bounds(kept, config), config.lambda_ratio / system.base_weights[kept] ** 2
