@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from l0engine.gates.gate import FeatureGate, L0Gate, SampleGate
     from l0engine.gates.hybrid import HybridGate
     from l0engine.hard_concrete import HardConcrete, HardConcreteDistribution
-    from l0engine.layers.layers import L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
+    from l0engine.layers import L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
     from l0engine.penalties import (
         PenaltyTracker,
         compute_l0_penalty,
@@ -64,7 +64,7 @@ __getattr__ = importer(
         "gates.gate": ("FeatureGate", "L0Gate", "SampleGate"),
         "gates.hybrid": ("HybridGate",),
         "hard_concrete": ("HardConcrete", "HardConcreteDistribution"),
-        "layers.layers": ("L0Conv1d", "L0Conv2d", "L0DepthwiseConv2d", "L0Embedding", "L0Linear", "SparseMLP"),
+        "layers": ("L0Conv1d", "L0Conv2d", "L0DepthwiseConv2d", "L0Embedding", "L0Linear", "SparseMLP"),
         "sparse_linear.estimator": ("SparseL0Linear",),
         "penalties": (
             "PenaltyTracker",

@@ -34,7 +34,7 @@ l0engine.calibration.metrics
 l0engine.calibration.support.solvers
 l0engine.calibration.support
 l0engine.calibration.training l0engine.calibration.limits
-l0engine.calibration.frontier
+l0engine.calibration.frontier l0engine.calibration.taken
 l0engine.calibration.weights
 l0engine.explain
 l0engine.io

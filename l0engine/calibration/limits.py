@@ -1,4 +1,4 @@
-"""What limits an answer, decided from facts that do not depend on how it was found; and what was taken by rule, in words.
+"""What limits an answer, decided from facts that do not depend on how it was found.
 
 Each limit is a sentence for a person (what, where, remedy) and the targets it concerns. None of them is a proof: a target that is missed
 although nothing forbids it may contradict others, or cost more evenness than the refit pays for it.
@@ -12,11 +12,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from l0engine.calibration.config import SOFT, Config
+from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active, relative_errors
 from l0engine.calibration.problem.bounds import Bounds
 from l0engine.calibration.problem.margins import equal_margins, plain_number
-from l0engine.calibration.problem.preflight import softened, targets_in_use
+from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate
 
@@ -188,37 +188,6 @@ def _floor(a: _Answer) -> Iterator[Limit]:
     if len(rows):
         few = f"{_targets(len(rows))} smaller than what one household adds, and missed by more than {share(FLOOR)}"
         yield Limit("floor", f"{few}: {a.named(rows)}. Leave such targets out, or accept their errors.", rows)
-
-
-def taken(problem: Problem, config: Config) -> tuple[str, ...]:
-    """What was taken by rule or setting: the price of a household, the size of the base weights, targets without a standard error where
-    those count, targets that are relaxed; a sentence each.
-    """
-    from l0engine.calibration.problem.system import ScaledSystem  # needs torch, which a server that only shows answers does without
-
-    system = ScaledSystem.build(problem, config)
-    each = system.lambda_l0(config)
-    if config.share is not None:
-        price = f"Price of a household: {config.share:g} for all of them, that is λ L0 = {each:.2g} each, as set"
-    elif config.lambda_l0 is not None:
-        price = f"Price of a household: λ L0 = {each:.2g} each, as set"
-    else:
-        why = "the default for every size of problem" if config.price_l0 == Config().price_l0 else "as set"
-        price = f"Price of a household: {config.price_l0:g} of the loss of keeping none, that is λ L0 = {each:.2g} each; {why}"
-    goal = "; the goal decides how many are kept" if config.has_goal else ""
-    factor = problem.base_factor
-    scaled = f"The base weights were brought to the size of the totals by a factor of {plain_number(factor, 4)}." if factor != 1 else ""
-    if scaled and problem.rules.given:
-        scaled = f"{scaled} The limits and fixed weights of single households were taken as they stand."
-    unknown = np.flatnonzero(system.use & np.isnan(problem.standard_errors) & (config.precision == "standard error"))
-    alike = f"{len(unknown):,} without a standard error keep their weight: {_names(problem, unknown)}." if len(unknown) else ""
-    soft = np.flatnonzero(system.use & softened(problem, config))
-    relaxed = f"{len(soft):,} relaxed, counting for {SOFT:g} of what others do: {_names(problem, soft)}." if len(soft) else ""
-    return tuple(sentence for sentence in (f"{price}{goal}.", scaled, alike, relaxed) if sentence)
-
-
-def _names(problem: Problem, rows: np.ndarray) -> str:
-    return ", ".join(f"'{problem.names[i]}'" for i in rows[:NAMED]) + (", ..." if len(rows) > NAMED else "")
 
 
 def proof(certificate: Certificate) -> str:

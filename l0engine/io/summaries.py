@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.limits import limits, proof, taken
+from l0engine.calibration.limits import limits, proof
 from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
+from l0engine.calibration.taken import taken
 from l0engine.calibration.training.steering import Change
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from l0engine.layers.layers import GATED, L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
+from l0engine.layers.layers import GATED, L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear
+from l0engine.layers.network import SparseMLP
 from l0engine.lazy import importer
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.limits import kinds, limits, proof, share, taken
+from l0engine.calibration.limits import kinds, limits, proof, share
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate
+from l0engine.calibration.taken import taken
 
 
 def make(matrix, values, base=None, **parts):

@@ -425,7 +425,7 @@ def test_wrong_use_is_one_sentence(build, message):
 def test_the_established_package_s_example():
     """Its README's and quick start's network and training, with `l0engine` in place of `l0`."""
     from l0engine import L0Linear, TemperatureScheduler, compute_l0l2_penalty, update_temperatures
-    from l0engine.layers.layers import L0Conv2d, L0DepthwiseConv2d, SparseMLP
+    from l0engine.layers import L0Conv2d, L0DepthwiseConv2d, SparseMLP
     from l0engine.penalties import TemperatureScheduler as FromPenalties
 
     assert FromPenalties is TemperatureScheduler and issubclass(L0DepthwiseConv2d, L0Conv2d) and issubclass(SparseMLP, nn.Module)

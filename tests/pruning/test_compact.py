@@ -10,7 +10,7 @@ from networks_with_zeros import NETWORKS, Residual, without
 from torch import nn
 
 from l0engine.errors import ConfigError
-from l0engine.layers.layers import L0Conv2d, L0DepthwiseConv2d, L0Linear, SparseMLP
+from l0engine.layers import L0Conv2d, L0DepthwiseConv2d, L0Linear, SparseMLP
 from l0engine.pruning import compact, prune_model
 
 

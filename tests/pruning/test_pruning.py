@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from l0engine.errors import ConfigError
-from l0engine.layers.layers import L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
+from l0engine.layers import L0Conv1d, L0Conv2d, L0DepthwiseConv2d, L0Embedding, L0Linear, SparseMLP
 from l0engine.penalties import get_sparsity_stats
 from l0engine.pruning import magnitude_pruned, plain, prune_model
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from l0engine.adam import Adam
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import HardConcrete
-from l0engine.layers.layers import L0Conv2d, L0Linear, SparseMLP
+from l0engine.layers import L0Conv2d, L0Linear, SparseMLP
 from l0engine.penalties import compute_l0_penalty, compute_l2_penalty, update_temperatures
 from l0engine.pruning import plain
 from l0engine.schedules import SCHEDULES, TemperatureScheduler

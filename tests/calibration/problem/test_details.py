@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from l0engine.calibration.config import Config
-from l0engine.calibration.limits import taken
 from l0engine.calibration.metrics import measure, relative_errors, within_tolerance
 from l0engine.calibration.problem.importance import importance
 from l0engine.calibration.problem.preflight import preflight
 from l0engine.calibration.problem.problem import Problem
+from l0engine.calibration.taken import taken
 from l0engine.calibration.training.iteration import fit
 from l0engine.errors import ConfigError, ProblemError
 
