@@ -32,6 +32,7 @@ _ROWS = (
 
 def show(record: RunRecord, problem: Problem) -> None:
     """Verdict, picture and table of a run that has ended."""
+    jobs.watch(record)
     if record.outcome is None or (result := state.result(record)) is None or result.final is None:
         jobs.trouble(record)
         return

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.kit import setting_names
 from dashboard.kit.attempt import attempt
-from dashboard.kit.figures.marks import words
+from dashboard.kit.figures.marks import told, words
 from l0engine.calibration.config import Config, settings
 from l0engine.jobs.records import RunRecord
 
@@ -34,8 +34,10 @@ def _fields(record: RunRecord) -> None:
                 attempt(lambda: state.store().steer(record.id, **changes))
             else:
                 st.info("Nothing is different: type another value first.", icon=":material/info:")
-    waiting = [words(event) for event in state.store().events(record.id) if event.step is None]
-    if waiting:
+    events = state.store().events(record.id)
+    if taken := told(events[-3:]):
+        st.caption(f"Changed so far, {taken}.")
+    if waiting := [words(event) for event in events if event.step is None]:
         st.caption(f"To take effect with the next steps: {'; '.join(waiting)}.")
 
 

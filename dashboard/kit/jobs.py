@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,12 @@ from dashboard.kit import wording
 from dashboard.kit.attempt import attempt
 from dashboard.state.opened import studies
 from l0engine.calibration.results import Status
+from l0engine.errors import L0Error
 from l0engine.jobs.job import JobRecord
 from l0engine.jobs.task import Task
+
+#: Seconds from one look at a job that has ended to the next.
+WATCHED = 5.0
 
 
 def trouble(record: JobRecord[Any, Any]) -> None:
@@ -28,6 +33,18 @@ def trouble(record: JobRecord[Any, Any]) -> None:
         label = "Start it again" if record.checkpoint is None else "Resume from the last checkpoint"
         if st.button(label, icon=":material/play_arrow:", type="primary"):
             attempt(lambda: state.take_up(record.id))
+
+
+def watch(record: JobRecord[Any, Any]) -> None:
+    """Show the page anew once a job that had ended went on: somebody took it up in another tab."""
+
+    @st.fragment(run_every=WATCHED)
+    def look() -> None:
+        with suppress(L0Error):  # it is gone; the page says so when it runs next
+            if state.store().job(record.id).ended != record.ended:
+                st.rerun()
+
+    look()
 
 
 def start(study: Task, inputs: Mapping[str, Path | str] | None) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.calibration import downloads, limits
-from dashboard.kit import layout, wording
+from dashboard.kit import jobs, layout, wording
 from dashboard.kit.figures import marks
 from l0engine.explain.targets import FEW
 from l0engine.report.facts import Facts
@@ -15,6 +15,7 @@ from l0engine.report.facts import Facts
 def show(facts: Facts) -> None:
     """Sentences and figures."""
     run, point = facts.run, facts.point
+    jobs.watch(run)
     if facts.overlap is not None:
         st.markdown(wording.markdown(facts.overlap.sentence))
     taken = state.taken(run) if point is None else ()  # the size of a point was asked for: no price was

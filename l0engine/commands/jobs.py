@@ -48,7 +48,7 @@ def add_jobs(commands: Any) -> None:
 
 def _list(parsed: argparse.Namespace) -> int:
     store = _store()
-    jobs = store.jobs(trashed=parsed.trash, limit=10_000)
+    jobs = store.as_they_are(store.jobs(trashed=parsed.trash, limit=10_000))
     costs = store.costs([job.id for job in jobs])
     if parsed.json:
         print(json.dumps([_plain(job, costs[job.id]) for job in jobs], indent=2, ensure_ascii=False))

@@ -16,7 +16,7 @@ from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
 from l0engine.calibration.taken import taken
-from l0engine.calibration.training.steering import Change
+from l0engine.calibration.training.steering import Change, all_steered
 
 
 def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str = "", changes: Sequence[Change] = ()) -> dict[str, Any]:
@@ -25,13 +25,14 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str =
     Notes
     -----
     input_sha256 is `Problem.fingerprint`; threads are those of torch on the CPU, None where an earlier version made the fit; seconds is
-    fit_seconds + refit_seconds; gated, refitted and held_out hold the fields of `Measures`, or None; certificate those of
-    `Certificate`, its gap and what it proves, or None; limits holds kind, sentence and target names of each `Limit`; taken says what
-    was taken by rule; relaxed names the targets that count for `SOFT` of what others do; recipe is the TOML by which the problem was made
-    of tables, or None; previous holds the fields of `Overlap` and the share of those kept that were in the previous answer, or None;
-    config holds the settings that the fit began with, changed those that became others on the way, after which step.
+    fit_seconds + refit_seconds; gated, refitted and held_out hold the fields of `Measures`, or None; certificate those of `Certificate`,
+    its gap and what it proves, or None; limits holds kind, sentence and target names of each `Limit`; taken says what was taken by rule
+    at its end; relaxed names the targets that count for `SOFT` of what others do; recipe is the TOML by which the problem was made of
+    tables, or None; previous holds the fields of `Overlap` and the share of those kept that were in the previous answer, or None; config
+    holds the settings that the fit began with, changed those that became others on the way, after which step.
     """
     held, soft = problem.in_groups("hold_out", result.config.hold_out), softened(problem, result.config)
+    ended = all_steered(result.config, [(c.name, c.value) for c in changes])
     return {
         "status": str(result.status),
         "sentence": result.status.sentence,
@@ -49,7 +50,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str =
         "refitted": _measures(result.refitted),
         "held_out": _measures(result.held_out),
         **_judged(problem, result.config, result.weights, result.certificate),
-        "taken": list(taken(problem, result.config)),
+        "taken": list(taken(problem, ended)),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
         "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~held]],
         "previous": None if result.overlap is None else {**result.overlap.to_dict(), "share": result.overlap.share},

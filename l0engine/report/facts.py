@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Self
@@ -19,7 +19,7 @@ from l0engine.calibration.problem.preflight import softened, targets_in_use
 from l0engine.calibration.problem.previous import Previous
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Overlap, Result, Snapshot
-from l0engine.calibration.training.steering import Change
+from l0engine.calibration.training.steering import Change, all_steered
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, margin_conflicts, set_conflicts
 from l0engine.explain.drift import drift
@@ -125,8 +125,12 @@ class Facts:
 
     @property
     def title(self) -> str:
-        """What it is of, in a line."""
-        what = self.run.task.label if self.point is None else f"{self.point.method}, {self.point.budget:,} households"
+        """What it is of, in a line, by the settings at its end."""
+        if self.point is None:
+            ended = all_steered(self.config, [(c.name, c.value) for c in self.changes])
+            what = replace(self.run.task, config=ended).label
+        else:
+            what = f"{self.point.method}, {self.point.budget:,} households"
         return f"{self.problem_record.title}: {what}"
 
     @property

@@ -55,6 +55,7 @@ def test_settings_change_while_it_runs_and_the_curves_say_where(visit):
     assert [a["text"] for a in layout["annotations"]] == ["Price of a household 0.3"]
     assert list(compared.at.dataframe[1].value.changed) == ["after step 60: Price of a household 0.3"]
     assert page.at.text_input(key=f"steer_price_l0_{run}").value == "0.3"
+    assert "Changed so far, after step 60: Price of a household 0.3." in page.said("caption")
 
 
 NAMES = {"price_l0": "price", "price_l2": "uneven", "temperature": "temperature", "learning_rate": "rate"}

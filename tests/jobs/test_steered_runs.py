@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 
@@ -9,12 +10,14 @@ import numpy as np
 import oracles
 import pytest
 
+from l0engine.__main__ import main
 from l0engine.calibration.config import Config
 from l0engine.calibration.results import Status
 from l0engine.calibration.training.iteration import iterate
 from l0engine.draining import drain
 from l0engine.jobs import execution
 from l0engine.jobs.execution import Execution
+from l0engine.report.facts import Facts
 
 CONFIG = Config(epochs=100, lambda_l0=3e-3, stop_when_settled=False, device="cpu")
 PROBLEM = oracles.random_problem(1)
@@ -66,6 +69,22 @@ def test_a_steered_run_is_the_one_with_these_changes_from_the_start(store):
     assert store.result(run_id).weights.tobytes() == whole.weights.tobytes()
     assert told(store.snapshots(run_id)) == told(whole.history)
     assert whole.weights.tobytes() != direct([]).weights.tobytes()
+
+
+def test_a_steered_run_is_told_by_the_price_it_had_in_the_end(store, capsys, monkeypatch):
+    monkeypatch.setenv("L0ENGINE_HOME", str(store.root))
+    run_id = queued(store, replace(CONFIG, lambda_l0=None, price_l0=0.1))
+    carried_out(store, run_id, {20: {"price_l0": 0.4}})
+    summary = json.loads((store.folder(run_id) / "run.json").read_text())
+    assert summary["taken"][0].startswith("Price of a household: 0.4 of the loss of keeping none") and summary["taken"][0].endswith(
+        "as set."
+    )
+    assert summary["config"]["price_l0"] == 0.1 and [c["value"] for c in summary["changed"]] == [0.4]
+    assert main(["jobs"]) == 0
+    listed = capsys.readouterr().out
+    assert main(["jobs", "--json"]) == 0
+    for told_of in (listed, json.loads(capsys.readouterr().out)[0]["title"], Facts.of(store, run_id).title):
+        assert "price 0.4" in told_of and "price 0.1" not in told_of
 
 
 def test_changes_are_repeated_by_a_run_that_is_taken_up(store, monkeypatch):

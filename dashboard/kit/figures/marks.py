@@ -49,6 +49,5 @@ def add_marks(fig: go.Figure, marks: Sequence[Mark], palette: theme.Palette) -> 
         side = {"xanchor": "right", "xshift": -4} if right else {"xanchor": "left", "xshift": 4}
         text = theme.label(mark.words, 60)
         font = {"size": 11, "color": palette.text}
-        fig.add_annotation(
-            x=mark.step, y=1 - 0.075 * (i % 5), yref="paper", yanchor="top", text=text, font=font, bgcolor=palette.surface, **side
-        )
+        ground = palette.faded(palette.surface, 0.6)  # what lies below the words can be seen
+        fig.add_annotation(x=mark.step, y=1 - 0.075 * (i % 5), yref="paper", yanchor="top", text=text, font=font, bgcolor=ground, **side)

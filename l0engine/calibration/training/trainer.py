@@ -32,8 +32,9 @@ DEAD = 0.2
 #: Where a fit goes out from a previous answer: the probability that a gate of its households is open, and the share of their base weights
 #: at which the others start, so that the totals are nearly those of the answer.
 INSIDE, OUTSIDE = 0.99, 0.1
-#: Most snapshots of a whole run, and steps of an annealed temperature.
-SNAPSHOTS = 100
+#: Most snapshots of a whole run, and steps of an annealed temperature; before the first of them a long run has one at each power of 2 from
+#: the second on, as curves are steep there.
+SNAPSHOTS, EARLY = 100, 8
 #: A fit has settled when for so many steps no household came or went and the loss moved by no more than this share.
 SETTLED_STEPS, SETTLED_LOSS = 50, 1e-4
 #: `TrainingState.settled` of a fit that has not been looked at yet.
@@ -136,6 +137,10 @@ class Trainer:
             self._compact()
 
     def at_snapshot(self) -> bool:
+        beginning = EARLY <= self.step < _stage(self.config.epochs) and self.step.bit_count() == 1  # the powers of 2
+        return beginning or self._at_stage()
+
+    def _at_stage(self) -> bool:
         return self.step % _stage(self.config.epochs) == 0 or self.step == self.config.epochs
 
     def snapshot(self, seconds: float) -> Snapshot:
@@ -154,7 +159,8 @@ class Trainer:
         kept, _, *between, opened = counts.tolist()
         data, l0, l2 = (self._objective.unit * t for t in (data, l0, l2))
         self._finite = all(map(np.isfinite, (data, l0, l2, largest)))
-        self._settle(kept, data + l0 + l2)
+        if self._at_stage():
+            self._settle(kept, data + l0 + l2)
         return Snapshot(
             step=self.step,
             epochs=self.config.epochs,

@@ -379,3 +379,14 @@ def test_a_stop_while_households_are_chosen_is_heeded_and_leaves_an_answer_of_th
     if config.budget:  # by hand: the twelve with the largest share of the loss
         carried = result.gated_weights**2 * ((matrix / problem.values[:, None]) ** 2).sum(axis=0)
         assert set(np.flatnonzero(result.weights)) == set(np.argsort(-carried)[:12])
+
+
+def test_a_long_run_is_looked_at_early_as_well_and_ends_in_the_same_bits(monkeypatch):
+    config = Config(epochs=8000, lambda_l0=3e-3, device="cpu", refit=False)
+    early = fit(oracles.random_problem(), config)
+    assert [s.step for s in early.history][:6] == [8, 16, 32, 64, 80, 160]
+    monkeypatch.setattr(trainer, "EARLY", 8000)
+    late = fit(oracles.random_problem(), config)
+    assert early.status is late.status is Status.CONVERGED  # it settles where it did
+    assert early.gated_weights.tobytes() == late.gated_weights.tobytes()
+    assert [(s.step, s.loss) for s in early.history][4:] == [(s.step, s.loss) for s in late.history]
