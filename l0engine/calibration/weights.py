@@ -27,7 +27,8 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Snapshot
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.iteration import iterate
-from l0engine.calibration.training.trainer import UNSETTLED, dead_below
+from l0engine.calibration.training.start import dead_below
+from l0engine.calibration.training.trainer import UNSETTLED
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.gates.estimators import ESTIMATORS

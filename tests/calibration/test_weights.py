@@ -13,7 +13,7 @@ from scipy import sparse as sp
 from l0engine.calibration import SparseCalibrationWeights
 from l0engine.calibration import weights as module
 from l0engine.calibration.training.iteration import iterate
-from l0engine.calibration.training.trainer import dead_below
+from l0engine.calibration.training.start import dead_below
 from l0engine.errors import ConfigError, L0Error, ProblemError
 
 PROBLEM = oracles.random_problem(4, targets=6, households=80)

@@ -11,27 +11,23 @@ from torch import Tensor
 
 from l0engine.adam import EPS, adam_step
 from l0engine.calibration.config import Config
-from l0engine.calibration.problem.system import NEGLIGIBLE, ScaledSystem
+from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot, Status
 from l0engine.calibration.seen import MOST_HOUSEHOLDS, MOST_TARGETS, RARELY, Seen
 from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.graphs import captured
 from l0engine.calibration.training.objective import Forward, Objective
+from l0engine.calibration.training.start import dead_below, parameter_bounds, start_parameters
 from l0engine.calibration.training.steering import Change, all_steered
 from l0engine.calibration.training.trained import Ended
 from l0engine.errors import ProblemError
 from l0engine.gates.counts import gate_counts
 from l0engine.gates.estimators import ESTIMATORS
-from l0engine.hard_concrete import LOG_ALPHA_BOUND, HardConcreteDistribution
+from l0engine.hard_concrete import HardConcreteDistribution
 from l0engine.schedules import geometric
 
 #: Every so many steps dead households are looked for, and dropped where at least this share would go.
 COMPACT_EVERY, COMPACT_SHARE = 20, 0.2
-#: A household whose gate is open with less than this probability is dead; see `dead_below`.
-DEAD = 0.2
-#: Where a fit goes out from a previous answer: the probability that a gate of its households is open, and the share of their base weights
-#: at which the others start, so that the totals are nearly those of the answer.
-INSIDE, OUTSIDE = 0.99, 0.1
 #: Most snapshots of a whole run, and steps of an annealed temperature; before the first of them a long run has one at each power of 2 from
 #: the second on, as curves are steep there.
 SNAPSHOTS, EARLY = 100, 8
@@ -43,26 +39,6 @@ UNSETTLED = np.array([np.inf, np.inf, np.inf, 0.0])
 GRAPHS = True
 #: Gamma and zeta of the gates, unless asked otherwise.
 STRETCH = (HardConcreteDistribution.gamma, HardConcreteDistribution.zeta)
-
-
-def start_parameters(system: ScaledSystem, config: Config, dist: HardConcreteDistribution) -> np.ndarray:
-    """Log weights and log_alpha to start from, without jitter, shape (2, n_households).
-
-    Members of a previous set start from their weights, nearly open; the others at `OUTSIDE` of their base weights.
-    """
-    log_alpha = float(dist.log_alpha_for(config.init_keep_prob))
-    start = np.stack([np.log(system.base_weights), np.full(system.shape[1], log_alpha)])
-    if system.before is not None:
-        kept = system.before.kept
-        least = NEGLIGIBLE * system.base_weights[kept]
-        start[0] += np.log(OUTSIDE)
-        start[:, kept] = np.stack([np.log(np.maximum(system.before.weights[kept], least)), np.full(len(least), dist.log_alpha_for(INSIDE))])
-    return start
-
-
-def dead_below(init_keep_prob: float) -> float:
-    """The keep probability below which a household is dropped for good: `DEAD`, or two fifths of where it started, if that is less."""
-    return min(DEAD, 0.4 * init_keep_prob)
 
 
 class Trainer:
@@ -97,7 +73,7 @@ class Trainer:
         config = self.config
         tensors = (torch.from_numpy(np.array(a, np.float32)).to(device) for a in (resume.parameters, resume.exp_avg, resume.exp_avg_sq))
         self._bounded = system.bounded(config)
-        bounds = (torch.from_numpy(b.astype(np.float32)).to(device) for b in _bounds(system, config, alive))
+        bounds = (torch.from_numpy(b.astype(np.float32)).to(device) for b in parameter_bounds(system, config, alive))
         objective = Objective(system, config, alive, device)
         self._load(objective, torch.tensor(alive, device=device), tuple(tensors), tuple(bounds))
         self._finite, self._settled = True, np.append(resume.settled, 0.0)[:4]
@@ -267,11 +243,3 @@ class Trainer:
 def _stage(epochs: int) -> int:
     """Steps from one snapshot to the next."""
     return -(-epochs // SNAPSHOTS)  # rounded up
-
-
-def _bounds(system: ScaledSystem, config: Config, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest parameters of the households alive, both of shape (2, n_alive): gates of those that must stay are open."""
-    low, high = np.log(system.bounds(alive, config))
-    anyhow = np.full(len(alive), np.inf)
-    opened = np.where(system.rules.protected[alive], LOG_ALPHA_BOUND, -anyhow)
-    return np.stack([low, opened]), np.stack([high, anyhow])
