@@ -6,13 +6,11 @@ Pages pass ``theme=None`` to `st.plotly_chart`, or Streamlit paints its own temp
 from __future__ import annotations
 
 import html
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 
 FONT = '"Source Sans", "Source Sans Pro", "Source Sans 3", sans-serif'
@@ -23,8 +21,6 @@ MAX_POINTS = 10_000
 #: Bounds between the classes of error magnitude.
 ERROR_STEPS = (0.001, 0.01, 0.05, 0.20)
 HEIGHT = 360
-#: Snapshots drawn: more steps than this are thinned.
-MAX_STEPS = 1_000
 _HEAD = 62  # pixels taken by title and subtitle
 
 
@@ -218,26 +214,9 @@ def figure(
     return fig
 
 
-def thinned(snapshots: Sequence[Any]) -> Sequence[Any]:
-    """No more than `MAX_STEPS` of them, evenly chosen, with the first and the last."""
-    if len(snapshots) <= MAX_STEPS:
-        return snapshots
-    return [snapshots[i] for i in np.linspace(0, len(snapshots) - 1, MAX_STEPS).round().astype(int)]
-
-
-def positive(values: Any) -> list[float | None]:
-    """Values for a log axis: what is not positive and finite becomes a gap."""
-    return [float(v) if v > 0 and math.isfinite(v) else None for v in values]
-
-
 def texts(words: Any, values: Any) -> list[str]:
     """Each value through one function of `wording`, for hover labels."""
     return [words(float(v)) for v in values]
-
-
-def mode(points: Any) -> str:
-    """Lines, with a marker where there is only one point to draw."""
-    return "lines" if len(points) > 1 else "markers"
 
 
 def label(text: object, longest: int = 10_000) -> str:
@@ -254,28 +233,6 @@ def shortened(text: object, longest: int) -> str:
     return text
 
 
-def dot_size(n: int) -> int:
-    """Pixels across: few dots are drawn larger."""
-    return 9 if n < 50 else 7 if n < 500 else 5
-
-
 def swatch(colour: str) -> str:
     """A square of colour inside a subtitle, which is then the legend."""
     return f'<span style="color:{colour}">■</span>'
-
-
-def diagonal(low: float, high: float, palette: Palette, name: str) -> go.Scatter:
-    """The line where both axes are equal."""
-    return go.Scatter(
-        x=[low, high],
-        y=[low, high],
-        mode="lines",
-        name=name,
-        hoverinfo="skip",
-        line={"color": palette.target, "width": 1.2, "dash": "dot"},
-    )
-
-
-def jitter(n: int, width: float) -> np.ndarray:
-    """Offsets spread evenly over (-width/2, width/2), the same each time (golden-ratio sequence)."""
-    return ((np.arange(n) * 0.6180339887498949) % 1 - 0.5) * width

@@ -14,6 +14,7 @@ from dashboard.data.figures import base_errors
 from dashboard.kit import theme
 from dashboard.kit.figures import axes, gates, shares
 from dashboard.kit.figures.bins import Bins
+from dashboard.kit.figures.traces import MAX_STEPS, thinned
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Snapshot
 
@@ -142,7 +143,7 @@ def test_large_problems_send_bins_not_points():
         assert len(fig.to_json()) < 1_500_000
         for trace in fig.data:
             if trace.type == "scatter":
-                assert len(trace.x) <= theme.MAX_STEPS + 1
+                assert len(trace.x) <= MAX_STEPS + 1
 
 
 def test_loss_terms(snapshots):
@@ -323,8 +324,8 @@ def test_labels_are_harmless_and_keep_both_ends():
 
 
 def test_long_histories_are_thinned_with_both_ends():
-    thin = theme.thinned(range(123_457))
-    assert len(thin) == theme.MAX_STEPS and (thin[0], thin[-1]) == (0, 123_456)
+    thin = thinned(range(123_457))
+    assert len(thin) == MAX_STEPS and (thin[0], thin[-1]) == (0, 123_456)
 
 
 def test_no_data_leave_for_plotlys_cloud():

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_line
+from dashboard.kit.figures.traces import add_line, mode, thinned
 from l0engine.calibration.results import ERROR_QUANTILES, Snapshot
 
 
@@ -23,7 +23,7 @@ class ErrorFanInfo(NamedTuple):
 
 def info(snapshots: Sequence[Snapshot]) -> ErrorFanInfo:
     """Quantiles of the absolute relative error over the targets in use."""
-    shown = theme.thinned(snapshots)
+    shown = thinned(snapshots)
     quantiles = np.array([s.error_quantiles for s in shown], float).reshape(-1, len(ERROR_QUANTILES))
     usable = np.isfinite(quantiles).all(axis=1)
     return ErrorFanInfo(np.array([s.step for s in shown], float)[usable], quantiles[usable])
@@ -40,7 +40,7 @@ def plot(info: ErrorFanInfo, palette: theme.Palette, what: str = "Step") -> go.F
     drawn = axes.at_least(q)
     bands = (("5 % to 95 %", 0, 4, 0.15), ("Middle half", 1, 3, 0.32))
     for name, low, high, opacity in bands:
-        edge = {"x": info.step, "mode": theme.mode(q), "line_width": 0, "legendgroup": name}
+        edge = {"x": info.step, "mode": mode(q), "line_width": 0, "legendgroup": name}
         edge["marker_color"] = palette.faded(palette.kept, 0.5)
         fig.add_scatter(y=drawn[:, low], showlegend=False, hoverinfo="skip", **edge)
         words = [f"{wording.percent(a)} to {wording.percent(b)}" for a, b in q[:, [low, high]]]

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
 from dashboard.kit.figures.bins import Bins
-from dashboard.kit.figures.traces import add_dots
+from dashboard.kit.figures.traces import add_dots, diagonal
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.problem import Problem
 
@@ -54,7 +54,7 @@ def plot(info: EstimatesInfo, palette: theme.Palette) -> go.Figure:
         up = _with_zero(up, floor)
     across = axes.count_log_axis("Target, absolute value (log)", scale)
     fig = theme.figure(palette, "Estimate against target", subtitle, across, up, height=460)
-    equal = theme.diagonal(float(scale.min()), float(scale.max()), palette, "Estimate = target")
+    equal = diagonal(float(scale.min()), float(scale.max()), palette, "Estimate = target")
     if len(x) > theme.MAX_POINTS:
         return fig.add_traces([Bins(x, y).heatmap(palette, "target", "target", "estimate"), equal])
     fig.add_trace(equal)

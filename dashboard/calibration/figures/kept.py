@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
 from dashboard.kit.figures.marks import Mark, add_marks
-from dashboard.kit.figures.traces import add_line
+from dashboard.kit.figures.traces import add_line, positive, thinned
 from l0engine.calibration.results import Snapshot
 
 #: Where the largest count is this many times the smallest, the axis is logarithmic.
@@ -27,7 +27,7 @@ class KeptInfo(NamedTuple):
 
 def info(snapshots: Sequence[Snapshot], n_households: int, marks: Sequence[Mark] = ()) -> KeptInfo:
     """Households with a test-time gate above 0, of all `n_households`, and where settings were changed on the way."""
-    shown = theme.thinned(snapshots)
+    shown = thinned(snapshots)
     step, kept = np.array([s.step for s in shown], float), np.array([s.kept for s in shown], int)
     return KeptInfo(step, kept, n_households, tuple(marks))
 
@@ -42,7 +42,7 @@ def plot(info: KeptInfo, palette: theme.Palette) -> go.Figure:
     fig = theme.figure(palette, "Households kept", subtitle, axes.steps_axis(info.step), y, unified="Step %{x:,d}")
     gone = 1 - kept / info.n_households if info.n_households else np.full(len(kept), np.nan)
     hover = [f"{wording.of(k, info.n_households)} kept<br>sparsity {wording.percent(s)}" for k, s in zip(kept, gone, strict=True)]
-    drawn = theme.positive(kept) if log else kept
+    drawn = positive(kept) if log else kept
     add_line(fig, info.step, drawn, "Kept", hover, palette.kept, hover="%{customdata}<extra></extra>", showlegend=False)
     add_marks(fig, info.marks, palette)
     return fig

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import terms
 from dashboard.kit.figures.marks import Mark, add_marks
+from dashboard.kit.figures.traces import thinned
 from l0engine.calibration.results import Snapshot
 
 
@@ -27,7 +28,7 @@ class LossInfo(NamedTuple):
 
 def info(snapshots: Sequence[Snapshot], marks: Sequence[Mark] = ()) -> LossInfo:
     """The loss terms of each snapshot, lambdas included."""
-    columns = [(s.step, s.data_loss, s.l0_loss, s.l2_loss, s.loss) for s in theme.thinned(snapshots)]
+    columns = [(s.step, s.data_loss, s.l0_loss, s.l2_loss, s.loss) for s in thinned(snapshots)]
     return LossInfo(*np.array(columns, float).reshape(-1, 5).T, marks=tuple(marks))
 
 

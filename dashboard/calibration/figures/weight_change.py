@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
 from dashboard.kit.figures.bins import Bins
-from dashboard.kit.figures.traces import add_dots
+from dashboard.kit.figures.traces import add_dots, diagonal, dot_size
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.problem import Problem
 
@@ -45,13 +45,13 @@ def plot(info: WeightChangeInfo, palette: theme.Palette) -> go.Figure:
     y = axes.count_log_axis("Final weight (log)", np.concatenate([final, info.base]))
     fig = theme.figure(palette, "Weights before and after", subtitle, x, y, height=420)
     both = np.concatenate([info.base, [1.0] if not len(ratio) else []])
-    unchanged = theme.diagonal(float(both.min()), float(both.max()), palette, "Unchanged")
+    unchanged = diagonal(float(both.min()), float(both.max()), palette, "Unchanged")
     if len(ratio) > theme.MAX_POINTS or (info.binned and len(ratio)):
         return fig.add_traces([Bins(info.base, final).heatmap(palette, "household", "base weight", "final weight"), unchanged])
     hover = [
         f"<b>{theme.label(i)}</b><br>base weight {wording.weight(b)}<br>final weight {wording.weight(f)}<br>ratio {wording.ratio(f / b)}"
         for i, b, f in zip(info.ids, info.base, info.final, strict=True)
     ]
-    marker = {"color": palette.faded(palette.kept, 0.45), "size": theme.dot_size(len(ratio))}
+    marker = {"color": palette.faded(palette.kept, 0.45), "size": dot_size(len(ratio))}
     add_dots(fig, info.base, final, "One household", hover, marker)
     return fig.add_trace(unchanged)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_line
+from dashboard.kit.figures.traces import add_line, diagonal
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.problem import Problem
 
@@ -60,4 +60,4 @@ def plot(info: WeightConcentrationInfo, palette: theme.Palette) -> go.Figure:
     for name, held, colour, dash, width in lines:
         words, hover = theme.texts(wording.percent, held), "%{customdata} of the weight"
         add_line(fig, info.households, held, name, words, colour, dash=dash, width=width, hover=hover, mode="lines")
-    return fig.add_trace(theme.diagonal(0, 1, palette, "All equal"))
+    return fig.add_trace(diagonal(0, 1, palette, "All equal"))

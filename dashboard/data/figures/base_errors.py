@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import ALONE, add_dots
+from dashboard.kit.figures.traces import ALONE, add_dots, dot_size, jitter
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.problem import Problem
 
@@ -107,13 +107,13 @@ def plot(info: BaseErrorsInfo, palette: theme.Palette) -> go.Figure:
 
 def _dots(fig: go.Figure, info: BaseErrorsInfo, colour: str, palette: theme.Palette) -> None:
     x = axes.at_least(info.errors[np.concatenate([g.targets for g in info.groups])])
-    y = np.concatenate([i + theme.jitter(len(g.targets), 0.62) for i, g in enumerate(info.groups)])
+    y = np.concatenate([i + jitter(len(g.targets), 0.62) for i, g in enumerate(info.groups)])
     hover = [
         f"<b>{theme.label(info.names[t])}</b><br>{theme.label(g.name)}<br>error {wording.percent(info.errors[t])}"
         for g in info.groups
         for t in g.targets
     ]
-    add_dots(fig, x, y, "One target", hover, {"color": palette.faded(colour, 0.5), "size": theme.dot_size(len(x))})
+    add_dots(fig, x, y, "One target", hover, {"color": palette.faded(colour, 0.5), "size": dot_size(len(x))})
 
 
 def _bars(fig: go.Figure, groups: tuple[Group, ...], colour: str) -> None:
@@ -136,7 +136,7 @@ def _unreachable(fig: go.Figure, info: BaseErrorsInfo, lost: int, palette: theme
     rows = [(i, g, t) for i, g in enumerate(info.groups) for t in g.unreachable]
     if lost <= 500:
         x = axes.at_least(info.errors[[t for *_, t in rows]])
-        y = [i + 0.55 * o for (i, _, _), o in zip(rows, theme.jitter(lost, 1.0), strict=True)]
+        y = [i + 0.55 * o for (i, _, _), o in zip(rows, jitter(lost, 1.0), strict=True)]
         hover = [f"<b>{theme.label(info.names[t])}</b><br>{theme.label(g.name)}<br>no household can reach it" for _, g, t in rows]
     else:
         x = [1.0] * sum(len(g.unreachable) > 0 for g in info.groups)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_dots
+from dashboard.kit.figures.traces import add_dots, mode
 from l0engine.studies.features.result import FeatureProgress
 
 #: Steps and named lines drawn, at most; with 200 gates that is 10,000 points.
@@ -95,7 +95,7 @@ def _bundle(fig: go.Figure, info: FeatureGatesInfo, which: np.ndarray, name: str
         y += [*(None if np.isnan(g) else float(g) for g in info.gates[:, j]), None]
         steps = zip(info.step, info.gates[:, j], strict=True)
         words += [*(f"<b>{label}</b><br>step {wording.count(s)}: open with {wording.percent(g)}" for s, g in steps), ""]
-    add_dots(fig, x, y, name, words, {"color": line["color"]}, mode=theme.mode(info.step), line=line)
+    add_dots(fig, x, y, name, words, {"color": line["color"]}, mode=mode(info.step), line=line)
 
 
 def _labels(fig: go.Figure, info: FeatureGatesInfo, palette: theme.Palette, edge: float) -> None:

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from dashboard.frontier.figures.point import OURS, TITLES, error, held_out, hover, look, title
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import SECOND
+from dashboard.kit.figures.traces import SECOND, positive
 from l0engine.calibration.config import Config
 from l0engine.calibration.limits import share
 from l0engine.jobs.records import PointRecord
@@ -108,7 +108,7 @@ def plot(info: FrontierInfo, palette: theme.Palette) -> go.Figure:
 
 
 def _at(value: Callable[[PointRecord], float], floor: float, points: Sequence[PointRecord]) -> list[float | None]:
-    return theme.positive(axes.at_least([value(p) for p in points], floor)) if len(points) else [None]
+    return positive(axes.at_least([value(p) for p in points], floor)) if len(points) else [None]
 
 
 def _floor(errors: Sequence[float]) -> float:

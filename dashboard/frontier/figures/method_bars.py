@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from dashboard.frontier.figures import point as frontier_point
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import SECOND, add_bars
+from dashboard.kit.figures.traces import SECOND, add_bars, positive
 from l0engine.jobs.records import PointRecord
 
 _HEAD, _ROW = 122, 50  # pixels
@@ -82,7 +82,7 @@ def plot(info: MethodBarsInfo, palette: theme.Palette) -> go.Figure:
 
 def _bars(fig: go.Figure, info: MethodBarsInfo, panel: _Panel, number: str, palette: theme.Palette) -> None:
     values = axes.at_least(panel.values) if panel.error else panel.values
-    known = theme.positive(values)
+    known = positive(values)
     words = [[p.key, frontier_point.hover(p)] for p in info.points]
     colours = [panel.colour if p.method == frontier_point.OURS else palette.dropped for p in info.points]
     place = {"orientation": "h", "xaxis": f"x{number}", "yaxis": f"y{number}", "cliponaxis": False, "hovertemplate": SECOND}

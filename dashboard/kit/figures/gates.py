@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_bars
+from dashboard.kit.figures.traces import add_bars, positive
 from l0engine.calibration.results import Snapshot
 from l0engine.gates.bins import GATE_BINS
 
@@ -56,5 +56,5 @@ def plot(info: GatesInfo, palette: theme.Palette, what: str = "households") -> g
         ("Open", [1.06], 0.06, [info.one], palette.kept, ["Gate exactly 1: kept in full"]),
     ):
         hover = [f"{w}<br>{wording.of(round(s * info.n_households), info.n_households)}" for w, s in zip(words, shares, strict=True)]
-        add_bars(fig, list(at), theme.positive(shares), name, hover, colour, width=width)
+        add_bars(fig, list(at), positive(shares), name, hover, colour, width=width)
     return fig

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_line
+from dashboard.kit.figures.traces import add_line, positive
 
 
 def plot(
@@ -35,5 +35,5 @@ def plot(
     y = axes.number_log_axis(unit, np.maximum(values[values > 0], values.max(initial=0.0) * 1e-5))
     fig = theme.figure(palette, "Loss and its terms", subtitle, axes.steps_axis(steps, what), y, unified=f"{what} %{{x:,d}}")
     for name, values, colour, dash, width in drawn:
-        add_line(fig, steps, theme.positive(values), name, theme.texts(words, values), colour, dash=dash, width=width)
+        add_line(fig, steps, positive(values), name, theme.texts(words, values), colour, dash=dash, width=width)
     return fig

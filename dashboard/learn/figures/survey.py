@@ -8,6 +8,7 @@ import numpy as np
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures.film import Film, Mark, Panel
+from dashboard.kit.figures.traces import jitter
 from l0engine.lessons.shown.households import SurveyPicture
 
 
@@ -24,7 +25,7 @@ def info(picture: SurveyPicture) -> SurveyInfo:
     stages = len(picture.steps)
     captions = [_caption(picture, i, f"Step {picture.steps[i]} of {picture.steps[-1]}") for i in range(stages - 2)]
     captions += [_caption(picture, stages - 2, "Gates as they are at test time"), _caption(picture, stages - 1, "Refitted")]
-    return SurveyInfo(picture, picture.persons + theme.jitter(len(picture.persons), 0.7), tuple(captions))
+    return SurveyInfo(picture, picture.persons + jitter(len(picture.persons), 0.7), tuple(captions))
 
 
 def _caption(picture: SurveyPicture, i: int, head: str) -> str:

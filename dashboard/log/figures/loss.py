@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_dots, add_line
+from dashboard.kit.figures.traces import add_dots, add_line, positive
 from l0engine.io.logs import CalibrationLog
 
 
@@ -36,7 +36,7 @@ def plot(info: LossInfo, palette: theme.Palette) -> go.Figure:
         subtitle = f"Lowest at epoch {wording.count(info.epochs[lowest])}: {_words(info.loss[lowest])}"
     y = axes.number_log_axis("Mean loss of a target (log)" if info.by_target else "Loss (log)", info.loss)
     fig = theme.figure(palette, "Loss", subtitle, axes.steps_axis(info.epochs, "Epoch"), y, unified="Epoch %{x:,d}")
-    drawn, words = theme.positive(info.loss), theme.texts(_words, info.loss)
+    drawn, words = positive(info.loss), theme.texts(_words, info.loss)
     add_line(fig, info.epochs, drawn, "Loss", words, palette.kept, showlegend=False)
     marker = {"size": 11, "color": palette.kept, "line": {"width": 2, "color": palette.target}}
     at = slice(info.chosen, info.chosen + 1)

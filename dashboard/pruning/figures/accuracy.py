@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_line
+from dashboard.kit.figures.traces import add_line, thinned
 from l0engine.studies.pruning.result import PruningSnapshot
 
 
@@ -46,7 +46,7 @@ def plot(info: AccuracyInfo, palette: theme.Palette) -> go.Figure:
 
 def epochs_shown(snapshots: Sequence[PruningSnapshot]) -> Sequence[PruningSnapshot]:
     """Those of a study that have gates in them, thinned where they are many."""
-    return theme.thinned([s for s in snapshots if s.test is not None])
+    return thinned([s for s in snapshots if s.test is not None])
 
 
 def accuracy_axis(values: Any) -> dict[str, Any]:

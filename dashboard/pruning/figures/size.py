@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_dots, add_line
+from dashboard.kit.figures.traces import add_dots, add_line, positive
 from dashboard.pruning.figures.accuracy import epochs_shown
 from l0engine.studies.pruning.result import PruningResult, PruningSnapshot
 
@@ -102,7 +102,7 @@ def _line(
     rows = zip(weights, accuracy, notes or [""] * len(weights), strict=True)
     words = [f"{wording.plural(w, 'weight')}<br>{wording.percent(a)} right<br>{note}" for w, a, note in rows]
     hover = f"<b>{name}</b><br>%{{customdata}}<extra></extra>"
-    add_line(fig, theme.positive(weights), np.maximum(1 - accuracy, floor), name, words, hover=hover, **look)
+    add_line(fig, positive(weights), np.maximum(1 - accuracy, floor), name, words, hover=hover, **look)
 
 
 def _subtitle(info: SizeInfo) -> str:

@@ -12,7 +12,7 @@ from dashboard.frontier.figures.frontier import info as points_of
 from dashboard.frontier.figures.point import error, hover
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_line
+from dashboard.kit.figures.traces import add_line, positive
 from dashboard.runs.figures.looks import Drawn
 from l0engine.jobs.records import PointRecord
 
@@ -38,7 +38,7 @@ def plot(info: FrontiersInfo, palette: theme.Palette) -> go.Figure:
     subtitle = f"{wording.plural(len(info.lines), 'run')} with a frontier; lower and further left is better"
     fig = theme.figure(palette, "Frontiers", subtitle if info.lines else "No run has a frontier", x, y, height=420)
     for run, points in info.lines:
-        heights = theme.positive(axes.at_least([error(p) for p in points]))
+        heights = positive(axes.at_least([error(p) for p in points]))
         words = [f"<b>{run.label}</b><br>{hover(p)}" for p in points]
         add_line(
             fig, [p.measures.kept for p in points], heights, run.label, words, run.colour, dash=run.dash, mode="lines+markers",

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
 from dashboard.kit.figures.bins import Bins
-from dashboard.kit.figures.traces import add_dots
+from dashboard.kit.figures.traces import add_dots, diagonal, dot_size
 from dashboard.runs.figures.looks import Drawn
 
 
@@ -45,7 +45,7 @@ def plot_errors(info: PairInfo, palette: theme.Palette) -> go.Figure:
     across = axes.percent_log_axis(f"Error, {info.a.label}", both)
     up = axes.percent_log_axis(f"Error, {info.b.label}", both)
     fig = theme.figure(palette, "Target by target", subtitle, across, up, height=460)
-    fig.add_trace(theme.diagonal(float(both.min()), float(both.max()), palette, "Equal"))
+    fig.add_trace(diagonal(float(both.min()), float(both.max()), palette, "Equal"))
     if n > theme.MAX_POINTS:
         return fig.add_trace(Bins(x, y).heatmap(palette, "target", f"error, {info.a.label}", f"error, {info.b.label}"))
     parts = ((f"Nearer: {info.a.label}", info.of_a < info.of_b, info.a), (f"Nearer: {info.b.label}", info.of_a > info.of_b, info.b))
@@ -53,7 +53,7 @@ def plot_errors(info: PairInfo, palette: theme.Palette) -> go.Figure:
         colour = palette.faded(run.colour if run else palette.dropped, 0.6)
         words = [_errors_words(info, i) for i in np.flatnonzero(mine)]
         if words:
-            add_dots(fig, x[mine], y[mine], name, words, {"size": theme.dot_size(n), "color": colour}, hovertemplate=_hover(info))
+            add_dots(fig, x[mine], y[mine], name, words, {"size": dot_size(n), "color": colour}, hovertemplate=_hover(info))
     return fig
 
 
@@ -76,7 +76,7 @@ def plot_weights(info: PairInfo, palette: theme.Palette) -> go.Figure:
     subtitle = f"{wording.of(both.sum(), len(both))} households are kept by both" if len(both) else "No household was kept"
     across, up = (_with_zero(axes.count_log_axis(f"Weight, {run.label}", scale), low) for run in (info.a, info.b))
     fig = theme.figure(palette, "Household by household", subtitle, across, up, height=460)
-    fig.add_trace(theme.diagonal(low, float(scale.max()), palette, "Equal"))
+    fig.add_trace(diagonal(low, float(scale.max()), palette, "Equal"))
     if both.sum() > theme.MAX_POINTS:
         return fig.add_trace(Bins(x[both], y[both]).heatmap(palette, "household", info.a.label, info.b.label))
     only_a, only_b = both < (info.of_a > 0), both < (info.of_b > 0)
@@ -86,7 +86,7 @@ def plot_weights(info: PairInfo, palette: theme.Palette) -> go.Figure:
         rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), theme.MAX_POINTS // 2)).astype(int)] if len(rows) else rows
         if len(rows):
             words = [_weights_words(info, i) for i in rows]
-            marker = {"size": theme.dot_size(len(both)), "color": palette.faded(colour, 0.5)}
+            marker = {"size": dot_size(len(both)), "color": palette.faded(colour, 0.5)}
             add_dots(fig, x[rows], y[rows], name, words, marker, hovertemplate=_hover(info))
     return fig
 

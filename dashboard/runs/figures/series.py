@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
 from dashboard.kit.figures.marks import Mark, add_marks
-from dashboard.kit.figures.traces import add_line
+from dashboard.kit.figures.traces import add_line, positive, thinned
 from dashboard.runs.figures.looks import Drawn
 from l0engine.calibration.results import Snapshot
 
@@ -46,7 +46,7 @@ def info(
     """Of each run `value`, and its smoothed course; see `smoothed`."""
     curves = []
     for run, snapshots in runs:
-        shown = theme.thinned(snapshots)
+        shown = thinned(snapshots)
         raw = np.array([value(s) for s in shown], float)
         curves.append(Curve(run, np.array([s.step for s in shown], float), raw, smoothed(raw, smoothing)))
     return SeriesInfo(tuple(curves), tuple(marks))
@@ -96,8 +96,8 @@ def plot(
         look = {"dash": curve.run.dash}
         if curve.smooth is not curve.raw:
             faint = palette.faded(curve.run.colour, 0.25)
-            add_line(fig, curve.step, theme.positive(curve.raw), curve.run.label, [], faint, width=1.2, hover="", hoverinfo="skip")
-        add_line(fig, curve.step, theme.positive(curve.smooth), curve.run.label, theme.texts(words, curve.raw), curve.run.colour, **look)
+            add_line(fig, curve.step, positive(curve.raw), curve.run.label, [], faint, width=1.2, hover="", hoverinfo="skip")
+        add_line(fig, curve.step, positive(curve.smooth), curve.run.label, theme.texts(words, curve.raw), curve.run.colour, **look)
     add_marks(fig, info.marks, palette)
     return fig
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_dots
+from dashboard.kit.figures.traces import add_dots, dot_size
 from l0engine.studies.samples.result import SampleResult
 
 TITLES = {"l0": "Gates", "hybrid": "Hybrid", "cube": "Cube", "random": "Random", "stratified": "Stratified"}
@@ -72,7 +72,7 @@ def plot(info: FiguresInfo, palette: theme.Palette) -> go.Figure:
         fig.add_hline(bound, line={"color": palette.grid, "width": 1})
     fig.add_vline(0, line={"color": palette.target, "width": 1.2, "dash": "dot"})
     looks = _looks(info, palette)
-    size = theme.dot_size(len(info.names))
+    size = dot_size(len(info.names))
     for method in reversed(info.differences):
         colour, symbol = looks[method]
         marker = {"color": colour, "symbol": symbol, "size": size, "line": {"width": 1.2, "color": colour}}

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme, wording
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_line
+from dashboard.kit.figures.traces import add_line, positive, thinned
 from l0engine.selection.selected import SampleSnapshot
 
 
@@ -26,7 +26,7 @@ class SampleGatesInfo(NamedTuple):
 
 def info(snapshots: Sequence[SampleSnapshot], wanted: int) -> SampleGatesInfo:
     """From the snapshots of a study."""
-    columns = [(s.step, s.gate_zero, sum(s.gate_counts), s.gate_one) for s in theme.thinned(snapshots)]
+    columns = [(s.step, s.gate_zero, sum(s.gate_counts), s.gate_one) for s in thinned(snapshots)]
     return SampleGatesInfo(*np.array(columns, int).reshape(-1, 4).T, wanted)
 
 
@@ -47,6 +47,6 @@ def plot(info: SampleGatesInfo, palette: theme.Palette) -> go.Figure:
     fig.add_hline(info.wanted, line={"color": palette.target, "width": 1.2, "dash": "dot"})
     for name, counts, colour, dash in lines:
         words, hover = [wording.of(c, rows) for c in counts], f"{name.lower()} %{{customdata}}<extra></extra>"
-        add_line(fig, info.step, theme.positive(counts), name, words, colour, dash=dash, width=2.2, hover=hover)
+        add_line(fig, info.step, positive(counts), name, words, colour, dash=dash, width=2.2, hover=hover)
     place = {"x": 0.01, "xref": "paper", "xanchor": "left", "y": np.log10(info.wanted), "yanchor": "bottom"}
     return fig.add_annotation(text=f"{wording.count(info.wanted)} asked for", **place)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.kit import theme
 from dashboard.kit.figures import axes
-from dashboard.kit.figures.traces import add_dots, add_line
+from dashboard.kit.figures.traces import add_dots, add_line, positive, thinned
 from dashboard.samples.figures.figures import deviations
 from l0engine.selection.selected import SampleSnapshot
 
@@ -33,7 +33,7 @@ class ProgressInfo(NamedTuple):
 
 def info(snapshots: Sequence[SampleSnapshot], final: float | None = None, random: float | None = None) -> ProgressInfo:
     """From the snapshots of a study, and its result."""
-    columns = [(s.step, s.largest, s.rounding) for s in theme.thinned(snapshots)]
+    columns = [(s.step, s.largest, s.rounding) for s in thinned(snapshots)]
     return ProgressInfo(*np.array(columns, float).reshape(-1, 3).T, final, random)
 
 
@@ -48,7 +48,7 @@ def plot(info: ProgressInfo, palette: theme.Palette) -> go.Figure:
     )
     for name, values, colour, dash in lines:
         words, hover = theme.texts(deviations, values), f"{name.lower()} %{{customdata}}<extra></extra>"
-        add_line(fig, info.step, theme.positive(values), name, words, colour, dash=dash, width=2.2, hover=hover)
+        add_line(fig, info.step, positive(values), name, words, colour, dash=dash, width=2.2, hover=hover)
     if info.final and len(info.step):
         mark = {"color": palette.kept, "size": 11, "symbol": "diamond", "line": {"color": palette.text, "width": 1}}
         add_dots(fig, [info.step[-1]], [info.final], "The sample", [f"the sample, after swaps {deviations(info.final)}"], mark)
