@@ -63,6 +63,9 @@ def from_controls(controls: pd.DataFrame, tables: Mapping[str, pd.DataFrame], ho
     importance = np.ones(len(controls))
     if "importance" in controls.columns:
         importance = as_numbers(controls["importance"], "The control file, column 'importance'")
+        if np.isnan(importance).any():
+            empty = int(np.argmax(np.isnan(importance))) + 1
+            raise ProblemError(f"The control file, row {empty:,}, column 'importance': it is empty: give each control a number.")
         importance = importance / np.median(importance)
     targets = []
     for row, weight in zip(controls.to_dict("records"), importance, strict=True):

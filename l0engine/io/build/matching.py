@@ -128,7 +128,12 @@ class Cells:
 
 
 def match_cells(
-    target: Target, published: Published, units: Units, counted: np.ndarray, same: Mapping[str, Mapping[str, str]]
+    target: Target,
+    published: Published,
+    units: Units,
+    counted: np.ndarray,
+    same: Mapping[str, Mapping[str, str]],
+    table: pd.DataFrame,
 ) -> tuple[Cells, np.ndarray]:
     """Meet totals and categories.
 
@@ -136,6 +141,8 @@ def match_cells(
     ----------
     counted : ndarray of int
         Row numbers of the households or persons that are counted.
+    table : DataFrame
+        Where the totals stand.
 
     Returns
     -------
@@ -172,7 +179,7 @@ def match_cells(
         outside += [(category, int((codes < 0).sum()))] if (codes < 0).any() else []
     known = Published(labels, published.values, published.details)
     has_value, is_sum = np.isfinite(published.values), is_sum & ~ok
-    taken, key = _without_repeats(target, known.only(ok & has_value), key[ok & has_value])
+    taken, key = _without_repeats(target, known.only(ok & has_value), key[ok & has_value], units, table)
     row = np.full(max(int(own_key.max(initial=0)), int(key.max(initial=0))) + 1, -1)
     row[key] = np.arange(len(key))
     cell = np.where(own_ok, row[own_key], -1)
@@ -191,7 +198,9 @@ def _joined(a: np.ndarray, a_code: np.ndarray, b: np.ndarray, b_code: np.ndarray
     return codes[: len(a)], codes[len(a) :]
 
 
-def _without_repeats(target: Target, published: Published, key: np.ndarray) -> tuple[Published, np.ndarray]:
+def _without_repeats(
+    target: Target, published: Published, key: np.ndarray, units: Units, table: pd.DataFrame
+) -> tuple[Published, np.ndarray]:
     """One row a key: added up where that is wanted."""
     codes, first = pd.factorize(key)
     if len(first) == len(key):
@@ -199,9 +208,11 @@ def _without_repeats(target: Target, published: Published, key: np.ndarray) -> t
     if not (target.totals.add_up or target.totals.through):
         row = int(np.argmax(pd.Series(key).duplicated().to_numpy()))
         label = ", ".join(str(v) for v in published.labels.iloc[row]) or target.name
+        empty = units.empty_in(table, target.by)
+        remedy = f"{empty}, by which it tells them apart: fill that in, or choose" if empty else "choose"
         raise ProblemError(
             f"{target.totals.table}: it has two totals for '{clipped(label)}' of '{clipped(target.name)}' "
-            f"({published.values[codes == codes[row]][0]:,.10g} and {published.values[row]:,.10g}): choose rows by a condition, "
+            f"({published.values[codes == codes[row]][0]:,.10g} and {published.values[row]:,.10g}): {remedy} rows by a condition, "
             "name a further category, or have them added up."
         )
     at = np.unique(codes, return_index=True)[1]

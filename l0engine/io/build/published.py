@@ -103,12 +103,12 @@ def _refuse_sums(target: Target, frame: pd.DataFrame) -> None:
 def _refuse_blanks(target: Target, recipe: Recipe, frame: pd.DataFrame, labels: pd.DataFrame, at: np.ndarray) -> None:
     """A blank cell stands for all of a category only where the row has no label at all, or says 'Total' in another column."""
     sides = {c: n for c in target.by if c != target.totals.across and (n := _column(frame, target.totals.columns, c)) is not None}
-    if len(sides) < 2:
+    if len(sides) < 2 or not len(labels):
         return
     blank = np.array([(labels[c] == "").to_numpy() for c in sides])
     total = np.any([labels[c].isin([t for t in labels[c].unique() if is_total(str(t))]).to_numpy() for c in sides], axis=0)
     said = np.array([[any(not key(label) for label in recipe.same.get(c, {}))] for c in sides])
-    bad = blank & ~said & ~blank.all(axis=0) & ~total
+    bad = blank & ~said & (~blank.all(axis=0) | blank.all()) & ~total
     if bad.any():
         row = int(np.argmax(bad.any(axis=0)))
         column = list(sides.values())[int(np.argmax(bad[:, row]))]
@@ -187,12 +187,26 @@ def _coarser(target: Target, fine: Published, frame: pd.DataFrame, at: np.ndarra
     codes, own = labelled(through[place])
     row = np.full(len(own) + 1, -1)
     row[codes[::-1]] = np.arange(len(codes))[::-1]
+    row[-1] = -1  # of no place, which rows without one do not stand for
     found = row[matched([str(t) for t in _texts(frame[place])], own, {})][at]
     labels, unknown = fine.labels.copy(), _texts(frame[place])[at]
+    given = np.isfinite(fine.values)
+    _refuse_empty(target.totals.table, place, frame, at, given & (unknown == ""))
     for category in target.by:
         if category in through.columns and _column(frame, target.totals.columns, category) is None:
-            labels[category] = np.where(found < 0, unknown, np.append(_texts(through[category]), "")[found])
+            coarse = np.append(_texts(through[category]), "")[found]
+            _refuse_empty(target.totals.through, category, through, found, given & (found >= 0) & (coarse == ""))
+            labels[category] = np.where(found < 0, unknown, coarse)
     return Published(labels, fine.values, fine.details)
+
+
+def _refuse_empty(table: str, column: str, frame: pd.DataFrame, at: np.ndarray, bad: np.ndarray) -> None:
+    """Totals of no place would be lost without a word: rows `at` of a table where `bad`."""
+    if bad.any():
+        raise ProblemError(
+            f"{table}, row {frame.index[at[bad]].min() + 1:,}, column '{clipped(column)}': the cell is empty, so its total would be added "
+            "to nothing: fill it in, or leave the row out."
+        )
 
 
 def _column(frame: pd.DataFrame, named: Mapping[str, str], what: str) -> str | None:

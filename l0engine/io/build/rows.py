@@ -62,9 +62,10 @@ def make_rows(target: Target, recipe: Recipe, units: Mapping[str, Units], tables
     """
     who = _units(target, units)
     _check(target, who)
+    _refuse_empty(target, who)
     counted = np.flatnonzero(condition(target.where, who))
     published = read_published(target, recipe, tables, {c: who.codes(c)[1] for c in target.by})
-    cells, cell = match_cells(target, published, who, counted, recipe.same)
+    cells, cell = match_cells(target, published, who, counted, recipe.same, tables.get(target.totals.table, pd.DataFrame()))
     unit, cell = counted[cell >= 0], cell[cell >= 0]
     shape = len(cells.published.values), len(who.households)
     above = _added(cell, _measured(target, who, unit), who.position[unit], shape)
@@ -94,6 +95,18 @@ def _check(target: Target, who: Units) -> None:
     strange = [c for c in target.within if c not in target.by]
     if strange:
         raise ProblemError(f"The targets '{clipped(target.name)}' are shares within '{clipped(strange[0])}' but not by it: add it to by.")
+
+
+def _refuse_empty(target: Target, who: Units) -> None:
+    """Refuse totals by a column that has no category in any row."""
+    for column in target.by if target.totals.table else ():
+        codes, labels = who.codes(column)
+        if len(codes) and (codes < 0).all():
+            what = "no row is in a class of it" if labels else "it is empty"
+            raise ProblemError(
+                f"{who.file_of(column)}, column '{clipped(column)}': {what}, so none of the totals by it in {target.totals.table} can be "
+                f"met: fill it in, or take it out of what '{clipped(target.name)}' are by."
+            )
 
 
 def _measured(target: Target, who: Units, unit: np.ndarray) -> np.ndarray:

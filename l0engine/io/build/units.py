@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from l0engine.errors import ProblemError
 from l0engine.io.build.bands import labels_of
-from l0engine.io.build.labels import matched
+from l0engine.io.build.labels import key, matched
 from l0engine.io.build.recipe import HOUSEHOLDS, PERSONS, Band, Recipe
 from l0engine.io.limits import clipped, listed
 
@@ -61,6 +61,10 @@ class Units:
         where, name = self._home(column)
         return name in where.frame.columns or (name in where.bands and where.has(where.bands[name].column))
 
+    def file_of(self, column: str) -> str:
+        """The file that a column is in."""
+        return self._home(column)[0].file
+
     def codes(self, column: str) -> tuple[np.ndarray, list[str]]:
         """Label number of each row, -1 where empty or in no band, shape (n_rows,), and the labels."""
         where, name = self._home(column)
@@ -75,6 +79,15 @@ class Units:
                 labelled(self.frame[name]) if name in self.frame.columns else _cut(self.bands[name], self.numbers(self.bands[name].column))
             )
         return self._codes[name]
+
+    def empty_in(self, table: pd.DataFrame, but: Sequence[str] = ()) -> str:
+        """The column that is empty here, but by which a table has several labels, in words; '' where there is none."""
+        own = {key(c): c for c in self.columns if c not in but}
+        for column in map(str, table.columns):
+            mine = own.get(key(column), "")
+            if mine and not self.codes(mine)[1] and len(labelled(table[column])[1]) > 1:
+                return f"column '{clipped(mine)}' of {self.file_of(mine)} is empty"
+        return ""
 
     def numbers(self, column: str) -> np.ndarray:
         """Float64, NaN where empty, shape (n_rows,).
@@ -198,8 +211,7 @@ def _cut(band: Band, numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 def _refuse_ids(units: Units, column: str, codes: np.ndarray, labels: list[str]) -> None:
     """Refuse empty and repeated ids."""
-    if (codes < 0).any():
-        raise ProblemError(f"{units.file}, row {int(np.argmax(codes < 0)) + 1:,}: '{clipped(column)}' is empty: give each household an id.")
+    refuse_empty_ids(units.file, column, codes)
     if len(labels) < len(codes):
         again = int(np.argmax(pd.Series(codes).duplicated().to_numpy()))
         raise ProblemError(
@@ -208,11 +220,18 @@ def _refuse_ids(units: Units, column: str, codes: np.ndarray, labels: list[str])
         )
 
 
+def refuse_empty_ids(file: str, column: str, codes: np.ndarray, whose: str = "each household an id") -> None:
+    """Refuse ids that are empty, whose label numbers are below 0."""
+    if (codes < 0).any():
+        raise ProblemError(f"{file}, row {int(np.argmax(codes < 0)) + 1:,}, column '{clipped(column)}': it is empty: give {whose}.")
+
+
 def _by_household(recipe: Recipe, persons: pd.DataFrame) -> pd.DataFrame:
     """A row a household, of what all its persons have in common."""
     if recipe.household_id not in persons.columns:
         raise ProblemError(f"{recipe.persons}: there is no column '{clipped(recipe.household_id)}' with the id of the household: name it.")
     home, _ = labelled(persons[recipe.household_id])
+    refuse_empty_ids(recipe.households, recipe.household_id, home)
     first = np.unique(home, return_index=True)[1]
     row = first[np.searchsorted(home[first], home)]
     common = []
@@ -230,6 +249,7 @@ def _positions(recipe: Recipe, households: Units, persons: Units) -> np.ndarray:
     if column not in persons.frame.columns:
         raise ProblemError(f"{recipe.persons}: there is no column '{clipped(column)}' with the id of the household: name it.")
     codes, labels = persons.codes(column)
+    refuse_empty_ids(recipe.persons, column, codes, "each person the id of its household")
     own_codes, own = households.codes(recipe.household_id)
     row_of = np.empty(len(own), np.int64)
     row_of[own_codes] = np.arange(len(own_codes))
@@ -241,9 +261,8 @@ def _positions(recipe: Recipe, households: Units, persons: Units) -> np.ndarray:
         persons.remark = f"{recipe.persons}: its '{theirs}' was taken as the household '{home}' of {recipe.households}, and so on."
     if (found < 0).any():
         row = int(np.argmax(found < 0))
-        label = labels[codes[row]] if codes[row] >= 0 else ""
         raise ProblemError(
-            f"{recipe.persons}, row {row + 1:,}: the household '{clipped(label)}' is not in {recipe.households} "
+            f"{recipe.persons}, row {row + 1:,}: the household '{clipped(labels[codes[row]])}' is not in {recipe.households} "
             f"({int((found < 0).sum()):,} such persons): add the household or remove the person."
         )
     return np.asarray(row_of[found])

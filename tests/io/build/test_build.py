@@ -226,6 +226,96 @@ def test_what_does_not_fit_is_refused_in_a_sentence(change, words):
         made(target, **tables)
 
 
+HALVES = pd.DataFrame({"region": ["North", "North", "South", "South"], "tenure": ["own", "rent"] * 2, "value": [1.0, 2, 3, 4]})
+ZONES = pd.DataFrame({"zone": ["1", "2", "3"], "value": [1.0, 2, 4]})
+LOOKUP = pd.DataFrame({"zone": ["1", "2", "3"], "region": ["North", "South", "North"]})
+THROUGH = Target("t", Totals("zones.csv", through="lookup.csv"), by=("region",))
+BY = Target("t", Totals("t.csv"), by=("region", "tenure"))
+
+
+def without(frame, column, row=None):
+    """A table with an empty column, or an empty cell in it."""
+    return frame.assign(**{column: "" if row is None else np.where(np.arange(len(frame)) == row, "", frame[column].astype(str))})
+
+
+@pytest.mark.parametrize("nothing", ["", np.nan, None])
+@pytest.mark.parametrize(
+    ("target", "table", "column", "words"),
+    [
+        (BY, "hh", "region", r"hh\.csv, column 'region': it is empty, so none of the totals by it in t\.csv .* fill it in, or take it out"),
+        (replace(BY, of="persons"), "hh", "tenure", r"hh\.csv, column 'tenure': it is empty"),
+        (
+            Target("t", Totals("c.csv", across="sex"), "persons", by=("ages", "sex")),
+            "pp",
+            "age",
+            r"pp\.csv, column 'ages': no row is in a class",
+        ),
+        (
+            replace(BY, by=("tenure",)),
+            "hh",
+            "region",
+            r"t\.csv: it has two totals for 'own' .*: column 'region' of hh\.csv is empty, .* fill that",
+        ),
+        (BY, "hh", "id", r"hh\.csv, row 1, column 'id': it is empty: give each household an id"),
+        (BY, "pp", "id", r"pp\.csv, row 1, column 'id': it is empty: give each person the id of its household"),
+    ],
+)
+def test_an_empty_column_of_the_survey_is_named(target, table, column, words, nothing):
+    tables = {"t": HALVES, "c": CROSS, "hh": HOUSEHOLDS, "pp": PERSONS}
+    with pytest.raises(ProblemError, match=words):
+        made(target, **tables | {table: tables[table].assign(**{column: nothing})})
+
+
+@pytest.mark.parametrize(
+    ("target", "table", "column", "row", "words"),
+    [
+        (BY, "t", "region", None, r"t\.csv, row 1, column 'region': the cell is empty"),
+        (THROUGH, "zones", "zone", 2, r"zones\.csv, row 3, column 'zone': the cell is empty, so its total would be added to nothing"),
+        (THROUGH, "lookup", "region", 2, r"lookup\.csv, row 3, column 'region': the cell is empty, so its total would be added to nothing"),
+        (THROUGH, "lookup", "region", None, r"lookup\.csv, row 1, column 'region'"),
+    ],
+)
+def test_an_empty_key_of_the_totals_is_named(target, table, column, row, words):
+    tables = {"t": HALVES, "zones": ZONES, "lookup": LOOKUP}
+    with pytest.raises(ProblemError, match=words):
+        made(target, **tables | {table: without(tables[table], column, row)})
+
+
+def test_totals_that_have_no_category_at_all_are_refused():
+    with pytest.raises(ProblemError, match=r"t\.csv, row 1, column 'region': the cell is empty"):
+        made(BY, t=without(without(HALVES, "region"), "tenure"))
+
+
+def test_a_place_that_is_not_there_is_of_no_region():
+    """Not of the one in a row of the other table that names no place."""
+    b = made(THROUGH, zones=ZONES, lookup=without(LOOKUP, "zone", 0))
+    assert dict(zip(b.problem.names, b.problem.values, strict=True)) == {"t: North": 4, "t: South": 2}
+    assert [u.label for u in b.matches[0].unmatched] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "words"),
+    [
+        ("hh.csv", "id", r"hh\.csv, column 'id': it is empty: give each household an id"),
+        ("pp.csv", "id", r"pp\.csv, column 'id': it is empty: give each person the id of its household"),
+        ("hh.csv", "region", r"No total meets a category, as column 'region' of hh\.csv is empty: fill it in"),
+    ],
+)
+def test_a_proposal_names_an_empty_column(table, column, words):
+    tables = {**BASE, "t.csv": TWO}
+    with pytest.raises(ProblemError, match=words):
+        guess({**tables, table: without(tables[table], column)})
+
+
+def test_the_row_of_an_empty_id_is_that_of_the_file():
+    table = PERSONS.assign(id=np.where(np.arange(M) == 70, "", PERSONS["id"]), region="North")
+    with pytest.raises(ProblemError, match=r"pp\.csv, row 71, column 'id': it is empty"):
+        build(
+            Recipe("pp.csv", "id", persons="pp.csv", targets=(Target("t", Totals("t.csv"), by=("region",)),)),
+            {"pp.csv": table, "t.csv": TWO},
+        )
+
+
 def test_suppressed_totals_are_counted_and_ids_are_checked():
     b = made(Target("t", Totals("t.csv"), by=("region",)), t=TWO.assign(value=["..", "5"]))
     assert (b.matches[0].suppressed, b.problem.n_targets) == (1, 1)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import optimize
 
+from l0engine import ProblemError
 from l0engine.__main__ import main
 from l0engine.calibration.config import Config
 from l0engine.calibration.training.iteration import fit
@@ -123,3 +124,14 @@ def test_the_recipe_beside_a_problem_makes_it_again(population, capsys):
     again.write_text(again.read_text().replace("seed_households.csv", "../seed_households.csv"))
     assert main(["build", str(again), "--tables", str(folder), "--out", str(folder / "three")]) == 1
     assert "by a path" in capsys.readouterr().err
+
+
+def test_a_control_without_importance_is_named():
+    controls = pd.DataFrame([{"target": name, "geography": "region", "seed_table": "hh", "expression": "n > 0", "importance": size} for name, size in (("a", "5"), ("b", ""))])  # fmt: skip
+    tables = {
+        "hh.csv": pd.DataFrame({"id": ["1", "2"], "region": "N", "n": 1}),
+        "t.csv": pd.DataFrame({"region": ["N"], "a": [2], "b": [2]}),
+    }
+    with pytest.raises(ProblemError, match="row 2, column 'importance': it is empty"):
+        from_controls(controls, tables)
+    assert [t.weight for t in from_controls(controls.assign(importance=["5", "10"]), tables).targets] == pytest.approx([2 / 3, 4 / 3])

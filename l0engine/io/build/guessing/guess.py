@@ -60,6 +60,10 @@ def guess(tables: Mapping[str, pd.DataFrame], households: str = "", persons: str
         if name not in (recipe.households, recipe.persons):
             targets += _targets(name, table, units, recipe, bands)
     if not targets:
+        totals = [table for name, table in tables.items() if name not in (recipe.households, recipe.persons)]
+        empty = [words for table in totals for who in units.values() if (words := who.empty_in(table))]
+        if empty:
+            raise ProblemError(f"No total meets a category, as {empty[0]}: fill it in.")
         raise ProblemError(
             f"No column of the totals has the categories of a column of {clipped(recipe.households)}: "
             "name the columns alike, or define targets by hand."

@@ -44,6 +44,8 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
         raise ProblemError("A recipe needs a table of households and at least one of totals: add the other one.")
     frame = tables[households]
     household_id = named(frame, ID_NAMES)
+    if household_id:
+        _refuse_empty(households, frame, household_id, "household an id")
     if household_id and not persons and not frame[household_id].is_unique:
         _refuse_repeats(households, frame, household_id)
         persons = households
@@ -56,6 +58,14 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
         persons=persons,
         persons_household_id=theirs,
     )
+
+
+def _refuse_empty(file: str, frame: pd.DataFrame, column: str, what: str) -> list[str]:
+    """The ids there are; a column without any says nothing of who is who."""
+    ids = labelled(frame[column])[1]
+    if not ids and len(frame):
+        raise ProblemError(f"{file}, column '{clipped(column)}': it is empty: give each {what}, or leave the column out.")
+    return ids
 
 
 def _refuse_repeats(file: str, frame: pd.DataFrame, column: str) -> None:
@@ -109,6 +119,8 @@ def _households(tables: Mapping[str, pd.DataFrame]) -> str:
     unique = [n for n, c in ids.items() if tables[n][c].duplicated().mean() < _FEW]
     plain = [n for n, t in tables.items() if not named(t, ("value",))]
     weighted = [n for n in unique if n in plain and _weight(tables[n])]
+    for name in () if weighted else (n for n in ids if n in plain and _weight(tables[n])):
+        _refuse_empty(name, tables[name], ids[name], "household an id")
     return max(weighted or unique or ids or plain or tables, key=lambda n: len(tables[n]), default="")
 
 
@@ -120,6 +132,9 @@ def _persons(tables: Mapping[str, pd.DataFrame], households: str, household_id: 
     found = []
     for name, table in tables.items():
         column = household_id if household_id in table.columns else named(table, ID_NAMES)
-        if name != households and column and len(table) > 1 and (matched(labelled(table[column])[1], ids, {}) >= 0).all():
+        if name == households or not column or len(table) < 2:
+            continue
+        theirs = _refuse_empty(name, table, column, "person the id of its household")
+        if (matched(theirs, ids, {}) >= 0).all():
             found.append(name)
     return max(found, key=lambda n: len(tables[n]), default="")
