@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.kit import layout, wording
 from dashboard.runs import clearing, comparison, listing, studies
-from dashboard.state import comparing, first, keeping
+from dashboard.state import comparing, filters, first, keeping
 
 compared, gone = comparing.compared()
 film_only = bool(compared) and first.waits()
@@ -29,6 +29,8 @@ else:
         side_by_side.first()
     if not film_only:
         with above:
+            if unknown := filters.unknown({**listing.CHOICES, **comparison.CHOICES}):
+                st.warning(wording.markdown(unknown), icon=":material/link_off:")
             listing.show(jobs, low=bool(compared))
         if compared:
             listing.watch_compared(compared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from zlib import crc32
 
@@ -28,6 +28,10 @@ from l0engine.jobs.records import RunRecord
 Histories = Sequence[tuple[Drawn, Sequence[Snapshot]]]
 #: Gates are drawn for so many runs at first, and at most.
 _FIRST_RIDGES, _MOST_RIDGES = 3, 6
+#: Looks at what came of the runs, by name.
+_LOOKS = {"all": "All of them: who is kept", "two": "Two of them"}
+#: What an address may ask a comparison for, by name.
+CHOICES: Mapping[str, Collection[str]] = {"loss": series.LOSSES, "look": _LOOKS}
 
 _HOW_TO_READ = """
 A run has one colour in every picture. **Play** shows how the runs went: misfit, households, gates and errors move together; the arrow keys
@@ -173,13 +177,13 @@ def _outcomes(runs: Sequence[RunRecord], lines: Sequence[Drawn]) -> None:
 @st.fragment
 def _looked_at(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
     """One of two looks, and only that is computed and sent."""
-    look = {"all": _who, "two": _two}
-    titles = {"all": "All of them: who is kept", "two": "Two of them"}
-    state.hold_one_of("cmp_look", look)
+    state.hold_one_of("cmp_look", _LOOKS)
     state.hold_first("cmp_look", "all")
-    which = st.segmented_control("Look at", list(look), format_func=titles.get, required=True, key="cmp_look", label_visibility="collapsed")
+    which = st.segmented_control(
+        "Look at", list(_LOOKS), format_func=_LOOKS.get, required=True, key="cmp_look", label_visibility="collapsed"
+    )
     filters.keep_address()
-    look[str(which)](mine)
+    {"all": _who, "two": _two}[str(which)](mine)
 
 
 def _who(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -31,6 +31,8 @@ _ORDERS: Mapping[str, tuple[str, Callable[[JobRecord[Any, Any]], Any]]] = {
     "ess": ("Largest ESS", lambda job: (m := table.measures(job)) and -m.ess),
     "time": ("Longest", lambda job: -job.seconds if job.seconds else None),
 }
+#: What an address may ask the list for, by name.
+CHOICES: Mapping[str, Collection[str]] = {"kind": table.KINDS, "status": _STATES, "order": _ORDERS}
 
 
 def show(jobs: Sequence[JobRecord[Any, Any]], *, low: bool) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import streamlit as st
+
+from l0engine.io.limits import clipped
 
 #: The largest share that smoothing takes over.
 SMOOTHEST = 0.98
 
 
-def _share(said: str) -> float:
-    """A smoothing; 0 where none is said that a slider could hold."""
+def _share(said: str) -> float | None:
+    """A smoothing; None where none is said that a slider could hold."""
     try:
         share = float(said)
     except ValueError:
-        return 0.0
-    return share if 0.0 <= share <= SMOOTHEST else 0.0
+        return None
+    return share if 0.0 <= share <= SMOOTHEST else None
 
 
 #: Key of the widget by name in the address, what reads it from there, and what it says where nothing is chosen.
@@ -25,7 +27,7 @@ _IN_ADDRESS: Mapping[str, tuple[str, Callable[[str], Any], Any]] = {
     "find": ("runs_search", str, ""),
     "kind": ("runs_kind", str, None),
     "status": ("runs_status", str, None),
-    "differences": ("runs_apart", "yes".__eq__, False),
+    "differences": ("runs_apart", {"yes": True}.get, False),
     "order": ("runs_order", str, "newest"),
     "loss": ("cmp_which", str, "Total"),
     "smoothing": ("cmp_smoothing", _share, 0.0),
@@ -35,9 +37,23 @@ _IN_ADDRESS: Mapping[str, tuple[str, Callable[[str], Any], Any]] = {
 
 def arrive(query: Mapping[str, str]) -> None:
     """Take up what an address says; the widgets let go of what is not among their options."""
-    for name, (key, read, _) in _IN_ADDRESS.items():
+    for name, (key, read, nothing) in _IN_ADDRESS.items():
         if name in query:
-            st.session_state[key] = read(query[name])
+            value = read(query[name])
+            st.session_state[key] = nothing if value is None else value
+    st.session_state.filters_asked = {name: query[name] for name in _IN_ADDRESS if name in query}
+
+
+def unknown(options: Mapping[str, Collection[str]]) -> str:
+    """What the address asked for that there is not, in a sentence, once; '' where all is there. `options` are those of menus, by name."""
+    known = {"differences": ("yes",), **options}
+    words = []
+    for name, said in st.session_state.pop("filters_asked", {}).items():
+        if name == "smoothing" and _share(said) is None:
+            words.append(f"{name} '{clipped(said)}' (it is from 0 to {SMOOTHEST})")
+        elif name in known and said not in known[name]:
+            words.append(f"{name} '{clipped(said)}' (there is {', '.join(known[name])})")
+    return f"This address asks for {' and for '.join(words)}: the page is shown without it." if words else ""
 
 
 def address() -> dict[str, str | None]:

@@ -650,6 +650,29 @@ def test_an_address_that_filters_by_nonsense_shows_everything(visit, several):
     assert "Households by the runs that keep them" in live(page)
 
 
+def test_an_address_that_filters_by_nonsense_says_what_there_is(visit, several):
+    page = visit("runs", order="best", smoothing="1.5", compare=",".join(several))
+    (said,) = page.said("warning")
+    assert said.startswith(
+        "This address asks for order 'best' (there is newest, kept, error, ess, time) and for smoothing '1.5' (it is from 0 to"
+    )
+    assert page.rerun().said("warning") == []  # it is said once
+    page = visit("runs", kind="weather", status="sunny", differences="perhaps", loss="none", look="up", compare=",".join(several))
+    (said,) = page.said("warning")
+    assert all(f"{name} '" in said for name in ("kind", "status", "differences", "loss", "look"))
+    known = {
+        "find": "price",
+        "kind": "calibration",
+        "status": "Finished",
+        "differences": "yes",
+        "loss": "Total",
+        "look": "two",
+        "order": "ess",
+    }
+    assert visit("runs", **known, smoothing="0.5", compare=",".join(several)).said("warning") == []
+    assert len(visit("runs", order="`x`|<b>").said("warning")) == 1
+
+
 # -- studies side by side
 
 
