@@ -1,4 +1,4 @@
-"""JobShelf: jobs of every kind, queued, taken up, asked to stop, and followed by their snapshots."""
+"""JobShelf: jobs of every kind, queued, taken up, and asked to stop."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from l0engine.jobs.job import JobRecord, LiveJob, Request, checked_id
 from l0engine.jobs.records import ProblemRecord
 from l0engine.jobs.shelves.places import next_claim
 from l0engine.jobs.shelves.problems import ProblemShelf
-from l0engine.jobs.shelves.rows import forget_rows, one_job, record_of, update_row
-from l0engine.jobs.task import Step, Stored, Task, task_class, task_of
+from l0engine.jobs.shelves.rows import one_job, record_of, update_row
+from l0engine.jobs.task import Stored, Task, task_of
 
 _FIELDS = frozenset({"started", "ended", "pid", "request"})
 _LIVE = (Status.RUNNING, Status.PAUSED)
@@ -227,29 +227,6 @@ class JobShelf(ProblemShelf):
         with self._database.write() as db:
             query = "UPDATE jobs SET pid = ? WHERE id = ? AND pid IS NULL AND status = ?"
             db.execute(query, (pid, checked_id(job_id), Status.RUNNING))
-
-    # What it says on the way
-
-    def append(self, job_id: str, snapshot: Step) -> None:
-        """Keep a snapshot; one of the same step is replaced. What it saw of each target and household is kept beside it."""
-        body, seen = json.dumps(snapshot.to_dict()), getattr(snapshot, "seen", None)
-        with self._database.write() as db:
-            db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (checked_id(job_id), snapshot.step, body))
-            if seen is not None:
-                query = "INSERT OR REPLACE INTO looks (run, step, errors, gates) VALUES (?, ?, ?, ?)"
-                db.execute(query, (job_id, snapshot.step, seen.errors, seen.gates))
-
-    def snapshots(self, job_id: str, since: int = -1) -> list[Any]:
-        """Snapshots of the steps after `since`, in order."""
-        with self._database.connect() as db:
-            query = "SELECT body, kind FROM snapshots JOIN jobs ON id = run WHERE run = ? AND step > ? ORDER BY step"
-            rows = db.execute(query, (checked_id(job_id), since)).fetchall()
-        return [task_class(row["kind"]).snapshot.from_dict(json.loads(row["body"])) for row in rows]
-
-    def forget_after(self, job_id: str, step: int) -> None:
-        """Drop the snapshots of steps that a resumed job is about to take again."""
-        with self._database.write() as db:
-            forget_rows(db, checked_id(job_id), step)
 
 
 def _new_id(now: float) -> str:
