@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from dashboard import state
 from dashboard.kit.download import download
+from l0engine.calibration.limits import limits
 from l0engine.calibration.problem.problem import Problem
 from l0engine.io import csv_bytes, point_summary, solution_bytes, targets_table, weights_table
 from l0engine.jobs.records import PointRecord, RunRecord
@@ -41,8 +42,8 @@ def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
 
     def targets() -> bytes:
         found = state.point_weights(record, point)
-        limits = state.limits_of(record, point)
-        return csv_bytes(targets_table(problem, found, state.in_use(record), record.config.hold_out, limits, state.softened(record)))
+        limited, use, soft = limits(problem, record.config, found), state.in_use(record), state.softened(record)
+        return csv_bytes(targets_table(problem, found, use, record.config.hold_out, limited, soft))
 
     def summary() -> bytes:
         weights, p = state.point_weights(record, point), point

@@ -141,7 +141,7 @@ def _stability(runs: Sequence[RunRecord], others: Sequence[str]) -> None:
     alike = [r for r in runs if all(getattr(r.config, n) == getattr(runs[0].config, n) for n in others)]
     if len({r.config.seed for r in alike}) < 2:
         return
-    kept = state.kept_sets(tuple((r.id, r.ended or 0.0) for r in alike[:10]))
+    kept = state.kept_sets(alike[:10])
     st.subheader("How stable is the choice over seeds?")
     setting = ", ".join(f"{settings()[n].label} = {getattr(alike[0].config, n)!s}" for n in others)
     st.caption(f"Runs that differ in their seed only{f' ({setting})' if setting else ''}.")

@@ -188,7 +188,7 @@ def _looked_at(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
 
 def _who(mine: Sequence[tuple[RunRecord, Drawn]]) -> None:
     """Households by the runs that keep them."""
-    kept = state.kept_sets(tuple((run.id, run.ended or 0.0) for run, _ in mine))
+    kept = state.kept_sets([run for run, _ in mine])
     short = [line.name for _, line in mine]
     drawn = (
         (members.plot, members.info([line for _, line in mine], kept), "cmp_members", "Households by the runs that keep them"),

@@ -3,7 +3,7 @@
 from dashboard.state.address import follow_url, tick_seconds
 from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
 from dashboard.state.opened.answers import contradictions, facts, rerun_without, run_without, whatif
-from dashboard.state.opened.points import limits_of, open_point, point, point_weights
+from dashboard.state.opened.points import open_point, point, point_weights
 from dashboard.state.opened.previous import previous
 from dashboard.state.opened.problems import (
     DEFAULT_SAMPLE,
@@ -40,40 +40,3 @@ from dashboard.state.quotas import warning as quota_warning
 from dashboard.state.resources import leave_alone_what_stays, store, supervisor, take_up
 from dashboard.state.uploads import calibration_log, logs
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu
-
-__all__ = ["follow_url", "tick_seconds"]
-__all__ += ["contradictions", "facts", "rerun_without", "run_without", "whatif"]
-__all__ += ["draft", "fitted_draft", "form_version", "set_draft"]
-__all__ += ["limits_of", "open_point", "point", "point_weights"]
-__all__ += [
-    "DEFAULT_SAMPLE",
-    "KINDS",
-    "SAMPLES",
-    "Sample",
-    "findings",
-    "open_built",
-    "open_problem",
-    "open_sample",
-    "open_upload",
-    "open_without",
-]
-__all__ += ["problem", "problem_record", "problem_sha", "sample_source", "samples"]
-__all__ += ["previous"]
-__all__ += ["quota_warning"]
-__all__ += ["leave_alone_what_stays", "store", "supervisor", "take_up"]
-__all__ += [
-    "go_on",
-    "in_use",
-    "kept_sets",
-    "open_run",
-    "other_caps",
-    "result",
-    "run",
-    "softened",
-    "start_run",
-    "start_sweep",
-    "sweeps",
-    "taken",
-]
-__all__ += ["calibration_log", "logs"]
-__all__ += ["held", "hold", "hold_first", "hold_one_of", "menu"]

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.state import first
 from dashboard.state.opened.problems import read_findings, read_problem
-from dashboard.state.resources import store
+from dashboard.state.resources import BY_END, store
 from l0engine.calibration.metrics import relative_errors
 from l0engine.calibration.problem.preflight import in_use
 from l0engine.errors import L0Error
@@ -78,56 +78,43 @@ def _open(ids: Sequence[str]) -> tuple[list[JobRecord[Any, Any]], str]:
     return found, trouble
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _history(run_id: str, ended: float) -> tuple[Any, ...]:
-    return tuple(store().snapshots(run_id))
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_END)
+def _history(run: JobRecord[Any, Any]) -> tuple[Any, ...]:
+    return tuple(store().snapshots(run.id))
 
 
 def history(run: JobRecord[Any, Any]) -> Sequence[Any]:
     """All snapshots of a job so far."""
-    return _history(run.id, run.ended or 0.0) if run.status.ended else store().snapshots(run.id)
+    return _history(run) if run.status.ended else store().snapshots(run.id)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _points(run_id: str, ended: float) -> tuple[PointRecord, ...]:
-    return tuple(store().points(run_id))
-
-
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_END)
 def points(run: RunRecord) -> Sequence[PointRecord]:
     """The frontier of a run; empty where it has none, or none yet."""
-    return _points(run.id, run.ended or 0.0) if run.plan is not None and run.status.ended else ()
+    return store().points(run.id) if run.plan is not None and run.status.ended else ()
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _events(run_id: str, ended: float) -> tuple[Event, ...]:
-    return tuple(store().events(run_id))
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_END)
+def _events(run: RunRecord) -> tuple[Event, ...]:
+    return tuple(store().events(run.id))
 
 
 def events(run: RunRecord) -> Sequence[Event]:
     """What was changed in a run after it had begun."""
-    return _events(run.id, run.ended or 0.0) if run.status.ended else store().events(run.id)
+    return _events(run) if run.status.ended else store().events(run.id)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the weights …")
-def _weights(run_id: str, ended: float) -> np.ndarray:
-    result = store().result(run_id)
+@st.cache_resource(max_entries=8, show_spinner="Reading the weights …", hash_funcs=BY_END)
+def weights(run: RunRecord) -> np.ndarray:
+    """Final weights of all households of a run that ended with weights."""
+    result = store().result(run.id)
     if result is None:
-        raise L0Error(f"Run {run_id} has no weights: leave it out of the comparison.")
+        raise L0Error(f"Run {run.id} has no weights: leave it out of the comparison.")
     return result.weights
 
 
-def weights(run: RunRecord) -> np.ndarray:
-    """Final weights of all households of a run that ended with weights."""
-    return _weights(run.id, run.ended or 0.0)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Looking at each target …")
-def _errors(run_id: str, ended: float) -> tuple[np.ndarray, np.ndarray]:
-    run = store().run(run_id)
-    problem = read_problem(run.problem)
-    return relative_errors(problem, _weights(run_id, ended)), in_use(problem, read_findings(run.problem), run.config)
-
-
+@st.cache_resource(max_entries=32, show_spinner="Looking at each target …", hash_funcs=BY_END)
 def errors(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
     """Signed relative error of each target, and which targets the run's measures count."""
-    return _errors(run.id, run.ended or 0.0)
+    problem = read_problem(run.problem)
+    return relative_errors(problem, weights(run)), in_use(problem, read_findings(run.problem), run.config)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
+from l0engine.jobs.job import JobRecord
+from l0engine.jobs.records import PointRecord, RunRecord
 from l0engine.jobs.store import Store
 from l0engine.jobs.supervisor import Supervisor
+
+#: By what is kept what was worked out of a job that has ended, or of a point: its name, note and pin may change.
+BY_END: dict[Any, Callable[[Any], Any]] = {
+    **dict.fromkeys((JobRecord, RunRecord), lambda job: (job.id, job.ended)),
+    PointRecord: lambda point: point.key,
+}
 
 
 @st.cache_resource

@@ -21,6 +21,7 @@ from dashboard.frontier.form import default_budgets
 from dashboard.kit import wording
 from l0engine.calibration import metrics
 from l0engine.calibration.config import Config
+from l0engine.calibration.limits import limits
 from l0engine.calibration.results import Status
 from l0engine.io import csv_bytes, load_problem, weights_table
 from l0engine.jobs.records import Plan
@@ -165,7 +166,8 @@ def test_files_of_a_point_are_its_own(visit, frontier):
     finally:
         st.download_button = original
     problem = load_problem(MASSACHUSETTS)
-    own = weights_table(problem, state.store().point_weights(page.run_id, point.key, problem.n_households))
+    found = state.store().point_weights(page.run_id, point.key, problem.n_households)
+    own = weights_table(problem, found)
     assert caught["Weights (weights_30.csv)"] == csv_bytes(own)
     weights = pd.read_csv(io.BytesIO(caught["Weights (weights_30.csv)"]), dtype={"household_id": str})
     plain = uploads.massachusetts()
@@ -177,7 +179,7 @@ def test_files_of_a_point_are_its_own(visit, frontier):
     told = json.loads(caught["Run (run_30.json)"])
     assert told["status"] and told["refitted"]["kept"] == 30 and told["refitted"]["max_abs_rel_error"] == point.measures.max_abs_rel_error
     assert (told["certificate"] or {}).get("value") == (point.certificate.value if point.certificate else None)
-    assert [f["sentence"] for f in told["limits"]] == [f.sentence for f in state.limits_of(page.record, point)]
+    assert [f["sentence"] for f in told["limits"]] == [f.sentence for f in limits(problem, page.record.config, found)]
 
 
 @pytest.mark.slow

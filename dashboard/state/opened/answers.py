@@ -8,41 +8,35 @@ import numpy as np
 import streamlit as st
 
 from dashboard.state.opened.problems import add_without, found_without, read_problem
-from dashboard.state.resources import store, supervisor
+from dashboard.state.resources import BY_END, store, supervisor
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, set_conflicts
 from l0engine.explain.whatif import WhatIf
 from l0engine.jobs.records import PointRecord, RunRecord
 from l0engine.report.facts import Facts
 
-
-@st.cache_resource(max_entries=3, show_spinner="Reading the answer …")
-def _facts(run_id: str, key: str | None, ended: float) -> Facts:
-    return Facts.of(store(), run_id, key, read_problem(store().run(run_id).problem))
+#: By what is kept what was worked out of an answer.
+_BY_ANSWER = {Facts: lambda of: (of.run.id, of.run.ended, of.point and of.point.key)}
 
 
+@st.cache_resource(max_entries=3, show_spinner="Reading the answer …", hash_funcs=BY_END)
 def facts(record: RunRecord, chosen: PointRecord | None = None) -> Facts:
     """All that a report says of a run that has weights, or of a point of its frontier."""
-    return _facts(record.id, chosen.key if chosen else None, record.ended or 0.0)
+    return Facts.of(store(), record.id, chosen and chosen.key, read_problem(record.problem))
 
 
-@st.cache_resource(max_entries=3, show_spinner="Working out what anything would cost …")
-def _whatif(run_id: str, key: str | None, ended: float) -> WhatIf | str:
-    of = _facts(run_id, key, ended)
+@st.cache_resource(max_entries=3, show_spinner="Working out what anything would cost …", hash_funcs=_BY_ANSWER)
+def whatif(of: Facts) -> WhatIf | str:
+    """What leaving anything out would cost, or why that is not known."""
     start, mu = of.result.start, of.result.mu
     if of.point is not None:
-        start, mu = store().point_start(run_id, of.point.key, of.problem.n_households), of.point.mu
+        start, mu = store().point_start(of.run.id, of.point.key, of.problem.n_households), of.point.mu
     try:
         found = WhatIf.of(of.problem, of.config, of.weights, start, mu)
         found.inverse  # noqa: B018  # worked out once, here
     except L0Error as error:
         return str(error)
     return found
-
-
-def whatif(of: Facts) -> WhatIf | str:
-    """What leaving anything out would cost, or why that is not known."""
-    return _whatif(of.run.id, of.point.key if of.point else None, of.run.ended or 0.0)
 
 
 def rerun_without(of: Facts, target: int) -> RunRecord | None:
@@ -67,15 +61,14 @@ def run_without(of: Facts, target: int) -> None:
     supervisor().wake()
 
 
-@st.cache_resource(max_entries=3)
-def _sets(run_id: str, key: str | None, ended: float) -> tuple[Iterator[Conflict], list[Conflict]]:
-    of = _facts(run_id, key, ended)
+@st.cache_resource(max_entries=3, hash_funcs=_BY_ANSWER)
+def _sets(of: Facts) -> tuple[Iterator[Conflict], list[Conflict]]:
     return set_conflicts(of.problem, of.use, np.asarray(of.weights)), []
 
 
 def contradictions(of: Facts, more: int = 0) -> tuple[list[Conflict], bool]:
     """Smallest contradicting sets found so far, after looking for some more, and whether there may be others."""
-    search, found = _sets(of.run.id, of.point.key if of.point else None, of.run.ended or 0.0)
+    search, found = _sets(of)
     for _ in range(more):
         if (conflict := next(search, None)) is None:
             break

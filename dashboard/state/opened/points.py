@@ -7,7 +7,6 @@ import streamlit as st
 
 from dashboard.state.opened.problems import read_problem
 from dashboard.state.resources import store
-from l0engine.calibration.limits import Limit, limits
 from l0engine.errors import L0Error
 from l0engine.jobs.records import PointRecord, RunRecord
 
@@ -42,16 +41,3 @@ def _point_weights(run_id: str, key: str, n_households: int) -> np.ndarray:
 def point_weights(record: RunRecord, chosen: PointRecord) -> np.ndarray:
     """Weights of all households at a point."""
     return _point_weights(record.id, chosen.key, read_problem(record.problem).n_households)
-
-
-@st.cache_resource(max_entries=3, show_spinner="Looking at what limits the answer …")
-def _limits(run_id: str, key: str | None, ended: float) -> tuple[Limit, ...]:
-    record = store().run(run_id)
-    whole, found = read_problem(record.problem), store().result(run_id)
-    weights = _point_weights(run_id, key, whole.n_households) if key else found.weights if found else np.zeros(whole.n_households)
-    return limits(whole, record.config, weights)
-
-
-def limits_of(record: RunRecord, chosen: PointRecord | None = None) -> tuple[Limit, ...]:
-    """What limits a run's result, or a point of its frontier."""
-    return _limits(record.id, chosen.key if chosen else None, record.ended or 0.0)

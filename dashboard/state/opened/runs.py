@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.state.opened.current import choose_problem, choose_run
 from dashboard.state.opened.previous import previous
 from dashboard.state.opened.problems import problem, problem_sha, read_findings, read_problem
-from dashboard.state.resources import store, supervisor
+from dashboard.state.resources import BY_END, store, supervisor
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.preflight import in_use as preflight_in_use
@@ -76,14 +76,14 @@ def run() -> RunRecord | None:
         return None
 
 
-@st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
-def _result(run_id: str, ended: float) -> Result | None:
-    return store().result(run_id)
+@st.cache_resource(max_entries=3, show_spinner="Reading the weights …", hash_funcs=BY_END)
+def _result(record: RunRecord) -> Result | None:
+    return store().result(record.id)
 
 
 def result(record: RunRecord) -> Result | None:
     """Weights and measures of a run that has ended with weights, else None."""
-    return _result(record.id, record.ended or 0.0) if record.status.has_result else None
+    return _result(record) if record.status.has_result else None
 
 
 def sweeps(sha: str) -> dict[str, str]:
@@ -95,10 +95,10 @@ def sweeps(sha: str) -> dict[str, str]:
     return {name: f"{runs[-1].title.split(' · ')[0]} · {len(runs)} runs" for name, runs in out.items()}
 
 
-@st.cache_resource(max_entries=3, show_spinner="Reading the weights …")
-def kept_sets(runs: tuple[tuple[str, float], ...]) -> np.ndarray:
-    """Who is kept in each run (id, ended), shape (n_runs, n_households)."""
-    return np.stack([active(found.weights) for run_id, _ in runs if (found := store().result(run_id)) is not None])
+@st.cache_resource(max_entries=3, show_spinner="Reading the weights …", hash_funcs=BY_END)
+def kept_sets(runs: Sequence[RunRecord]) -> np.ndarray:
+    """Who is kept in each run, shape (n_runs, n_households)."""
+    return np.stack([active(found.weights) for run in runs if (found := store().result(run.id)) is not None])
 
 
 def other_caps(record: RunRecord) -> list[RunRecord]:
