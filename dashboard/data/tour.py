@@ -18,8 +18,7 @@ def show() -> None:
         words.markdown(
             "**New here? Three clicks to a first result.** :material/counter_1: **Calibrate**, below: the sample is open already. "
             ":material/counter_2: **Start**: watch households go while errors fall. :material/counter_3: **All results**, when it has "
-            "ended. "
-            "Or see in a minute how it works:"
+            "ended. Or see in a minute how it works:"
         )
         away.button("Put away", icon=":material/close:", on_click=lessons.end_tour, key="tour_away", width="stretch")
         words.page_link("app_pages/learn_households.py", label="Learn: choosing households", icon=":material/bubble_chart:")

@@ -61,8 +61,7 @@ def _sentences(ask: EvennessAsk, picture: EvennessPicture) -> tuple[str, ...]:
         f"{wording.count(int(kept[2]))} households kept brings it to {wording.percent(median[2])}.",
         f"A linear programme hits the totals with {wording.count(int(kept[3]))} households, yet one of them stands for "
         f"{wording.ratio(picture.largest[3])} its base weight, and whatever is not among the totals hangs on it: few households and no "
-        "error "
-        "prove nothing.",
+        "error prove nothing.",
         f"So look at the effective sample size too: {wording.weight(round(float(ess[2]), 1))} of {wording.count(int(kept[2]))} refitted, "
         f"{wording.weight(round(float(ess[3]), 1))} at the corner; more softness μ in the refit buys evenness with error.",
     )

@@ -64,9 +64,8 @@ def _sentences(ask: GateAsk, picture: GatePicture) -> tuple[str, ...]:
         f"At test time it is read without chance: it is shut wherever log α is below {wording.weight(picture.closes)}, and this one, "
         f"read by the right rule, is {picture.gate:.2f}.",
         "The code that came with the paper forgot the temperature there, and shuts gates only below "
-        f"{wording.weight(picture.closes_published)}: "
-        f"of the {trained.log_alpha.shape[1]} features beside, {counts[0]} stay by the right rule and {same} as first published, "
-        f"where {trained.true} matter.",
+        f"{wording.weight(picture.closes_published)}: of the {trained.log_alpha.shape[1]} features beside, {counts[0]} stay by the right "
+        f"rule and {same} as first published, where {trained.true} matter.",
     )
 
 

@@ -57,11 +57,9 @@ def _sentences(ask: HouseholdsAsk, picture: HouseholdsPicture) -> tuple[str, ...
         s = picture.survey
         return (
             "Every household has a gate and a weight; an open gate costs its price, so that a household stays only if it lowers the error "
-            "by "
-            f"more, and {wording.count(int(s.kept[-1]))} of {s.gates.shape[1]} stay.",
+            f"by more, and {wording.count(int(s.kept[-1]))} of {s.gates.shape[1]} stay.",
             f"The weights of those that stay grow from {wording.weight(s.base)} to {wording.weight(float(s.weights[-1].max()))} at most, "
-            "for "
-            "they stand for those that went.",
+            "for they stand for those that went.",
             f"The gates leave a median error of {wording.percent(s.errors[-2])}, and the refit, which knows no gates and no price, "
             f"{wording.percent(s.errors[-1])}.",
         )

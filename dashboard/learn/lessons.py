@@ -62,16 +62,13 @@ PLANS = (
         (
             Step(10, "learn_gate", _ADDRESSES["gate"], "A gate",
                  "A switch has no slope, so it cannot be learnt. This one is a switch with chance in it. Move log α from left to right: "
-                 "the grey bar "
-                 "empties into the green one. Lower the temperature: what is between disappears."),
+                 "the grey bar empties into the green one. Lower the temperature: what is between disappears."),
             Step(10, "learn_households", _CHOOSE, "Choosing households",
                  "The same gate, sixty times. Before play: which households will stay? Afterwards hover over the large ones: what have "
-                 "they in common? "
-                 "The last step is the refit; watch the bars, not the dots."),
+                 "they in common? The last step is the refit; watch the bars, not the dots."),
             Step(10, "learn_households", _ADDRESSES["plane"], "Two households",
                  "Two weights make a plane, and the loss a valley in it. Where does each penalty end? L2 comes short of the valley, L1 "
-                 "lies on the axis but "
-                 "short, L0 lies on the axis at the bottom."),
+                 "lies on the axis but short, L0 lies on the axis at the bottom."),
             Step(10, "learn_evenness", _ADDRESSES["evenness"], "Why refit, why evenness",
                  "Cover the table. Which of the four would you take? Uncover it. Then raise the softness and let them say what was paid "
                  "for what."),
@@ -83,13 +80,11 @@ PLANS = (
         "One idea, three uses: households, features, units; and a mistake in famous code.",
         (
             Step(10, "learn_gate", _ADDRESSES["stretch"], "A gate",
-                 "Take the formula out of its fold. Why stretch beyond 0 and 1? Set γ and ζ near 0 and 1 and see both bars vanish: without "
-                 "stretching, "
-                 "nothing is ever exactly shut."),
+                 "Take the formula out of its fold. Why stretch beyond 0 and 1? Set γ and ζ near 0 and 1 and see both bars vanish: "
+                 "without stretching, nothing is ever exactly shut."),
             Step(10, "learn_gate", _ADDRESSES["cold"], "As first published",
                  "The code that came with the paper reads σ(log α) at test time and forgets the temperature. Guess: are more gates open, "
-                 "or fewer? Switch it "
-                 "on and press play. What would a test have had to check?"),
+                 "or fewer? Switch it on and press play. What would a test have had to check?"),
             Step(15, "learn_households", _CHOOSE, "Choosing households",
                  "Write the objective on the board. What is the gradient of a gate that is shut? Double the price three times and plot the "
                  "number kept by hand."),

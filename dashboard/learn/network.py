@@ -49,12 +49,10 @@ def _sentences(ask: NetworkAsk, picture: NetworkPicture) -> tuple[str, ...]:
     return (
         f"The network begins with {2 * ask.hidden} hidden units, more than it needs, and learns the boundary first, for the price of its "
         "weights rises slowly.",
-        f"Then units go, one gate after another, until {_units(picture, -1)} are left; on its way it told up to {wording.percent(best)} of "
-        "new "
-        f"points right, and {wording.percent(float(picture.accuracy[-1]))} in the end.",
+        f"Then units go, one gate after another, until {_units(picture, -1)} are left; on its way it told up to {wording.percent(best)} "
+        f"of new points right, and {wording.percent(float(picture.accuracy[-1]))} in the end.",
         f"What is dead is taken out: the small network stores {wording.count(picture.after)} numbers in place of "
-        f"{wording.count(picture.before)}, "
-        f"and {_same(picture.difference)}.",
+        f"{wording.count(picture.before)}, and {_same(picture.difference)}.",
     )
 
 

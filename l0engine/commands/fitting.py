@@ -159,7 +159,6 @@ def _with_progress(steps: Generator[Snapshot, None, Result], config: Config) -> 
 
 def _words(m: Measures) -> str:
     return (
-        f"{m.kept:,} kept, median error {m.median_abs_rel_error:.3%}, mean {m.mean_abs_rel_error:.2%}, "
-        f"{m.share_within_10pct:.1%} within 10 %, effective sample size {m.ess:,.0f}, largest weight {m.max_weight:,.0f} "
-        f"({m.max_weight_ratio:,.0f} x base)"
+        f"{m.kept:,} kept, median error {m.median_abs_rel_error:.3%}, mean {m.mean_abs_rel_error:.2%}, {m.share_within_10pct:.1%} within "
+        f"10 %, effective sample size {m.ess:,.0f}, largest weight {m.max_weight:,.0f} ({m.max_weight_ratio:,.0f} x base)"
     )

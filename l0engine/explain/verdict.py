@@ -59,8 +59,7 @@ def headline(measures: Measures, n_households: int) -> str:
     half = f"within **{share(met).removeprefix('< ')}**" if met else "**met exactly**"
     return (
         f"Kept **{m.kept:,} of {n_households:,} ({share(m.kept / n_households)})** households. Half of the targets are {half}, "
-        f"{share(m.share_within_10pct)} within 10 %; "
-        f"worth **{m.ess:,.0f}** equally weighted households."
+        f"{share(m.share_within_10pct)} within 10 %; worth **{m.ess:,.0f}** equally weighted households."
     )
 
 
