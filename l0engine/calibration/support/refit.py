@@ -40,9 +40,13 @@ def refitted(system: ScaledSystem, gated: np.ndarray, config: Config) -> tuple[n
     kept = np.flatnonzero(gated > 0)
     found, _ = recalibrate(system, kept, gated[kept], config)
     out = np.zeros(len(gated))
-    stay = system.rules.protected[kept] | (found.weights > NEGLIGIBLE * system.base_weights[kept])
-    out[kept] = np.where(stay, found.weights, 0.0)
-    return out, found.mu
+    out[kept] = found.weights
+    return without_negligible(system, out), found.mu
+
+
+def without_negligible(system: ScaledSystem, weights: np.ndarray) -> np.ndarray:
+    """Weights, shape (n_households,), with 0 for those up to `NEGLIGIBLE` of the base weight, but for those of protected households."""
+    return np.where(system.rules.protected | (weights > NEGLIGIBLE * system.base_weights), weights, 0.0)
 
 
 def recalibrate(

@@ -18,7 +18,7 @@ from l0engine.calibration.results import Certificate, Measures, Result, Snapshot
 from l0engine.calibration.support.calibrated import Calibrated
 from l0engine.calibration.support.goals import at_once, by_price, smallest
 from l0engine.calibration.support.polish import polished
-from l0engine.calibration.support.refit import refitted
+from l0engine.calibration.support.refit import refitted, without_negligible
 from l0engine.calibration.training.trained import Ended, Trained
 from l0engine.gates.estimators import ESTIMATORS
 from l0engine.heeding import Abandoned, finishing
@@ -138,9 +138,12 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
         anew = by_price(problem, system, config, gated, price)
         before = system.cost(config, price, system.value(weights), weights)
         if anew is not None and system.cost(config, price, anew.loss, anew.weights) < ANEW * before:
-            note = f"What the gates kept is beaten at this price, so {len(anew.support.kept):,} households were chosen anew."
-            return _Answer.of(anew, note)
-    return _Answer(weights, measure(problem, weights, system.use), start=start, mu=mu)
+            weights = without_negligible(system, anew.weights)
+            note = f"What the gates kept is beaten at this price, so {np.count_nonzero(weights):,} households were chosen anew."
+            return _Answer.of(anew, note)._replace(weights=weights, refitted=measure(problem, weights, system.use))
+    gone = 0 if gates else np.count_nonzero(gated) - np.count_nonzero(weights)
+    note = f"The targets pressed {gone:,} of all households to next to nothing: their weight is 0." if gone and mu is not None else ""
+    return _Answer(weights, measure(problem, weights, system.use), note=note, start=start, mu=mu)
 
 
 def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:

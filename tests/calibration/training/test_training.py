@@ -1,6 +1,7 @@
 import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import oracles
@@ -20,6 +21,7 @@ from l0engine.calibration.training.iteration import fit, iterate
 from l0engine.errors import ConfigError, ProblemError
 from l0engine.hard_concrete import _moment_table
 from l0engine.heeding import heeding
+from l0engine.io import load_problem
 
 PROBLEM = oracles.random_problem(1, targets=10, households=300)
 #: On the CPU, whose results are the same to the bit; `test_cuda.py` holds a GPU to them.
@@ -390,3 +392,20 @@ def test_a_long_run_is_looked_at_early_as_well_and_ends_in_the_same_bits(monkeyp
     assert early.status is late.status is Status.CONVERGED  # it settles where it did
     assert early.gated_weights.tobytes() == late.gated_weights.tobytes()
     assert [(s.step, s.loss) for s in early.history][4:] == [(s.step, s.loss) for s in late.history]
+
+
+def test_households_that_the_targets_press_to_nothing_are_told_of():
+    matrix = np.array([[1.0, 1, 1], [1, 1, 0], [0, 1, 1]])  # 100 = 60 + 40 leaves nothing for the second
+    problem = Problem.create(matrix, [100.0, 60.0, 40.0], base_weights=np.full(3, 50.0))
+    result = fit(problem, Config(estimator="ungated", mu=1e-10, device="cpu"))
+    np.testing.assert_allclose(result.weights, [60, 0, 40], atol=1e-4)
+    assert result.weights[1] == 0 and result.final.kept == 2
+    assert result.message == "The targets pressed 1 of all households to next to nothing: their weight is 0."
+
+
+def test_households_chosen_anew_all_have_a_weight_that_counts():
+    problem = load_problem(Path(__file__).parents[3] / "sample_data" / "new_england")
+    result = fit(problem, Config(estimator="sampled", epochs=150, seed=3, device="cpu"))
+    kept = result.weights > 0
+    assert f"so {kept.sum()} households were chosen anew" in result.message and result.final.kept == kept.sum()
+    assert (result.weights[kept] > 1e-3 * problem.base_weights[kept]).all()
