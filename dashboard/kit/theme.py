@@ -6,12 +6,14 @@ Pages pass ``theme=None`` to `st.plotly_chart`, or Streamlit paints its own temp
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import plotly.graph_objects as go
+
+from dashboard.kit import wording
 
 FONT = '"Source Sans", "Source Sans Pro", "Source Sans 3", sans-serif'
 #: Runs side by side, in this order (Okabe and Ito, 2008), black left out as it vanishes on dark pages.
@@ -222,6 +224,12 @@ def texts(words: Any, values: Any) -> list[str]:
 def label(text: object, longest: int = 10_000) -> str:
     """A name from outside, shortened and made harmless, for Plotly reads HTML in its labels."""
     return html.escape(shortened(text, longest), quote=False)
+
+
+def apart(texts: Iterable[object], longest: int) -> list[str]:
+    """Names side by side, shortened; what is then alike gets a number."""
+    short = {str(i): shortened(text, longest) for i, text in enumerate(texts)}
+    return list(wording.distinct(short).values())
 
 
 def shortened(text: object, longest: int) -> str:

@@ -143,7 +143,8 @@ def _gates(histories: Histories, sizes: Mapping[str, int]) -> None:
     chosen = list(names)
     if len(names) > _FIRST_RIDGES:
         asked = st.pills(
-            "Gates of", chosen, selection_mode="multi", default=chosen[:_FIRST_RIDGES], format_func=names.get,
+            "Gates of", chosen, selection_mode="multi", default=chosen[:_FIRST_RIDGES],
+            format_func=lambda run: wording.markdown(names[run]),
             key=f"cmp_gates_{crc32('.'.join(names).encode()):08x}", help=f"Of up to {_MOST_RIDGES} runs at a time.",
         )  # fmt: skip
         chosen = asked[:_MOST_RIDGES]

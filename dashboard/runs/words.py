@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dashboard.kit import setting_names, wording
 from dashboard.runs.figures.looks import Drawn
-from l0engine.calibration.config import settings
+from l0engine.calibration.config import Config, settings
 from l0engine.calibration.results import Status
 from l0engine.jobs.records import RunRecord
 
@@ -25,8 +25,8 @@ _WORDS = {Status.CONVERGED: "finished", Status.STEP_LIMIT: "finished"}
 _BORDERS = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "double"}
 #: Settings that a run's label says already.
 _SAID = ("price_l0", "lambda_l0", "share", *("budget", "max_median_error", "max_error", "min_ess"))
-#: Settings that a name without one of its own may have.
-_NAMED = 2
+#: Settings that a name without one of its own may have; what is as by default is not named.
+_NAMED, _DEFAULT = 2, Config()
 
 
 def status(of: Status) -> str:
@@ -40,16 +40,17 @@ def differing(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def names(runs: Sequence[RunRecord]) -> dict[str, str]:
-    """A name for each run: its own, or what it was asked for and what sets it apart from the others."""
+    """A name for each run: its own, or what it was asked for and what is unusual in it among the others."""
     return wording.distinct({run.id: name for run, name in zip(runs, labels(runs), strict=True)})
 
 
 def labels(runs: Sequence[RunRecord]) -> list[str]:
     """As `names`, but two may have the same."""
-    apart = [name for name in differing([run for run in runs if not run.name]) if name not in _SAID][:_NAMED]
+    apart = [name for name in differing([run for run in runs if not run.name]) if name not in _SAID]
 
     def of(run: RunRecord) -> str:
-        more = [f"{setting_names.name(name)} {setting_names.value(getattr(run.config, name))}".lower() for name in apart]
+        own = [name for name in apart if getattr(run.config, name) != getattr(_DEFAULT, name)][:_NAMED]
+        more = [f"{setting_names.name(name)} {setting_names.value(getattr(run.config, name))}".lower() for name in own]
         return run.name or ", ".join([run.task.label.removesuffix(" · frontier"), *more])
 
     return [of(run) for run in runs]

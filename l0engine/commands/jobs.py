@@ -22,6 +22,12 @@ _PLAIN = (
     *("name", "note", "pinned", "deleted", "imported", "bundle"),
 )
 
+#: What is said of a job at work that was asked for something.
+_ASKED = {
+    Request.PAUSE: "pausing after this step.",
+    Request.STOP: "stopping; this may take a few seconds.",
+}
+
 
 def add_jobs(commands: Any) -> None:
     """Add the command and its verbs to the parser."""
@@ -77,6 +83,7 @@ def _continue(parsed: argparse.Namespace) -> int:
             print(f"{job_id}: what it finds takes the place of its weights; export it first to keep them.")
         elif job.can_continue:
             store.request(job_id, Request.NONE)
+            print(f"{job_id}: goes on.")
         elif job.status.has_result:
             store.last_step(job)  # which says so where it cannot go on at all
             raise L0Error(f"Job {job_id} has ended ({job.status}): say for how many more with --epochs N.")
@@ -94,7 +101,8 @@ def _asked(request: Request) -> Callable[[argparse.Namespace], int]:
             job = store.job(job_id)
             if request is Request.PAUSE and not job.status.ended and not job.can_pause:
                 raise L0Error(f"Job {job_id} is {job.status}: only one that is running, and asked for nothing else, can be paused.")
-            print(f"{job_id}: {store.request(job_id, request).sentence}")
+            asked = store.request(job_id, request)
+            print(f"{job_id}: {asked.sentence if asked.status.ended else _ASKED[request]}")
         return 0
 
     return act

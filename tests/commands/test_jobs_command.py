@@ -155,9 +155,14 @@ def test_a_job_whose_process_is_gone_is_marked_and_taken_up(problem, tmp_path, c
     store.claim_next()
     store.begin(run.id, os.getpid())
     assert main(["jobs", "continue", run.id]) == 1 and "is running" in capsys.readouterr().err
+    capsys.readouterr()
     assert main(["jobs", "pause", run.id]) == 0 and store.run(run.id).request is Request.PAUSE
+    assert capsys.readouterr().out == f"{run.id}: pausing after this step.\n"
     assert main(["jobs", "pause", run.id]) == 1 and "asked for nothing else, can be paused" in capsys.readouterr().err
     assert main(["jobs", "continue", run.id]) == 0 and store.run(run.id).request is Request.NONE
+    assert main(["jobs", "stop", run.id]) == 0 and store.run(run.id).request is Request.STOP
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1].split()[0].strip(";.") for line in said] == ["goes", "stopping"]
 
 
 def test_jobs_travel_from_one_home_to_another(problem, tmp_path, capsys, monkeypatch):

@@ -88,7 +88,7 @@ def test_every_job_is_listed_with_what_came_of_it(visit, several, home):
     study = Store().queue(SampleStudy(5, means=("x",), title="Twenty"), {"table.parquet": table_file})
     page = visit("runs")
     rows, store = table(page), state.store()
-    assert list(rows.name) == [study.task.label, "price 0.3, seed 0", "price 0.1, seed 1", "price 0.1, seed 0 · frontier"]
+    assert list(rows.name) == [study.task.label, "price 0.3", "price 0.1, seed 1", "price 0.1 · frontier"]
     assert list(rows.problem) == ["Sample gates", *["Massachusetts"] * 3] and rows.status[0] == "… queued"
     for i, run in enumerate(reversed(several), start=1):
         outcome = store.run(run).outcome
@@ -159,7 +159,7 @@ def test_only_the_settings_that_differ_are_shown(visit, several):
 
 def test_pinned_runs_stay_on_top(visit, several):
     page = select(visit("runs"), 2).press("Pin")
-    assert Store().run(several[0]).pinned and table(page).name[0] == "price 0.1, seed 0 · frontier" and table(page).pin[0]
+    assert Store().run(several[0]).pinned and table(page).name[0] == "price 0.1 · frontier" and table(page).pin[0]
     select(page, 0).press("Unpin")
     assert not Store().run(several[0]).pinned
 
@@ -343,7 +343,7 @@ def test_one_zip_takes_runs_out_and_in(visit, several):
     page = visit("runs")
     assert len(table(page)) == 1
     bring_in(page, content)
-    assert set(table(page).name) == {"price 0.3, seed 0", "price 0.1, seed 1", "Out and in"} and "a note" in set(table(page).note)
+    assert set(table(page).name) == {"price 0.3", "price 0.1, seed 1", "Out and in"} and "a note" in set(table(page).note)
     np.testing.assert_array_equal(store.result(several[0]).weights, weights)
     assert [toast.value for toast in page.at.toast] == ["2 brought in"]
 
@@ -401,7 +401,7 @@ def test_two_runs_are_compared_and_the_address_is_a_link(visit, several):
         assert {FILM, "Loss by step", "Households kept by step"} <= set(alts)
         assert sum(alt.startswith("Gates over time") for alt in alts) == 2 and "Households by the runs that keep them" in alts
         outcome = seen.at.dataframe[1].value
-        assert list(outcome.name) == ["price 0.3, seed 0", "price 0.1, seed 1"] and list(outcome.price_l0) == ["0.3", "0.1"]
+        assert list(outcome.name) == ["price 0.3", "price 0.1, seed 1"] and list(outcome.price_l0) == ["0.3", "0.1"]
     page.press("Clear")
     assert "compare" not in page.at.query_params and not any("Compare" in text for text in page.said("subheader"))
 
@@ -587,10 +587,10 @@ def test_runs_that_came_without_their_problem_are_shown_as_far_as_they_go(visit,
 def test_names_say_what_sets_runs_apart(several):
     store = Store()
     runs = [store.run(run) for run in several]
-    assert list(words.names(runs).values()) == ["price 0.1, seed 0", "price 0.1, seed 1", "price 0.3, seed 0"]
+    assert list(words.names(runs).values()) == ["price 0.1", "price 0.1, seed 1", "price 0.3"]
     store.rename(several[0], "<b>bold</b>")
     named = [store.run(run) for run in several]
-    assert list(words.names(named).values()) == ["<b>bold</b>", "price 0.1, seed 1", "price 0.3, seed 0"]
+    assert list(words.names(named).values()) == ["<b>bold</b>", "price 0.1, seed 1", "price 0.3"]
     lines = looks([(r.id, n, False) for r, n in zip(named, words.names(named).values(), strict=True)])
     html = words.legend([(lines[run.id], '"quoted"') for run in named])
     assert "<b>" not in html and "&lt;b&gt;bold" in html and "&quot;quoted&quot;" in html

@@ -55,7 +55,7 @@ def info(labels: Sequence[str], sets: Sequence[np.ndarray]) -> OverlapInfo:
 def plot_overlap(info: OverlapInfo, palette: theme.Palette) -> go.Figure:
     """A map of the pairs; the diagonal, where a run meets itself, stays clear."""
     n = len(info.labels)
-    names = [theme.label(name, 22) for name in info.labels]
+    names = [theme.label(name) for name in theme.apart(info.labels, 22)]
     ticks = {"tickvals": list(range(n)), "ticktext": names, "showgrid": False}
     low, high = -0.5, max(n, 1) - 0.5
     x, y = axes.axis("Run", range=[low, high], **ticks), axes.axis("Run", range=[high, low], **ticks)

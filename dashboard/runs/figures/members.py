@@ -69,7 +69,7 @@ def plot(info: MembersInfo, palette: theme.Palette) -> go.Figure:
     x = axes.axis(below, range=[-0.6, columns - 0.4], showticklabels=False, showgrid=False, anchor="y2")
     y = axes.count_axis("Households", 1.12 * float(counts.max(initial=1))) | {"domain": _BARS}
     fig = theme.figure(palette, "Who is kept by whom", subtitle, x, y, height=270 + 26 * max(n, 3))
-    names = [theme.label(run.name, 30) for run in info.runs]
+    names = [theme.label(name) for name in theme.apart((run.name for run in info.runs), 30)]
     who = axes.axis("", range=[n - 0.4, -0.6], tickvals=list(range(n)), ticktext=names, showgrid=False) | {"domain": _WHO}
     fig.update_layout(showlegend=False, bargap=0.3, yaxis2=who)
     words = [_words(info, members[i], int(counts[i]), ever) for i in range(len(counts))]

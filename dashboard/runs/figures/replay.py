@@ -115,7 +115,7 @@ def film(info: ReplayInfo, palette: theme.Palette) -> Film:
     known = np.isfinite(info.errors).all(axis=(1, 2))
     errors = axes.percent_log_axis("", info.errors[known] if known.any() else [1e-4, 1.0])
     rows = (0.5 - len(info.runs), 0.5)
-    names = tuple((-float(i), theme.shortened(run.name, _LETTERS)) for i, run in enumerate(info.runs))
+    names = tuple((-float(i), name) for i, name in enumerate(theme.apart((run.name for run in info.runs), _LETTERS)))
     gate = ((-0.065, "closed"), (0.5, "between"), (1.065, "open"))
     panels = (
         Panel("Misfit of the targets (log)", x["range"], misfits["range"], "Step", x_ticks=along, y_ticks=ticks(misfits)),
