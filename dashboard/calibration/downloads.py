@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dashboard import state
 from dashboard.kit.download import download
 from l0engine.calibration.limits import limits
-from l0engine.calibration.problem.problem import Problem
 from l0engine.io import csv_bytes, point_summary, solution_bytes, targets_table, weights_table
 from l0engine.jobs.records import PointRecord, RunRecord
+from l0engine.report.facts import Facts
 
 _FILES = {
     "weights.csv": ("Weights", "text/csv", "Selected households only: household_id, weight and base_weight."),
@@ -34,31 +34,25 @@ def show(record: RunRecord, *names: str) -> None:
         _button(name, name, lambda name=name: contents(record, name), first=i == 0)
 
 
-def show_point(record: RunRecord, point: PointRecord, problem: Problem) -> None:
+def show_point(facts: Facts, point: PointRecord) -> None:
     """A button for each file of a frontier point, written when it is asked for."""
-
-    def weights() -> bytes:
-        return csv_bytes(weights_table(problem, state.point_weights(record, point)))
+    record, problem, weights, p = facts.run, facts.problem, facts.weights, point
 
     def targets() -> bytes:
-        found = state.point_weights(record, point)
-        limited, use, soft = limits(problem, record.config, found), state.in_use(record), state.softened(record)
-        return csv_bytes(targets_table(problem, found, use, record.config.hold_out, limited, soft))
+        found = limits(problem, record.config, weights)
+        return csv_bytes(targets_table(problem, weights, facts.use, record.config.hold_out, found, facts.soft))
 
     def summary() -> bytes:
-        weights, p = state.point_weights(record, point), point
         run = json.loads(contents(record, "run.json"))
         own = point_summary(run, problem, record.config, weights, p.measures, p.held_out, p.certificate)
         return (json.dumps(own, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
-    def solution() -> bytes:
-        return solution_bytes(problem, state.point_weights(record, point))
-
-    _button("weights.csv", f"weights_{point.measures.kept}.csv", weights, first=True)
-    _button("targets.csv", f"targets_{point.measures.kept}.csv", targets)
-    _button("run.json", f"run_{point.measures.kept}.json", summary)
+    kept = p.measures.kept
+    _button("weights.csv", f"weights_{kept}.csv", lambda: csv_bytes(weights_table(problem, weights)), first=True)
+    _button("targets.csv", f"targets_{kept}.csv", targets)
+    _button("run.json", f"run_{kept}.json", summary)
     if problem.artifact is not None:
-        _button("solution.npz", f"solution_{point.measures.kept}.npz", solution)
+        _button("solution.npz", f"solution_{kept}.npz", lambda: solution_bytes(problem, weights))
     if contents(record, "recipe.toml"):
         _button("recipe.toml", "recipe.toml", lambda: contents(record, "recipe.toml"))
 

@@ -41,13 +41,14 @@ def show(record: RunRecord, problem: Problem) -> None:
         st.markdown(wording.markdown(record.outcome.overlap.sentence))
     if record.message:
         st.info(wording.markdown(record.message), icon=":material/info:")
-    limits.show(state.facts(record).found, result.certificate, state.taken(record))
+    facts = state.facts(record)
+    limits.show(facts.found, result.certificate, facts.summary.get("taken", ()))
     if changed := marks.told(state.store().events(record.id)):
         st.caption(f"Changed once it had begun, {changed}.")
     left, right = layout.columns([3, 2], key="outcome", narrowest=340, gap="large")
     with left:
         refitted = result.weights if result.refitted else None
-        info = refit_effect.info(problem, result.gated_weights, refitted, state.in_use(record))
+        info = refit_effect.info(problem, result.gated_weights, refitted, facts.use)
         chart(refit_effect.plot, info, "refit_effect", "Share of targets within each error, before and after the refit")
     with right:
         st.dataframe(comparison(result.gated, result.refitted, result.held_out), hide_index=True, height="content")

@@ -18,7 +18,7 @@ def show(facts: Facts) -> None:
     jobs.watch(run)
     if facts.overlap is not None:
         st.markdown(wording.markdown(facts.overlap.sentence))
-    taken = state.taken(run) if point is None else ()  # the size of a point was asked for: no price was
+    taken = facts.summary.get("taken", ()) if point is None else ()  # the size of a point was asked for: no price was
     limits.show(facts.found, facts.certificate, taken)
     if point is None and (changed := marks.told(state.store().events(run.id))):
         st.caption(f"Changed once it had begun, {changed}.")
@@ -36,7 +36,7 @@ def files(facts: Facts) -> None:
             more = [*(["solution.npz"] if problem.artifact else []), *(["recipe.toml"] if state.store().recipe(run.problem) else [])]
             downloads.show(run, "weights.csv", "targets.csv", "run.json", *more)
         else:
-            downloads.show_point(run, point, problem)
+            downloads.show_point(facts, point)
 
 
 def _figures(facts: Facts) -> dict[str, tuple[str, str]]:

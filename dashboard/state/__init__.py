@@ -3,7 +3,6 @@
 from dashboard.state.address import follow_url, tick_seconds
 from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
 from dashboard.state.opened.answers import contradictions, facts, rerun_without, run_without, whatif
-from dashboard.state.opened.points import open_point, point, point_weights
 from dashboard.state.opened.previous import previous
 from dashboard.state.opened.problems import (
     DEFAULT_SAMPLE,
@@ -26,15 +25,15 @@ from dashboard.state.opened.runs import (
     go_on,
     in_use,
     kept_sets,
+    open_point,
     open_run,
     other_caps,
+    point,
     result,
     run,
-    softened,
     start_run,
     start_sweep,
     sweeps,
-    taken,
 )
 from dashboard.state.quotas import warning as quota_warning
 from dashboard.state.resources import leave_alone_what_stays, store, supervisor, take_up

@@ -10,9 +10,8 @@ import streamlit as st
 
 from dashboard.state import building, comparing, draft, filters, first, lessons
 from dashboard.state.opened import studies
-from dashboard.state.opened.points import open_point
 from dashboard.state.opened.problems import let_go, open_problem
-from dashboard.state.opened.runs import open_run
+from dashboard.state.opened.runs import open_point, open_run
 from dashboard.state.resources import supervisor
 from l0engine.errors import L0Error
 

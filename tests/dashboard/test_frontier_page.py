@@ -162,7 +162,7 @@ def test_files_of_a_point_are_its_own(visit, frontier):
     original = st.download_button
     st.download_button = lambda label, data, **_: caught.__setitem__(label, data())
     try:
-        downloads.show_point(page.record, point, load_problem(MASSACHUSETTS))
+        downloads.show_point(state.facts(page.record, point), point)
     finally:
         st.download_button = original
     problem = load_problem(MASSACHUSETTS)

@@ -1,8 +1,7 @@
-"""The current run and what is known of it."""
+"""The current run, the point of its frontier that is looked at, and what is known of them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,11 +14,10 @@ from dashboard.state.resources import BY_END, store, supervisor
 from l0engine.calibration.config import Config
 from l0engine.calibration.metrics import active
 from l0engine.calibration.problem.preflight import in_use as preflight_in_use
-from l0engine.calibration.problem.preflight import softened as preflight_softened
 from l0engine.calibration.problem.previous import Previous, placed
 from l0engine.calibration.results import Result
 from l0engine.errors import L0Error
-from l0engine.jobs.records import Plan, RunRecord
+from l0engine.jobs.records import Plan, PointRecord, RunRecord
 from l0engine.jobs.sweeps import queue_sweep
 
 
@@ -76,6 +74,28 @@ def run() -> RunRecord | None:
         return None
 
 
+def open_point(key: str | None) -> None:
+    """Make a point of the current run's frontier the one that Results shows; None for the run's own result.
+
+    Raises
+    ------
+    L0Error
+        The frontier has no such point.
+    """
+    st.session_state.pop("point", None)
+    if key is not None:
+        run = st.session_state.run
+        if key not in {p.key for p in store().points(run)}:
+            raise L0Error(f"Run {run} has no point {key[:40]!r} on its frontier: its own answer is shown.")
+        st.session_state.point = key
+
+
+def point(record: RunRecord) -> PointRecord | None:
+    """The chosen point of a run's frontier."""
+    key = st.session_state.get("point")
+    return next((p for p in store().points(record.id) if p.key == key), None) if key else None
+
+
 @st.cache_resource(max_entries=3, show_spinner="Reading the weights …", hash_funcs=BY_END)
 def _result(record: RunRecord) -> Result | None:
     return store().result(record.id)
@@ -114,17 +134,3 @@ def other_caps(record: RunRecord) -> list[RunRecord]:
 def in_use(record: RunRecord) -> np.ndarray:
     """The targets that the measures of a run count."""
     return preflight_in_use(read_problem(record.problem), read_findings(record.problem), record.config)
-
-
-def softened(record: RunRecord) -> np.ndarray:
-    """The targets that a run relaxes."""
-    return preflight_softened(read_problem(record.problem), record.config, read_findings(record.problem))
-
-
-def taken(record: RunRecord) -> tuple[str, ...]:
-    """What was taken by rule, as the worker wrote it down; empty for runs of before it did."""
-    try:
-        summary = json.loads((store().folder(record.id) / "run.json").read_bytes())
-    except OSError:
-        return ()
-    return tuple(summary.get("taken", ()))
