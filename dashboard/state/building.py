@@ -155,7 +155,7 @@ def _keep(changed: Building) -> None:
         st.session_state.notice = "Another tab changed this as well: this page goes on in a copy of its own, at an address of its own."
     path, content = _path(key), json.dumps(changed.to_dict(), ensure_ascii=False).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda file: file.write(content))
+    write_whole(path, content)
     st.session_state.building_written = content
 
 

@@ -73,7 +73,7 @@ class Uploads(NamedTuple):
                 raw.write_bytes(content)
                 reading = self.parse(raw, kept, answers)
             note = json.dumps({"title": path.name[:60], "reading": reading}).encode()
-            write_whole(kept.with_suffix(".json"), lambda file: file.write(note))
+            write_whole(kept.with_suffix(".json"), note)
             took(len(content))
         return str(kept), str(json.loads(kept.with_suffix(".json").read_text()).get("reading", ""))
 

@@ -77,7 +77,7 @@ def _facts(parsed: argparse.Namespace) -> Any:
 
 def _write(out: Path, content: bytes) -> int:
     try:
-        write_whole(out, lambda file: file.write(content))
+        write_whole(out, content)
     except OSError as error:
         raise L0Error(f"{out} cannot be written ({error.strerror}): choose another place.") from error
     print(f"Written to {out}: {len(content):,} bytes.")

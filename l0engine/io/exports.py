@@ -107,14 +107,14 @@ def write_run(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     summary = json.dumps(run_summary(problem, result, use, recipe, changes), indent=2, ensure_ascii=False, allow_nan=False)
-    _write(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights, columns)))
+    write_whole(folder / "weights.csv", csv_bytes(weights_table(problem, result.weights, columns)))
     if problem.artifact is not None:
-        _write(folder / "solution.npz", solution_bytes(problem, result.weights))
+        write_whole(folder / "solution.npz", solution_bytes(problem, result.weights))
     if recipe:
-        _write(folder / RECIPE, recipe.encode())
+        write_whole(folder / RECIPE, recipe.encode())
     found, soft = limits(problem, result.config, result.weights), softened(problem, result.config)
-    _write(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found, soft)))
-    _write(folder / "run.json", (summary + "\n").encode())
+    write_whole(folder / "targets.csv", csv_bytes(targets_table(problem, result.weights, use, result.config.hold_out, found, soft)))
+    write_whole(folder / "run.json", (summary + "\n").encode())
 
 
 def frontier_table(points: Iterable[FrontierPoint]) -> pd.DataFrame:
@@ -142,10 +142,10 @@ def write_frontier(folder: str | Path, problem: Problem, points: Sequence[Fronti
     last = points[-1]
     if last.method == "l0engine":
         weights = last.full(problem.n_households)
-        _write(folder / f"weights_{last.measures.kept}.csv", csv_bytes(weights_table(problem, weights)))
+        write_whole(folder / f"weights_{last.measures.kept}.csv", csv_bytes(weights_table(problem, weights)))
         if problem.artifact is not None:
-            _write(folder / f"solution_{last.measures.kept}.npz", solution_bytes(problem, weights))
-    _write(folder / "frontier.csv", csv_bytes(frontier_table(points)))
+            write_whole(folder / f"solution_{last.measures.kept}.npz", solution_bytes(problem, weights))
+    write_whole(folder / "frontier.csv", csv_bytes(frontier_table(points)))
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
@@ -163,7 +163,3 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 def _harmless(cell: Any) -> Any:
     return "'" + cell if isinstance(cell, str) and cell.startswith(FORMULA) else cell
-
-
-def _write(path: Path, content: bytes) -> None:
-    write_whole(path, lambda file: file.write(content))

@@ -12,8 +12,8 @@ from typing import IO, Any
 import numpy as np
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let `write` fill a new file, then put it in the place of `path`; on failure the old file stays.
+def write_whole(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None:
+    """Fill a new file, with bytes or by what writes into it, then put it in the place of `path`; on failure the old file stays.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:
-            write(file)
+            content(file) if callable(content) else file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -48,7 +48,7 @@ def keep(store: Store, job_id: str, folder: Path) -> None:
         "result": record.result and record.result.to_dict(),
         "snapshots": [snapshot.to_dict() for snapshot in store.snapshots(job_id)],
     }
-    write_whole(folder / _FILE, lambda file: file.write(json.dumps(said).encode()))
+    write_whole(folder / _FILE, json.dumps(said).encode())
 
 
 def read(folder: Path) -> Example:

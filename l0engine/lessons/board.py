@@ -56,7 +56,7 @@ class Board:
         entry = Entry(plain, attempt.kept, attempt.median, attempt.ess, ask.texts(), time.time())
         self._root.mkdir(parents=True, exist_ok=True)
         content = json.dumps(entry.to_dict()).encode()
-        write_whole(self._root / f"{secrets.token_hex(8)}.json", lambda file: file.write(content))
+        write_whole(self._root / f"{secrets.token_hex(8)}.json", content)
         for path, _ in self._ranked(ask.seed)[KEPT:]:
             path.unlink(missing_ok=True)
         return entry

@@ -61,7 +61,7 @@ def save_built(built: Built, folder: Path) -> None:
     """
     save_problem(built.problem, folder)
     with writable("recipe", folder):
-        write_whole(folder / RECIPE, lambda file: file.write(built.recipe.to_toml().encode()))
+        write_whole(folder / RECIPE, built.recipe.to_toml().encode())
 
 
 def _all(folder: Path) -> dict[str, pd.DataFrame]:

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from l0engine.errors import L0Error
 from l0engine.jobs.disk.edge import at_the_edge
@@ -118,6 +119,11 @@ class Database:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA synchronous = NORMAL")
             yield db
+
+    def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        """What a query finds."""
+        with self.connect() as db:
+            return db.execute(query, values).fetchall()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

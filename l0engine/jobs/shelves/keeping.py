@@ -127,8 +127,7 @@ class KeepingShelf(CheckpointShelf):
             "SELECT * FROM problems WHERE source != 'sample' AND source NOT LIKE 'sample %' "
             "AND sha NOT IN (SELECT problem FROM jobs WHERE problem IS NOT NULL) ORDER BY created DESC, sha"
         )
-        with self._database.connect() as db:
-            found = [ProblemRecord(**row) for row in db.execute(query).fetchall()]
+        found = [ProblemRecord(**row) for row in self._database.rows(query)]
         return [(record, size_of(self._problem_folder(record.sha))) for record in found]
 
     def drop_problem(self, sha: str) -> None:
@@ -153,13 +152,11 @@ class KeepingShelf(CheckpointShelf):
 
     def copies(self, kind: str, created: float) -> int:
         """How many jobs there are, in the trash too, that were made at this moment: a job and what was taken in of it again."""
-        with self._database.connect() as db:
-            return int(db.execute("SELECT COUNT(*) FROM jobs WHERE kind = ? AND created = ?", (kind, created)).fetchone()[0])
+        return len(self._database.rows("SELECT id FROM jobs WHERE kind = ? AND created = ?", kind, created))
 
     def imports(self, bundle: str) -> list[str]:
         """Ids of the jobs that were taken in from a bundle, by the SHA-256 of its file, first to last; those in the trash too."""
-        with self._database.connect() as db:
-            return [row["id"] for row in db.execute("SELECT id FROM jobs WHERE bundle = ? ORDER BY imported, rowid", (bundle,))]
+        return [row["id"] for row in self._database.rows("SELECT id FROM jobs WHERE bundle = ? ORDER BY imported, rowid", bundle)]
 
     def _set(self, job_id: str, **values: Any) -> JobRecord[Any, Any]:
         with self._database.write() as db:

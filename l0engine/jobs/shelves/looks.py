@@ -28,9 +28,8 @@ class LookShelf(JobShelf):
 
     def snapshots(self, job_id: str, since: int = -1) -> list[Any]:
         """Snapshots of the steps after `since`, in order."""
-        with self._database.connect() as db:
-            query = "SELECT body, kind FROM snapshots JOIN jobs ON id = run WHERE run = ? AND step > ? ORDER BY step"
-            rows = db.execute(query, (checked_id(job_id), since)).fetchall()
+        query = "SELECT body, kind FROM snapshots JOIN jobs ON id = run WHERE run = ? AND step > ? ORDER BY step"
+        rows = self._database.rows(query, checked_id(job_id), since)
         return [task_class(row["kind"]).snapshot.from_dict(json.loads(row["body"])) for row in rows]
 
     def forget_after(self, job_id: str, step: int) -> None:
@@ -47,14 +46,12 @@ class LookShelf(JobShelf):
             Its place among the targets in use.
         """
         query = "SELECT step, substr(errors, ?, 4) AS error FROM looks WHERE run = ? AND length(errors) >= ? ORDER BY step"
-        with self._database.connect() as db:
-            rows = db.execute(query, (4 * at + 1, checked_id(run_id), 4 * at + 4)).fetchall()
+        rows = self._database.rows(query, 4 * at + 1, checked_id(run_id), 4 * at + 4)
         errors = np.frombuffer(b"".join(row["error"] for row in rows), "<f4").astype(np.float64)
         return ErrorPath(np.array([row["step"] for row in rows], np.int64), errors)
 
     def gate_path(self, run_id: str, household: int) -> GatePath:
         """The gate of one household (column of the problem) over the training."""
         query = "SELECT step, gates FROM looks WHERE run = ? AND length(gates) > 0 ORDER BY step"
-        with self._database.connect() as db:
-            rows = db.execute(query, (checked_id(run_id),)).fetchall()
+        rows = self._database.rows(query, checked_id(run_id))
         return gate_path([(row["step"], row["gates"]) for row in rows], household)

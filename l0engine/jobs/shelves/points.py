@@ -49,8 +49,7 @@ class PointShelf(LookShelf):
 
     def points(self, run_id: str) -> list[PointRecord]:
         """Points of a run, in the order in which they were computed."""
-        with self._database.connect() as db:
-            rows = db.execute("SELECT body FROM points WHERE run = ? ORDER BY number", (checked_id(run_id),)).fetchall()
+        rows = self._database.rows("SELECT body FROM points WHERE run = ? ORDER BY number", checked_id(run_id))
         return [PointRecord.from_dict(json.loads(row["body"])) for row in rows]
 
     def point_weights(self, run_id: str, key: str, n_households: int) -> np.ndarray:

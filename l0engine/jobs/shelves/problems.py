@@ -71,17 +71,14 @@ class ProblemShelf:
 
     def problems(self) -> list[ProblemRecord]:
         """All problems, newest first."""
-        with self._database.connect() as db:
-            rows = db.execute("SELECT * FROM problems ORDER BY created DESC, sha").fetchall()
-        return [ProblemRecord(**row) for row in rows]
+        return [ProblemRecord(**row) for row in self._database.rows("SELECT * FROM problems ORDER BY created DESC, sha")]
 
     def problem_record(self, sha: str) -> ProblemRecord:
         """What is known of one problem, without its matrix."""
-        with self._database.connect() as db:
-            row = db.execute("SELECT * FROM problems WHERE sha = ?", (_checked_sha(sha),)).fetchone()
-        if row is None:
+        rows = self._database.rows("SELECT * FROM problems WHERE sha = ?", _checked_sha(sha))
+        if not rows:
             raise L0Error(f"There is no problem {sha[:12]} in {self.root}: choose one from the list, or upload it.")
-        return ProblemRecord(**row)
+        return ProblemRecord(**rows[0])
 
     def problem(self, sha: str) -> Problem:
         """The problem itself."""
@@ -102,7 +99,7 @@ class ProblemShelf:
         sha, p = problem.fingerprint, problem
         file = self._problem_folder(sha) / RECIPE
         if recipe and not file.exists():  # it may have come as a matrix before
-            write_whole(file, lambda into: into.write(recipe.encode()))
+            write_whole(file, recipe.encode())
         with self._database.write() as db:
             db.execute(
                 "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -90,8 +90,7 @@ class JobShelf(ProblemShelf):
     def _promised(self) -> int:
         """Bytes of disk that the runs which have not ended may come to need, those included that they have written already."""
         query = f"SELECT problems.* FROM jobs JOIN problems ON problem = sha WHERE status IN ({', '.join('?' * len(_WAITING))})"
-        with self._database.connect() as db:
-            return sum(needs(ProblemRecord(**row)).disk for row in db.execute(query, _WAITING))
+        return sum(needs(ProblemRecord(**row)).disk for row in self._database.rows(query, *_WAITING))
 
     def enter(self, job_id: str, row: Mapping[str, Any], files: Path, said: Mapping[str, Sequence[tuple[Any, ...]]] | None = None) -> bool:
         """Take in a job with its files, a folder that is moved to its place, and what it said; False where there is a job of that id."""
@@ -137,13 +136,9 @@ class JobShelf(ProblemShelf):
         wanted = {"kind": kind, "problem": problem, "sweep": sweep}
         given = {name: value for name, value in wanted.items() if value is not None}
         where = f" AND deleted IS {'NOT ' * trashed}NULL" + "".join(f" AND {name} = ?" for name in given)
-        with self._database.connect() as db:
-            rows = db.execute(
-                f"SELECT * FROM jobs WHERE status IN ({', '.join('?' * len(statuses))}){where} ORDER BY created DESC, id DESC LIMIT ?",
-                (*statuses, *given.values(), limit),
-            ).fetchall()
+        query = f"SELECT * FROM jobs WHERE status IN ({', '.join('?' * len(statuses))}){where} ORDER BY created DESC, id DESC LIMIT ?"
         found = []
-        for row in rows:
+        for row in self._database.rows(query, *statuses, *given.values(), limit):
             with suppress(L0Error):
                 found.append(record_of(row))
         return found
@@ -164,9 +159,9 @@ class JobShelf(ProblemShelf):
 
     def live(self) -> list[LiveJob]:
         """The jobs that should have a process now, those of another version too."""
-        with self._database.connect() as db:
-            rows = db.execute("SELECT id, pid, started, checkpoint FROM jobs WHERE status IN (?, ?)", _LIVE).fetchall()
-        return [LiveJob(*row) for row in rows]
+        return [
+            LiveJob(*row) for row in self._database.rows("SELECT id, pid, started, checkpoint FROM jobs WHERE status IN (?, ?)", *_LIVE)
+        ]
 
     # Requests, and taking jobs up
 
@@ -184,9 +179,8 @@ class JobShelf(ProblemShelf):
 
     def requested(self, job_id: str) -> Request:
         """The request that stands, in one light query for the worker's loop."""
-        with self._database.connect() as db:
-            row = db.execute("SELECT request FROM jobs WHERE id = ?", (checked_id(job_id),)).fetchone()
-        return Request(row["request"]) if row else Request.STOP
+        rows = self._database.rows("SELECT request FROM jobs WHERE id = ?", checked_id(job_id))
+        return Request(rows[0]["request"]) if rows else Request.STOP
 
     def claim_next(self, slots: int = 1) -> JobRecord[Any, Any] | None:
         """Take the oldest queued job that fits to running; atomic over all processes.
@@ -238,7 +232,7 @@ def _stage(folder: Path, inputs: Mapping[str, Path | str | bytes]) -> None:
     folder.mkdir()
     for name, source in inputs.items():
         if isinstance(source, bytes):
-            write_whole(folder / name, lambda file, content=source: file.write(content))  # type: ignore[misc]
+            write_whole(folder / name, source)
             continue
         try:
             shutil.copyfile(source, folder / name)

@@ -69,16 +69,13 @@ class SteeringShelf(KeepingShelf):
 
     def events(self, job_id: str) -> list[Event]:
         """What was changed in a job after it had begun, in order."""
-        with self._database.connect() as db:
-            rows = db.execute("SELECT step, body, time FROM events WHERE job = ? ORDER BY number", (checked_id(job_id),)).fetchall()
+        rows = self._database.rows("SELECT step, body, time FROM events WHERE job = ? ORDER BY number", checked_id(job_id))
         return [Event(row["step"], json.loads(row["body"]), row["time"]) for row in rows]
 
     def changes(self, job_id: str, step: int | None = None) -> list[Change]:
         """All changes that have a step; with `step`, those still without one get it first, and so take effect after it."""
         query = "SELECT 1 FROM events WHERE job = ? AND step IS NULL LIMIT 1"
-        with self._database.connect() as db:
-            waiting = step is not None and db.execute(query, (checked_id(job_id),)).fetchone() is not None
-        if waiting:
+        if step is not None and self._database.rows(query, checked_id(job_id)):
             with self._database.write() as db:
                 db.execute("UPDATE events SET step = ? WHERE job = ? AND step IS NULL", (step, job_id))
         found = [Change(e.step, *change) for e in self.events(job_id) if e.step is not None for change in e.changes.items()]
@@ -90,9 +87,8 @@ class SteeringShelf(KeepingShelf):
         With `asked`, changes count that were asked for and have not taken effect yet.
         """
         changes: dict[str, list[tuple[str, Any]]] = {}
-        with self._database.connect() as db:
-            for row in db.execute("SELECT job, body FROM events WHERE step IS NOT NULL OR ? ORDER BY number", (asked,)):
-                changes.setdefault(row["job"], []).extend(json.loads(row["body"]).items())
+        for row in self._database.rows("SELECT job, body FROM events WHERE step IS NOT NULL OR ? ORDER BY number", asked):
+            changes.setdefault(row["job"], []).extend(json.loads(row["body"]).items())
 
         def now(job: JobRecord[Any, Any]) -> JobRecord[Any, Any]:
             if not isinstance(job, RunRecord) or job.id not in changes:
