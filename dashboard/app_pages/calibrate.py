@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.calibration import downloads, form, live, outcome, steering
 from dashboard.data import preflight
-from dashboard.kit import layout, wording
+from dashboard.kit import jobs, layout, wording
 from dashboard.kit.attempt import attempt
 
 problem, record, run = state.problem(), state.problem_record(), state.run()
@@ -19,6 +19,8 @@ with title:
     soft = preflight.relaxed(problem, state.findings())
     but = f", {wording.count(soft)} of them relaxed" if soft else ""
     st.markdown(f"Keep few of {households} so that {totals} of **{wording.markdown(record.title)}** are met{but}.")
+if run is not None:
+    jobs.in_trash(run)
 failed = run is not None and run.status.ended and not run.status.has_result
 if run is not None and failed:
     outcome.show(run, problem)  # before all else: what went wrong, and what to do

@@ -5,12 +5,14 @@ import streamlit as st
 from dashboard import state
 from dashboard.data import preflight
 from dashboard.frontier import form, sweeps, view
-from dashboard.kit import wording
+from dashboard.kit import jobs, wording
 
 problem, record, run = state.problem(), state.problem_record(), state.run()
 n_targets = int(preflight.in_use(problem, state.findings()).sum())
 
 st.title("Frontier")
+if run is not None:
+    jobs.in_trash(run)
 frontier_tab, sweep_tab = st.tabs(["Frontier", "Sweeps"], key="frontier_tab")
 with frontier_tab:
     shown = run is not None and run.plan is not None

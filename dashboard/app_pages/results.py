@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.frontier.figures.point import TITLES
-from dashboard.kit import layout, wording
+from dashboard.kit import jobs, layout, wording
 from dashboard.results import answer, doubts, hand_over, households, parts, targets, weights
 from dashboard.state import first
 from l0engine.explain.verdict import headline
@@ -23,8 +23,7 @@ if run is None or result is None or result.final is None:
     st.stop()
 
 facts = state.facts(run, point)
-if run.deleted is not None:
-    st.warning("This run is in the trash, where it may be removed for good: restore it on the Runs page.", icon=":material/delete:")
+jobs.in_trash(run)
 if point is not None:
     words, back = layout.columns([4, 1], key="point", narrowest=180, align="center")
     words.info(

@@ -16,6 +16,7 @@ from dashboard.state.opened import studies
 from l0engine.calibration.results import Status
 from l0engine.errors import L0Error
 from l0engine.jobs.job import JobRecord
+from l0engine.jobs.records import RunRecord
 from l0engine.jobs.task import Task
 
 #: Seconds from one look at a job that has ended to the next.
@@ -33,6 +34,14 @@ def trouble(record: JobRecord[Any, Any]) -> None:
         label = "Start it again" if record.checkpoint is None else "Resume from the last checkpoint"
         if st.button(label, icon=":material/play_arrow:", type="primary"):
             attempt(lambda: state.take_up(record.id))
+
+
+def in_trash(record: JobRecord[Any, Any]) -> None:
+    """Say so where a job that an address names is in the trash."""
+    if record.deleted is not None:
+        what = "run" if isinstance(record, RunRecord) else "study"
+        words = f"This {what} is in the trash, where it may be removed for good: restore it on the Runs page."
+        st.warning(words, icon=":material/delete:")
 
 
 def watch(record: JobRecord[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import state
 from dashboard.kit import layout, wording
 from dashboard.state.uploads import Uploads
-from l0engine.errors import L0Error
+from l0engine.errors import AmbiguousTable, L0Error
 
 
 def pick(
@@ -40,12 +40,14 @@ def pick(
         try:
             with st.spinner("Reading, in a process of its own …"):
                 state.hold(chosen, uploads.keep(file.name, file.getvalue()))
+        except AmbiguousTable as asked:
+            message = f"{asked.question}: save it with commas between cells, points in numbers and a line of names, and upload it again."
         except L0Error as error:
             message = str(error)
         read = (file.file_id, message)
         state.hold(f"{key}_read", read)
     if file is not None and read[1]:
-        own.error(read[1], icon=":material/error:")
+        own.error(wording.markdown(read[1]), icon=":material/error:")
     options = wording.distinct(titles())
     if state.held(chosen) not in options:
         state.hold(chosen, next(iter(options)))

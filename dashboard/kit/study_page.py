@@ -34,6 +34,8 @@ def show(kind: str, title: str, question: str, first: str, another: str, form: M
     with st.expander(another if record else first, icon=":material/tune:", expanded=record is None):
         form.show()
         jobs.earlier(kind)
+    if record is not None:
+        jobs.in_trash(record)
     if record is not None and record.status.ended:
         jobs.trouble(record)
         view.show(record)

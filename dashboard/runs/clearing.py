@@ -36,7 +36,7 @@ def bring_in() -> None:
             "Also if it was brought in before", key="runs_zip_again", help="Its runs are then there twice, with '(2)' behind the name."
         )
         if st.button("Bring them in", type="primary", disabled=file is None, help=None if file else "Choose a zip first.") and file:
-            attempt(lambda: leftovers.bring_in(file.getvalue(), again=again))
+            attempt(lambda: leftovers.bring_in(file.name, file.getvalue(), again=again))
     if said := state.held("brought_in"):
         state.hold("brought_in", None)
         st.toast(said, icon=":material/check:")
@@ -92,7 +92,7 @@ def _unused() -> None:
     found = leftovers.unused()
     titles = {item.key: f"{item.title} ({wording.size(item.size)})" for item in found}
     if not titles:
-        st.caption("All are in use.")
+        st.caption("All are in use, or open here.")
         return
     chosen = st.multiselect("Remove", list(titles), format_func=titles.get, placeholder="None chosen", key="runs_unused")
     st.caption("They are removed at once and for good, also where another window has them open.")

@@ -80,8 +80,8 @@ def free() -> int:
     return shutil.disk_usage(store().root).free
 
 
-def bring_in(content: bytes, *, again: bool = False) -> None:
-    """Take up the jobs of a zip, `again` also where it was taken up before; what to say of them is held as 'brought_in'.
+def bring_in(name: str, content: bytes, *, again: bool = False) -> None:
+    """Take up the jobs of a zip of this name, `again` also where it was taken up before; what to say of them is held as 'brought_in'.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def bring_in(content: bytes, *, again: bool = False) -> None:
     """
     admit(len(content))
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch, "runs.zip")
+        path = Path(scratch, Path(name.replace("\\", "/")).name[-100:])
         path.write_bytes(content)
         ids = import_jobs(store(), path, again=again)
     took(len(content))

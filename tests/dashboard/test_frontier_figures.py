@@ -251,7 +251,7 @@ BENT = line((500, 0.064), (1000, 0.008), (2000, 0.001), (4000, 0.00084), (8000, 
             line((100, 0.0009), (200, 0.0008), (400, 0.0007)), 100,
             "Already 100 households, the fewest tried, give a median error of 0.09 %; the lowest is 0.07 % with 400 households.",
         ),
-        (line((100, 0.0), (200, 0.0), (400, 0.0)), 100, "Already 100 households, the fewest tried, give a median error of 0 %; more do not lower it."),
+        (line((100, 0.0), (200, 0.0), (400, 0.0)), 100, "All sizes tried, from 100 households on, have a median error of 0.001 % at most."),
         (line((10, 0.9), (20, 0.8), (40, 0.7)), 100, "The median error stays above 20 %: at best it is 70 % with 40 households."),
         # an exact fit counts as 0.001 %: from 1 % down to that between 100 and 1,000 households, 0.1 % is a third of the way
         (line((10, 0.1), (100, 0.01), (1000, 0.0)), 5, "You need about 220 households for a median error of 0.1 %."),

@@ -47,7 +47,7 @@ def test_next_years_totals_from_this_years_run(visit, working, home, sample):
     page.choose(SWITCH, True)
     assert page.widget(MENU).options[0] == "Base weights"
     page.choose(MENU, first.id)
-    assert f"Of {old.sum():,} households of run {first.id} {old.sum():,} are in this problem, all of them." in page.said("caption")
+    assert f"All {old.sum():,} households of run {first.id} are in this problem." in page.said("caption")
     page.choose(PRICE, 0.05).press("Start").until_ended()
     assert page.record.config.price_change == 0.05
     assert page.record.task.previous.source == f"run {first.id}"
@@ -63,7 +63,7 @@ def test_next_years_totals_from_this_years_run(visit, working, home, sample):
     weights = store.point_weights(point.id, key, this.n_households)
     page.to("calibrate").choose(MENU, f"{point.id}/{key}")
     count = (weights > 0).sum()
-    assert f"Of {count:,} households of point {key} of run {point.id} {count:,} are in this problem, all of them." in page.said("caption")
+    assert f"All {count:,} households of point {key} of run {point.id} are in this problem." in page.said("caption")
 
     page.to("calibrate").choose(SWITCH, False).press("Start").until_ended()
     assert page.record.task.previous is None

@@ -26,8 +26,9 @@ def results(visit, finished):
 
 def test_a_run_in_the_trash_says_so(visit, finished):
     state.store().trash([finished])
-    page = visit("results", run=finished)
-    assert any("in the trash" in text for text in page.said("warning"))
+    for name in ("calibrate", "frontier", "results"):
+        page = visit(name, run=finished)
+        assert any("in the trash" in text for text in page.said("warning"))
     state.store().restore([finished])
     assert not any("in the trash" in text for text in page.rerun().said("warning"))
 

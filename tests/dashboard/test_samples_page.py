@@ -303,3 +303,5 @@ def test_an_earlier_sample_opens_again(visit, small):
     page.choose("Earlier ones", state.store().jobs("samples")[1].id)
     assert state.store().job(page.at.session_state["study_samples"]).task.n == 10
     assert any("These 10 of" in text for text in page.said("markdown"))
+    state.store().trash([page.at.session_state["study_samples"]])
+    assert any("This study is in the trash" in text for text in page.rerun().said("warning"))

@@ -40,6 +40,9 @@ def answer(points: Sequence[PointRecord], n_targets: int) -> str:
     lowest = f"{wording.percent(e[best])} with {wording.plural(k[best], 'household')}"
     knee = _knee(np.log(k), np.log(axes.at_least(e)))
     bend = "" if knee is None else _rounded(k[knee])
+    if e.max() <= axes.ERROR_FLOOR:
+        least = wording.plural(k.min(), "household")
+        return f"All sizes tried, from {least} on, have a median error of {wording.percent(axes.ERROR_FLOOR)} at most."
     if e[best] > theme.ERROR_STEPS[-1]:
         first = f"The median error stays above {wording.percent(theme.ERROR_STEPS[-1])}: at best it is {lowest}."
     elif e[0] <= goal:

@@ -51,6 +51,8 @@ def percent_log_axis(title: str, values: Any, *, floor: float = ERROR_FLOOR) -> 
     """A log axis of shares with ticks at 0.001 %, 0.01 %, ... ; draw values through `at_least` with the same floor."""
 
     def text(share: float) -> str:
+        if share < floor * 0.999:
+            return ""
         words = wording.percent(share) if share > 2e-5 else f"{share * 100:.12f}".rstrip("0") + " %"
         return f"≤ {words}" if share <= floor * 1.001 else words
 

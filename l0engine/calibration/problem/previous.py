@@ -153,8 +153,10 @@ class Matched:
     def sentence(self) -> str:
         """What was found again; and what is to be checked."""
         here = int(self.kept.sum())
-        said = f"Of {here + self.gone:,} households of {self.source} {here:,} are in this problem"
-        said = f"{said}; {self.gone:,} are not, and play no part." if self.gone else f"{said}, all of them."
+        said = f"All {here:,} households of {self.source} are in this problem."
+        if self.gone:
+            found = f"Of {here + self.gone:,} households of {self.source} {here:,} are in this problem"
+            said = f"{found}; {self.gone:,} are not, and play no part."
         doubt = " Ids are numbers from 1 on: if they are only positions, both lists must have the same households in the same order."
         return said + doubt * self.positions
 
