@@ -21,6 +21,9 @@ from l0engine.io.limits import MAX_BYTES, MAX_HOUSEHOLDS, check_unpacked, clippe
 from l0engine.io.matrices.npz import members_of, read_array
 from l0engine.jobs.job import checked_id
 from l0engine.jobs.records import Calibration, PointRecord
+from l0engine.jobs.shelves.keeping import NAME, NOTE
+from l0engine.jobs.shelves.points import KEY
+from l0engine.jobs.shelves.problems import SHA
 from l0engine.jobs.task import KINDS, task_class, task_of
 
 FORMAT = "l0engine jobs 1"
@@ -31,7 +34,6 @@ _MOST_FILES, _MOST_BYTES = 50_000, 512 * 2**20
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
 _FILE = re.compile(rf"jobs/[0-9]{{8}}-[0-9]{{6}}-[0-9a-f]{{4}}/({_NAME}/)?{_NAME}")
 _PROBLEM = re.compile(r"problems/[0-9a-f]{64}/(matrix.npz|targets.parquet|households.parquet|(notes|artifact).json|recipe.toml)")
-_SHA = re.compile(r"[0-9a-f]{64}")
 _SWEEP = re.compile(r"[0-9a-f]{1,32}")
 #: What would be run, or names another machine, is not taken in.
 _REFUSED = re.compile(r"(worker\.log|.*\.py)", re.IGNORECASE)
@@ -140,7 +142,7 @@ def checked_manifest(archive: zipfile.ZipFile, file: str) -> Manifest:
             raise ProblemError(f"{file}: its format is '{clipped(manifest.format)}' but this version reads '{FORMAT}': update l0engine.")
         for entry in manifest.jobs:
             _check(entry)
-        if not all(_SHA.fullmatch(p.sha) and len(p.title) <= 200 and len(p.source) <= 200 for p in manifest.problems):
+        if not all(SHA.fullmatch(p.sha) and len(p.title) <= 200 and len(p.source) <= 200 for p in manifest.problems):
             raise ValueError("a problem has no proper name")
         if len({entry.id for entry in manifest.jobs}) < len(manifest.jobs):
             raise ValueError("a job stands in it twice")
@@ -233,14 +235,14 @@ def _check(entry: Entry) -> None:
     points = [PointRecord.from_dict(p).key for p in entry.points]
     if len(set(steps)) < len(steps) or len(set(points)) < len(points) or min(steps, default=0) < 0:
         raise ValueError("a snapshot or point stands in it twice")
-    if not all(re.fullmatch(r"[a-z0-9]{1,20}-[0-9]{1,12}", key) for key in points):
+    if not all(KEY.fullmatch(key) for key in points):
         raise ValueError("a point has no proper name")
-    if len(entry.name) > 120 or max(len(entry.note), len(entry.message)) > 10_000 or not entry.name.isprintable():
+    if len(entry.name) > NAME or max(len(entry.note), len(entry.message)) > NOTE or not entry.name.isprintable():
         raise ValueError("a text is too long")
     if entry.sweep is not None and not _SWEEP.fullmatch(entry.sweep):
         raise ValueError("a sweep has no proper name")
     if isinstance(task, Calibration):
-        if not _SHA.fullmatch(task.problem):
+        if not SHA.fullmatch(task.problem):
             raise ValueError("a problem has no proper name")
         config = task.config
         for event in entry.events:

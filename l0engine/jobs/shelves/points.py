@@ -19,7 +19,8 @@ from l0engine.jobs.job import checked_id
 from l0engine.jobs.records import PointRecord
 from l0engine.jobs.shelves.looks import LookShelf
 
-_KEY = re.compile(r"[a-z0-9]{1,20}-[0-9]{1,12}")
+#: Keys of points, which become names of files.
+KEY = re.compile(r"[a-z0-9]{1,20}-[0-9]{1,12}")
 
 
 class PointShelf(LookShelf):
@@ -81,7 +82,7 @@ class PointShelf(LookShelf):
         return full
 
     def _point_file(self, run_id: str, key: str) -> Path:
-        if not _KEY.fullmatch(key):
+        if not KEY.fullmatch(key):
             raise L0Error(f"{key[:40]!r} is not the name of a point: choose one on the Frontier page.")
         return self.folder(run_id) / "points" / f"{key}.npz"
 

@@ -19,7 +19,8 @@ from l0engine.jobs.disk.edge import at_the_edge
 from l0engine.jobs.records import ProblemRecord
 from l0engine.jobs.shelves.database import Database
 
-_SHA = re.compile(r"[0-9a-f]{64}")
+#: Ids of problems.
+SHA = re.compile(r"[0-9a-f]{64}")
 
 
 def default_root() -> Path:
@@ -119,6 +120,6 @@ def _move_in(staged: Path, folder: Path) -> None:
 
 
 def _checked_sha(sha: str) -> str:
-    if not _SHA.fullmatch(sha):
+    if not SHA.fullmatch(sha):
         raise L0Error(f"{sha[:40]!r} is not the id of a problem: choose one from the list.")
     return sha
