@@ -114,8 +114,13 @@ def _price(facts: Facts, target: int) -> None:
         words.markdown(f"{said}).", help=_ROUGH)
     else:
         words.markdown(known)
-    if out.button("Leave it out", key="leave_out", help="Opens the problem without it, to calibrate again.", width="stretch"):
-        state.open_without([target])
+    if out.button(
+        "Leave it out",
+        key="leave_out",
+        help="Opens the problem without it and the settings of this run, to calibrate again.",
+        width="stretch",
+    ):
+        state.leave_out(facts, [target])
         st.switch_page("app_pages/calibrate.py")
 
 

@@ -18,7 +18,7 @@ from l0engine.io import targets_table
 from l0engine.report.facts import Facts
 
 #: Columns ahead of all others: what is missed, and by how much.
-_FIRST = ("target", "relative_error", "estimate", "value", "distance", "in_standard_errors", "in_tolerances")
+_FIRST = ("target", "error_percent", "estimate", "value", "distance", "in_standard_errors", "in_tolerances")
 
 
 def show(facts: Facts) -> None:
@@ -59,15 +59,16 @@ def _table(facts: Facts) -> None:
         keep &= np.array(["/".join(targets.path(str(n))[:depth]) == part for n in table["target"]])
     shown = table[keep & table["target"].str.contains(text, case=False, regex=False).to_numpy()] if text else table[keep]
     shown = shown[shown["group"] == chosen] if chosen else shown
-    shown = shown.assign(relative_error=shown["relative_error"].round(6) + 0.0)  # or next to nothing reads '-0 %'
+    # Streamlit's own percents have two decimals and no space, and what is less reads '-0%'.
+    shown = shown.assign(error_percent=(100 * shown["relative_error"]).round(4) + 0.0).drop(columns="relative_error")
     shown = shown[[*(c for c in _FIRST if c in shown), *(c for c in shown if c not in _FIRST)]]
     of = f" of {wording.markdown(part)}" if part else ""
     st.caption(f"{wording.plural(len(shown), 'target')}{of}; click a column head to sort, or a row to look at it.")
     formats = dict.fromkeys(("value", "estimate", "scale", "standard_error", "distance"), "compact")
-    formats |= dict.fromkeys(("relative_error", "tolerance"), "percent") | dict.fromkeys(("in_standard_errors", "in_tolerances"), "%.2f")
+    formats |= {"tolerance": "percent"} | dict.fromkeys(("in_standard_errors", "in_tolerances"), "%.2f")
     looks: dict[str, Any] = {n: st.column_config.NumberColumn(n.replace("_", " "), format=f) for n, f in formats.items() if n in shown}
     looks["target"] = st.column_config.TextColumn("target", width="medium")
-    looks["relative_error"] = st.column_config.NumberColumn("error", format="percent", width="small")
+    looks["error_percent"] = st.column_config.NumberColumn("error", format="%.3g %%", width="small")
     names = shown["target"].to_numpy()
 
     def pick() -> None:

@@ -2,7 +2,7 @@
 
 from dashboard.state.address import follow_url, tick_seconds
 from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
-from dashboard.state.opened.answers import contradictions, facts, rerun_without, run_without, whatif
+from dashboard.state.opened.answers import contradictions, facts, leave_out, rerun_without, run_without, whatif
 from dashboard.state.opened.previous import previous
 from dashboard.state.opened.problems import (
     DEFAULT_SAMPLE,
@@ -14,7 +14,6 @@ from dashboard.state.opened.problems import (
     open_problem,
     open_sample,
     open_upload,
-    open_without,
     problem,
     problem_record,
     problem_sha,

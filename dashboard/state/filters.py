@@ -53,7 +53,11 @@ def unknown(options: Mapping[str, Collection[str]]) -> str:
             words.append(f"{name} '{clipped(said)}' (it is from 0 to {SMOOTHEST})")
         elif name in known and said not in known[name]:
             words.append(f"{name} '{clipped(said)}' (there is {', '.join(known[name])})")
-    return f"This address asks for {' and for '.join(words)}: the page is shown without it." if words else ""
+    return (
+        f"This address asks for {' and for '.join(words)}: the page is shown without {'it' if len(words) == 1 else 'them'}."
+        if words
+        else ""
+    )
 
 
 def address() -> dict[str, str | None]:

@@ -143,7 +143,10 @@ def _drift(f: Facts) -> Iterator[Section]:
         return
     own = f.ledger[f.ledger["target"] == ""]
     moved = own[own["moved"]]
-    words = f"{len(moved):,} of {len(own):,} figures that were no targets moved by more than {share(BAND)} (shares: by so many points)."
+    words = (
+        f"{len(moved):,} of {len(own):,} figures that were no targets moved by more than {share(BAND)} (shares: by so many points; "
+        "quantiles: by so much of the way from the 10 % to the 90 % one)."
+    )
     table = pd.DataFrame({
         "Column": own["column"], "Figure": own["what"],
         "Before": [_figure(w, b) for w, b in zip(own["what"], own["before"], strict=True)],

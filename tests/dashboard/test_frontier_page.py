@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -203,7 +204,11 @@ def test_a_shared_address_opens_the_same_point(visit, frontier):
     again = visit("frontier", run=frontier, point="l0engine-30")  # a reload, or somebody else
     assert again.said("subheader", "caption", "markdown") == page.said("subheader", "caption", "markdown")
     assert again.chart(f"frontier_{frontier}") == page.chart(f"frontier_{frontier}")
-    assert visit("results", run=frontier, point="l0engine-30").metrics["Households kept"] == "30"
+    results = visit("results", run=frontier, point="l0engine-30")
+    assert results.metrics["Households kept"] == "30"
+    results.choose("Look at", "One target").choose("Look at one target", "MA/population").press("Leave it out")
+    assert results.title == "Calibrate"
+    assert Config.from_dict(results.at.session_state["draft"]) == replace(state.store().run(frontier).config, budget=30)
 
 
 @pytest.mark.parametrize("point", ["l0engine-31", "../etc/passwd", "<b>x</b>", ""])

@@ -109,3 +109,12 @@ def test_ledger(palette):
     np.testing.assert_allclose(bars.x, table["change"][: len(bars.x)])
     moved = [c == palette.error for c in bars.marker.color]
     assert moved == (np.abs(info.change) > 0.05).tolist() and info.all == len(table) and info.moved == table["moved"].sum()
+    assert not any(bars.text)
+
+
+@PALETTES
+def test_bars_of_the_ledger_that_are_cut_say_how_long_they_are(palette):
+    rows = [("agi", "90 %", 2.0, 5.0, 3.0), ("agi", "10 %", 5.0, 1.0, -2.0), ("agi", "mean", 2.0, 3.0, 0.5)]
+    table = pd.DataFrame(rows, columns=["column", "what", "before", "after", "change"]).assign(moved=True, target="")
+    fig = ledger.plot(ledger.info(table, 0.05), palette)
+    assert list(fig.data[0].text) == ["300 % ›", "‹ −200 %", ""] and fig.layout.xaxis.range == (-1.5, 1.5)

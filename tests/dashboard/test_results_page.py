@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.kit import wording
+from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.training.iteration import fit
 from l0engine.explain.conflicts import set_conflicts
@@ -54,7 +55,7 @@ def answer(page):
 
 def test_the_error_stands_first_beside_the_name(results):
     table = table_of(results)
-    assert list(table.columns)[:5] == ["target", "relative_error", "estimate", "value", "distance"]
+    assert list(table.columns)[:5] == ["target", "error_percent", "estimate", "value", "distance"]
     np.testing.assert_allclose(table["distance"], table["estimate"] - table["value"])
 
 
@@ -143,8 +144,9 @@ def test_what_leaving_it_out_would_cost_is_predicted_then_checked(results):
 
 
 def test_a_target_can_be_left_out(results):
-    before = state.store().problem(results.record.problem)
+    before, config = state.store().problem(results.record.problem), results.record.config
     look_at(results, "MA/population").press("Leave it out")
+    assert config.budget == 200 and Config.from_dict(results.at.session_state["draft"]) == config
     assert results.title == "Calibrate" and "run" not in results.at.session_state
     after = state.store().problem(results.at.session_state["problem"])
     assert after.target_weights.tolist() == np.where(before.names == "MA/population", 0.0, before.target_weights).tolist()
@@ -209,6 +211,8 @@ def test_doubts_are_those_of_the_engine(results):
     ledger = results.at.dataframe[-1].value
     np.testing.assert_allclose(ledger["after"], drift(problem, result.weights, use)["after"])
     few = int(ledger["moved"].sum())
+    change = wording.percent(result.weights.sum() / problem.start_weights.sum() - 1)
+    assert any(f"after ({change}): every total moves with that" in text for text in results.said("caption"))
     results.at.slider(key="drift_band").set_value(50).run()
     assert results.check().at.dataframe[-1].value["moved"].sum() < few
     if own:

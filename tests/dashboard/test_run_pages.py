@@ -308,8 +308,8 @@ def test_every_target_is_in_the_table(results):
     table, told = results.at.tabs[0].dataframe[0].value, pd.read_csv(io.BytesIO(downloads.contents(results.record, "targets.csv")))
     plain, weights = uploads.massachusetts(), weights_of(downloads.contents(results.record, "weights.csv"))
     np.testing.assert_allclose(table["estimate"], estimates_of(weights, plain), rtol=1e-9)
-    np.testing.assert_allclose(table["relative_error"], told["relative_error"], atol=1e-6)
-    assert not np.signbit(table["relative_error"])[table["relative_error"] == 0].any(), "'-0 %' stands there"
+    np.testing.assert_allclose(table["error_percent"], 100 * told["relative_error"], atol=1e-4)
+    assert not np.signbit(table["error_percent"])[table["error_percent"] == 0].any(), "'-0 %' stands there"
     assert list(table["target"]) == list(plain.targets["target"]) == list(told["target"])
     assert set(table["used"]) == {"yes"}
 

@@ -14,7 +14,7 @@ from dashboard.kit.figures.traces import add_bars
 
 #: Figures drawn.
 MOST = 20
-#: Changes beyond this are drawn at the edge; the pointer reads them.
+#: Changes beyond this are drawn to the edge, where they are written.
 _WIDEST = 1.5
 
 
@@ -53,7 +53,9 @@ def plot(info: LedgerInfo, palette: theme.Palette) -> go.Figure:
         for name, s, b, a, c in zip(info.names, share, info.before, info.after, info.change, strict=True)
     ]
     colours = [palette.error if abs(c) > info.band else palette.dropped for c in info.change]
-    add_bars(fig, info.change, [theme.label(n, 40) for n in info.names], None, hover, colours, orientation="h")
+    cut = [(wording.percent(c) + " ›" if c > 0 else "‹ " + wording.percent(c)) if abs(c) > top else "" for c in info.change]
+    ends = {"text": cut, "textposition": "inside", "insidetextanchor": "start", "textfont": {"color": palette.surface}}
+    add_bars(fig, info.change, [theme.label(n, 40) for n in info.names], None, hover, colours, orientation="h", **ends)
     for edge in (-info.band, info.band):
         fig.add_vline(edge, line={"color": palette.target, "dash": "dot", "width": 1})
     return fig.update_layout(showlegend=False)

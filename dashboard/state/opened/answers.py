@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 
-from dashboard.state.opened.problems import add_without, found_without, read_problem
+from dashboard.state.draft import set_draft
+from dashboard.state.opened.problems import add_without, found_without, open_without, read_problem
 from dashboard.state.resources import BY_END, store, supervisor
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, set_conflicts
@@ -44,6 +46,13 @@ def rerun_without(of: Facts, target: int) -> RunRecord | None:
     sha = found_without(of.run.problem, target)
     runs = () if sha is None else store().runs(sha)
     return next((run for run in runs if run.config == of.config and run.task.previous == of.run.task.previous), None)
+
+
+def leave_out(of: Facts, rows: Sequence[int], share: float = 0.0) -> None:
+    """Open the problem with a share of the weight of some targets (row numbers), and the settings of the run; of a point with its size."""
+    config = of.config if of.point is None else replace(of.config.without_goal(), budget=of.measures.kept)
+    open_without(rows, share)
+    set_draft(config.to_dict())
 
 
 def run_without(of: Facts, target: int) -> None:
