@@ -19,6 +19,7 @@ with title:
     soft = preflight.relaxed(problem, state.findings())
     but = f", {wording.count(soft)} of them relaxed" if soft else ""
     st.markdown(f"Keep few of {households} so that {totals} of **{wording.markdown(record.title)}** are met{but}.")
+refused = st.container()
 if run is not None:
     jobs.in_trash(run)
 failed = run is not None and run.status.ended and not run.status.has_result
@@ -29,7 +30,9 @@ with st.expander("Settings of the next run" if busy else "Settings", icon=":mate
 with start:
     why = "Correct the setting named below first." if config is None else "No target is left in the fit." if not n_targets else None
     label = "Start another" if busy else "Start"
-    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=why is not None, help=why, width="stretch") and config:
+    pressed = st.button(label, type="primary", icon=":material/play_arrow:", disabled=why is not None, help=why, width="stretch")
+if pressed and config:
+    with refused:
         attempt(lambda: state.start_run(config))
 
 if run is None:

@@ -100,7 +100,8 @@ class Comparison:
         if not any(history for _, history in histories):
             if self._waits:
                 first.skip()
-            st.info("None of these runs has recorded a step. Pictures appear with the first one.", icon=":material/hourglass_empty:")
+            soon = ". Pictures appear with the first one." if self._live else ": what goes out from a finished fit has none of its own."
+            st.info(f"None of these runs has recorded a step{soon}", icon=":material/hourglass_empty:")
             return
         planned = max((h[-1].epochs for line, h in histories if h and line.id in self._live), default=0)
         film = replay.film(replay.info(histories, self._sizes, planned), palette())
@@ -109,6 +110,7 @@ class Comparison:
 
     def _course(self, histories: Histories) -> None:
         if not any(history for _, history in histories):
+            self._frontiers()
             return
         which, smooth = layout.columns([1, 2], key="cmp_controls", narrowest=180, gap="medium")
         state.hold_one_of("cmp_which", series.LOSSES)
@@ -130,11 +132,14 @@ class Comparison:
             (series.plot_kept, series.info(histories, lambda s: s.kept, smoothing, changed), "cmp_kept", "Households kept by step"),
         )
         side_by_side(course, "cmp_course", live_plot)
+        self._frontiers()
+        _gates(histories, self._sizes)
+
+    def _frontiers(self) -> None:
         frontier = frontiers.info([(line, comparing.points(run)) for line, run in zip(self._lines, self._runs, strict=True)])
         if frontier.lines:
             alt = "Median error against households kept, for each run with a frontier"
             live_plot(frontiers.plot, frontier, key="cmp_frontiers", alt=alt)
-        _gates(histories, self._sizes)
 
 
 def _gates(histories: Histories, sizes: Mapping[str, int]) -> None:

@@ -62,9 +62,9 @@ def arrive(query: Mapping[str, str]) -> None:
 
 
 def _open(ids: Sequence[str]) -> tuple[list[JobRecord[Any, Any]], str]:
-    """Jobs of the kind of the first, and what is wrong with the first that does not open."""
+    """Jobs of the kind of the first, and what is wrong with the first that does not open, and how many more do not."""
     found: list[JobRecord[Any, Any]] = []
-    trouble = ""
+    troubles: list[str] = []
     for job_id in dict.fromkeys(ids):
         try:
             job = store().job(job_id)
@@ -74,8 +74,9 @@ def _open(ids: Sequence[str]) -> tuple[list[JobRecord[Any, Any]], str]:
                 raise L0Error(f"Job {job_id} is of another kind than the first: it cannot be compared with it.")
             found.append(job)
         except L0Error as error:
-            trouble = trouble or str(error)
-    return found, trouble
+            troubles.append(str(error))
+    more = f" {len(troubles) - 1} more cannot be opened beside the first." if troubles[1:] else ""
+    return found, f"{troubles[0]}{more}" if troubles else ""
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_END)

@@ -16,6 +16,7 @@ from dashboard.state.quotas import Quota, admit, count_anew, quotas, took
 from dashboard.state.resources import store
 from dashboard.state.uploads import IMAGES, LOGS, TABLES
 from l0engine.jobs.bundles import import_jobs
+from l0engine.jobs.records import RunRecord
 
 
 class Leftover(NamedTuple):
@@ -95,7 +96,10 @@ def bring_in(name: str, content: bytes, *, again: bool = False) -> None:
         ids = import_jobs(store(), path, again=again)
     took(len(content))
     count_anew()
-    st.session_state.brought_in = f"{len(ids)} brought in"
+    known = {problem.sha for problem in store().problems()}
+    without = sum(job.problem not in known for job in map(store().job, ids) if isinstance(job, RunRecord))
+    lacks = f"; {without} without the problem, which results need: open it on the Data page" if without else ""
+    st.session_state.brought_in = f"{len(ids)} brought in{lacks}."
 
 
 def _files(path: str) -> list[Path]:

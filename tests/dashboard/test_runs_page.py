@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oracles
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,6 +32,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
 from l0engine.io import load_problem
+from l0engine.jobs.bundles import export_jobs
 from l0engine.jobs.example import read as read_example
 from l0engine.jobs.job import Request
 from l0engine.jobs.records import Plan
@@ -345,7 +347,18 @@ def test_one_zip_takes_runs_out_and_in(visit, several):
     bring_in(page, content)
     assert set(table(page).name) == {"price 0.3", "price 0.1, seed 1", "Out and in"} and "a note" in set(table(page).note)
     np.testing.assert_array_equal(store.result(several[0]).weights, weights)
-    assert [toast.value for toast in page.at.toast] == ["2 brought in"]
+    assert [toast.value for toast in page.at.toast] == ["2 brought in."]
+
+
+def test_a_run_that_comes_without_its_problem_says_so(visit, tmp_path, monkeypatch):
+    elsewhere = Store(tmp_path / "elsewhere")
+    run = elsewhere.create_run(elsewhere.add_problem(oracles.random_problem(1), "p").sha, Config(epochs=20)).id
+    carry_out(elsewhere)
+    export_jobs(elsewhere, [run], tmp_path / "one.zip")
+    page = bring_in(visit("runs"), (tmp_path / "one.zip").read_bytes())
+    assert page.at.toast[0].value.startswith("1 brought in; 1 without the problem, which results need")
+    select(page, 0).press("Open")
+    assert any("open it on the Data page" in text for text in page.said("error"))
 
 
 def test_the_box_of_states_to_go_on_from_puts_them_into_the_zip(visit, several, monkeypatch):
@@ -582,6 +595,15 @@ def test_runs_that_came_without_their_problem_are_shown_as_far_as_they_go(visit,
     assert any("The problem of these runs is not here" in text for text in page.said("info"))
     select(page, 0).press("Open")
     assert any("There is no problem" in text for text in page.said("error")) and page.title == "Runs"
+
+
+def test_frontiers_stand_side_by_side_without_steps_as_well(visit, several, home):
+    with sqlite3.connect(home / "store.sqlite") as db:
+        db.execute("DELETE FROM snapshots")
+    page = visit("runs", compare=",".join([*several[:2], "20200101-000000-abcd", "20200101-000000-abce"]))
+    assert any("what goes out from a finished fit has none of its own" in text for text in page.said("info"))
+    assert "Median error against households kept, for each run with a frontier" in live(page) and "Loss by step" not in live(page)
+    assert any("1 more cannot be opened beside the first." in text for text in page.said("warning") + page.said("error"))
 
 
 def test_names_say_what_sets_runs_apart(several):

@@ -78,7 +78,8 @@ class ProblemShelf:
         """What is known of one problem, without its matrix."""
         rows = self._database.rows("SELECT * FROM problems WHERE sha = ?", _checked_sha(sha))
         if not rows:
-            raise L0Error(f"There is no problem {sha[:12]} in {self.root}: choose one from the list, or upload it.")
+            back = "open it on the Data page, or bring its runs in again from a bundle with their microdata"
+            raise L0Error(f"There is no problem {sha[:12]} in {self.root}: {back}.")
         return ProblemRecord(**rows[0])
 
     def problem(self, sha: str) -> Problem:
