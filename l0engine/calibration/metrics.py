@@ -67,11 +67,6 @@ def overlap(kept: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0))
 
 
-def inclusion(kept: np.ndarray) -> np.ndarray:
-    """Share of the runs that keep each household: ndarray of float64, shape (n_households,); `kept` as for `overlap`."""
-    return np.asarray(np.asarray(kept, np.float64).mean(axis=0))
-
-
 def measure(problem: Problem, weights: np.ndarray, use: np.ndarray) -> Measures | None:
     """All measures of one set of weights; None where nothing is kept.
 

@@ -56,13 +56,8 @@ def drift(problem: Problem, weights: np.ndarray, use: np.ndarray, band: float = 
     return out.iloc[np.argsort(-out["change"].abs().fillna(np.inf).to_numpy(), kind="stable")].reset_index(drop=True)
 
 
-def quantile(x: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """The least value at or below which at least so much of the weight lies; NaN without weight."""
-    order = np.argsort(x, kind="stable")
-    return _at(x[order], np.cumsum(weights[order]), share)
-
-
 def _at(ordered: np.ndarray, held: np.ndarray, share: float) -> float:
+    """The least of rising values at or below which at least so much of the weight lies, which `held` adds up; NaN without weight."""
     if not len(held) or not held[-1] > 0:
         return float("nan")
     return float(ordered[min(int(np.searchsorted(held, share * held[-1] * (1 - 1e-12))), len(ordered) - 1)])

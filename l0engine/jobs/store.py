@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Collection
 
 from l0engine.calibration.config import Config
@@ -19,8 +18,6 @@ from l0engine.jobs.shelves.problems import default_root
 from l0engine.jobs.shelves.steering import SteeringShelf
 
 __all__ = ["Store", "default_root"]
-
-log = logging.getLogger(__name__)
 
 
 class Store(SteeringShelf):

@@ -6,7 +6,7 @@ import pytest
 from oracles import random_problem
 
 from l0engine.calibration.problem.problem import Problem
-from l0engine.explain.drift import drift, quantile
+from l0engine.explain.drift import drift
 
 RNG = np.random.default_rng(3)
 N = 400
@@ -60,9 +60,13 @@ def test_columns_that_targets_add_up_are_marked():
     assert asked["column"].tolist() == ["age"] and asked["what"].tolist() == ["total"] and "group 'a'" in asked["target"].iloc[0]
 
 
-def test_quantile_by_hand():
-    assert quantile(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]), 0.5) == 2.0
-    assert quantile(np.array([1.0, 2.0]), np.array([1.0, 1.0]), 0.5) == 1.0 and np.isnan(quantile(np.zeros(0), np.zeros(0), 0.5))
+@pytest.mark.parametrize(
+    ("values", "weights", "median"), [([3.0, 1.0, 2.0], [1, 1, 2], 2.0), ([1.0, 2.0], [1, 1], 1.0), ([1.0], [0], np.nan)]
+)
+def test_quantile_by_hand(values, weights, median):
+    problem = Problem.create(np.ones((1, len(values))), [4.0], attributes=pd.DataFrame({"x": values}))
+    ledger = drift(problem, np.array(weights, float), np.ones(1, bool)).set_index(["column", "what"])
+    np.testing.assert_equal(ledger.loc[("x", "50 %"), "after"], median)
 
 
 def test_without_attributes_there_is_nothing():

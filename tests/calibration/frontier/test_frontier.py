@@ -10,7 +10,7 @@ from solving import rake
 from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.path import curve, frontier
 from l0engine.calibration.frontier.point import checked_budgets
-from l0engine.calibration.metrics import inclusion, overlap
+from l0engine.calibration.metrics import overlap
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Status
@@ -251,7 +251,6 @@ def test_raking_with_a_price_matches_a_general_solver():
         np.testing.assert_allclose(ours, oracles.relaxed_raking(A, b, g, tau, upper, price), rtol=2e-5)
 
 
-def test_overlap_and_inclusion_by_hand():
+def test_overlap_by_hand():
     kept = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 0, 0, 0]], bool)
     np.testing.assert_allclose(overlap(kept), [[1, 0.5, 0], [0.5, 1, 0], [0, 0, np.nan]])
-    np.testing.assert_allclose(inclusion(kept), np.array([1, 2, 2, 1, 0]) / 3)
