@@ -52,9 +52,8 @@ def show(record: RunRecord, problem: Problem) -> None:
         chart(refit_effect.plot, info, "refit_effect", "Share of targets within each error, before and after the refit")
     with right:
         st.dataframe(comparison(result.gated, result.refitted, result.held_out), hide_index=True, height="content")
-        st.caption(
-            "Gated: weights as training left them. Refitted: the same households calibrated once more without gates; these are exported."
-        )
+        who = "the households chosen in the end," if state.facts(record).chosen else "the same households"
+        st.caption(f"Gated: weights as training left them. Refitted: {who} calibrated once more without gates; these are exported.")
 
 
 def comparison(gated: Measures | None, refitted: Measures | None, held_out: Measures | None = None) -> pd.DataFrame:

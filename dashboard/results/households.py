@@ -116,7 +116,8 @@ def _gate(facts: Facts, household: int) -> None:
 
 def _sentence(facts: Facts, why: households.Reasons) -> str:
     if not why.kept:
-        gate = "its gate closed in training" if why.gated == 0 else "its weight fell to nothing in the refit"
+        fell = "it is not among those chosen in the end" if facts.chosen else "its weight fell to nothing in the refit"
+        gate = "its gate closed in training" if why.gated == 0 else fell
         gate = gate if facts.point is None else "it is not among the households of this size"
         spare = "no target wants more of it" if why.gain < 1e-6 else f"with it alone the loss could fall by {wording.percent(why.gain)}"
         return f"**Dropped**: {gate}. It counts in {wording.plural(len(why.targets), 'target')}, which the others carry; {spare}."
@@ -126,4 +127,6 @@ def _sentence(facts: Facts, why: households.Reasons) -> str:
         else ""
     )
     moved = f"{wording.weight(why.base)} at the start, {wording.weight(why.weight)} in the end"
+    if facts.point is None and why.gated == 0:
+        moved += ", chosen anew after the gates had dropped it"
     return f"**Kept**: {moved}. It carries a part of {wording.plural(len(why.targets), 'target')}{top}."

@@ -147,6 +147,11 @@ class Facts:
         return self.result.held_out if self.point is None else self.point.held_out
 
     @cached_property
+    def chosen(self) -> bool:
+        """Whether the households are not simply those that the gates kept: a goal, or an answer that is better at the price, chose them."""
+        return self.config.has_goal or bool(((self.result.weights > 0) & (self.result.gated_weights == 0)).any())
+
+    @cached_property
     def soft(self) -> np.ndarray:
         """`preflight.softened`: targets that are relaxed."""
         return softened(self.problem, self.config)

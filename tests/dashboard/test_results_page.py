@@ -193,6 +193,22 @@ def test_why_a_household_is_kept_or_not(results):
     assert results.said("warning") == ["No household has the id 'nobody\\*'."]
 
 
+def test_a_household_says_where_another_set_was_chosen_than_the_gates_kept(visit, finished):
+    store = state.store()
+    run = store.create_run(store.run(finished).problem, Config(epochs=60, budget=250)).id
+    carry_out(store)
+    page = opened(visit("results", run=run), "Households")
+    problem, result = answer(page)
+    gated, kept = result.gated_weights > 0, result.weights > 0
+    for cases, said in (
+        (gated & ~kept, "not among those chosen in the end"),
+        (~gated & kept, "chosen anew after the gates had dropped it"),
+    ):
+        page.choose("Why is a household kept, or not?", str(problem.household_ids[np.flatnonzero(cases)[0]]))
+        assert any(said in text for text in page.said("markdown"))
+    assert any("Refitted: the households chosen in the end, calibrated" in text for text in page.to("calibrate").said("caption"))
+
+
 def test_leverage_is_worked_out_when_asked_for(results):
     opened(results, "Households").press("Work out their leverage")
     table = results.at.dataframe[1].value
