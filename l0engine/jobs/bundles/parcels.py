@@ -163,10 +163,10 @@ def checked_files(archive: zipfile.ZipFile, file: str, manifest: Manifest) -> li
             continue
         parts = name.split("/")
         known = (_FILE.fullmatch(name) and parts[1] in kinds) or (_PROBLEM.fullmatch(name) and parts[1] in problems)
-        state = parts[-1].lower() == CHECKPOINT
-        if not known or _REFUSED.fullmatch(parts[-1]) or (state and name != f"jobs/{parts[1]}/{CHECKPOINT}"):
-            raise ProblemError(f"{file}: '{clipped(name, 80)}' has no place in a bundle of jobs: export them again.")
-        if state and kinds[parts[1]] != Calibration.kind:
+        fits = known and not _REFUSED.fullmatch(parts[-1])
+        if fits and parts[-1].lower() == CHECKPOINT:
+            fits = name == f"jobs/{parts[1]}/{CHECKPOINT}" and kinds[parts[1]] == Calibration.kind
+        if not fits:
             raise ProblemError(f"{file}: '{clipped(name, 80)}' has no place in a bundle of jobs: export them again.")
         found.append((info, name))
     return found
