@@ -38,10 +38,11 @@ def trouble(record: JobRecord[Any, Any]) -> None:
 
 def in_trash(record: JobRecord[Any, Any]) -> None:
     """Say so where a job that an address names is in the trash."""
+    place = st.container()  # always there, so that nothing moves when the job is restored
     if record.deleted is not None:
         what = "run" if isinstance(record, RunRecord) else "study"
         words = f"This {what} is in the trash, where it may be removed for good: restore it on the Runs page."
-        st.warning(words, icon=":material/delete:")
+        place.warning(words, icon=":material/delete:")
 
 
 def watch(record: JobRecord[Any, Any]) -> None:

@@ -53,8 +53,9 @@ def follow_url(page: str) -> None:
     said = lessons.asked(page).address() if page in lessons.LESSONS else {k: v for k, v in wanted.items() if v is not None}
     if st.query_params.to_dict() != said:
         st.query_params.from_dict(said)
+    above = st.container()  # always there, so that nothing moves when the notice goes
     if notice := st.session_state.pop("notice", None):
-        st.warning(notice, icon=":material/link_off:")
+        above.warning(notice, icon=":material/link_off:")
         first.drawn()  # it would be gone when the page runs anew
 
 

@@ -16,6 +16,12 @@ from l0engine.explain.targets import tree
 #: Estimates of unit weights: the part 'met' is met exactly, of 'missed' one target by 10 % and one by 20 %.
 TARGETS = {"met/a": (1, 1), "met/b//c": (2, 2), "met|d": (3, 3), "missed/e": (1, 1.1), "missed/f": (1, 1.2), "odd|one": (1, 1)}
 
+#: Where the upper left corner of a tile is, by what stands on it.
+CORNER = """word => {
+  const t = document.querySelector('.player').targets.find(t => t.mark.words[t.i] === word);
+  return {x: t.x - t.half[0] + 4, y: t.y - t.half[1] + 4};
+}"""
+
 
 @pytest.fixture
 def draw(chromium):
@@ -33,7 +39,7 @@ def draw(chromium):
         script = player.JS.replace("export default function", "window.play = function")
         page.set_content(f'<style>{player.CSS}</style><div id="here"></div><script type="module">{script}</script>')
         page.wait_for_function("!!window.play")
-        page.evaluate(f"play({{data: {json.dumps(data)}, parentElement: document.getElementById('here')}})")
+        page.evaluate(f"play({{data: window.sent = {json.dumps(data)}, parentElement: document.getElementById('here')}})")
         page.wait_for_function("document.querySelector('.player').targets?.length")
         return page
 
@@ -68,3 +74,22 @@ def test_the_pointer_reads_a_target_by_its_name(draw):
     page = draw(by_loss=False)
     page.locator("canvas").hover(position=tiles(page)["odd|one"][1])
     assert page.locator(".tip").inner_text().startswith("odd|one: targets 1, ")
+
+
+def test_a_picture_that_is_built_anew_opens_what_was_open(draw):
+    """Streamlit may do so where something above comes or goes; what is sent is what was open at first."""
+    page = draw(by_loss=False)
+    again = """data => {
+      const here = document.getElementById('here');
+      here.replaceChildren();
+      play({data, parentElement: here});
+      return new Promise(done => setTimeout(() => done(document.querySelector('.player').open), 50));
+    }"""
+    sent = page.evaluate("window.sent")
+    page.locator("canvas").click(position=page.evaluate(CORNER, "met"))
+    opened = page.evaluate("document.querySelector('.player').open")
+    assert opened > 0 and page.evaluate(again, sent) == opened
+    page.locator("canvas").click(position=page.evaluate(CORNER, "met"))  # on what is open: back
+    assert page.evaluate(again, sent) == 0
+    assert page.evaluate(again, sent | {"open": opened}) == opened  # the page has shown another one meanwhile, and says what is open now
+    assert page.evaluate(again, sent) == 0

@@ -264,10 +264,14 @@ const build = parentElement => {
   return element;
 };
 
+// What is open in the picture that was shown last: where something above it comes or goes, Streamlit may build its element anew, and the page,
+// which does not hear of that, sends what was open at first.
+let opened = {};
 const show = (element, data) => {
   if (element.words !== data.below) element.below.innerHTML = element.words = data.below;
   if (element.source === data.film) return;
-  element.open ??= data.open;
+  element.open ??= opened.film === data.film && opened.from === data.open ? opened.open : data.open;
+  opened = {film: data.film, from: data.open, open: element.open};
   const share = element.film && element.scene === data.scene ? element.place / Math.max(1, last(element)) : data.start;
   element.source = data.film; element.scene = data.scene; element.film = JSON.parse(data.film);
   for (const mark of element.film.marks) for (const name in mark.values) mark.values[name] = read(mark.values[name]);

@@ -74,7 +74,7 @@ const ways = element => element.targets.filter(t => t.opens === t.i);
 const follow = (element, {mark, opens}) => {
   const to = opens === (element.open ?? 0) ? mark.values.parent.data[opens] : opens;
   element.tip.hidden = true;
-  if (mark.parts[to]) { element.open = to; element.at = null; draw(element); }
+  if (mark.parts[to]) { opened.open = element.open = to; element.at = null; draw(element); }
   element.clicked?.(to);
 };
 const keys = (element, key) => {
