@@ -136,6 +136,15 @@ def test_the_strip_stands_where_the_bound_is_useful():
     assert "bound" not in traces(fig)["l0engine"].customdata[0][1]
 
 
+def test_numbers_of_the_strip_do_not_run_into_one_another():
+    points = [
+        proven(CURVE[0], 0.3),
+        *(proven(replace(CURVE[2], measures=replace(CURVE[2].measures, kept=k)), 0.1) for k in (4000, 4100, 4200)),
+    ]
+    strip = traces(frontier.plot(frontier.info(points, 2281, 200_576), theme.LIGHT))[frontier.PROVEN]
+    assert sorted(strip.text) == ["", "", "+10 %", "+30 %"] and None not in strip.y
+
+
 @pytest.mark.parametrize("points", [CURVE, [proven(p, None) for p in CURVE], []], ids=["absent", "useless", "no points"])
 def test_no_strip_without_a_useful_bound(points):
     assert not any(name.startswith("Proven") for name in traces(frontier.plot(frontier.info(points, 300, 9000), theme.DARK)))

@@ -23,8 +23,8 @@ _ERROR, _ESS = (0.40, 1.0), (0.0, 0.34)
 _HEIGHT = 640
 #: Name of the strip, and of the numbers in it.
 PROVEN = "Proven: at most so far above the best"
-#: Above so many proven points their gaps are not written beside them.
-_MANY = 12
+#: A number in it stands no nearer to the one before than this share of the width: on a narrow page it takes so much.
+_APART = 0.16
 
 
 class Other(NamedTuple):
@@ -171,12 +171,16 @@ def _others(info: FrontierInfo, draw: Callable[..., None], palette: theme.Palett
 def _proven(fig: go.Figure, info: FrontierInfo, palette: theme.Palette) -> None:
     """A strip at the foot of the errors, broken where the bound says nothing; the room for it is added to the axis."""
     gaps = [max(p.certificate.gap, 0.0) if p.certificate is not None and p.certificate.useful else None for p in info.ours]
-    n = sum(gap is not None for gap in gaps)
-    if not n:
+    if not any(gap is not None for gap in gaps):
         return
     low, high = fig.layout.yaxis.range
     level, fig.layout.yaxis.range = 10 ** (low - 0.05 * (high - low)), [low - 0.1 * (high - low), high]
-    texts = [f"+{share(gap)}" if gap is not None and n <= _MANY else "" for gap in gaps]
+    left, right = fig.layout.xaxis.range
+    texts, last = [""] * len(gaps), -math.inf
+    for i in np.argsort([p.measures.kept for p in info.ours]):
+        at = (math.log10(info.ours[i].measures.kept) - left) / (right - left)
+        if (gap := gaps[i]) is not None and at - last >= _APART:
+            texts[i], last = f"+{share(gap)}", at
     band = palette.errors[3 if palette.name == "light" else 0]
     how = {"mode": "lines+markers+text", "line": {"color": band, "width": 16}, "marker": {"symbol": "square", "size": 16, "color": band}}
     how |= {"legendrank": 1004, "text": texts, "textfont": {"size": 11, "color": palette.text}}
