@@ -19,6 +19,7 @@ _AREAS = {"Number of targets": False, "Share of the loss": True}
 
 def show(facts: Facts) -> None:
     """The picture; with it alone a browser begins that arrives."""
+    state.hold_one_of("treemap_area", _AREAS)
     waits, by = first.waits(), state.hold_first("treemap_area", "Number of targets")
     info = treemap.info(facts.parts, by_loss=_AREAS[by])
     level = info.at(state.held("part"))

@@ -23,6 +23,7 @@ _FIRST = ("target", "error_percent", "estimate", "value", "distance", "in_standa
 
 def show(facts: Facts) -> None:
     """One look at them, of which nothing is worked out before it is wanted."""
+    state.hold_one_of("targets_look", _LOOKS)
     state.hold_first("targets_look", "Table")  # a click in the picture sets it too
     look = st.segmented_control("Look at", list(_LOOKS), key="targets_look", required=True, label_visibility="collapsed")
     _LOOKS[str(look)](facts)

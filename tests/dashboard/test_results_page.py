@@ -110,6 +110,12 @@ def test_the_picture_is_sent_once_and_opens_where_it_was_left(results):
     assert tree["words"][opens] == "agi[1,10000)"
 
 
+def test_a_choice_that_says_nothing_is_the_first(results):
+    """A browser has been seen to send none."""
+    results.at.session_state["targets_look"] = results.at.session_state["treemap_area"] = None
+    assert len(results.rerun().at.dataframe) == 1 and results.at.session_state["treemap_area"] == "Number of targets"
+
+
 def test_one_target_and_who_carries_it(results):
     problem, result = answer(results)
     name = "MA/age30-34"
