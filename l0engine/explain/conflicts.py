@@ -170,4 +170,4 @@ def _sentence(problem: Problem, rows: np.ndarray, apart: float) -> str:
     more = f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else ""
     who = f"{', '.join(named)}{more}" if more or len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
     missed = f"whatever the weights, at least one is missed by {share(apart)} or more"
-    return f"{who} cannot hold together: {missed}. Leave out or relax any one of them."
+    return f"{who} cannot hold together: {missed}. Leave out one of them, or relax them."

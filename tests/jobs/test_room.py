@@ -103,8 +103,8 @@ def test_a_quota_warns_from_four_fifths_on(store):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
-        (OSError(errno.EROFS, "Read-only file system"), "can only be read"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full .*: make room on the disk"),
+        (OSError(errno.EROFS, "Read-only file system"), "can only be read .*: make it writable, or set L0ENGINE_HOME"),
         (shutil.Error([("a", "b", "[Errno 28] No space left on device")]), "the disk is full"),
     ],
 )

@@ -22,6 +22,8 @@ _SQLITE = {
     "SQLITE_READONLY": "it can only be read",
     "SQLITE_BUSY": "another process holds it",
 }
+#: Of these no room is to be made.
+_READ_ONLY = (_BROKEN[errno.EROFS], _SQLITE["SQLITE_READONLY"])
 #: And of files that are not what they were.
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -37,7 +39,10 @@ def at_the_edge() -> Iterator[None]:
         reason = _reason(error)
         if reason is None:
             raise
-        raise StorageError(f"The store cannot be used as {reason} ({_said(error)}): make room on the disk, or try again later.") from error
+        remedy = "make room on the disk, or try again later"
+        if reason in _READ_ONLY:
+            remedy = "make it writable, or set L0ENGINE_HOME to another folder"
+        raise StorageError(f"The store cannot be used as {reason} ({_said(error)}): {remedy}.") from error
 
 
 def _reason(error: BaseException) -> str | None:
