@@ -12,11 +12,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from l0engine.calibration.config import Config
+from l0engine.calibration.config import SOFT, Config
 from l0engine.calibration.metrics import active, relative_errors
 from l0engine.calibration.problem.bounds import Bounds
 from l0engine.calibration.problem.margins import equal_margins, plain_number
-from l0engine.calibration.problem.preflight import targets_in_use
+from l0engine.calibration.problem.preflight import softened, targets_in_use
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate
 
@@ -63,6 +63,13 @@ class _Answer:
     @property
     def few(self) -> bool:
         return len(self.kept) < int(self.use.sum())
+
+    @property
+    def relaxed(self) -> np.ndarray:
+        """Targets that may be missed, as they count for little by a setting or by their own weight; True, shape (n_targets,)."""
+        weights = self.problem.target_weights
+        usual = float(np.median(weights[self.use])) if self.use.any() else 0.0
+        return softened(self.problem, self.config) | (weights <= SOFT * usual)
 
     def missed(self, by: float) -> np.ndarray:
         """Targets in use with a larger error, worst first."""
@@ -131,7 +138,7 @@ def _few(a: _Answer) -> Iterator[Limit]:
 
 def _contradiction(a: _Answer) -> Iterator[Limit]:
     rows = a.missed(GROSS)
-    rows = rows[~a.problem.below_floor[rows]]
+    rows = rows[~(a.problem.below_floor | a.relaxed)[rows]]
     if a.few or a.at_bound or not len(rows):
         return
     yield Limit(

@@ -76,6 +76,14 @@ def test_contradictions_name_the_worst_and_what_counts_the_same():
     assert pair.targets.tolist() == [2, 3, 1, 0]
 
 
+def test_what_is_relaxed_is_not_named_among_the_missed():
+    matrix = [[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
+    problem = make(matrix, [8.0, 3.5, 3.5], names=["all", "left", "right"], target_weights=[0.01, 1.0, 1.0])
+    assert not limits(problem, Config(), np.full(6, 7 / 6))
+    [found] = limits(make(matrix, [8.0, 3.5, 3.5], names=["all", "left", "right"]), Config(), np.full(6, 7 / 6))
+    assert found.targets.tolist() == [0]
+
+
 def test_equal_sums_with_equal_values_are_no_contradiction():
     problem = make([[1, 1, 1], [1, 1, 1]], [6.0, 6.0])
     assert "count the same" not in only(problem, np.full(3, 1.0)).sentence
