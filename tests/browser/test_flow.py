@@ -153,6 +153,19 @@ COLOURS = {
 
 
 @pytest.mark.slow
+def test_a_page_follows_a_run_that_goes_on_elsewhere(server, open_tab):
+    page = open_tab(server.url)
+    upload(page, uploads.files("npz"))
+    to_calibrate(page)
+    epochs(page, 100)
+    run = start(page)
+    page.get_by_text(VERDICT).wait_for()
+    Store(server.home).continue_for(run, 60)
+    page.get_by_text("Changed once it had begun, after step").wait_for()
+    assert Store(server.home).snapshots(run)[-1].epochs > 100
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_page_and_figures_follow_the_theme(server, open_tab, scheme):
     wanted, other = COLOURS[scheme], COLOURS["dark" if scheme == "light" else "light"]
