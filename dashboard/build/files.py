@@ -15,7 +15,7 @@ from dashboard.state import building
 from dashboard.state.building import Building
 from dashboard.state.uploads import TABLES
 from l0engine.errors import AmbiguousTable, L0Error
-from l0engine.io.build import Recipe, controls_in, from_controls, guess, is_controls
+from l0engine.io.build import Recipe, controls_in, first_recipe, from_controls, guess, is_controls
 
 _HELP = (
     "One table has a row for each household, another one the published totals. A table of persons and a recipe (.toml) may come along. "
@@ -148,7 +148,15 @@ def _recipe(text: str) -> None:
     except L0Error as error:
         state.hold("build_guess", refused or str(error))
         if now.recipe is None and now.tables and not controls:  # to be defined by hand
-            building.rewrite(Recipe(max(now.tables, key=lambda name: len(now.frames[name]))))
+            building.rewrite(_bare(now.frames))
+
+
+def _bare(frames: dict[str, pd.DataFrame]) -> Recipe:
+    """Households with their ids and weights, without targets; the largest table alone where not even that is clear."""
+    try:
+        return first_recipe(frames)
+    except L0Error:
+        return Recipe(max(frames, key=lambda name: len(frames[name])))
 
 
 def _guessed(recipe: Recipe | None, frames: dict[str, pd.DataFrame]) -> Recipe:

@@ -198,6 +198,13 @@ def test_what_is_not_guessed_is_defined_by_hand(page):
     np.testing.assert_array_equal(problem(page).matrix.toarray(), [bounds == c for c in ages["how old"]])
 
 
+def test_where_no_label_is_known_ids_and_weights_are_found_all_the_same(page):
+    drop(page, households=SURVEY, regions=pd.DataFrame({"region": ["AA", "BB"], "households": [100, 200]}))
+    (said,) = page.said("error")[:1]
+    assert said.startswith("regions.csv, column 'region': hardly a label ('AA', 'BB') stands in column 'region' of households.csv")
+    assert [page.widget(label).value for label in ("Household id", "Base weight")] == ["household_id", "weight"]
+
+
 def test_a_reload_finds_everything_again(page, visit):
     drop(page, survey=SURVEY, regions=REGIONS).choose("Only where", "tenure == 'owner'")
     again = visit("build", build=dict(page.at.query_params)["build"])

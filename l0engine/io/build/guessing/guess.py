@@ -60,10 +60,12 @@ def guess(tables: Mapping[str, pd.DataFrame], households: str = "", persons: str
         if name not in (recipe.households, recipe.persons):
             targets += _targets(name, table, units, recipe, bands)
     if not targets:
-        totals = [table for name, table in tables.items() if name not in (recipe.households, recipe.persons)]
-        empty = [words for table in totals for who in units.values() if (words := who.empty_in(table))]
+        totals = {name: table for name, table in tables.items() if name not in (recipe.households, recipe.persons)}
+        empty = [words for table in totals.values() for who in units.values() if (words := who.empty_in(table))]
         if empty:
             raise ProblemError(f"No total meets a category, as {empty[0]}: fill it in.")
+        if unlike := [words for name, table in totals.items() if (words := _unlike(name, table, units))]:
+            raise ProblemError(f"{unlike[0]}: write the labels alike, or define targets by hand.")
         raise ProblemError(
             f"No column of the totals has the categories of a column of {clipped(recipe.households)}: "
             "name the columns alike, or define targets by hand."
@@ -108,6 +110,19 @@ def _targets(name: str, table: pd.DataFrame, units: Mapping[str, Units], recipe:
             totals = Totals(name, columns=columns_of, where=where, unit=told.unit)
             out.append(Target(title, totals, of, what, chosen, statistic=kind, within=told.within))
     return out
+
+
+def _unlike(name: str, table: pd.DataFrame, units: Mapping[str, Units]) -> str:
+    """A column that is named as one of the households or persons but has other labels, in words; empty where there is none."""
+    for column in (c for c in map(str, table.columns) if not is_numeric(table[c])):
+        for who in units.values():
+            own = next((c for c in map(str, who.frame.columns) if alike(column, c) and not is_numeric(who.frame[c])), "")
+            if own:
+                both = (labelled(table[column])[1], who.codes(own)[1])
+                theirs, ours = (", ".join(f"'{clipped(label)}'" for label in labels[:3]) for labels in both)
+                where = f"column '{clipped(own)}' of {who.file_of(own)}"
+                return f"{clipped(name)}, column '{clipped(column)}': hardly a label ({theirs}) stands in {where} ({ours})"
+    return ""
 
 
 def _meaning(column: str, labels: Sequence[str], units: Mapping[str, Units], numeric: bool) -> _Meaning | None:

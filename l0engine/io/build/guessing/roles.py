@@ -38,7 +38,13 @@ _ROUNDED = re.compile(r"\d{15,}0|\d\.\d+e\+\d+")
 
 
 def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", persons: str = "") -> Recipe:
-    """A recipe without targets: which table is which, and its columns of ids and weights."""
+    """A recipe without targets: which table is which, and its columns of ids and weights.
+
+    Raises
+    ------
+    ProblemError
+        There are no two tables, or ids are missing or stand twice.
+    """
     households = households or _households(tables)
     if households not in tables or len(tables) < 2:
         raise ProblemError("A recipe needs a table of households and at least one of totals: add the other one.")
