@@ -53,7 +53,7 @@ def show(sha: str) -> None:
         _body(found)
         return
 
-    @st.fragment(run_every=state.tick_seconds())
+    @state.ticking()
     def tick() -> None:
         now = runs()
         if all(r.status.ended for r in now):

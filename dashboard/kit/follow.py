@@ -32,7 +32,7 @@ def follow(
     """
     seen: list[Any] = []
 
-    @st.fragment(run_every=state.tick_seconds())
+    @state.ticking()
     def tick() -> None:
         with full_disk_said():
             job = state.store().job(record.id)

@@ -82,7 +82,7 @@ class Comparison:
     def _followed(self, draw: Callable[[Histories], None]) -> None:
         """Draw what the snapshots hold; polled while a run is at work."""
 
-        @st.fragment(run_every=state.tick_seconds() if self._live else None)
+        @state.ticking(live=bool(self._live))
         def tick() -> None:
             drawn = self._waits and not first.waits()
             if drawn or any(state.store().job(run_id).status.ended for run_id in self._live):

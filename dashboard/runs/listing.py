@@ -40,7 +40,7 @@ def show(jobs: Sequence[JobRecord[Any, Any]], *, low: bool) -> None:
     drawn = {job.id: job.status for job in jobs if not job.status.ended}
     if drawn:
 
-        @st.fragment(run_every=state.tick_seconds())
+        @state.ticking()
         def watch() -> None:
             if keeping.live() != drawn:
                 st.rerun()
@@ -53,7 +53,7 @@ def watch_compared(jobs: Sequence[JobRecord[Any, Any]]) -> None:
     """The page runs anew when a job that is compared goes, or comes back: another window or the command line may have done so."""
     shown = [job.id for job in jobs]
 
-    @st.fragment(run_every=max(_LOOK_SECONDS, state.tick_seconds()))
+    @state.ticking(least=_LOOK_SECONDS)
     def watch() -> None:
         if comparing.there() != shown:
             st.rerun()

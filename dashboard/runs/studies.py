@@ -39,7 +39,7 @@ class Studies:
         """The curve, polled while a study is at work, and a table."""
         live = {job.id for job in self._jobs if not job.status.ended}
 
-        @st.fragment(run_every=state.tick_seconds() if live else None)
+        @state.ticking(live=bool(live))
         def tick() -> None:
             if any(state.store().job(job).status.ended for job in live):
                 st.rerun()

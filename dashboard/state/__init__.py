@@ -1,6 +1,6 @@
 """Session keys, query parameters and shared resources: the only folder that names them."""
 
-from dashboard.state.address import follow_url, tick_seconds
+from dashboard.state.address import follow_url
 from dashboard.state.draft import draft, fitted_draft, form_version, set_draft
 from dashboard.state.opened.answers import contradictions, facts, leave_out, rerun_without, run_without, whatif
 from dashboard.state.opened.previous import previous
@@ -36,5 +36,6 @@ from dashboard.state.opened.runs import (
 )
 from dashboard.state.quotas import warning as quota_warning
 from dashboard.state.resources import leave_alone_what_stays, store, supervisor, take_up
+from dashboard.state.ticks import ticking
 from dashboard.state.uploads import calibration_log, logs
 from dashboard.state.widgets import held, hold, hold_first, hold_one_of, menu

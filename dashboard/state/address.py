@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Mapping
 
 import streamlit as st
@@ -68,17 +66,3 @@ def _calibration(query: Mapping[str, str], page: str) -> None:
         open_point(query.get("point") or None)
     elif "problem" in query:
         open_problem(query["problem"])
-
-
-@st.cache_resource
-def _viewers() -> dict[str, float]:
-    """When each session last polled, by session."""
-    return {}
-
-
-def tick_seconds() -> float:
-    """How often a live page polls: once a second, less often where more than ten sessions do."""
-    now, mine = time.monotonic(), st.session_state.setdefault("viewer", uuid.uuid4().hex)
-    viewers = _viewers()
-    viewers[mine] = now
-    return max(1.0, sum(now - seen < 30 for seen in list(viewers.values())) / 10)

@@ -66,7 +66,7 @@ class Session:
         self.ends: list[float] = []
         self.errors: list[str] = []
         self.received = 0
-        self.ticks = asyncio.Event()  # set once a fragment is to run again: all of the page is there
+        self.ticks = asyncio.Event()  # set once all of the page is there, and a fragment of it runs again and again
 
     async def stay(self) -> None:
         """Ask for the page, and read until cancelled."""
@@ -101,6 +101,8 @@ class Session:
                 self._forget(fragment)
         elif kind == "script_finished":
             self.ends.append(time.monotonic())
+            if self._timers:
+                self.ticks.set()
         elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "exception":
             self.errors.append(message.delta.new_element.exception.message)
 
@@ -113,7 +115,6 @@ class Session:
         if fragment not in self._timers or self._timers[fragment][0] != seconds:
             self._forget(fragment)
             self._timers[fragment] = seconds, asyncio.create_task(again())
-        self.ticks.set()
 
     def _forget(self, fragment: str) -> None:
         if fragment in self._timers:
