@@ -41,7 +41,7 @@ def pick(
             with st.spinner("Reading, in a process of its own …"):
                 state.hold(chosen, uploads.keep(file.name, file.getvalue()))
         except AmbiguousTable as asked:
-            message = f"{asked.question}: save it with commas between cells, points in numbers and a line of names, and upload it again."
+            message = f"{asked.question}: mend it in the file, and upload it again."
         except L0Error as error:
             message = str(error)
         read = (file.file_id, message)

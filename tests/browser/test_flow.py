@@ -51,8 +51,9 @@ def test_from_files_to_weights(server, open_tab, kind):
         wait_for_points(page, 1)
         before = points(page)
         wait_for_points(page, before[LOSS] + 2)  # the curve moves
-        after = points(page)
-        assert len(before) == 4 and sum(after[label] > before[label] for label in before) == 3  # all but the histogram, which has bins
+        assert len(before) == 4
+        # All do but the histogram, which has bins; they are drawn one after the other.
+        until(lambda: (now := points(page)) and sum(now[label] > before[label] for label in before) == 3, story=lambda: points(page))
         assert store.run(run).status is Status.RUNNING
         press(page, "Stop")
     page.get_by_text(VERDICT).wait_for()

@@ -150,7 +150,7 @@ def test_the_picture_of_targets_is_walked_by_keys_and_saved(server, open_tab, ru
     assert opened() == 0
     page.locator(".player").hover()
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save the picture").click()
+        page.get_by_role("button", name="PNG").click()
     saved.value.save_as(tmp_path / saved.value.suggested_filename)
     picture = tmp_path / "l0engine.png"
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5_000

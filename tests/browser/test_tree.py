@@ -1,6 +1,7 @@
 """The picture of all targets in a browser without a server: what is on its tiles, and how large they are."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -74,6 +75,27 @@ def test_the_pointer_reads_a_target_by_its_name(draw):
     page = draw(by_loss=False)
     page.locator("canvas").hover(position=tiles(page)["odd|one"][1])
     assert page.locator(".tip").inner_text().startswith("odd|one: targets 1, ")
+
+
+def test_the_picture_is_saved_as_svg_with_its_tiles_and_words(draw, tmp_path):
+    page = draw(by_loss=False)
+    shown = page.evaluate(
+        "document.querySelector('.player').targets.map(t => [t.x - t.half[0], t.y - t.half[1], 2 * t.half[0], 2 * t.half[1]])"
+    )
+    page.locator(".player").hover()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="SVG").click()
+    saved.value.save_as(tmp_path / saved.value.suggested_filename)
+    root = ElementTree.parse(tmp_path / "l0engine.svg").getroot()
+    space = {"svg": "http://www.w3.org/2000/svg"}
+    rects = [[float(rect.get(name)) for name in ("x", "y", "width", "height")] for rect in root.findall("svg:rect", space)]
+    assert rects[0] == [0, 0, float(root.get("width")), float(root.get("height"))]  # the ground
+    for tile in shown:
+        assert any(np.allclose(tile, rect, atol=1e-6) for rect in rects)
+    words = [text.text for text in root.findall("svg:text", space)]
+    assert {"met", "missed", "odd|one", "a", "b//c", "d", "e", "f"} <= set(words)
+    again = page.evaluate("document.querySelector('.player').targets.length")
+    assert again == len(shown), "what the pointer meets is what it met"
 
 
 def test_a_picture_that_is_built_anew_opens_what_was_open(draw):

@@ -45,7 +45,7 @@ def test_an_uploaded_log_becomes_the_choice(visit):
     assert (page.metrics["Loss"], page.metrics["Median error"], page.metrics["Within 10 %"]) == ("0.25", "4 %", "100 %")
     page.at.file_uploader[0].set_value(("bad.csv", b"epoch,loss\n1,2\n", "text/csv")).run()
     (said,) = page.check().said("error")
-    assert "column 'target_name' is missing" in said and page.metrics["Targets"] == "2"
+    assert r"column 'target\_name' is missing" in said and page.metrics["Targets"] == "2"
 
 
 def test_figures_leave_gaps_where_nothing_is_known():

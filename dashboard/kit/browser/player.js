@@ -169,6 +169,15 @@ const draw = element => {
   }
   const pen = canvas.getContext('2d');
   pen.setTransform(ratio, 0, 0, ratio, 0, 0); pen.clearRect(0, 0, width, height);
+  paint(element, pen, boxes);
+  const stage = clamp(Math.round(place), 0, film.captions.length - 1);
+  if (element.caption.textContent !== film.captions[stage]) element.caption.textContent = film.captions[stage];
+  element.bar.value = place;
+  element.bar.setAttribute('aria-valuetext', film.captions[stage]);
+  element.dataset.stage = stage; element.dataset.drawn = Number(element.dataset.drawn ?? 0) + 1;
+};
+const paint = (element, pen, boxes) => {
+  const {film, place} = element;
   element.targets = [];
   boxes.forEach(box => frame(pen, box, film.look));
   for (const mark of film.marks) {
@@ -181,11 +190,6 @@ const draw = element => {
     };
     pen.save(); painters[mark.kind](pen, box, mark, place, colour, element); pen.restore();
   }
-  const stage = clamp(Math.round(place), 0, film.captions.length - 1);
-  if (element.caption.textContent !== film.captions[stage]) element.caption.textContent = film.captions[stage];
-  element.bar.value = place;
-  element.bar.setAttribute('aria-valuetext', film.captions[stage]);
-  element.dataset.stage = stage; element.dataset.drawn = Number(element.dataset.drawn ?? 0) + 1;
 };
 
 const last = element => element.film.captions.length - 1;
@@ -220,17 +224,24 @@ const say = (element, {mark, i}, x, y) => {
   tip.style.left = clamp(x + 12, 0, element.clientWidth - tip.offsetWidth - 4) + 'px';
   tip.style.top = y + 14 + 'px';
 };
-const save = ({canvas, film}) => {
+const save = (href, kind) => Object.assign(document.createElement('a'), {href, download: `l0engine.${kind}`}).click();
+const savePng = ({canvas, film}) => {
   const copy = Object.assign(document.createElement('canvas'), {width: canvas.width, height: canvas.height}), pen = copy.getContext('2d');
   pen.fillStyle = film.look.surface; pen.fillRect(0, 0, copy.width, copy.height); pen.drawImage(canvas, 0, 0);
-  Object.assign(document.createElement('a'), {href: copy.toDataURL(), download: 'l0engine.png'}).click();
+  save(copy.toDataURL(), 'png');
+};
+const saveSvg = element => {
+  const {film, canvas} = element, width = Math.round(element.clientWidth), {boxes, height} = lay(film, width), pen = new Svg(canvas);
+  pen.fillStyle = film.look.surface; pen.fillRect(0, 0, width, height);
+  paint(element, pen, boxes);
+  save('data:image/svg+xml,' + encodeURIComponent(pen.text(width, height)), 'svg');
 };
 
 const build = parentElement => {
   const element = document.createElement('div');
   element.className = 'player';
   element.innerHTML = '<canvas role="img"></canvas><p class="caption" aria-live="polite"></p><div class="tip" role="status" hidden></div>' +
-    '<button type="button" class="save" aria-label="Save the picture" title="Save as PNG">↓</button>' +
+    '<div class="save"><button type="button" class="png" title="Save the picture as PNG">PNG ↓</button><button type="button" class="svg" title="Save the picture as SVG">SVG ↓</button></div>' +
     '<div class="buttons"><button type="button" class="play">Play</button><button type="button" class="back" aria-label="One step back">‹ Step</button>' +
     '<button type="button" class="on" aria-label="One step on">Step ›</button><input type="range" min="0" step="any" aria-label="Position"></div><div class="below"></div>';
   const part = selector => element.querySelector(selector);
@@ -257,7 +268,8 @@ const build = parentElement => {
   };
   element.canvas.onpointerleave = () => { element.tip.hidden = true; };
   element.canvas.onclick = event => { const found = under(event); if (found?.opens != null) follow(element, found); };
-  part('.save').onclick = () => save(element);
+  part('.png').onclick = () => savePng(element);
+  part('.svg').onclick = () => saveSvg(element);
   new ResizeObserver(() => draw(element)).observe(element);
   document.fonts?.load(`600 14px ${FONT}`).catch(() => null).then(() => draw(element));
   parentElement.appendChild(element);

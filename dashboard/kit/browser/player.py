@@ -12,7 +12,7 @@ from dashboard.kit.browser import code
 
 CSS = code("player.css")
 #: A module whose default export draws what `sent` gives.
-JS = f"{code('tree.js')}\n{code('player.js')}"
+JS = f"{code('tree.js')}\n{code('svg.js')}\n{code('player.js')}"
 _component = components.component("player", html="", css=CSS, js=JS, isolate_styles=False)
 
 
