@@ -138,7 +138,7 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
         anew = by_price(problem, system, config, gated, price)
         before = system.cost(config, price, system.value(weights), weights)
         if anew is not None and system.cost(config, price, anew.loss, anew.weights) < ANEW * before:
-            weights = without_negligible(system, anew.weights)
+            weights = anew.weights if config.price_change else without_negligible(system, anew.weights)  # who leaves has a price
             note = f"What the gates kept is beaten at this price, so {np.count_nonzero(weights):,} households were chosen anew."
             return _Answer.of(anew, note)._replace(weights=weights, refitted=measure(problem, weights, system.use))
     gone = 0 if gates else np.count_nonzero(gated) - np.count_nonzero(weights)
