@@ -52,7 +52,7 @@ def show(record: RunRecord, problem: Problem) -> None:
         chart(refit_effect.plot, info, "refit_effect", "Share of targets within each error, before and after the refit")
     with right:
         st.dataframe(comparison(result.gated, result.refitted, result.held_out), hide_index=True, height="content")
-        who = "the households chosen in the end," if state.facts(record).chosen else "the same households"
+        who = "the households chosen in the end," if facts.chosen else "the same households"
         st.caption(f"Gated: weights as training left them. Refitted: {who} calibrated once more without gates; these are exported.")
 
 

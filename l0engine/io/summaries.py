@@ -16,7 +16,7 @@ from l0engine.calibration.problem.preflight import softened
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Result
 from l0engine.calibration.taken import taken
-from l0engine.calibration.training.steering import Change, all_steered
+from l0engine.calibration.training.steering import Change, after
 
 
 def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str = "", changes: Sequence[Change] = ()) -> dict[str, Any]:
@@ -32,7 +32,6 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str =
     holds the settings that the fit began with, changed those that became others on the way, after which step.
     """
     held, soft = problem.in_groups("hold_out", result.config.hold_out), softened(problem, result.config)
-    ended = all_steered(result.config, [(c.name, c.value) for c in changes])
     return {
         "status": str(result.status),
         "sentence": result.status.sentence,
@@ -50,7 +49,7 @@ def run_summary(problem: Problem, result: Result, use: np.ndarray, recipe: str =
         "refitted": _measures(result.refitted),
         "held_out": _measures(result.held_out),
         **_judged(problem, result.config, result.weights, result.certificate),
-        "taken": list(taken(problem, ended)),
+        "taken": list(taken(problem, after(result.config, changes))),
         "unreachable": [str(n) for n in problem.names[~problem.reachable]],
         "left_out": [str(n) for n in problem.names[problem.reachable & ~use & ~held]],
         "previous": None if result.overlap is None else {**result.overlap.to_dict(), "share": result.overlap.share},

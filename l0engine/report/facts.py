@@ -19,7 +19,7 @@ from l0engine.calibration.problem.preflight import softened, targets_in_use
 from l0engine.calibration.problem.previous import Previous
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Certificate, Measures, Overlap, Result, Snapshot
-from l0engine.calibration.training.steering import Change, all_steered
+from l0engine.calibration.training.steering import Change, after
 from l0engine.errors import L0Error
 from l0engine.explain.conflicts import Conflict, margin_conflicts, set_conflicts
 from l0engine.explain.drift import drift
@@ -127,8 +127,7 @@ class Facts:
     def title(self) -> str:
         """What it is of, in a line, by the settings at its end."""
         if self.point is None:
-            ended = all_steered(self.config, [(c.name, c.value) for c in self.changes])
-            what = replace(self.run.task, config=ended).label
+            what = replace(self.run.task, config=after(self.config, self.changes)).label
         else:
             what = f"{self.point.method}, {self.point.budget:,} households"
         return f"{self.problem_record.title}: {what}"

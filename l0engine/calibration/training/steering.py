@@ -61,6 +61,11 @@ def all_steered(config: Config, changes: Iterable[tuple[str, Any]]) -> Config:
     return config
 
 
+def after(config: Config, changes: Iterable[Change]) -> Config:
+    """The settings after changes that took effect."""
+    return all_steered(config, [(change.name, change.value) for change in changes])
+
+
 def _gated(config: Config) -> bool:
     """Whether gates play a part; where households cost nothing, they never did."""
     price = config.lambda_l0 if config.lambda_l0 is not None else config.price_l0

@@ -18,7 +18,7 @@ from l0engine.calibration.training.checkpoint import TrainingState
 from l0engine.calibration.training.graphs import captured
 from l0engine.calibration.training.objective import Forward, Objective
 from l0engine.calibration.training.start import dead_below, parameter_bounds, start_parameters
-from l0engine.calibration.training.steering import Change, all_steered
+from l0engine.calibration.training.steering import Change, after
 from l0engine.calibration.training.trained import Ended
 from l0engine.errors import ProblemError
 from l0engine.gates.counts import gate_counts
@@ -184,8 +184,8 @@ class Trainer:
 
     def _take(self, changes: Sequence[Change]) -> bool:
         """Bring the settings to this step; whether any changed."""
-        due = [(c.name, c.value) for c in changes[self._steered :] if c.step <= self.step]
-        self.config, self._steered = all_steered(self.config, due), self._steered + len(due)
+        due = [change for change in changes[self._steered :] if change.step <= self.step]
+        self.config, self._steered = after(self.config, due), self._steered + len(due)
         return bool(due)
 
     def _pass(self) -> Forward:
