@@ -39,8 +39,8 @@ SETTLE_FROM, HARDEST = 1e-2, 1e-8
 #: A decade harder pays where the effective sample size falls by no more than these powers of ten for each tenfold lower error, in the
 #: geometric mean over targets: errors count down to the first number of each pair.
 WORTH = ((3e-5, 0.1), (1e-2, 1.0))
-#: So much of it may go where some error above `GROSS` still falls by half, and where nothing moves.
-LITTLE, NOTHING, GROSS = 0.01, 1e-6, 1e-3
+#: So much of it may go where some error above `GROSS` still falls by half, where all errors above it are mended, and where nothing moves.
+LITTLE, FULL, NOTHING, GROSS = 0.01, 0.1, 1e-6, 1e-3
 #: What changes by less than this share stands still.
 STILL = 0.01
 #: Harder weights miss no more. Where they miss more by the first share, and by the second of missing everything, rounding has taken over.
@@ -71,10 +71,18 @@ def cost(soft: Softness, hard: Softness) -> float:
 
 
 def worth(soft: Softness, hard: Softness) -> bool:
-    """Whether going from one softness to a harder one pays: much less error for little evenness, or a gross error mended for less."""
+    """Whether going from one softness to a harder one pays: much less error for little evenness, or gross errors mended."""
     allowed = sum(factor * np.log10(np.maximum(soft.errors, floor) / np.maximum(hard.errors, floor)).mean() for floor, factor in WORTH)
-    mends = bool(((soft.errors > GROSS) & (hard.errors < soft.errors / 2)).any())
-    return bool(cost(soft, hard) <= max(allowed, LITTLE if mends else NOTHING))
+    gross = soft.errors > GROSS
+    mends, all_mended = bool((gross & (hard.errors < soft.errors / 2)).any()), bool(gross.any()) and bool((hard.errors <= GROSS).all())
+    return bool(cost(soft, hard) <= max(allowed, FULL if all_mended else LITTLE if mends else NOTHING))
+
+
+def reaches(best: Softness, soft: Softness, hard: Softness) -> bool:
+    """Whether all errors would be mended for what that may cost, if it goes on as from one softness to the next."""
+    worst, after = max(soft.errors.max(), GROSS), max(hard.errors.max(), GROSS)
+    further = np.log(after / GROSS) / np.log(worst / after) if after < worst else np.inf
+    return bool(cost(best, hard) + cost(soft, hard) * further <= FULL)
 
 
 def moves(soft: Softness, hard: Softness) -> bool:
@@ -160,7 +168,7 @@ class Raking:
             Absolute relative errors of the targets, shape (n_targets,), of weights.
 
         The softness falls from `SETTLE_FROM` by steps, longer ones where nothing moves, down to where softness means nothing any more, to
-        where rounding takes over, or to where it costs more than a `LITTLE` evenness and is not worth it.
+        where rounding takes over, or to where it costs more than a `LITTLE` evenness, is not worth it and reaches nothing.
         """
         mu, step = SETTLE_FROM, STEP
         tried = [Softness.of(mu, self.weights(mu, tolerance=tolerance), errors)]
@@ -178,7 +186,7 @@ class Raking:
             tried.append(Softness.of(mu, weights, errors))
             if worth(best, tried[-1]):
                 best = tried[-1]
-            elif cost(best, tried[-1]) > LITTLE:
+            elif cost(best, tried[-1]) > LITTLE and not reaches(best, *tried[-2:]):
                 break
             step = STEP if moves(*tried[-2:]) else step * step
         return best, tuple(tried)

@@ -10,7 +10,7 @@ from solving import dual_problem, limits, raking
 
 from l0engine.calibration.metrics import effective_sample_size
 from l0engine.calibration.problem.bounds import Bounds
-from l0engine.calibration.support.raking import NOTHING, Softness, worth
+from l0engine.calibration.support.raking import NOTHING, Softness, reaches, worth
 from l0engine.calibration.support.solvers import dual as module
 from l0engine.calibration.support.solvers.anchors import ANCHORS, Ridge
 from l0engine.calibration.support.solvers.dual import Dual
@@ -189,6 +189,23 @@ def test_what_a_step_is_worth():
     assert worth(point(0.1, 100.0), point(0.1, 100.0 * 10**-NOTHING * 1.0000001))
     gross = Softness(1.0, np.ones(1), np.array([0.5, 1e-6, 1e-6, 1e-6]), 100.0)
     assert worth(gross, gross._replace(errors=np.array([0.2, 1e-6, 1e-6, 1e-6]), ess=98.0))
+    small = gross._replace(errors=np.array([2e-3, 3e-5, 3e-5, 3e-5]))
+    assert worth(small, small._replace(errors=np.array([9e-4, 3e-5, 3e-5, 3e-5]), ess=80.0))  # none is off by .1 % any more
+    assert not worth(small, small._replace(errors=np.array([1.1e-3, 3e-5, 3e-5, 3e-5]), ess=80.0))
+    assert not worth(small, small._replace(errors=np.array([9e-4, 3e-5, 3e-5, 3e-5]), ess=79.0))
+
+
+def test_it_goes_on_over_steps_that_are_not_worth_it_where_all_errors_come_within_reach():
+    def point(error, ess):
+        return Softness(1.0, np.ones(1), np.array([error, 1e-6]), ess)
+
+    soft, step = point(1e-2, 100.0), 10**-0.02
+    half = point(5e-3, 100.0 * step)
+    assert reaches(soft, soft, half)  # 2 % a halving, and 2.3 more of them to .1 %: 6.6 % of 10
+    assert not reaches(point(1e-2, 100.0 / step**2), soft, half)  # 4 % more went before
+    assert not reaches(soft, soft, point(1e-2, 100.0))  # a total that others contradict stays where it is
+    assert reaches(soft, soft, point(1e-4, 80.0))
+    assert not reaches(soft, soft, point(1e-4, 79.0))
 
 
 def test_beyond_what_rounding_allows_it_ends_where_it_is():
