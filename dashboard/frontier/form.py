@@ -19,7 +19,7 @@ from l0engine.errors import ConfigError
 from l0engine.jobs.records import Plan, RunRecord
 
 #: Methods that are tried unless asked otherwise; the linear programme and the L1 path take up to a minute each.
-_REFERENCES = ("gated", "random", "pps")
+_REFERENCES = ("gated", "eliminated", "random", "pps")
 _POINTS = 8
 
 

@@ -18,6 +18,7 @@ from dashboard.frontier.figures.answer import _goal, answer, bend, cap_words, he
 from dashboard.kit import setting_names, theme
 from dashboard.kit.figures import axes
 from l0engine.calibration.config import Config
+from l0engine.calibration.frontier.references import REFERENCES
 from l0engine.calibration.results import Certificate, Measures, Status
 from l0engine.jobs.job import Request
 from l0engine.jobs.records import Calibration, Outcome, PointRecord, RunRecord
@@ -190,8 +191,8 @@ def test_references_have_a_symbol_each_and_hollow_held_out_marks():
     assert {t.marker.symbol for t in fig.data if t.yaxis == "y2" and t.legendgroup in frontier_point.TITLES} == {
         t.marker.symbol for t in solid
     }
-    assert [t.name for t in solid] == ["All households", "Random", "Proportional to weight", "L1 path", "LP vertex", "Gated, no refit"]
-    assert len({t.marker.symbol for t in solid}) == len({t.marker.color for t in solid}) == 6
+    assert [t.name for t in solid] == [reference.title for reference in REFERENCES.values()]
+    assert len({t.marker.symbol for t in solid}) == len({t.marker.color for t in solid}) == len(REFERENCES)
     assert [t.marker.symbol for t in hollow] == [f"{t.marker.symbol}-open" for t in solid]
     assert {t.y[0] for t in solid} == {0.02} and {t.y[0] for t in hollow} == {0.05}
 

@@ -23,6 +23,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "l1": ("cross", "#CC79A7"),
     "lp": ("star", "#D55E00"),
     "gated": ("hexagon", ""),
+    "eliminated": ("triangle-down", "#009E73"),
 }
 
 

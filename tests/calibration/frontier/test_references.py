@@ -46,7 +46,7 @@ def test_every_method_gives_a_point_that_measures_what_it_holds(case):
     problem, result = case
     seen, unseen = (problem.groups == g for g in ("seen", "unseen"))
     points = list(compare(problem, result, 5))
-    assert [p.method for p in points] == ["dense", "random", "pps", "l1", "lp", "gated"] == list(REFERENCES)
+    assert [p.method for p in points] == ["dense", "random", "pps", "l1", "lp", "gated", "eliminated"] == list(REFERENCES)
     for p in points:
         assert (p.weights > 0).all()
         assert (p.start > 0).all()
@@ -296,6 +296,16 @@ def test_gated_takes_what_there_is(case):
     assert (point.weights == result.gated_weights[:30]).all()
 
 
+def test_eliminated_is_the_raking_of_the_gated_weights_on_the_same_households():
+    problem = oracles.random_problem(9, targets=4, households=12)
+    case = problem, fitted(problem, 8, Config(mu=1e-2))
+    before, after = only(*case, 6, "gated"), only(*case, 6, "eliminated")
+    assert (after.households == before.households).all()
+    a = problem.matrix.toarray()[:, before.households] / problem.scales[:, None]
+    tau = 1e-2 * np.mean(a**2 @ before.weights)
+    np.testing.assert_allclose(after.weights, oracles.relaxed_raking(a, problem.values / problem.scales, before.weights, tau), rtol=1e-3)
+
+
 def test_dense_is_the_raking_of_all_base_weights():
     problem = oracles.random_problem(9, targets=4, households=12)
     config = Config(mu=1e-2)
@@ -314,7 +324,7 @@ def test_a_goal_of_the_fit_is_left_aside(case):
 
 def test_what_cannot_be_compared_is_refused(case):
     problem, result = case
-    with pytest.raises(ConfigError, match="no reference method 'lasso': choose from dense, random, pps, l1, lp, gated"):
+    with pytest.raises(ConfigError, match="no reference method 'lasso': choose from dense, random, pps, l1, lp, gated, eliminated"):
         list(compare(problem, result, 5, ("dense", "lasso")))
     with pytest.raises(ConfigError, match="budget 61 is not a whole number from 1 to 60"):
         list(compare(problem, result, 61))

@@ -53,6 +53,9 @@ REFERENCES: dict[str, Reference] = {
         "LP vertex", "Least absolute errors at a corner: it hits targets with at most one household each.", f"{__name__}.lp", own_size=True
     ),
     "gated": Reference("Gated, no refit", "The households that the fit keeps, with its gated weights and no refit.", f"{__name__}.gated"),
+    "eliminated": Reference(
+        "Gates, refitted", "The households that gates and elimination keep, refitted: no relaxation, no exchange.", f"{__name__}.eliminated"
+    ),
 }  # fmt: skip
 
 
