@@ -224,7 +224,7 @@ def test_a_sample_has_the_size_and_the_moments():
 
 def test_the_gates_alone_bring_the_differences_down():
     features = moments(FRAME, *WANTED)
-    rounded = [np.median([choose_samples(features, 400, seed=s, epochs=e).rounded for s in range(5)]) for e in (0, 60)]
+    rounded = [np.median([choose_samples(features, 400, seed=s, epochs=e).rounded for s in range(3)]) for e in (0, 60)]
     assert rounded[1] < rounded[0] / 2
 
 
@@ -233,7 +233,7 @@ def test_a_few_rows_with_most_of_the_variance_do_not_make_the_gates_swing():
     frame = FRAME.assign(wealth=rng.pareto(1.2, len(FRAME)))
     assert np.sort((frame.wealth - frame.wealth.mean()) ** 2)[-20:].sum() > 0.9 * len(frame) * frame.wealth.var(ddof=0)
     features = moments(frame, *WANTED, Mean("wealth"))
-    late = [np.median([s.largest for s in choose_samples(features, 400, seed=seed).history[-20:]]) for seed in range(5)]
+    late = [np.median([s.largest for s in choose_samples(features, 400, seed=seed).history[-20:]]) for seed in range(3)]
     assert max(late) < 0.01  # 0.029 where every column always takes its full share of the step
 
 
@@ -258,7 +258,8 @@ def test_the_seed_decides():
 def test_a_tiny_sample_is_close_to_the_best_of_all():
     x = np.random.default_rng(5).standard_normal((14, 2))
     features = Standardised.create(x)
-    every = sorted(np.abs(features.differences(np.array(c))).max() for c in itertools.combinations(range(14), 5))
+    standard = (x - x.mean(0)) / x.std(0)
+    every = np.sort(np.abs(standard[list(itertools.combinations(range(14), 5))].mean(1)).max(1))
     found = min(choose_samples(features, 5, seed=s).largest for s in range(5))
     assert found <= every[len(every) // 100]
 
@@ -326,12 +327,12 @@ def share_differences(frame, rows):
     return ((q - p) / np.sqrt(p * (1 - p))).abs().max()
 
 
-@pytest.mark.parametrize("share_random", [0.0, *further(0.75)])
-def test_hundreds_of_rare_categories_are_met_twice_as_well_as_at_random_on_every_seed(share_random):
+@pytest.mark.parametrize(("share_random", "seeds"), [(0.0, 2), *further((0.0, 3), (0.75, 3))])
+def test_hundreds_of_rare_categories_are_met_twice_as_well_as_at_random_on_every_seed(share_random, seeds):
     features, n = moments(RARE, Share("cell"), Mean("income")), 600
     assert features.shape[1] > 300
     srs = np.median([share_differences(RARE, random(6000, n, seed=s)) for s in range(30)])
-    for seed in range(3):
+    for seed in range(seeds):
         found = choose_samples(features, n, seed=seed, keep=random_part(features, n, int(share_random * n), seed=seed))
         assert share_differences(RARE, found.indices) <= srs / 2 and found.largest <= srs / 2
 
@@ -351,7 +352,7 @@ def test_a_random_part_leaves_room_for_the_others():
     assert max(beyond[::2]) < 1.01 * largest / 3 < min(beyond[1::2])  # 1 %: the simulation's own error
 
 
-@pytest.mark.parametrize("seeds", [3, *further(8)])
+@pytest.mark.parametrize("seeds", [2, *further(8)])
 def test_a_mean_that_a_few_extreme_rows_decide_is_met_twice_as_well_as_at_random_where_nearly_all_rows_are_drawn(seeds):
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(
@@ -414,7 +415,7 @@ def test_sparse_and_dense_choose_alike(task):
     X = rng.standard_normal((200, 60)) * (rng.random((200, 60)) < 0.3)
     y = X[:, 5] - 2 * X[:, 17] + X[:, 40] + 0.1 * rng.standard_normal(200)
     y = y if task == "regression" else y > 0
-    dense, sparse = choose_features(X, y, 6, task=task), choose_features(sp.csr_array(X), y, 6, task=task)
+    dense, sparse = (choose_features(table, y, 6, task=task, epochs=60) for table in (X, sp.csr_array(X)))
     assert set(dense.chosen(3).features) == set(sparse.chosen(3).features) == {5, 17, 40}
     assert (dense.predict(X, 3) == pytest.approx(sparse.predict(sp.coo_array(X), 3), abs=1e-3)) if task == "regression" else True
 
@@ -423,7 +424,7 @@ def test_three_classes():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 20))
     y = np.array(["low", "mid", "high"])[np.digitize(X[:, 3] + X[:, 9], [-0.7, 0.7])]
-    path = choose_features(X, y, 4, task="classification")
+    path = choose_features(X, y, 4, task="classification", epochs=60)
     assert set(path.order[:2].tolist()) == {3, 9}
     assert path.chosen(2).coefficients.shape == (2, 3)
     assert (path.predict(X, 2) == y).mean() > 0.9

@@ -50,7 +50,7 @@ def _best_subset(X, y, price):
     return min((value(s), s) for s in subsets)
 
 
-@pytest.mark.parametrize("share", [0.002, 0.03, *further(0.01, 0.1)])
+@pytest.mark.parametrize("share", [0.03, *further(0.002, 0.01, 0.1)])
 @pytest.mark.parametrize("data", ["diabetes", "planted"])
 def test_it_comes_close_to_the_best_subset(data, share):
     X, y = DIABETES if data == "diabetes" else _planted(3, n=80, p=9, k=3)[:2]
@@ -61,7 +61,7 @@ def test_it_comes_close_to_the_best_subset(data, share):
     assert reached == pytest.approx(best, rel=1e-6) and m.converged_
 
 
-@pytest.mark.parametrize("seed", [0, 1, *further(*range(2, 6))])
+@pytest.mark.parametrize("seed", [0, *further(*range(1, 6))])
 def test_a_price_that_is_small_beside_the_variance_leaves_no_gate_half_open(seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(200, 10))
@@ -73,7 +73,7 @@ def test_a_price_that_is_small_beside_the_variance_leaves_no_gate_half_open(seed
     assert set(m.get_deterministic_gates().tolist()) == {0.0, 1.0} and m.converged_
 
 
-@pytest.mark.parametrize("seeds", [20, *further(60)])
+@pytest.mark.parametrize("seeds", [10, *further(60)])
 def test_random_small_problems_end_at_the_best_subset(seeds):
     """Rows fewer and more than columns, units from 1e-4 to 1e4, columns that hardly differ; noise and price from tiny to large."""
     reached = []
@@ -109,22 +109,25 @@ def test_a_fit_that_does_not_settle_says_so(monkeypatch):
 @pytest.mark.parametrize("unit", [1e-200, 1e305, *further(1e200)])
 def test_values_whose_squares_are_infinite(unit):
     X, y, _ = _planted(0, n=100, p=6, k=2)
-    plain, goal = SparseL0Linear(seed=0, lambda_reg=0.02 * y.var(), epochs=300).fit(X, y), np.where(np.arange(6) % 2, unit, 1.0)
+    plain, goal = SparseL0Linear(seed=0, lambda_reg=0.02 * y.var(), epochs=100).fit(X, y), np.where(np.arange(6) % 2, unit, 1.0)
     for data in (X * goal, sp.csr_array(X * goal)):
-        m = SparseL0Linear(seed=0, lambda_reg=0.02 * y.var(), epochs=300).fit(data, y)
+        m = SparseL0Linear(seed=0, lambda_reg=0.02 * y.var(), epochs=100).fit(data, y)
         np.testing.assert_allclose(m.predict(data), plain.predict(X), rtol=1e-6)
-    m = SparseL0Linear(seed=0, lambda_reg=0.0, epochs=300).fit(X, y * unit)
+    m = SparseL0Linear(seed=0, lambda_reg=0.0, epochs=100).fit(X, y * unit)
     np.testing.assert_allclose(m.predict(X) / unit, LinearRegression().fit(X, y).predict(X), rtol=1e-6)
 
 
 def test_without_a_price_it_is_least_squares():
     X, y = DIABETES
-    ours, theirs = SparseL0Linear(X.shape[1], seed=0).fit(X, y, lambda_reg=0.0), LinearRegression().fit(X, y)
+    ours, theirs = SparseL0Linear(X.shape[1], seed=0, epochs=200).fit(X, y, lambda_reg=0.0), LinearRegression().fit(X, y)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6)
     assert ours.intercept_ == pytest.approx(theirs.intercept_, rel=1e-9)
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-8)
     assert ours.score(X, y) == pytest.approx(theirs.score(X, y), abs=1e-10)
-    ours, theirs = SparseL0Linear(fit_intercept=False, seed=0).fit(X, y, lambda_reg=0.0), LinearRegression(fit_intercept=False).fit(X, y)
+    ours, theirs = (
+        SparseL0Linear(fit_intercept=False, seed=0, epochs=200).fit(X, y, lambda_reg=0.0),
+        LinearRegression(fit_intercept=False).fit(X, y),
+    )
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6)
     assert ours.intercept_ == 0 and ours.bias is None
 
@@ -143,7 +146,7 @@ def test_planted_support_at_least_as_well_as_the_best_of_the_lasso_path(seed):
 
 def test_sparse_and_dense_input_of_every_kind_agree():
     X, y, _ = _planted(1, density=0.2)
-    m = SparseL0Linear(lambda_reg=0.02 * y.var(), seed=0, epochs=300)
+    m = SparseL0Linear(lambda_reg=0.02 * y.var(), seed=0, epochs=100)
     dense = m.fit(X, y).coef_.copy()
     kinds = [sp.csr_array(X), sp.csc_matrix(X), sp.coo_array(X), pd.DataFrame(X), torch.from_numpy(X), torch.from_numpy(X).to_sparse_coo()]
     goals = [torch.from_numpy(y), pd.Series(y), y.tolist()]
@@ -158,9 +161,9 @@ def test_sparse_and_dense_input_of_every_kind_agree():
 def test_units_and_offsets_do_not_matter(sparse):
     X, y, _ = _planted(2, density=0.5)
     units, offset = np.logspace(-6, 6, X.shape[1]), 0.0 if sparse else 1e5
-    a = SparseL0Linear(seed=0, epochs=500).fit(X, y, lambda_reg=0.02 * y.var())
+    a = SparseL0Linear(seed=0, epochs=200).fit(X, y, lambda_reg=0.02 * y.var())
     moved = (X + offset) * units
-    b = SparseL0Linear(seed=0, epochs=500).fit(sp.csr_array(moved) if sparse else moved, 1000 * y - 5, lambda_reg=0.02 * y.var() * 1e6)
+    b = SparseL0Linear(seed=0, epochs=200).fit(sp.csr_array(moved) if sparse else moved, 1000 * y - 5, lambda_reg=0.02 * y.var() * 1e6)
     assert np.flatnonzero(a.coef_).tolist() == np.flatnonzero(b.coef_).tolist()
     np.testing.assert_allclose(b.coef_ * units / 1000, a.coef_, rtol=1e-5)
     np.testing.assert_allclose(b.predict(moved), 1000 * a.predict(X) - 5, rtol=1e-5)
@@ -189,10 +192,10 @@ def test_constant_columns_are_left_out():
     X, y, _ = _planted(0, p=6, k=2)
     X[:, 0], X[:, 3] = 3.3, 0.0
     for data in (X, sp.csr_array(X)):
-        m = SparseL0Linear(seed=0, epochs=300).fit(data, y, lambda_reg=0.0)
+        m = SparseL0Linear(seed=0, epochs=100).fit(data, y, lambda_reg=0.0)
         assert not {0, 3} & set(m.get_selected_features().tolist())
         assert np.isfinite(m.predict(data)).all()
-    m = SparseL0Linear(seed=0).fit(X, np.full(len(X), 2.5))
+    m = SparseL0Linear(seed=0, epochs=100).fit(X, np.full(len(X), 2.5))
     np.testing.assert_allclose(m.predict(X), 2.5)
     assert m.score(X, np.full(len(X), 2.5)) == 0
 
@@ -206,7 +209,7 @@ def test_small_data(shape):
 
 def test_it_is_a_torch_module():
     X, y, _ = _planted(0)
-    m = SparseL0Linear(60, seed=0, lambda_reg=0.02 * y.var()).fit(X, y)
+    m = SparseL0Linear(60, seed=0, lambda_reg=0.02 * y.var(), epochs=300).fit(X, y)
     np.testing.assert_allclose(m(X, deterministic=True).detach(), m.predict(X), rtol=1e-9)
     np.testing.assert_allclose(m(sp.csr_array(X), deterministic=True).detach(), m.predict(X), rtol=1e-9)
     other = SparseL0Linear(60)
@@ -230,7 +233,7 @@ def test_it_is_a_torch_module():
 def test_seeds():
     X, y, _ = _planted(0)
     state = torch.random.get_rng_state()
-    a, b = (SparseL0Linear(seed=5, epochs=300).fit(X, y) for _ in range(2))
+    a, b = (SparseL0Linear(seed=5, epochs=100).fit(X, y) for _ in range(2))
     assert torch.equal(a.log_alpha, b.log_alpha) and torch.equal(a(X), b(X))
     assert torch.equal(a.fit(X, y).log_alpha, b.log_alpha)  # a fit starts from the start
     assert not torch.equal(SparseL0Linear(60, seed=6).log_alpha, SparseL0Linear(60, seed=5).log_alpha)

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from l0engine.draining import drain
 from l0engine.errors import ConfigError, L0Error, ProblemError
 from l0engine.jobs.task import Context, task_of
-from l0engine.selection import choose_features
+from l0engine.selection import choose_features, iterate_features
 from l0engine.studies.features import choosers, datasets
 from l0engine.studies.features.comparison import METHODS
 from l0engine.studies.features.result import FeatureProgress, FeatureResult
@@ -48,16 +48,16 @@ def carry_out(study, folder=Path(), should_stop=lambda: False):
 
 @pytest.fixture(scope="module")
 def diabetes():
-    return carry_out(FeatureStudy("diabetes", 4, folds=5, seed=1))
+    return carry_out(FeatureStudy("diabetes", 4, folds=3, epochs=60, seed=1))
 
 
 #: Of planted data: more features than rows.
-ROWS, COLUMNS = 250, 300
+ROWS, COLUMNS = 200, 220
 
 
 @pytest.fixture(scope="module")
 def planted():
-    return carry_out(FeatureStudy("planted", 10, folds=2, seed=3, rows=ROWS, features=COLUMNS))
+    return carry_out(FeatureStudy("planted", 10, folds=2, epochs=60, seed=3, rows=ROWS, features=COLUMNS))
 
 
 # -- data sets -----------------------------------------------------------------------------------------------------------
@@ -204,8 +204,8 @@ def test_scores_are_those_of_scikit_learn(diabetes):
     result, _ = diabetes
     frame = datasets.load("diabetes")
     X, y = frame.iloc[:, :-1].to_numpy(), frame.iloc[:, -1].to_numpy()
-    folds = KFold(5, shuffle=True, random_state=1)
-    assert (result.counts, result.folds) == ((1, 2, 3, 4), 5)
+    folds = KFold(3, shuffle=True, random_state=1)
+    assert (result.counts, result.folds) == ((1, 2, 3, 4), 3)
     for method, step in (
         ("univariate", lambda k: SelectKBest(f_regression, k=k)),
         ("rfe", lambda k: RFE(LinearRegression(), n_features_to_select=k)),
@@ -213,17 +213,17 @@ def test_scores_are_those_of_scikit_learn(diabetes):
         for k, mean, error in zip(result.counts, *vars(result.scores["R²"][method]).values(), strict=True):
             model = make_pipeline(StandardScaler(), step(k), LinearRegression())
             found = cross_validate(model, X, y, cv=folds, scoring="r2")["test_score"]
-            assert (mean, error) == pytest.approx((found.mean(), found.std(ddof=1) / np.sqrt(5)))
+            assert (mean, error) == pytest.approx((found.mean(), found.std(ddof=1) / np.sqrt(3)))
     found = cross_validate(LinearRegression(), X, y, cv=folds, scoring="r2")["test_score"]
-    assert result.all["R²"] == pytest.approx([found.mean(), found.std(ddof=1) / np.sqrt(5)])
+    assert result.all["R²"] == pytest.approx([found.mean(), found.std(ddof=1) / np.sqrt(3)])
 
 
 def test_scores_of_the_gates_are_those_of_their_own_choice_on_each_fold(diabetes):
     result, _ = diabetes
     frame = datasets.load("diabetes")
     X, y = frame.iloc[:, :-1].to_numpy(), frame.iloc[:, -1].to_numpy()
-    folds = list(KFold(5, shuffle=True, random_state=1).split(X))
-    choices = [choose_features(X[train], y[train], 4, seed=1) for train, _ in folds]
+    folds = list(KFold(3, shuffle=True, random_state=1).split(X))
+    choices = [choose_features(X[train], y[train], 4, seed=1, epochs=60) for train, _ in folds]
     for k in (1, 4):
         found = []
         for (train, test), choice in zip(folds, choices, strict=True):
@@ -286,10 +286,10 @@ def test_snapshots_grow_to_the_end_and_show_the_most_open_gates(planted):
     assert steps == sorted(set(steps)) and {s.epochs for s in snapshots} == {snapshots[-1].step}
     assert snapshots[0].names[-1] == f"x{COLUMNS}" and len(snapshots[0].truth) == 10
     gates = [s for s in snapshots if s.gates]
-    assert 50 <= len(gates) <= 101 and all(len(s.gates) == len(set(s.shown)) == 200 for s in gates)
+    assert all(len(s.gates) == len(set(s.shown)) == 200 for s in gates)
     X, y, _ = datasets.planted(ROWS, COLUMNS, 10, 5.0, seed=3)
-    history = choose_features(X, y, 10, seed=3).history
-    for ours, theirs in zip(gates, history, strict=True):
+    assert len(gates) == 60
+    for ours, theirs in zip(gates, iterate_features(X, y, 10, seed=3, epochs=60), strict=False):  # its search for sets is not waited for
         np.testing.assert_allclose(ours.gates, theirs.gates[list(ours.shown)], atol=6e-4)
         assert min(ours.gates) >= np.delete(theirs.gates, ours.shown).max() - 1e-3
     assert [s.folds for s in snapshots if s.folds] == [1, 2]
@@ -303,7 +303,7 @@ def test_no_two_snapshots_share_a_step_however_few_epochs_there_are():
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(diabetes):
-    again, _ = carry_out(FeatureStudy("diabetes", 4, folds=5, seed=1))
+    again, _ = carry_out(FeatureStudy("diabetes", 4, folds=3, epochs=60, seed=1))
     assert replace(again, seconds={}) == replace(diabetes[0], seconds={})
 
 
@@ -317,10 +317,10 @@ def test_counts_are_thinned():
 
 def test_a_stop_ends_with_what_there_is():
     calls = iter(range(10_000))
-    result, _ = carry_out(FeatureStudy("diabetes", 3, epochs=50), should_stop=lambda: next(calls) >= 30)
+    result, _ = carry_out(FeatureStudy("diabetes", 3, epochs=20), should_stop=lambda: next(calls) >= 12)
     assert len(result.names) == 3 and result.folds == 0 and result.all == {}
     calls = iter(range(10_000))
-    stopped, snapshots = carry_out(FeatureStudy("diabetes", 3, epochs=50), should_stop=lambda: next(calls) >= 250)
+    stopped, snapshots = carry_out(FeatureStudy("diabetes", 3, epochs=20), should_stop=lambda: next(calls) >= 100)
     assert 0 < stopped.folds < 10 and stopped.folds == max(s.folds for s in snapshots)
 
 
@@ -401,7 +401,7 @@ def test_l1_takes_the_largest_where_the_path_first_has_enough():
 
 
 def test_recursive_elimination_lets_a_tenth_go_while_there_are_many():
-    X, y, truth = datasets.planted(300, 150, 3, 20.0, seed=1)
+    X, y, truth = datasets.planted(150, 120, 3, 20.0, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = choosers.recursive(X, y, [3, 5], "regression")

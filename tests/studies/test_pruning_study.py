@@ -27,7 +27,7 @@ from l0engine.studies.pruning.settings import PruningStudy
 
 OLD = Path(__file__).parents[1] / "data" / "store_2" / "studies"
 QUICK = {
-    "mlp": PruningStudy(hidden=32, epochs=25, lambda_l0=2.0, learning_rate=0.02),
+    "mlp": PruningStudy(hidden=32, epochs=15, lambda_l0=2.0, learning_rate=0.03),
     "conv": PruningStudy(network="conv", hidden=12, epochs=25, lambda_l0=2.0, learning_rate=0.02, batch_size=64),
 }
 
@@ -253,7 +253,7 @@ def open_logits(model, temperature):
         ({"lambda_l0": float("nan")}, "lambda_l0 is nan"),
         ({"temperature_end": 0.0}, "final_temp is 0"),
         ({"schedule": "sudden"}, "no schedule 'sudden'"),
-        ({"lambda_l0": 1e5, "epochs": 10}, "No weight is left"),
+        ({"lambda_l0": 1e6, "epochs": 4, "learning_rate": 0.1}, "No weight is left"),
     ],
 )
 def test_bad_settings_are_told_in_a_sentence(tmp_path, changes, words):

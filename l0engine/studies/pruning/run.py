@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Generator
 from typing import NamedTuple
 
@@ -120,9 +121,8 @@ def _from_scratch(
     study: PruningStudy, images: ImageSet, network: nn.Module, kept: int, data: Data, epochs: int, should_stop: Callable[[], bool]
 ) -> Generator[PruningSnapshot, None, dict[str, nn.Module]]:
     """Small networks without gates, trained as the dense one was; none if stopped on the way."""
-    width, small = 1, gated(study, images, 1)
-    while width < study.hidden and size(wider := gated(study, images, width + 1)) <= kept:
-        width, small = width + 1, wider
+    widest = bisect_right(range(2, study.hidden + 1), kept, key=lambda width: size(gated(study, images, width)))
+    small = gated(study, images, 1 + widest)
     found = {"small": restarted(small, study.seed), "anew": restarted(network, study.seed)}
     trainings = [Training(one, study, data.train, data.train_labels) for one in found.values()]
     for epoch in range(epochs):
