@@ -1,6 +1,6 @@
 """What holds on every problem: random problems of many shapes, from their seeds; see `shapes`.
 
-Five small ones run by default, 295 more, most of them of up to 400 targets and 20,000 households, with `pytest -m slow`.
+Three small ones run by default, 297 more, most of them of up to 400 targets and 20,000 households, with `pytest -m slow`.
 """
 
 from dataclasses import dataclass, replace
@@ -23,8 +23,8 @@ from l0engine.calibration.training.iteration import fit
 #: A total within this share of its value is met; losses are compared to this share.
 MET, SAME = 1e-3, 1e-3
 SMALL = {"targets": (1, 12), "households": (5, 200)}
-FIRST = [pytest.param((seed, SMALL), id=f"small-{seed}") for seed in range(5)]
-MORE = [pytest.param((seed, SMALL), id=f"small-{seed}", marks=pytest.mark.slow) for seed in range(5, 60)]
+FIRST = [pytest.param((seed, SMALL), id=f"small-{seed}") for seed in (1, 2, 3)]
+MORE = [pytest.param((seed, SMALL), id=f"small-{seed}", marks=pytest.mark.slow) for seed in (0, *range(4, 60))]
 LARGE = [pytest.param((seed, {}), id=str(seed), marks=pytest.mark.slow) for seed in range(1000, 1240)]
 
 

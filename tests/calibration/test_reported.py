@@ -33,26 +33,26 @@ def assert_met(problem, result, within=MET):
 # -- 1. one softness does not suit all rows -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("importance", [1.0, 1e3, 1e6, 1e9, 1e-6])
+@pytest.mark.parametrize("importance", [1.0, 1e9, 1e-6, *further(1e3, 1e6)])
 def test_an_important_total_leaves_the_others_met(importance):
     result = fit(reported.one_important(importance), Config(lambda_l0=0))
     assert reported.one_important(importance).estimates(result.weights) == pytest.approx([100, 70, 40], rel=MET)
 
 
-@pytest.mark.parametrize(("seed", "n"), [(0, 5000), (1, 5000), (2, 400)])
+@pytest.mark.parametrize(("seed", "n"), [(1, 5000), (2, 400), *further((0, 5000))])
 def test_a_margin_of_zero_leaves_no_region_off(seed, n):
     problem = reported.zero_margin(seed, n)
     assert_met(problem, fit(problem, Config(lambda_l0=0)))
 
 
-@pytest.mark.parametrize(("seed", "n"), [(0, 3000), (1, 500)])
+@pytest.mark.parametrize(("seed", "n"), [(1, 500), *further((0, 3000))])
 def test_net_flows_far_below_the_gross_ones(seed, n):
     problem = reported.gross_and_net(seed, n)
     result = fit(problem, Config(lambda_l0=0))
     assert_met(problem, result)
 
 
-@pytest.mark.parametrize(("seed", "n", "carriers"), [(1, 20_000, 1), (3, 2000, 5), *further((0, 20_000, 3), (2, 2000, 2))])
+@pytest.mark.parametrize(("seed", "n", "carriers"), [(1, 2000, 1), *further((1, 20_000, 1), (3, 2000, 5), (0, 20_000, 3), (2, 2000, 2))])
 def test_a_thin_total_is_met_by_fifty(seed, n, carriers):
     problem = reported.thin(seed, n, carriers)
     result = fit(problem, Config(budget=50))
@@ -60,7 +60,7 @@ def test_a_thin_total_is_met_by_fifty(seed, n, carriers):
     assert (result.weights > 0).sum() == 50
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *further(1, 2)])
 def test_contradicting_totals_end_at_bounded_least_squares(seed):
     rng = np.random.default_rng(seed)
     problem = reported.zero_margin(seed, 40)
@@ -77,23 +77,40 @@ def test_contradicting_totals_end_at_bounded_least_squares(seed):
 # -- 2. households that are alike ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "total", "base"), [(100, 500, 5), (2, 10, 5), (1000, 1e6, 1), (30, 3e-7, 1e-8)])
-@pytest.mark.parametrize("price", [{}, {"lambda_l0": 1e-3}, *further({"lambda_l0": 1e-4})])
+ALIKE = [(100, 500, 5), (2, 10, 5), (1000, 1e6, 1), (30, 3e-7, 1e-8)]
+
+
+@pytest.mark.parametrize(
+    ("n", "total", "base", "price"),
+    [
+        *((*alike, {}) for alike in ALIKE), (*ALIKE[0], {"lambda_l0": 1e-3}),
+        *further(*((*alike, {"lambda_l0": 1e-3}) for alike in ALIKE[1:]), *((*alike, {"lambda_l0": 1e-4}) for alike in ALIKE)),
+    ],
+)  # fmt: skip
 def test_of_households_that_are_alike_one_pays_for_itself(n, total, base, price):
     result = fit(reported.alike(n, total, base), Config(**price))
     assert result.status.has_result, result.message
     assert result.weights.sum() == pytest.approx(total, rel=MET)
 
 
-@pytest.mark.parametrize("price", [{}, {"lambda_l0": 1e-3}, *further({"lambda_l0": 1e-4}, {"lambda_l0": 1e-5})])
-@pytest.mark.parametrize(("seed", "sizes", "n"), [(0, (2,), 1000), (1, (3, 4, 4), 600), *further((2, (5, 6), 3000))])
+EQUAL = [(0, (2,), 1000), (1, (3, 4, 4), 600), (2, (5, 6), 3000)]
+PRICES = [{}, {"lambda_l0": 1e-3}, {"lambda_l0": 1e-4}, {"lambda_l0": 1e-5}]
+
+
+@pytest.mark.parametrize(
+    ("seed", "sizes", "n", "price"),
+    [
+        (*EQUAL[0], PRICES[0]), (*EQUAL[1], PRICES[1]),
+        *further(*((*EQUAL[i], PRICES[j]) for i in range(3) for j in range(4) if (i, j) not in ((0, 0), (1, 1)))),
+    ],
+)  # fmt: skip
 def test_equal_weights_and_categories(seed, sizes, n, price):
     problem = reported.equal_categories(seed, sizes, n)
     assert_met(problem, fit(problem, Config(**price)))
 
 
 @pytest.mark.parametrize("seed", [0, *further(1, 2, 3)])
-@pytest.mark.parametrize("jitter", [0.0, 0.05])
+@pytest.mark.parametrize("jitter", [0.0, *further(0.05)])
 def test_equal_weights_and_categories_by_forty(seed, jitter):
     problem = reported.equal_categories(seed, (3, 4, 4), 600, growth=1.0, spread=0.3)
     result = fit(problem, Config(budget=40, jitter=jitter))
@@ -104,8 +121,17 @@ def test_equal_weights_and_categories_by_forty(seed, jitter):
 # -- 3. gates that shut before weights can take over --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seed", "n"), [(2, 300), *further((0, 20_000), (1, 5000))])
-@pytest.mark.parametrize("asked", [{}, {"lambda_l0": 1e-3}, {"budget": 200}, {"budget": 50}, {"max_error": 1e-3}], ids=str)
+ASKED = [{}, {"lambda_l0": 1e-3}, {"budget": 50}, {"max_error": 1e-3}, {"budget": 200}]
+
+
+@pytest.mark.parametrize(
+    ("seed", "n", "asked"),
+    [
+        *((2, 300, asked) for asked in ASKED[:3]),  # goals of an error have tests of their own in `support/test_goals.py`
+        *further(*((2, 300, asked) for asked in ASKED[3:]), *((*of, asked) for of in ((0, 20_000), (1, 5000)) for asked in ASKED)),
+    ],
+    ids=str,
+)  # fmt: skip
 def test_categories_and_income(seed, n, asked):
     problem = reported.income(seed, n)
     assert_met(problem, fit(problem, Config(**asked)), MET * 1.001)
@@ -125,7 +151,7 @@ def test_categories_and_income_of_a_hundred_thousand(asked):
     assert_met(problem, fit(problem, Config(**asked)))
 
 
-@pytest.mark.parametrize(("seed", "n"), [(0, 600), *further((0, 2000), (0, 20_000), (0, 200_000))])
+@pytest.mark.parametrize(("seed", "n"), [(0, 60), *further((0, 600), (0, 2000), (0, 20_000), (0, 200_000))])
 def test_a_small_median_leaves_no_total_far_off(seed, n):
     problem = reported.income(seed, n)
     result = fit(problem, Config(max_median_error=0.01))

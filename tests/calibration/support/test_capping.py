@@ -34,7 +34,7 @@ def missed(A, upper, kept):
     return 2 * found.cost, found.x
 
 
-@pytest.mark.parametrize("seed", [0, 1, *further(*range(2, 20))])
+@pytest.mark.parametrize("seed", [0, *further(*range(1, 20))])
 def test_tiny_problems_against_all_supports_and_random_ones(seed):
     (A, base, upper), k = case(seed, households=9), 3
     b, price = np.ones(4), 1e-4 * 2 * k / base.sum() ** 2
@@ -72,7 +72,7 @@ def test_where_every_household_stands_at_its_cap_the_heaviest_are_kept():
     assert base[support.kept].sum() >= 0.95 * heaviest
 
 
-@pytest.mark.parametrize("how", [{"max_ratio": 4.0}, {"max_weight": 60.0}], ids=["ratio", "weight"])
+@pytest.mark.parametrize("how", [{"max_ratio": 4.0}, *further({"max_weight": 60.0})], ids=["ratio", "weight"])
 def test_it_is_no_worse_than_the_way_from_gates(how, monkeypatch):
     monkeypatch.setattr(relaxing, "FEW_ENTRIES", 100)  # else the problem is small, and every candidate is tried
     problem, config = oracles.random_problem(5, targets=25, households=900), Config(epochs=100, refit=False, **how)

@@ -21,7 +21,7 @@ from l0engine.calibration.support.raking import Softness
 from l0engine.calibration.support.relaxing import EVENNESS, HARD, is_small, relaxes
 from l0engine.calibration.training.iteration import fit
 
-PROBLEM = oracles.random_problem(1, targets=10, households=300)
+PROBLEM = oracles.random_problem(1, targets=10, households=150)
 CONFIG = Config(lambda_l0=1e-3, epochs=100)
 KINDS = {
     "plain": {},
@@ -58,7 +58,7 @@ def test_no_answer_is_below_its_proven_bound(answered):
     certified = [p for p in points if p.certificate is not None]
     assert len(certified) >= 3
     for p in certified:
-        c, w = p.certificate, p.full(300)
+        c, w = p.certificate, p.full(150)
         assert c.k == p.budget
         value = (((A @ w - b) ** 2) / hardness).sum() / 2 + c.price / 2 * (w @ w)
         assert c.value == pytest.approx(value, rel=1e-6)
@@ -70,7 +70,7 @@ def test_no_answer_is_below_its_proven_bound(answered):
 def test_more_households_never_have_a_larger_loss(answered):
     config, points = answered
     A, b, _ = system_by_hand(PROBLEM, config)
-    losses = [float(((A @ p.full(300) - b) ** 2).sum()) for p in points]
+    losses = [float(((A @ p.full(150) - b) ** 2).sum()) for p in points]
     met = module.MET**2 * (b @ b)  # a loss as good as none
     for fewer, more in pairwise(losses):
         assert more <= max(fewer * (1 + module.SAME) * (1 + 1e-9), met), losses
@@ -106,7 +106,7 @@ def test_certificates_hold_against_all_supports():
     gaps = []
     for seed in range(3):
         problem = oracles.planted_problem(seed, targets=(4, 6), households=(8, 10), truth=(2, 4), noise=0.15)
-        config = Config(lambda_l2=0.0, epochs=100)
+        config = Config(lambda_l2=0.0, epochs=30)
         A, b, hardness = system_by_hand(problem, config)
         for p in frontier(problem, fit(problem, config), [4, 3, 2]):
             if (c := p.certificate) is not None:
@@ -146,7 +146,7 @@ def test_the_smaller_loss_wins_and_between_equals_evenness():
 def test_small_problems_get_as_near_as_non_negative_least_squares():
     A, b, _ = system_by_hand(PROBLEM, CONFIG)
     exact = nnls(A, b)[1] ** 2
-    chooser = Chooser(PROBLEM, ScaledSystem.build(PROBLEM, CONFIG), CONFIG, np.zeros(300))
+    chooser = Chooser(PROBLEM, ScaledSystem.build(PROBLEM, CONFIG), CONFIG, np.zeros(150))
     found = chooser.at(10)  # a vertex of the solutions has no more than there are targets
     assert found.loss <= exact + module.MET**2 * (b @ b)
     assert found.measures.kept == 10
@@ -165,10 +165,10 @@ def test_who_relaxes_and_what_is_small(monkeypatch):
 
 @pytest.mark.parametrize("gated", ["none", *further("few")])
 def test_there_is_an_answer_whatever_the_gates_kept(gated):
-    weights = np.zeros(300)
+    weights = np.zeros(150)
     if gated == "few":
         weights[:3] = PROBLEM.base_weights[:3]
     for relax in (True, False):
         config = replace(CONFIG, relax=relax)
         chooser = Chooser(PROBLEM, ScaledSystem.build(PROBLEM, config), config, weights)
-        assert [chooser.at(k).measures.kept for k in (300, 50, 1)] == [300, 50, 1]
+        assert [chooser.at(k).measures.kept for k in (150, 50, 1)] == [150, 50, 1]

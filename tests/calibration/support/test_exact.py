@@ -110,7 +110,7 @@ def unpenalised(seed, kind):
     return Problem.create(dense, values, base_weights=np.full(n, base))
 
 
-@pytest.mark.parametrize("seeds", [6, *further(15)])
+@pytest.mark.parametrize("seeds", [3, *further(15)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_gates_it_is_bounded_least_squares(kind, seeds):
     """Weights only where they are unique; mu at its lower bound still moves totals by up to some 1e-6 of themselves."""

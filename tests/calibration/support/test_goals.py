@@ -21,15 +21,15 @@ PROBLEM = oracles.random_problem(1, targets=10, households=300)
 CONFIG = Config(lambda_l0=1e-3, epochs=200, device="cpu")
 
 
-def by_hand(weights):
+def by_hand(problem, weights):
     """Absolute relative errors and Kish's effective sample size from dense algebra."""
-    errors = np.abs(PROBLEM.matrix.toarray() @ weights / PROBLEM.values - 1)
+    errors = np.abs(problem.matrix.toarray() @ weights / problem.values - 1)
     return errors, weights.sum() ** 2 / (weights**2).sum()
 
 
-def meets(goal, weights):
+def meets(goal, weights, problem=PROBLEM):
     """Whether weights do what a goal asks, from dense algebra."""
-    errors, ess = by_hand(weights)
+    errors, ess = by_hand(problem, weights)
     return (
         np.median(errors) <= goal.get("max_median_error", np.inf)
         and errors.max() <= goal.get("max_error", np.inf)
@@ -42,7 +42,7 @@ def meets(goal, weights):
     ("budget", "relax"), [(1, True), (11, True), (11, False), (299, True), *further((1, False), (299, False), (300, True), (300, False))]
 )
 def test_a_budget_is_kept_to_the_household(budget, relax):
-    result = fit(PROBLEM, replace(CONFIG, budget=budget, relax=relax))
+    result = fit(PROBLEM, replace(CONFIG, budget=budget, relax=relax, epochs=60))
     assert result.status.has_result
     assert (result.weights > 0).sum() == result.final.kept == budget
     assert (result.certificate is not None) == relax
@@ -55,7 +55,7 @@ def eighty():
     return problem, fit(problem, replace(CONFIG, budget=80))
 
 
-@pytest.mark.parametrize("goal", [{"max_error": 1e-5}, {"min_ess": 75.0}, *further({"max_median_error": 1e-6})], ids=str)
+@pytest.mark.parametrize("goal", [{"min_ess": 75.0}, *further({"max_error": 1e-5}, {"max_median_error": 1e-6})], ids=str)
 def test_a_second_goal_is_met_by_other_weights_on_as_many_households(goal, eighty):
     """80 households have an effective sample size of 72 and a median error of 5e-6 of themselves."""
     problem, plain = eighty
@@ -78,12 +78,16 @@ MORE_GOALS = [
 
 
 @pytest.mark.parametrize(
-    ("goal", "relax"),
-    [(BOTH, True), ({"min_ess": 40.0}, False), *further((BOTH, False), *((g, True) for g in MORE_GOALS))],
+    ("goal", "relax", "n"),
+    [
+        ({"max_error": 0.2, "min_ess": 15.0}, True, 80),
+        ({"min_ess": 40.0}, False, 80),
+        *further((BOTH, False, 300), *((g, True, 300) for g in (BOTH, *MORE_GOALS))),
+    ],
     ids=str,
 )
-def test_a_goal_is_met_with_no_household_to_spare(goal, relax, monkeypatch):
-    config, tried = replace(CONFIG, relax=relax, **goal), {}
+def test_a_goal_is_met_with_no_household_to_spare(goal, relax, n, monkeypatch):
+    problem, config, tried = oracles.random_problem(1, targets=10, households=n), replace(CONFIG, relax=relax, **goal), {}
 
     class Watched(Chooser):
         def at(self, k):
@@ -91,12 +95,12 @@ def test_a_goal_is_met_with_no_household_to_spare(goal, relax, monkeypatch):
             return tried[k]
 
     monkeypatch.setattr(module, "Chooser", Watched)
-    result = fit(PROBLEM, config)
+    result = fit(problem, config)
     assert result.status.has_result and "out of reach" not in result.message
-    assert meets(goal, result.weights)
+    assert meets(goal, result.weights, problem)
     fewer = tried[result.final.kept - 1]  # the search has looked at one household fewer
     gross = fewer.measures.max_abs_rel_error > GROSS * goal.get("max_median_error", np.inf)
-    assert not meets(goal, fewer.weights) or gross
+    assert not meets(goal, fewer.weights, problem) or gross
     assert all(t.measures.kept == k for k, t in tried.items())
 
 
@@ -106,14 +110,14 @@ def test_a_goal_is_met_with_no_household_to_spare(goal, relax, monkeypatch):
     ids=str,
 )
 def test_with_a_budget_the_other_goal_is_met_or_named_as_missed(goal):
-    result = fit(PROBLEM, replace(CONFIG, **goal))
+    result = fit(PROBLEM, replace(CONFIG, epochs=60, **goal))
     assert result.final.kept == goal["budget"]
     assert ("The goal is out of reach" in result.message) == (not meets(goal, result.weights))
 
 
 @pytest.mark.parametrize("relax", [True, False])
 def test_a_goal_out_of_reach_is_said_and_the_weights_stay(relax):
-    result = fit(PROBLEM, replace(CONFIG, max_median_error=0.0, epochs=60, relax=relax))
+    result = fit(PROBLEM, replace(CONFIG, max_median_error=0.0, epochs=20, relax=relax))
     assert result.status.has_result
     assert "The goal is out of reach: the median error is" in result.message
     assert result.final.kept == 300
@@ -151,7 +155,7 @@ def test_what_falls_short_is_said_in_words():
 
 
 #: Without a relaxation over all households, gates have to keep enough of them.
-GATES = replace(CONFIG, relax=False, lambda_l0=0.1, budget=60, epochs=100)
+GATES = replace(CONFIG, relax=False, lambda_l0=0.1, budget=60, epochs=50)
 
 
 def test_lambda_falls_where_too_few_are_kept_and_the_steps_go_on():
@@ -160,7 +164,7 @@ def test_lambda_falls_where_too_few_are_kept_and_the_steps_go_on():
     assert "was lowered to" in result.message
     steps = [s.step for s in result.history]
     assert steps == sorted(set(steps))
-    assert steps[-1] > 100
+    assert steps[-1] > 50
     assert result.config == GATES
 
 
@@ -177,7 +181,7 @@ def drain(run, seen=None):
 def test_a_goal_resumed_in_a_later_attempt_ends_in_the_same_bits():
     states = []
     whole = drain(iterate(PROBLEM, GATES, save=lambda copied: states.append(copied())))
-    later = next(s for s in states if s.step > 150)
+    later = next(s for s in states if s.step > 75)
     again = drain(iterate(PROBLEM, GATES, resume=later))
     assert whole.weights.tobytes() == again.weights.tobytes()
 
@@ -216,16 +220,16 @@ def test_goals_that_make_no_sense_are_refused(wrong, said):
 
 def test_nothing_kept_at_first_falls_to_a_smaller_price(monkeypatch):
     monkeypatch.setattr(iteration, "FALL", 100.0)
-    assert fit(PROBLEM, replace(CONFIG, relax=False, lambda_l0=1e5, budget=5, epochs=60)).final.kept == 5
+    assert fit(PROBLEM, replace(CONFIG, relax=False, lambda_l0=1e5, budget=5, epochs=20)).final.kept == 5
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", [0, *further(2)])
 def test_even_weights_of_too_few_miss_no_more_than_one_weight_for_all(seed):
     rng = np.random.default_rng(seed)
     M = rng.lognormal(0.0, 2.0, (60, 400)) * (rng.random((60, 400)) < 0.2)
     base = rng.uniform(50.0, 200.0, 400)
     problem = Problem.create(M, M @ base, base_weights=base)
-    result = fit(problem, Config(budget=12, min_ess=11.0, epochs=100))
+    result = fit(problem, Config(budget=12, min_ess=11.0, epochs=50))
     assert result.final.ess >= 11.0
     scaled = M[:, result.weights > 0].sum(axis=1) / problem.values
     one = scaled.sum() / (scaled @ scaled)

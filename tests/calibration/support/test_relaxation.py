@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from further import further
 from relaxation_oracles import Case, best_of_all, outer_approximation, random_case, solved
 from scipy.optimize import minimize_scalar
 from solving import relaxation
@@ -109,15 +110,16 @@ def held_by_highs(seeds, largest):
 
 
 def test_no_bound_is_above_the_optimum_of_a_mixed_integer_programme():
-    assert held_by_highs((0, 3), largest=20) == 2
+    assert held_by_highs((3,), largest=20) == 1
 
 
 @pytest.mark.slow
 def test_no_bound_is_above_the_optimum_of_larger_mixed_integer_programmes():
+    assert held_by_highs((0,), largest=20) == 1
     assert held_by_highs(range(100, 120), largest=60) >= 15
 
 
-@pytest.mark.parametrize("seed", [2, 4, 8, 10, 14, 20, 22, 28])
+@pytest.mark.parametrize("seed", [2, 8, 10, 20, *further(4, 14, 22, 28)])
 def test_the_bound_is_near_the_optimum_of_the_relaxation(seed):
     """Also from a pool of half the households (10 and 20): the others join."""
     case, k, pool = drawn(seed)

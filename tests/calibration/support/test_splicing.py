@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from further import further
 from scipy.optimize import nnls
 from solving import double
 
@@ -30,7 +31,7 @@ def best_of(A, b, k):
 
 @pytest.mark.parametrize("exchanges", [0, 1, 60])
 def test_the_loss_never_rises_and_the_number_stays(exchanges):
-    for seed in range(12):
+    for seed in range(6):
         A, b, rng = tiny(seed, households=30)
         k = int(rng.integers(1, 7))
         kept = np.sort(rng.choice(30, k, replace=False))
@@ -45,9 +46,10 @@ def test_the_loss_never_rises_and_the_number_stays(exchanges):
         assert again.tobytes() == found.tobytes() and same.tobytes() == better.tobytes()
 
 
-def test_it_is_often_the_best_of_all_sets():
+@pytest.mark.parametrize("seeds", [16, *further(40)])
+def test_it_is_often_the_best_of_all_sets(seeds):
     best, closer = 0, []
-    for seed in range(40):
+    for seed in range(seeds):
         A, b, rng = tiny(100 + seed)
         k = 2 + seed % 4
         kept = np.sort(rng.choice(14, k, replace=False))
@@ -57,8 +59,8 @@ def test_it_is_often_the_best_of_all_sets():
         assert after >= least - 1e-12
         best += after <= least * 1.01 + 1e-9
         closer.append(after <= least + 0.2 * (before - least))
-    assert best >= 10, f"the best of all sets in {best} of 40"  # one exchange at a time ends in a local optimum
-    assert np.sum(closer) >= 30, f"four fifths of the way in {np.sum(closer)} of 40"
+    assert best >= seeds / 4, f"the best of all sets in {best} of {seeds}"  # one exchange at a time ends in a local optimum
+    assert np.sum(closer) >= 0.75 * seeds, f"four fifths of the way in {np.sum(closer)} of {seeds}"
 
 
 def test_a_set_that_nothing_improves_stays():

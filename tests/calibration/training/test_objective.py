@@ -106,7 +106,7 @@ def test_expected_objective_is_the_average_of_sampled_ones(problem):
     expected = exact.terms(exact.gradient(params, DIST, 0, out)).numpy()
     gradient = out.clone()
     sampled, draws, slopes = objective(problem, Config(estimator="sampled", **both)), [], []
-    for step in range(3000):
+    for step in range(1500):
         draws.append(sampled.terms(sampled.gradient(params, DIST, step, out)).numpy())
         slopes.append(out.numpy().copy())
     mean, error = np.mean(draws, 0), np.std(draws, 0) / len(draws) ** 0.5

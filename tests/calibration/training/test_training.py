@@ -68,14 +68,14 @@ def test_a_fit_meets_the_targets(estimator):
 
 
 def test_a_higher_price_keeps_fewer():
-    kept = [fit(PROBLEM, replace(CONFIG, lambda_l0=price, refit=False)).final.kept for price in (1e-4, 1e-3, 1e-2)]
+    kept = [fit(PROBLEM, replace(CONFIG, lambda_l0=price, refit=False, epochs=80)).final.kept for price in (1e-4, 1e-3, 1e-2)]
     assert kept == sorted(kept, reverse=True)
     assert kept[0] > kept[-1]
 
 
 @pytest.mark.parametrize("estimator", GATED)
 def test_runs_repeat_bit_for_bit_even_two_at_once(estimator):
-    config = replace(CONFIG, estimator=estimator, seed=11)
+    config = replace(CONFIG, estimator=estimator, seed=11, epochs=70)
     first = fit(PROBLEM, config)
     torch.manual_seed(5)
     with ThreadPoolExecutor(2) as pool:
@@ -85,7 +85,7 @@ def test_runs_repeat_bit_for_bit_even_two_at_once(estimator):
 
 def test_seeds_differ_and_leave_the_global_generators_alone():
     before, state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    a, b = (fit(PROBLEM, replace(CONFIG, estimator="sampled", seed=s, refit=False)) for s in (1, 2))
+    a, b = (fit(PROBLEM, replace(CONFIG, estimator="sampled", seed=s, refit=False, epochs=30)) for s in (1, 2))
     assert (a.weights != b.weights).any()
     assert torch.equal(torch.get_rng_state(), before)
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
@@ -106,12 +106,12 @@ def test_a_resumed_run_is_the_uninterrupted_one(estimator, annealed):
 
 
 def test_a_state_of_another_problem_is_refused():
-    _, states = saved_states(CONFIG)
+    _, states = saved_states(replace(CONFIG, epochs=2))
     with pytest.raises(ProblemError, match="another problem"):
         drain(iterate(oracles.random_problem(1, households=50), CONFIG, resume=states[0]))
 
 
-@pytest.mark.parametrize("estimator", GATED)
+@pytest.mark.parametrize("estimator", ["expected", *further("sampled")])
 def test_dropping_dead_households_changes_little(monkeypatch, estimator):
     config = replace(CONFIG, estimator=estimator, epochs=400)
     dropping, states = saved_states(config)
@@ -139,12 +139,12 @@ def test_stopping_leaves_refitted_weights():
 
 @pytest.mark.parametrize("changes", [{"lambda_l0": 1e-2}, *further({"estimator": "ungated"})], ids=str)
 def test_a_settled_run_ends_early_with_the_weights_of_a_full_one(changes):
-    config = replace(CONFIG, epochs=3000, price_l2=1e-2, **changes)  # a price of uneven weights settles it long before the end
+    config = replace(CONFIG, epochs=1000, price_l2=0.1, **changes)  # a price of uneven weights settles it long before the end
     settled, states = saved_states(config)
     full = fit(PROBLEM, replace(config, stop_when_settled=False))
     assert (settled.status, full.status) == (Status.CONVERGED, Status.STEP_LIMIT)
-    assert settled.message == f"Settled after {settled.history[-1].step:,} of 3,000 epochs."
-    assert settled.history[-1].step < 3000 == full.history[-1].step
+    assert settled.message == f"Settled after {settled.history[-1].step:,} of 1,000 epochs."
+    assert settled.history[-1].step < 1000 == full.history[-1].step
     assert settled.final.kept == pytest.approx(full.final.kept, abs=2)
     assert len({s.kept for s in settled.history[-3:]}) == 1
     resumed, _ = drain(iterate(PROBLEM, config, resume=states[-3]))
@@ -164,7 +164,7 @@ def test_stopping_before_any_gate_is_open_does_not_blame_the_price_alone():
 
 
 def test_nothing_kept_is_said_with_the_remedy():
-    result = fit(PROBLEM, replace(CONFIG, lambda_l0=1e5))
+    result = fit(oracles.random_problem(targets=4, households=40), replace(CONFIG, lambda_l0=1e5, epochs=60))
     assert result.status is Status.DIVERGED
     assert not result.status.has_result
     assert "lower the price of a household (λ L0 is now 100000)" in result.message
@@ -174,7 +174,9 @@ def test_nothing_kept_is_said_with_the_remedy():
 
 @pytest.mark.parametrize("estimator", [*GATED, "ungated"])
 def test_a_wild_learning_rate_ends_in_a_sentence_or_in_numbers(estimator):
-    result = fit(PROBLEM, replace(CONFIG, estimator=estimator, learning_rate=10.0, lambda_l0=0.0))
+    result = fit(
+        oracles.random_problem(targets=4, households=12), replace(CONFIG, estimator=estimator, learning_rate=10.0, lambda_l0=0.0, epochs=60)
+    )
     assert np.isfinite(result.weights).all()
     assert result.status is not Status.DIVERGED or result.message
 
@@ -196,8 +198,7 @@ def test_squares_of_huge_targets_stay_finite():
     assert result.final.median_abs_rel_error < 0.01
 
 
-@pytest.mark.parametrize("refit", [True, False])
-@pytest.mark.parametrize("estimator", GATED)
+@pytest.mark.parametrize(("refit", "estimator"), [(True, "sampled"), (False, "expected"), *further((True, "expected"), (False, "sampled"))])
 def test_no_weight_passes_the_largest_ratio(refit, estimator):
     config = replace(CONFIG, refit=refit, estimator=estimator)
     free = fit(PROBLEM, config)
@@ -208,17 +209,20 @@ def test_no_weight_passes_the_largest_ratio(refit, estimator):
 
 
 def test_annealing_goes_down_by_a_constant_factor():
-    temperatures = [s.temperature for s in fit(PROBLEM, replace(CONFIG, temperature=0.8, final_temperature=0.1)).history]
+    temperatures = [
+        s.temperature for s in fit(PROBLEM, replace(CONFIG, epochs=20, temperature=0.8, final_temperature=0.4, refit=False)).history
+    ]
     assert temperatures[0] == pytest.approx(0.8, rel=0.05)
-    assert temperatures[-1] == pytest.approx(0.1)
+    assert temperatures[-1] == pytest.approx(0.4)
     ratios = np.divide(temperatures[1:-1], temperatures[:-2])
     np.testing.assert_allclose(ratios, ratios[0], rtol=1e-9)
     assert ratios[0] < 1
 
 
-def test_annealing_moves_in_stages_since_every_temperature_costs_a_table():
+def test_annealing_moves_in_stages_since_every_temperature_costs_a_table(monkeypatch):
+    monkeypatch.setattr(trainer, "SNAPSHOTS", 10)
     before = _moment_table.cache_info().misses
-    fit(PROBLEM, replace(CONFIG, epochs=400, temperature=0.81, final_temperature=0.11))
+    fit(PROBLEM, replace(CONFIG, epochs=40, temperature=0.81, final_temperature=0.11, refit=False))
     assert _moment_table.cache_info().misses - before <= trainer.SNAPSHOTS + 1
 
 
@@ -248,7 +252,7 @@ def test_excluded_targets_are_as_if_they_were_not_there():
     thin = np.zeros((1, 300))
     thin[0, :2] = 1.0
     more = Problem.create(np.vstack([thin, dense]), [1e5, *PROBLEM.values], base_weights=PROBLEM.base_weights)
-    config = replace(CONFIG, refit=False)
+    config = replace(CONFIG, refit=False, epochs=60)
     without, excluded, included = fit(PROBLEM, config), fit(more, replace(config, exclude=("thin",))), fit(more, config)
     assert without.weights.tobytes() == excluded.weights.tobytes()
     assert (included.weights != without.weights).any()
@@ -299,7 +303,7 @@ def on_another_device(monkeypatch, fails_at, error):
     monkeypatch.setattr(module, "choose_device", lambda *_: Choice(torch.device("meta")))
 
 
-@pytest.mark.parametrize("fails_at", [None, 0, 37, 151])
+@pytest.mark.parametrize("fails_at", [None, 151, *further(0, 37)])
 def test_a_device_out_of_memory_hands_over_to_the_cpu(monkeypatch, whole, fails_at):
     on_another_device(monkeypatch, fails_at, torch.OutOfMemoryError("no room"))
     result = fit(PROBLEM, CONFIG)
@@ -361,11 +365,11 @@ def test_totals_that_are_all_0_are_refused_where_nothing_fixes_the_size():
     assert fit(problem, Config(epochs=2, total="exact")).weights.any()
 
 
-@pytest.mark.parametrize("config", [Config(budget=12, epochs=60), Config(max_median_error=0.05, epochs=60)])
+@pytest.mark.parametrize("config", [Config(budget=12, epochs=40), Config(max_median_error=0.05, epochs=40)])
 def test_a_stop_while_households_are_chosen_is_heeded_and_leaves_an_answer_of_the_size_that_was_asked_for(config):
     rng = np.random.default_rng(7)
-    matrix = rng.poisson(1.0, (8, 120)).astype(float)
-    problem = Problem.create(matrix, matrix @ rng.uniform(3, 9, 120), base_weights=np.full(120, 5.0))
+    matrix = rng.poisson(1.0, (4, 20)).astype(float)
+    problem = Problem.create(matrix, matrix @ rng.uniform(3, 9, 20), base_weights=np.full(20, 5.0))
     steps, looks = iterate(problem, config), []
 
     def asked() -> bool:  # training looks elsewhere: these are looks while households are chosen
@@ -384,14 +388,14 @@ def test_a_stop_while_households_are_chosen_is_heeded_and_leaves_an_answer_of_th
 
 
 def test_a_long_run_is_looked_at_early_as_well_and_ends_in_the_same_bits(monkeypatch):
-    config = Config(epochs=8000, lambda_l0=3e-3, device="cpu", refit=False)
+    config = Config(epochs=4000, lambda_l0=1e-2, price_l2=0.1, jitter=0.0, device="cpu", refit=False)  # it settles soon
     early = fit(oracles.random_problem(), config)
-    assert [s.step for s in early.history][:6] == [8, 16, 32, 64, 80, 160]
-    monkeypatch.setattr(trainer, "EARLY", 8000)
+    assert [s.step for s in early.history][:6] == [8, 16, 32, 40, 80, 120]
+    monkeypatch.setattr(trainer, "EARLY", 4000)
     late = fit(oracles.random_problem(), config)
     assert early.status is late.status is Status.CONVERGED  # it settles where it did
     assert early.gated_weights.tobytes() == late.gated_weights.tobytes()
-    assert [(s.step, s.loss) for s in early.history][4:] == [(s.step, s.loss) for s in late.history]
+    assert [(s.step, s.loss) for s in early.history][3:] == [(s.step, s.loss) for s in late.history]
 
 
 def test_households_that_the_targets_press_to_nothing_are_told_of():
@@ -404,6 +408,18 @@ def test_households_that_the_targets_press_to_nothing_are_told_of():
 
 
 def test_households_chosen_anew_all_have_a_weight_that_counts():
+    """Five meet all totals and a sixth is pressed to nothing: sizes double and halve, so that six are the nearest that is tried."""
+    n, zero = 110, np.arange(110) >= 5
+    matrix = np.vstack([*(np.arange(n) % 5 == row for row in range(5)), zero]).astype(float)
+    problem = Problem.create(matrix, [100.0, 80.0, 60.0, 90.0, 70.0, 0.0], base_weights=np.full(n, 4.0))
+    shut = Config(init_keep_prob=1e-3, epochs=1, jitter=0.0, learning_rate=1e-6, mu=1e-9, device="cpu")
+    result = fit(problem, shut)
+    assert "so 5 households were chosen anew" in result.message and result.final.kept == 5
+    np.testing.assert_allclose(result.weights, np.where(zero, 0.0, [100.0, 80.0, 60.0, 90.0, 70.0] * 22), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_households_of_a_survey_chosen_anew_all_have_a_weight_that_counts():
     problem = load_problem(Path(__file__).parents[3] / "sample_data" / "new_england")
     result = fit(problem, Config(estimator="sampled", epochs=150, seed=3, device="cpu"))
     kept = result.weights > 0
