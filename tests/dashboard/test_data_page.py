@@ -47,7 +47,7 @@ def test_the_real_default_is_the_united_states(visit, monkeypatch):
     assert not unreachable.button_group  # nothing to choose: they cannot be met
 
 
-@pytest.mark.parametrize(("key", "targets", "households"), [("massachusetts", 35, 3044), ("new_england", 210, 18261)])
+@pytest.mark.parametrize(("key", "targets", "households"), [("massachusetts", 35, 3044), *further(("new_england", 210, 18261))])
 def test_each_sample_opens_with_its_counts(visit, key, targets, households):
     page = visit()
     if key != "massachusetts":

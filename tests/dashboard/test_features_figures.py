@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from further import further
 
 from dashboard.features import tables, view
 from dashboard.features.figures import bars as feature_bars
@@ -16,7 +17,7 @@ from dashboard.features.figures import truth as feature_truth
 from dashboard.kit import theme
 from l0engine.studies.features.result import FeatureProgress, FeatureResult, Recovery, Score
 
-PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
+PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, *further(theme.DARK)], ids=lambda p: p.name)
 METHODS = ("gates", "l1", "univariate", "rfe")
 
 

@@ -121,10 +121,10 @@ def test_a_classification_shows_accuracy_and_log_loss(visit):
 
 
 def test_a_planted_truth_is_found(visit):
-    page = visit("features").choose("Data", "planted").choose("Rows", 200).choose("Features", 60).choose("True features", 4)
+    page = visit("features").choose("Data", "planted").choose("Rows", 200).choose("Features", 20).choose("True features", 4)
     assert page.widget(WANTED).value == 4
     record = finish(page)
-    _, _, truth = planted(200, 60, 4, 5.0)
+    _, _, truth = planted(200, 20, 4, 5.0)
     assert record.result.truth == tuple(truth)
     hits = len(set(truth) & set(record.result.order))
     assert hits == 4 and heading(page).startswith("### All 4 true features found, and no others: F1 1.00")

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from further import further
 
 from dashboard.calibration.figures import composition, error_fan, estimates, kept, loss, refit_effect, weight_change, weight_concentration
 from dashboard.data.figures import base_errors
@@ -18,7 +19,7 @@ from dashboard.kit.figures.traces import MAX_STEPS, thinned
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Snapshot
 
-PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
+PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, *further(theme.DARK)], ids=lambda p: p.name)
 
 
 def snapshot(step=0, *, kept=6, data=1.0, l0=0.5, l2=0.0, quantiles=(0.0, 0.01, 0.02, 0.1, 2.0), n=10):

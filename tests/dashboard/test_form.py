@@ -33,7 +33,7 @@ def test_it_starts_with_the_defaults(form):
     assert started(form) == Config()
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [*list(PRESETS)[:1], *further(*list(PRESETS)[1:])])
 def test_a_preset_sets_the_sliders_and_the_run(form, preset):
     form.type_exact("temperature", "0.7").choose("Preset", preset)
     wanted = Config.from_dict(dict(PRESETS[preset].changes))
@@ -50,7 +50,7 @@ def test_own_settings_leave_the_preset(form):
     assert form.widget("Preset").value == "Balanced"
 
 
-@pytest.mark.parametrize("name", SLIDERS)
+@pytest.mark.parametrize("name", [SLIDERS[0], *further(*SLIDERS[1:])])
 def test_the_slider_sets_the_exact_value(form, name):
     slider = form.slider(name)
     value = type(slider.value)(next(v for v in sorted(map(float, numbers_of(slider))) if v > getattr(Config(), name)))
@@ -65,7 +65,7 @@ def numbers_of(slider) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("price_l0", "3.21e-4"), ("price_l0", "0.000123456789"), ("price_l2", " 7e-10 "), ("temperature", "0.123")]
+    ("name", "text"), [("price_l0", "0.000123456789"), *further(("price_l0", "3.21e-4"), ("price_l2", " 7e-10 "), ("temperature", "0.123"))]
 )
 def test_the_exact_value_sets_the_slider(form, name, text):
     form.type_exact(name, text)
@@ -76,7 +76,11 @@ def test_the_exact_value_sets_the_slider(form, name, text):
 
 
 @pytest.mark.parametrize(
-    ("name", "texts"), [("price_l0", ("abc", "", "-1", "1e99", "nan", "inf", "1,5")), ("price_l2", ("0x10",)), ("temperature", ("0",))]
+    ("name", "texts"),
+    [
+        ("price_l0", ("abc", "", "-1", "1e99", "nan")),
+        *further(("price_l0", ("inf", "1,5")), ("price_l2", ("0x10",)), ("temperature", ("0",))),
+    ],
 )
 def test_a_value_that_is_none_gets_a_sentence_and_loses_nothing(form, name, texts):
     other = next(n for n in SLIDERS if n != name)
@@ -157,8 +161,8 @@ def test_every_advanced_field_has_a_widget_and_a_test(advanced):
         assert advanced.widget(settings()[name].label).value == Config().to_dict()[name] != CHANGES[name]
 
 
-#: What goes with others is changed together, below.
-@pytest.mark.parametrize("name", [*ALONE, *further(*(name for name in CHANGES if name not in ALONE))])
+#: What goes with others is changed together, below, and goals two by two.
+@pytest.mark.parametrize("name", ["polish", *further(*(name for name in CHANGES if name != "polish"))])
 def test_an_advanced_field_reaches_the_run(advanced, name):
     advanced.set(name, CHANGES[name])
     advanced.choose("Advanced settings", False).choose("Advanced settings", True)
@@ -169,13 +173,17 @@ def test_an_advanced_field_reaches_the_run(advanced, name):
 def test_all_advanced_fields_together(advanced):
     together = {name: value for name, value in CHANGES.items() if name not in ALONE}
     for name, value in together.items():
-        advanced.set(name, value)
-    advanced.choose("Advanced settings", False).choose("Advanced settings", True)
+        advanced.widget(settings()[name].label).set_value(value)
+    advanced.rerun().choose("Advanced settings", False).choose("Advanced settings", True)
     assert {name: advanced.widget(settings()[name].label).value for name in together} == together
     assert started(advanced) == Config.from_dict(together)
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(GOALS, 2)))
+PAIRS = list(itertools.combinations(GOALS, 2))
+
+
+#: Each goal once.
+@pytest.mark.parametrize(("one", "other"), [PAIRS[0], PAIRS[-1], *further(*PAIRS[1:-1])])
 def test_any_two_goals_go_together(form, one, other):
     form.set(one, CHANGES[one]).set(other, CHANGES[other])
     assert not form.said("error") and started(form) == Config.from_dict({one: CHANGES[one], other: CHANGES[other]})
@@ -188,7 +196,7 @@ def test_a_third_goal_is_explained(form):
     assert started(form.set("min_ess", None)) == Config(budget=100, max_error=0.05)
 
 
-@pytest.mark.parametrize(("absolute", "label"), [("lambda_l0", "λ L0, absolute"), ("share", "Price of all households, absolute")])
+@pytest.mark.parametrize(("absolute", "label"), [("lambda_l0", "λ L0, absolute"), *further(("share", "Price of all households, absolute"))])
 def test_an_absolute_price_says_that_it_counts_in_place_of_the_slider(advanced, absolute, label):
     assert not any("counts in place" in text for text in advanced.said("caption"))
     advanced.set(absolute, CHANGES[absolute])

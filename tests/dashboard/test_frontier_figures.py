@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from further import further
 
 from dashboard.frontier.figures import frontier, method_bars, overlap, sweep, trade_off
 from dashboard.frontier.figures import point as frontier_point
@@ -23,7 +24,7 @@ from l0engine.calibration.results import Certificate, Measures, Status
 from l0engine.jobs.job import Request
 from l0engine.jobs.records import Calibration, Outcome, PointRecord, RunRecord
 
-PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
+PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, *further(theme.DARK)], ids=lambda p: p.name)
 
 
 def measures(kept, error, ess=None, ratio=4.0):

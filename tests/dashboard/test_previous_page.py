@@ -37,12 +37,12 @@ def next_year(p: Problem) -> Problem:
 def test_next_years_totals_from_this_years_run(visit, working, home, sample):
     this = load_problem(uploads.SAMPLES / sample)
     store = Store(home)
-    first = store.create_run(store.add_problem(this, "This year").sha, Config(epochs=40, refit=False))
+    first = store.create_run(store.add_problem(this, "This year").sha, Config(epochs=15, refit=False))
     carry_out(store)
     old = store.result(first.id).weights > 0
     sha = store.add_problem(next_year(this), "Next year").sha
 
-    page = visit("calibrate", problem=sha).choose("Advanced settings", True).set("epochs", 40).set("refit", False)
+    page = visit("calibrate", problem=sha).choose("Advanced settings", True).set("epochs", 15).set("refit", False)
     assert PRICE not in [n.label for n in page.at.number_input]  # only where there is something to keep to
     page.choose(SWITCH, True)
     assert page.widget(MENU).options[0] == "Base weights"
@@ -57,7 +57,7 @@ def test_next_years_totals_from_this_years_run(visit, working, home, sample):
     assert said in page.said("markdown")
     assert said in page.to("results").said("markdown")
 
-    point = store.create_run(first.problem, Config(epochs=40, refit=False), Plan((100,)))
+    point = store.create_run(first.problem, Config(epochs=15, refit=False), Plan((100,)))
     carry_out(store)
     key = store.points(point.id)[0].key
     weights = store.point_weights(point.id, key, this.n_households)
@@ -129,7 +129,7 @@ def run(price: float, stayed: int, entered: int, error: float, sha: str = "a"):
     return SimpleNamespace(config=replace(Config(), price_change=price), outcome=SimpleNamespace(overlap=overlap, final=final))
 
 
-@pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK])
+@pytest.mark.parametrize("palette", [theme.LIGHT, *further(theme.DARK)])
 def test_the_picture_by_hand(palette):
     runs = [run(0.1, 45, 5, 0.02), run(0.0, 10, 30, 0.001), run(0.01, 30, 10, 0.0), run(9.0, 1, 1, 0.5, sha="b")]
     info = stability.info(runs)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from further import further
 
 from dashboard.kit import theme
 from dashboard.pruning import words as pruning_words
@@ -18,7 +19,7 @@ from dashboard.pruning.figures import pixels as pruning_pixels
 from l0engine.pruning.report import CompactionReport, Size
 from l0engine.studies.pruning.result import LayerLife, PruningResult, PruningSnapshot
 
-PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
+PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, *further(theme.DARK)], ids=lambda p: p.name)
 
 
 def snapshot(step, test=0.9, weights=(50, 20), units=(5, 2), **more):

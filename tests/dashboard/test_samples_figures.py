@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from further import further
 
 from dashboard.kit import theme
 from dashboard.samples.columns import columns, pairs, proposal
@@ -15,7 +16,7 @@ from dashboard.samples.figures import distribution, figures, gates, places, prog
 from l0engine.selection.selected import SampleSnapshot
 from l0engine.studies.samples.result import SampleResult
 
-PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
+PALETTES = pytest.mark.parametrize("palette", [theme.LIGHT, *further(theme.DARK)], ids=lambda p: p.name)
 N = 2000
 
 

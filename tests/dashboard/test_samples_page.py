@@ -191,7 +191,7 @@ def test_a_result_is_that_of_its_study_not_of_the_form(page, visit):
 
 
 def test_another_column_can_be_looked_at(page):
-    chosen(page.choose(SIZE, 100))
+    chosen(page.choose(SIZE, 100).choose("Method", "Random"))
     assert "household_id" not in page.widget("Column to compare").options
     page.choose("Column to compare", "filing_status")
     assert "head_of_household" in page.chart(f"column_{record().id}")
@@ -214,7 +214,7 @@ def test_an_upload_becomes_the_table(page):
     assert any("person (600 different texts), constant (the same in every row)" in c for c in page.said("caption"))
     page.choose("Table", MASSACHUSETTS)  # the file that still lies there does not take over again
     assert page.rerun().widget("Table").value == MASSACHUSETTS
-    chosen(page.choose("Table", next(iter(TABLES.titles()))))
+    chosen(page.choose("Table", next(iter(TABLES.titles()))).choose("Method", "Random"))
     rows = pd.read_csv(io.BytesIO(csv_bytes(chosen_rows(state.store().folder(record().id)))))
     pd.testing.assert_frame_equal(
         rows.drop(columns="selection"), PEOPLE.set_index("person").loc[rows.person].reset_index(), check_dtype=False
@@ -296,10 +296,10 @@ def test_an_earlier_sample_opens_again(visit, small):
     page = visit("samples")
     assert not [m for m in page.at.selectbox if m.label == "Earlier ones"]
     for n in (10, 20):
-        name = queue(n=n, means=("persons",), title="mine")
+        name = queue(n=n, means=("persons",), method="random", title="mine")
         until(lambda name=name: state.store().job(name).status.ended)
     page = visit("samples")
-    assert [option.split(" · ")[1] for option in page.widget("Earlier ones").options] == ["20 of mine, l0", "10 of mine, l0"]
+    assert [option.split(" · ")[1] for option in page.widget("Earlier ones").options] == ["20 of mine, random", "10 of mine, random"]
     page.choose("Earlier ones", state.store().jobs("samples")[1].id)
     assert state.store().job(page.at.session_state["study_samples"]).task.n == 10
     assert any("These 10 of" in text for text in page.said("markdown"))

@@ -35,18 +35,24 @@ def add_line(
         As in `Figure.add_scatter`.
     """
     line = {"color": colour, "dash": dash, "width": width}
-    fig.add_scatter(x=x, y=y, name=name, **{"mode": mode(x), **more}, line=line, customdata=words, hovertemplate=hover)
+    _add(fig, "scatter", {"x": x, "y": y, "name": name, "mode": mode(x), **more, "line": line, "customdata": words, "hovertemplate": hover})
 
 
 def add_dots(fig: go.Figure, x: Any, y: Any, name: str, words: Sequence[Any] | None, marker: dict[str, Any], **more: Any) -> None:
     """Add markers; `words` and `more` as in `add_line`."""
-    fig.add_scatter(x=x, y=y, name=name, marker=marker, customdata=words, **{"mode": "markers", "hovertemplate": ALONE, **more})
+    known = {"x": x, "y": y, "name": name, "marker": marker, "customdata": words}
+    _add(fig, "scatter", {**known, "mode": "markers", "hovertemplate": ALONE, **more})
 
 
 def add_bars(fig: go.Figure, x: Any, y: Any, name: str | None, words: Sequence[Any], colour: Any, **more: Any) -> None:
     """Add bars of one colour, or one each; `words` as in `add_line`, `more` as in `Figure.add_bar`."""
     marker = {"color": colour, "line": {"width": 0}}
-    fig.add_bar(x=x, y=y, name=name, marker=marker, customdata=words, **{"hovertemplate": ALONE, **more})
+    _add(fig, "bar", {"x": x, "y": y, "name": name, "marker": marker, "customdata": words, "hovertemplate": ALONE, **more})
+
+
+def _add(fig: go.Figure, kind: str, trace: dict[str, Any]) -> None:
+    """As `add_scatter` and `add_bar`, which check each trace twice: as they make it, and as the figure copies it."""
+    fig.add_trace({"type": kind, **trace})
 
 
 def thinned(snapshots: Sequence[Any]) -> Sequence[Any]:
