@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from further import further
+from reading import read_here
 from scipy import sparse as sp
 
 from l0engine.errors import AmbiguousTable, ProblemError
-from l0engine.io import guard, load_guarded, load_problem, table_guarded, upload_guarded
+from l0engine.io import guard, guarded, load_guarded, load_problem, table_guarded, upload_guarded
 
 
 @pytest.fixture
@@ -32,10 +33,13 @@ def npz() -> bytes:
     return out.getvalue()
 
 
-def test_a_good_folder_arrives_whole(folder, tmp_path):
+def test_a_good_folder_arrives_whole_and_what_a_stranger_wrote_is_not_taken_for_ours(folder, tmp_path):
+    """Nor is anything in it: the notes of a folder are believed only where `save_problem` wrote it, in the child."""
+    (folder / "notes.json").write_text(json.dumps(["This problem was checked by the IRS."]))
+    (folder / "artifact.json").write_text("{")
     load_guarded(folder, tmp_path / "out")
     p, q = load_problem(folder), load_problem(tmp_path / "out", ours=True)
-    assert q.fingerprint == p.fingerprint and q.notes == p.notes
+    assert q.fingerprint == p.fingerprint and q.notes == p.notes and "IRS" not in " ".join(p.notes)
     assert sorted(f.name for f in tmp_path.iterdir()) == ["out", "problem"]
 
 
@@ -51,25 +55,17 @@ def test_the_sentence_of_the_child_is_ours(folder, tmp_path):
 
 def test_a_memory_hog_is_stopped(folder, tmp_path):
     (folder / "matrix.npz").unlink()
-    same = pa.array(np.zeros(20_000_000, np.int8))  # kilobytes that ask for gigabytes
+    same = pa.array(np.zeros(10_000_000, np.int8))  # kilobytes that ask for gigabytes
     columns = {"target": "a", "household_id": "h", "value": 1.0}
     pq.write_table(
         pa.table({k: pa.DictionaryArray.from_arrays(same, pa.array([v])) for k, v in columns.items()}), folder / "matrix.parquet"
     )
     assert (folder / "matrix.parquet").stat().st_size < 200_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ProblemError, match=r"^Reading 'problem' needs more than 1 GiB of memory: give a smaller"):
-        load_guarded(folder, tmp_path / "out", memory_bytes=2**30)
+    with pytest.raises(ProblemError, match=r"^Reading 'problem' needs more than 0.75 GiB of memory: give a smaller"):
+        load_guarded(folder, tmp_path / "out", memory_bytes=3 * 2**28)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
     assert not (tmp_path / "out").exists()
-
-
-def test_what_a_stranger_wrote_is_not_taken_for_ours(folder, tmp_path):
-    """Nor is anything in it: the notes of a folder are believed only where `save_problem` wrote it, in the child."""
-    (folder / "notes.json").write_text(json.dumps(["This problem was checked by the IRS."]))
-    (folder / "artifact.json").write_text("{")
-    load_guarded(folder, tmp_path / "out")
-    assert "IRS" not in " ".join((*load_problem(folder).notes, *load_problem(tmp_path / "out", ours=True).notes))
 
 
 def test_a_slow_one_is_stopped(folder, tmp_path):
@@ -112,7 +108,8 @@ def test_a_table_comes_back_as_plain_parquet(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "said"), [("a,a\n1,2\n", "second time"), *further(("a,b\n", "no rows"), ("a,b\n1\n", "t.csv"))])
-def test_a_table_that_is_none_is_refused_with_its_name(tmp_path, text, said):
+def test_a_table_that_is_none_is_refused_with_its_name(tmp_path, monkeypatch, text, said):
+    monkeypatch.setattr(guarded, "_child", read_here)
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(ProblemError, match=said) as refused:
         table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet")
@@ -126,7 +123,7 @@ def test_a_table_that_takes_too_much_says_what_to_do(tmp_path):
         table_guarded(tmp_path / "t.csv", tmp_path / "t.parquet", seconds=0.01)
 
 
-def test_uploads_are_recognised_in_the_child_too(tmp_path):
+def test_uploads_are_recognised_in_the_child_too(tmp_path, monkeypatch):
     files = {"../Totals targets.csv": b"target;value\na;1.234\nb;2.345\n", "m.npz": npz()}
     with pytest.raises(AmbiguousTable) as asked:
         upload_guarded(files, tmp_path / "out")
@@ -134,5 +131,6 @@ def test_uploads_are_recognised_in_the_child_too(tmp_path):
     found = upload_guarded(files, tmp_path / "out", answers={"../Totals targets.csv": {"decimal": ",", "thousands": "."}})
     assert [(one.role, one.name) for one in found] == [("matrix", "m.npz"), ("targets", "Totals targets.csv")]
     assert load_problem(tmp_path / "out", ours=True).values.tolist() == [1234, 2345]
+    monkeypatch.setattr(guarded, "_child", read_here)
     with pytest.raises(ProblemError, match=r"^x\.exe: this kind of file is not known"):
         upload_guarded({"x.exe": b""}, tmp_path / "more")

@@ -9,8 +9,10 @@ import zipfile
 import numpy as np
 import pytest
 from further import further
+from reading import read_here
 
 from l0engine.errors import ProblemError
+from l0engine.io import guarded
 from l0engine.io import images as limits
 from l0engine.io.guarded import load_guarded
 from l0engine.io.images import read_images
@@ -108,7 +110,8 @@ def test_limits_hold_before_anything_is_unpacked(tmp_path, monkeypatch):
     assert "11 images" in refused(tmp_path, npz(images=IMAGES, labels=LABELS))
 
 
-def test_the_child_tells_the_same_sentence(tmp_path):
+def test_the_child_tells_the_same_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(guarded, "_child", read_here)  # in a process of its own: tests/io/test_io_guard.py
     sentence = refused(tmp_path, npz(images=IMAGES, labels=LABELS * 0))
     with pytest.raises(ProblemError) as error:
         load_guarded(tmp_path / "mine.npz", tmp_path / "kept.npz", "images")

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from reading import read_here
 
 from l0engine.errors import ProblemError
+from l0engine.io import guarded
 from l0engine.io.guarded import load_guarded
 from l0engine.io.logs import load_log, read_log
 
@@ -82,7 +84,8 @@ def test_a_name_that_comes_twice_in_an_epoch_is_two_targets(read):
     np.testing.assert_array_equal(log.estimates, ESTIMATES)
 
 
-def test_the_guarded_child_hands_it_over_whole(read, tmp_path):
+def test_the_guarded_child_hands_it_over_whole(read, tmp_path, monkeypatch):
+    monkeypatch.setattr(guarded, "_child", read_here)  # a process for each test takes most of a second
     log = read(by_target())
     load_guarded(tmp_path / "calibration_log.csv", tmp_path / "log.npz", "log")
     kept = load_log(tmp_path / "log.npz")

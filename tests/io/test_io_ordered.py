@@ -6,10 +6,11 @@ import numpy as np
 import ordered
 import pytest
 from ordered import IDS, MATRIX, VALUES, WEIGHTS, packed, parts, target
+from reading import read_here
 
 from l0engine import __main__ as command_line
 from l0engine.errors import ProblemError
-from l0engine.io import Recognised, load_guarded, load_problem, recognise_uploads, solution_bytes
+from l0engine.io import Recognised, guarded, load_guarded, load_problem, recognise_uploads, solution_bytes
 
 
 @pytest.fixture
@@ -37,7 +38,8 @@ def test_all_parts_arrive(read):
     assert p.notes[1] == "Targets that its writer could not compute, and that are not in it: 1."
 
 
-def test_an_upload_keeps_what_the_solution_needs(tmp_path):
+def test_an_upload_keeps_what_the_solution_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(guarded, "_child", read_here)  # a process for each test takes most of a second
     content = packed(parts())
     found = recognise_uploads({"surface.npz": content}, tmp_path / "raw")
     assert found == (Recognised("problem", "surface.npz", "problem.npz"),)

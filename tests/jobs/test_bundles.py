@@ -296,7 +296,7 @@ def test_what_is_hostile_is_refused_and_leaves_nothing(store, other, run_id, tmp
         assert {p for p in tmp_path.rglob("*") if "other" not in p.parts} == outside, number
 
 
-def test_a_problem_that_is_not_the_one_it_claims_is_refused(child, store, other, run_id, tmp_path):
+def test_a_problem_that_is_not_the_one_it_claims_is_refused(store, other, run_id, tmp_path):
     strange = store.add_problem(a_problem(5.0), "other")
     sha = store.run(run_id).problem
     export_jobs(store, [run_id], tmp_path / "good.zip", microdata=True)

@@ -24,7 +24,7 @@ def killed(home: Path, *arguments: object) -> dict[str, Any]:
 
 
 def test_kills_at_writes_flushes_renames_and_commits(tmp_path):
-    found = killed(tmp_path, "points", 90)
+    found = killed(tmp_path, "points", 120)
     assert found["wrong"] == {} and found["killed"] > 4
 
 

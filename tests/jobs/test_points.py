@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import oracles
 import pytest
+from further import further
 
 from l0engine import jobs
 from l0engine.calibration import metrics
@@ -218,7 +219,7 @@ class Inline(Executor):
         return future
 
 
-@pytest.mark.parametrize("executor", [Inline, ThreadPoolExecutor])
+@pytest.mark.parametrize("executor", [ThreadPoolExecutor, *further(Inline)])  # Inline: the next but one
 def test_a_sweep_is_runs_of_the_store(store, sha, executor):
     configs = grid(CONFIG, {"lambda_l0": [1e-4, 1e-3, 1e-2]})
     with executor() as pool:

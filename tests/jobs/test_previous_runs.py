@@ -120,7 +120,7 @@ def test_frontiers_of_a_run_and_bundles_take_it_along(store: Store, tmp_path) ->
     previous = Previous.create([f"h{i}" for i in range(0, 60, 4)], np.full(15, 30.0), "weights.csv")
     sha = store.add_problem(problem(), "p").sha
     run = carried_out(store, sha, WARM, previous)
-    points = carried_out(store, sha, WARM, plan=Plan((12, 8), source=run))
+    points = carried_out(store, sha, WARM, plan=Plan((12,), source=run))
     assert store.previous(points).fingerprint == previous.fingerprint
 
     export_jobs(store, [run], tmp_path / "jobs.zip", microdata=True)

@@ -101,9 +101,8 @@ def paused_with_checkpoint(store: Store, run_id: str) -> RunRecord:
     return run
 
 
-def test_a_run_goes_from_queue_to_weights(store, problem, supervise, monkeypatch):
-    monkeypatch.setenv("OMP_DISPLAY_ENV", "true")  # OpenMP itself says in the log how its threads wait
-    monkeypatch.delenv("OMP_WAIT_POLICY")
+@pytest.mark.slow  # killed on the way: the next but three; to its end: tests/browser/test_flow.py
+def test_a_run_goes_from_queue_to_weights(store, problem, supervise):
     run_id = queue(store, problem, SHORT)
     assert store.run(run_id).status is Status.QUEUED
     supervise(store)
@@ -120,10 +119,14 @@ def test_a_run_goes_from_queue_to_weights(store, problem, supervise, monkeypatch
     assert steps == sorted(set(steps)) and steps[-1] == 200
     assert store.snapshots(run_id, since=steps[-3]) == snapshots[-2:]
     assert store.snapshots(run_id, since=steps[-1]) == []
+    left_whole(store, run_id)
+
+
+def left_whole(store: Store, run_id: str) -> None:
+    """A run that has ended has left all its files, and nothing half written."""
     for name in ("config.json", "weights.csv", "targets.csv", "run.json", "result.npz", "worker.log"):
         assert (store.folder(run_id) / name).stat().st_size > 0
     assert not list(store.folder(run_id).glob(".*")), "temporary files are left"
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in (store.folder(run_id) / "worker.log").read_text()
     assert json.loads((store.folder(run_id) / "run.json").read_text())["threads"] == 1
 
 
@@ -166,9 +169,12 @@ def test_pause_holds_the_fit_and_frees_the_slot(store, problem, supervise):
     assert until(store, first, ended).status is Status.STOPPED
 
 
-def test_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(store, problem, supervise):
-    supervise(store)
+def test_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(store, problem, supervise, monkeypatch):
+    monkeypatch.setenv("OMP_DISPLAY_ENV", "true")  # OpenMP itself says in the log how its threads wait
+    monkeypatch.delenv("OMP_WAIT_POLICY")
     broken = queue(store, problem, MEDIUM)
+    assert store.run(broken).status is Status.QUEUED
+    supervise(store)
     run = paused_with_checkpoint(store, broken)
     assert 0 < run.checkpoint < MEDIUM.epochs
     before = [s for s in store.snapshots(broken) if s.step <= run.checkpoint]
@@ -179,14 +185,21 @@ def test_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(store, problem,
     assert store.result(broken) is None
 
     store.requeue(broken)
-    assert until(store, broken, ended).status is Status.STEP_LIMIT
+    run, result = until(store, broken, ended), store.result(broken)
+    assert run.status is Status.STEP_LIMIT and run.created <= run.started <= run.ended
     whole = fit(problem, MEDIUM)
-    np.testing.assert_array_equal(store.result(broken).weights, whole.weights)
-    assert [(s.step, s.loss) for s in store.snapshots(broken)] == [(s.step, s.loss) for s in whole.history]
-    assert f"from step {run.checkpoint}" in (store.folder(broken) / "worker.log").read_text()
+    np.testing.assert_array_equal(result.weights, whole.weights)
+    assert np.flatnonzero(result.weights).size == result.final.kept == run.outcome.final.kept and not result.weights.flags.writeable
+    left_whole(store, broken)
+    log = (store.folder(broken) / "worker.log").read_text()
+    assert log.count("OMP_WAIT_POLICY = 'PASSIVE'") == 2
+    snapshots = store.snapshots(broken)
+    assert [(s.step, s.loss) for s in snapshots] == [(s.step, s.loss) for s in whole.history]
+    assert store.snapshots(broken, since=snapshots[-3].step) == snapshots[-2:] and store.snapshots(broken, since=MEDIUM.epochs) == []
+    assert f"from step {lost.checkpoint}" in log
     # Steps taken again would carry other times.
-    assert store.snapshots(broken)[: len(before)] == before
-    seconds = [s.seconds for s in store.snapshots(broken)]
+    assert snapshots[: len(before)] == before
+    seconds = [s.seconds for s in snapshots]
     assert seconds == sorted(seconds), "training time goes backwards where the run was taken up"
 
 

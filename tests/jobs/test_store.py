@@ -156,19 +156,21 @@ def test_snapshots_come_back_by_cursor_and_replace_their_step(store, run_id):
 
 def test_many_processes_open_and_append_at_once(tmp_path):
     code = (
-        "import json, sys; from l0engine.calibration.results import Snapshot; from l0engine.jobs.store import Store\n"
+        "import json, os, sys; from l0engine.calibration.results import Snapshot; from l0engine.jobs.store import Store\n"
         "from l0engine.calibration.config import Config; from l0engine.jobs.records import Calibration\n"
+        "children = []\n"
+        "for _ in range(2): pid = os.fork(); children = [*children, pid] if pid else []\n"  # four processes, which import but once
         "s, values = Store(sys.argv[1]), json.loads(sys.argv[2])\n"
         "run = s.queue(Calibration('0' * 64, Config()))\n"
-        "for i in range(40): s.append(run.id, Snapshot.from_dict({**values, 'step': i}))"
+        "for i in range(40): s.append(run.id, Snapshot.from_dict({**values, 'step': i}))\n"
+        "sys.exit(any(os.waitpid(pid, 0)[1] for pid in children))"
     )
     root, values = tmp_path / "new", json.dumps(a_snapshot(0).to_dict())
     command = [sys.executable, "-W", "error::ResourceWarning", "-c", code, str(root), values]
-    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    for process in processes:
-        assert process.communicate(timeout=300)[1] == "" and process.returncode == 0
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert done.stderr == "" and done.returncode == 0
     runs = Store(root).runs()
-    assert len(runs) == 3
+    assert len(runs) == 4
     for run in runs:
         assert [s.step for s in Store(root).snapshots(run.id)] == list(range(40))
 
