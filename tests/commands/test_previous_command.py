@@ -64,7 +64,7 @@ def test_a_frontier_goes_out_from_a_file(folder):
 def test_from_a_point_of_a_frontier(folder, capsys):
     store = Store()
     sha = store.add_problem(load_problem(folder / "problem"), "Forty").sha
-    run = store.create_run(sha, Config(epochs=60), Plan((6, 4))).id
+    run = store.create_run(sha, Config(epochs=60), Plan((6,))).id
     Execution(store, store.begin(store.claim_next(3).id, os.getpid())).carry_out()
     key = store.points(run)[0].key
     weights = store.point_weights(run, key, 40)

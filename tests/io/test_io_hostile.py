@@ -318,7 +318,7 @@ def test_parquet_that_decodes_to_far_too_much(tmp_path, monkeypatch):
     column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_250_000, np.int8)), pa.array([1.0]))
     content = parquet(pa.table({f"h{i}": column for i in range(30)}), compression="zstd")
     assert len(content) < 2**20
-    assert "unpacks to 1.1 GiB" in refused(tmp_path, **{"matrix.parquet": content})
+    assert "unpacks to 0.3 GiB; the limit is 0.25 GiB" in refused(tmp_path, **{"matrix.parquet": content})
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", parquet(pd.DataFrame({"a": [1]}))[:-20], b"target,value\na,1\n"])

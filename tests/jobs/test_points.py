@@ -134,17 +134,13 @@ def test_bad_plans_end_in_a_sentence(store, sha):
     assert [p.key for p in store.points(said.id)] == ["l0engine-20"]  # what was found stays
 
 
-def test_points_come_back_whole_and_are_replaced(store, sha):
+def test_points_come_back_whole_and_are_replaced_and_other_keys_are_refused(store, sha):
     run = carried_out(store, sha, plan=Plan((10,)))
     (point,) = store.points(run.id)
     assert PointRecord.from_dict(json.loads(json.dumps(point.to_dict()))) == point
     store.save_curve(run.id, point, point.curve[:2])
     (again,) = store.points(run.id)
     assert again.curve == point.curve[:2]
-
-
-def test_keys_that_are_no_points_are_refused(store, sha):
-    run = carried_out(store, sha, plan=Plan((10,)))
     for key in ("l0engine-11", "../x", "l0engine-1/../../..", "", "A-1"):
         with pytest.raises(L0Error, match="point"):
             store.point_weights(run.id, key, 120)

@@ -73,15 +73,7 @@ def test_a_job_runs_in_a_process_of_its_own_with_its_inputs(store, supervisor, t
     assert again == record and again.task == Counting(steps=4) and again.title.endswith(" · to 4") and again.pid != os.getpid()
 
 
-def test_stop_ends_it_soon_with_what_there_is(store, supervisor):
-    name = store.queue(ENDLESS).id
-    under_way(store, name)
-    store.request(name, Request.STOP)
-    record = ended(store, name)
-    assert record.status is Status.STOPPED and 0 < record.result.done < ENDLESS.steps
-
-
-def test_a_pause_holds_any_task_and_frees_its_place(store, supervisor):
+def test_a_pause_holds_any_task_and_frees_its_place_and_a_stop_ends_it_soon_with_what_there_is(store, supervisor):
     name = store.queue(ENDLESS).id
     under_way(store, name)
     store.request(name, Request.PAUSE)
@@ -91,6 +83,9 @@ def test_a_pause_holds_any_task_and_frees_its_place(store, supervisor):
     assert store.snapshots(name)[-1].step == held
     store.request(name, Request.NONE)
     under_way(store, name, after=held)
+    store.request(name, Request.STOP)
+    record = ended(store, name)
+    assert record.status is Status.STOPPED and held < record.result.done < ENDLESS.steps
 
 
 @pytest.mark.slow  # a killed fit: test_runs.py

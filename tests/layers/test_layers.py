@@ -84,7 +84,7 @@ class TestGates:
         torch.testing.assert_close(gated_product(torch.ones(18), a, u, dist), dist.sample(a, u), rtol=1e-5, atol=1e-6)
         assert gated_product(torch.ones(1), torch.tensor([float("nan")]), torch.tensor([0.5]), dist).isnan().all()
 
-    @every_group
+    @pytest.mark.parametrize("group", ["weight", "input", *further("output")])
     @pytest.mark.parametrize("dtype", [torch.float32, *further(torch.bfloat16)])
     def test_statistics_of_the_gates_are_the_distribution_s(self, group, dtype):
         layer = L0Linear(7, 9, False, group=group, seed=3).to(dtype)
@@ -200,6 +200,20 @@ class TestGroups:
         assert float((layer.eval()(x) - y).square().mean().detach()) < 0.05
 
 
+#: Each kind once and each group of gates at least twice; the other pairs are looked at before a release.
+PAIRS = [(kind, GROUPS[i % 3]) for i, kind in enumerate(KINDS)]
+
+
+@pytest.mark.parametrize(("kind", "group"), [*PAIRS, *further(*((k, g) for k in KINDS for g in GROUPS if (k, g) not in PAIRS))])
+def test_penalties_are_means_over_draws(kind, group):
+    layer, _ = _layer(kind, group, use_l2=True)
+    draws = torch.stack([layer.gated()[0].detach() != 0 for _ in range(DRAWS)])
+    count = draws.double().flatten(1).sum(1)
+    assert float(layer.get_l0_penalty().detach()) == pytest.approx(float(count.mean()), abs=5 * float(count.std()) / DRAWS**0.5)
+    squares = (draws * layer.weight.detach().double().square()).flatten(1).sum(1)
+    assert float(layer.get_l2_penalty().detach()) == pytest.approx(float(squares.mean()), abs=5 * float(squares.std()) / DRAWS**0.5)
+
+
 @every_kind
 @every_group
 class TestEveryLayer:
@@ -224,14 +238,6 @@ class TestEveryLayer:
         plain = layer.to_plain()
         assert plain.weight.dtype == torch.float64
         torch.testing.assert_close(plain(x.double()), layer(x.double()), rtol=0, atol=1e-12)
-
-    def test_penalties_are_means_over_draws(self, kind, group):
-        layer, _ = _layer(kind, group, use_l2=True)
-        draws = torch.stack([layer.gated()[0].detach() != 0 for _ in range(DRAWS)])
-        count = draws.double().flatten(1).sum(1)
-        assert float(layer.get_l0_penalty().detach()) == pytest.approx(float(count.mean()), abs=5 * float(count.std()) / DRAWS**0.5)
-        squares = (draws * layer.weight.detach().double().square()).flatten(1).sum(1)
-        assert float(layer.get_l2_penalty().detach()) == pytest.approx(float(squares.mean()), abs=5 * float(squares.std()) / DRAWS**0.5)
 
     def test_sparsity_is_the_share_of_zeros_in_the_plain_layer(self, kind, group):
         layer, _ = _layer(kind, group)

@@ -151,7 +151,7 @@ def test_small_differences_between_large_numbers_are_seen(base, kind):
     np.testing.assert_allclose(got.dense()[:, 0], (AGES - AGES.mean()) / AGES.std(), atol=1e-6)
 
 
-@pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e-200, 1e-160, 1e150, 1e200, 1e306])
+@pytest.mark.parametrize("scale", [5e-324, 1e-160, 1e306, *further(1e-310, 1e-200, 1e150, 1e200)])
 def test_the_unit_of_a_column_makes_no_difference(scale):
     x = np.random.default_rng(0).integers(-80, 100, (300, 2)).astype(float)
     x[:, 1] *= np.random.default_rng(1).random(300) < 0.3
@@ -412,11 +412,11 @@ def test_coefficients_are_in_the_units_of_the_data():
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_sparse_and_dense_choose_alike(task):
     rng = np.random.default_rng(3)
-    X = rng.standard_normal((200, 60)) * (rng.random((200, 60)) < 0.3)
-    y = X[:, 5] - 2 * X[:, 17] + X[:, 40] + 0.1 * rng.standard_normal(200)
+    X = rng.standard_normal((200, 40)) * (rng.random((200, 40)) < 0.3)
+    y = X[:, 5] - 2 * X[:, 17] + X[:, 30] + 0.1 * rng.standard_normal(200)
     y = y if task == "regression" else y > 0
     dense, sparse = (choose_features(table, y, 6, task=task, epochs=60) for table in (X, sp.csr_array(X)))
-    assert set(dense.chosen(3).features) == set(sparse.chosen(3).features) == {5, 17, 40}
+    assert set(dense.chosen(3).features) == set(sparse.chosen(3).features) == {5, 17, 30}
     assert (dense.predict(X, 3) == pytest.approx(sparse.predict(sp.coo_array(X), 3), abs=1e-3)) if task == "regression" else True
 
 
