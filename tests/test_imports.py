@@ -99,8 +99,8 @@ def _statements(tree: ast.AST, at_once: bool = True) -> Iterator[tuple[ast.Impor
             yield node, at_once
         elif _is_type_checking(node):
             yield from _statements(node, at_once=False)
-        else:
-            yield from _statements(node, at_once and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+        elif not isinstance(node, ast.expr):  # in which no statement can be
+            yield from _statements(node, at_once and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 @cache
