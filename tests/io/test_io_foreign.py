@@ -14,9 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import pyreadstat
 import pytest
+from reading import read_here
 
 from l0engine.errors import AmbiguousTable, ProblemError
-from l0engine.io import load_problem, table_guarded
+from l0engine.io import guarded, load_problem, table_guarded
 from l0engine.io.tables import attributes, frame, read_table
 
 #: Ids as numbers, a category with labels, a missing number.
@@ -342,7 +343,8 @@ def test_a_factor_is_taken_where_the_head_names_it(tmp_path, name):
         read_table(tmp_path / name, {"factor": "0.01"})
 
 
-def test_the_guarded_child_reads_them_too(tmp_path):
+def test_the_guarded_child_reads_them_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(guarded, "_child", read_here)  # a process for each test takes most of a second
     WRITERS["t.dta"](tmp_path / "t.dta")
     table_guarded(tmp_path / "t.dta", tmp_path / "t.parquet")
     assert pd.read_parquet(tmp_path / "t.parquet")["state"].tolist() == READ["state"]

@@ -125,7 +125,8 @@ def test_a_table_that_takes_too_much_says_what_to_do(tmp_path):
 
 def test_uploads_are_recognised_in_the_child_too(tmp_path, monkeypatch):
     files = {"../Totals targets.csv": b"target;value\na;1.234\nb;2.345\n", "m.npz": npz()}
-    with pytest.raises(AmbiguousTable) as asked:
+    with monkeypatch.context() as here, pytest.raises(AmbiguousTable) as asked:
+        here.setattr(guarded, "_child", read_here)
         upload_guarded(files, tmp_path / "out")
     assert asked.value.file == "Totals targets.csv" and asked.value.setting == "decimal" and "Totals targets.csv" in str(asked.value)
     found = upload_guarded(files, tmp_path / "out", answers={"../Totals targets.csv": {"decimal": ",", "thousands": "."}})

@@ -77,6 +77,7 @@ def test_a_run_without_one_is_written_as_before() -> None:
     assert set(Calibration("0" * 64, Config()).to_dict()) == {"problem", "config", "plan"}
 
 
+@pytest.mark.slow  # a killed run: test_runs.py; what it keeps of a previous answer: above
 def test_a_killed_run_goes_on_to_the_same_bits(store: Store, monkeypatch) -> None:
     previous = Previous.create([f"h{i}" for i in range(0, 60, 4)], np.full(15, 30.0), "weights.csv")
     sha = store.add_problem(problem(), "p").sha

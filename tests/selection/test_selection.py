@@ -409,7 +409,7 @@ def test_coefficients_are_in_the_units_of_the_data():
         np.testing.assert_allclose(path.predict(X, k), design @ solution, atol=1e-2)
 
 
-@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("task", ["regression", *further("classification")])
 def test_sparse_and_dense_choose_alike(task):
     rng = np.random.default_rng(3)
     X = rng.standard_normal((200, 40)) * (rng.random((200, 40)) < 0.3)

@@ -160,7 +160,9 @@ def test_magnitude_pruning_is_told_at_several_sizes(done):
 def test_a_seed_repeats_itself_and_leaves_the_global_generator_alone(tmp_path):
     study = replace(QUICK["mlp"], epochs=2)
     before = torch.random.get_rng_state()
-    first, second, other = (carried_out(s, tmp_path / str(i))[1] for i, s in enumerate((study, study, replace(study, seed=1))))
+    first, second, other = (
+        carried_out(s, tmp_path / str(i), stop_after=2)[1] for i, s in enumerate((study, study, replace(study, seed=1)))
+    )
     assert first == second != other
     assert torch.equal(before, torch.random.get_rng_state())
 

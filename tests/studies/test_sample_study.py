@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from further import further
 
 from l0engine.draining import drain
 from l0engine.errors import L0Error
@@ -125,7 +126,7 @@ def test_the_random_sample_told_of_is_the_middle_one_of_nine(folder):
     np.testing.assert_allclose(regions, PEOPLE.region.value_counts(normalize=True).sort_index(), atol=1 / 150)  # to a row
 
 
-@pytest.mark.parametrize(("fraction", "by_gates"), [(0.0, 0), (0.25, 37), (0.3, 45), (0.99, 148), (1.0, 150)])
+@pytest.mark.parametrize(("fraction", "by_gates"), [(0.0, 0), (0.25, 37), (1.0, 150), *further((0.3, 45), (0.99, 148))])
 def test_a_hybrid_sample_has_its_parts(folder, fraction, by_gates):
     one = study(method="hybrid", l0_fraction=fraction, seed=4)
     result, _, indices, types = run(one, folder)
