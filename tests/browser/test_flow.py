@@ -15,7 +15,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.results import Status
 from l0engine.calibration.training.iteration import fit
-from l0engine.io import csv_bytes, weights_table
+from l0engine.io import csv_bytes, load_problem, weights_table
 from l0engine.jobs.job import Request
 from l0engine.jobs.store import Store
 
@@ -40,7 +40,9 @@ MORE = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("long csv", "mtx
 
 @pytest.mark.parametrize("kind", ["npz", *MORE])
 def test_from_files_to_weights(server, open_tab, kind):
-    page = open_tab(server.url)
+    # A small problem is open at first: the one of the United States takes seconds (tests/dashboard/test_data_page.py opens it).
+    first = Store(server.home).add_problem(load_problem(uploads.SAMPLES / "massachusetts"), "Massachusetts").sha
+    page = open_tab(f"{server.url}/?problem={first}")
     upload(page, uploads.files(kind))
     to_calibrate(page)
     stop_it = kind == "npz"

@@ -22,7 +22,7 @@ from l0engine.studies.features.settings import FeatureStudy
 
 START, WANTED = "Choose the features", "Features wanted"
 #: In place of ten: what the page shows does not depend on it.
-FOLDS = 3
+FOLDS = 2
 pytestmark = pytest.mark.usefixtures("working", "few_folds")
 
 

@@ -57,7 +57,7 @@ def test_next_years_totals_from_this_years_run(visit, working, home, sample):
     assert said in page.said("markdown")
     assert said in page.to("results").said("markdown")
 
-    point = store.create_run(first.problem, Config(epochs=15, refit=False), Plan((100,)))
+    point = store.create_run(first.problem, first.config, Plan((100,), source=first.id))
     carry_out(store)
     key = store.points(point.id)[0].key
     weights = store.point_weights(point.id, key, this.n_households)
