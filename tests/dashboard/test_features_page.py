@@ -192,7 +192,7 @@ def test_a_file_that_is_no_table_gets_a_sentence(visit):
     assert page.widget("Data").value == "diabetes"
 
 
-@pytest.mark.slow  # the same buttons: test_pruning_page.py
+@pytest.mark.slow  # the same buttons: test_samples_page.py
 def test_a_running_study_is_drawn_paused_and_stopped(visit):
     page = visit("features").choose("Data", "digits").choose(WANTED, 12).press(START)
     name = current(page).id

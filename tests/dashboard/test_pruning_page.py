@@ -160,6 +160,7 @@ def test_names_from_outside_are_no_paths(visit):
     assert re.fullmatch(r"[0-9a-f]{64}\.npz", path.rsplit("/", 1)[1])
 
 
+@pytest.mark.slow  # the same buttons: test_samples_page.py
 def test_a_pause_holds_it_and_a_stop_ends_it_with_what_there_is(working, visit):
     page = quick(visit("pruning")).choose("Epochs", 2000)
     page.press(START)
