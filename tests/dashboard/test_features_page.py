@@ -120,6 +120,7 @@ def test_a_classification_shows_accuracy_and_log_loss(visit):
     assert line["customdata"][1].split()[0] == f"{record.result.scores['log loss']['gates'].mean[1]:.2f}"
 
 
+@pytest.mark.slow  # its words: test_features_figures.py; that it is found: tests/studies/test_feature_study.py
 def test_a_planted_truth_is_found(visit):
     page = visit("features").choose("Data", "planted").choose("Rows", 200).choose("Features", 20).choose("True features", 4)
     assert page.widget(WANTED).value == 4
