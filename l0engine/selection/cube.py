@@ -14,6 +14,7 @@ Sources: Deville & Tille (2004), Efficient balanced sampling: the cube method; C
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from scipy import linalg
@@ -27,6 +28,13 @@ DECIDED, RANK = 1e-12, 1e-10
 SPARE = 100
 #: The landing drops a column at a time, and this share of them besides where there are many.
 DROPPED = 0.02
+
+
+class Rows(Protocol):
+    """What is balanced: a matrix of shape (N, p) that gives some of its rows and columns."""
+
+    def dense(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """These rows and columns, in float64."""
 
 
 def balanced(features: Standardised, n: int, *, seed: int = 0, should_stop: Callable[[], bool] = lambda: False) -> np.ndarray:
@@ -61,7 +69,7 @@ def balanced(features: Standardised, n: int, *, seed: int = 0, should_stop: Call
 
 
 def flight(
-    features: Standardised,
+    features: Rows,
     probabilities: np.ndarray,
     rng: np.random.Generator,
     *,
@@ -72,6 +80,7 @@ def flight(
 
     Parameters
     ----------
+    features : Rows, shape (N, p)
     probabilities : ndarray, shape (N,)
         From 0 to 1; those that are 0 or 1 stay.
     columns : ndarray of int

@@ -105,6 +105,14 @@ def test_more_households_never_mean_larger_errors(seed, n, sizes):
     assert errors(problem, points[max(sizes)].full(n)).max() <= MET
 
 
+@pytest.mark.parametrize("seed", [2, *further(0, 1)])
+def test_few_totals_of_many_households_are_met_by_nearly_equal_weights(seed):
+    problem = reported.heavy_tails(seed, 40_000)
+    w = fit(problem, Config(budget=200)).weights
+    assert (w > 0).sum() == 200 and errors(problem, w).max() <= MET
+    assert w.sum() ** 2 / (w @ w) >= 0.9 * 200
+
+
 # -- 9. bounds of weights, and weights in no unit -----------------------------------------------------------------------
 
 

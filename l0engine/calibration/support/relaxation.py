@@ -150,7 +150,15 @@ class Relaxation:
         return Bound(float(self._b @ theta - (self._hardness * theta) @ theta / 2) - best, h, best, least)
 
     def solve(
-        self, k: int, price: float, pool: np.ndarray, start: np.ndarray, after: Dual | None = None, *, rough: bool = False
+        self,
+        k: int,
+        price: float,
+        pool: np.ndarray,
+        start: np.ndarray,
+        after: Dual | None = None,
+        *,
+        rough: bool = False,
+        sharp: bool = True,
     ) -> Relaxed:
         """The solution for all households, from weights of those in a pool.
 
@@ -163,9 +171,11 @@ class Relaxation:
         after : Dual, optional
             Solution for a like k and price to start from.
         rough : bool
-            Whether only the bound is wanted: it ends early, and shares in between stay.
+            Whether only the bound is wanted: it ends early.
+        sharp : bool
+            Whether shares in between go to 0 or 1 in the end, while there are others to take over.
         """
-        still, sharper = (BOUNDED, 0) if rough else (STILL, SHARPER)
+        still, sharper = BOUNDED if rough else STILL, SHARPER if sharp else 0
         k, price_asked, best, among = min(k, self._n), price, -np.inf, self._here(pool)
         problem, z = self._restricted(among, after), self._shares(self._here(start), among, k)
         for step in range(ALTERNATIONS):

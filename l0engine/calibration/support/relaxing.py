@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse as sp
 
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.config import Config
@@ -17,6 +19,7 @@ from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.relaxation import APART, Relaxation, Relaxed
 from l0engine.calibration.support.solvers.dual import is_factored
 from l0engine.calibration.support.support import Support
+from l0engine.selection.cube import flight
 
 #: What a relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
 EVENNESS = 1e-4
@@ -26,6 +29,8 @@ HARD = 1e-3
 FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 #: A relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
+#: Shares in between are drawn by a flight of the cube method for at least so many households a target, and at most so many targets.
+PLENTY, FLOWN_TARGETS = 1.5, 100
 
 
 def is_small(system: ScaledSystem) -> bool:
@@ -50,6 +55,15 @@ def filled(system: ScaledSystem, config: Config, weights: np.ndarray, k: int) ->
     rest = np.random.default_rng(config.seed).permutation(np.flatnonzero(out == 0))[: k - np.count_nonzero(out)]
     out[rest] = LEAST * base[rest]
     return out
+
+
+class _Parts(NamedTuple):
+    """What households carry, for `flight`: shape (n_households, n_targets)."""
+
+    matrix: sp.csr_array
+
+    def dense(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return np.asarray(self.matrix[rows].toarray()[:, columns], np.float64)
 
 
 class Relaxing:
@@ -77,10 +91,19 @@ class Relaxing:
         """Whether the last solution is near what is proven: only then does it say who matters."""
         return self._apart <= APART
 
-    def support(self, k: int) -> Support:
-        """k households, and weights to start from."""
-        if not self._capped:
-            return self._rounded(self._solved(k), k)
+    def supports(self, k: int) -> list[Support]:
+        """k households, and weights to start from; on a small problem in both ways where there are two."""
+        if self._capped:
+            return [self._under_caps(k)]
+        before, found = self._relaxed, []
+        if self._flies(k):
+            found.append(self._flown(self._solved(k, sharp=False), k))
+            if not is_small(self._system):
+                return found
+            self._relaxed = before  # shares in between are no good start for those that are not
+        return [*found, self._rounded(self._solved(k), k)]
+
+    def _under_caps(self, k: int) -> Support:
         price = self._price(k)
         support, theta = self._capping.down_to(k, price)
         self._bounds[k] = price, self._relaxation.bound(theta, k, price).value
@@ -92,18 +115,23 @@ class Relaxing:
 
     def prove(self, k: int) -> None:
         """What `certificate` needs of k households, and no more: a rough solution bounds nearly as well. Not under caps."""
-        self._solved(k, rough=True)
+        self._solved(k, rough=True, sharp=False)
 
     def _price(self, k: int) -> float:
         return EVENNESS * self._system.nothing * k / float(self._system.base_weights.sum()) ** 2
 
-    def _solved(self, k: int, *, rough: bool = False) -> Relaxed:
+    def _flies(self, k: int) -> bool:
+        """Whether nearly all shares may be in between: where households are many and targets few, most sets of them do as well."""
+        n_targets = len(self._system.target)
+        return n_targets <= FLOWN_TARGETS and k >= PLENTY * n_targets
+
+    def _solved(self, k: int, *, rough: bool = False, sharp: bool = True) -> Relaxed:
         if self._relaxed is None or not self._relaxed.settled:
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
             stay = self._relaxed.shares > 0
             pool, start, after = self._relaxed.pool[stay], self._relaxed.weights[stay], self._relaxed.dual
-        self._relaxed = self._relaxation.solve(k, self._price(k), pool, start, after, rough=rough)
+        self._relaxed = self._relaxation.solve(k, self._price(k), pool, start, after, rough=rough, sharp=sharp)
         self._bounds[k], self._apart = (self._relaxed.price, self._relaxed.bound), self._relaxed.apart
         return self._relaxed
 
@@ -142,6 +170,19 @@ class Relaxing:
         start = np.zeros(self._system.shape[1])
         least = LEAST * self._system.base_weights[relaxed.pool[some]]
         start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
+        if np.count_nonzero(start) < k:
+            start = filled(self._system, self._config, start, k)
+        return Elimination(self._system, start).down_to(k)
+
+    def _flown(self, relaxed: Relaxed, k: int) -> Support:
+        """Each household with its share as probability and its whole weight, so that totals stay; elimination of those left undecided."""
+        some = relaxed.shares > 0
+        pool, shares = relaxed.pool[some], relaxed.shares[some]
+        whole = relaxed.weights[some] / shares
+        parts = _Parts(sp.csr_array(self._system.columns(pool).multiply(whole).T))
+        left = flight(parts, shares, np.random.default_rng(self._config.seed), columns=np.arange(len(self._system.target)))
+        start = np.zeros(self._system.shape[1])
+        start[pool] = np.where(left > 0, np.maximum(whole * left, LEAST * self._system.base_weights[pool]), 0.0)
         if np.count_nonzero(start) < k:
             start = filled(self._system, self._config, start, k)
         return Elimination(self._system, start).down_to(k)
