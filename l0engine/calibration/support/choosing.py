@@ -132,7 +132,7 @@ class Chooser:
         if self.relaxes and splices and not self._medium and k < FAR_FEWER * len(s.target):
             self._relaxing.prove(k)  # exchange goes out from gates: no worse there, and sooner at hand
         elif self.relaxes:
-            found += self._relaxing.supports(k)
+            found.append(self._relaxing.support(k))
         if not found or not self._relaxing.settled or self._small or few:
             found.append(self._from_gates(k))
         if self._small or (few and self._medium):

@@ -91,17 +91,13 @@ class Relaxing:
         """Whether the last solution is near what is proven: only then does it say who matters."""
         return self._apart <= APART
 
-    def supports(self, k: int) -> list[Support]:
-        """k households, and weights to start from; on a small problem in both ways where there are two."""
+    def support(self, k: int) -> Support:
+        """k households, and weights to start from."""
         if self._capped:
-            return [self._under_caps(k)]
-        before, found = self._relaxed, []
-        if self._flies(k):
-            found.append(self._flown(self._solved(k, sharp=False), k))
-            if not is_small(self._system):
-                return found
-            self._relaxed = before  # shares in between are no good start for those that are not
-        return [*found, self._rounded(self._solved(k), k)]
+            return self._under_caps(k)
+        flies = self._flies(k)
+        relaxed = self._solved(k, sharp=not flies)
+        return self._flown(relaxed, k) if flies else self._rounded(relaxed, k)
 
     def _under_caps(self, k: int) -> Support:
         price = self._price(k)
@@ -121,9 +117,12 @@ class Relaxing:
         return EVENNESS * self._system.nothing * k / float(self._system.base_weights.sum()) ** 2
 
     def _flies(self, k: int) -> bool:
-        """Whether nearly all shares may be in between: where households are many and targets few, most sets of them do as well."""
+        """Whether nearly all shares may be in between: where households are many and targets few, most sets of them do as well.
+
+        Not on a small problem: what is drawn hangs on the last bits of the shares, and there other candidates are as good.
+        """
         n_targets = len(self._system.target)
-        return n_targets <= FLOWN_TARGETS and k >= PLENTY * n_targets
+        return n_targets <= FLOWN_TARGETS and k >= PLENTY * n_targets and not is_small(self._system)
 
     def _solved(self, k: int, *, rough: bool = False, sharp: bool = True) -> Relaxed:
         if self._relaxed is None or not self._relaxed.settled:
