@@ -1,6 +1,6 @@
 """What holds on every problem: random problems of many shapes, from their seeds; see `shapes`.
 
-Three small ones run by default, 297 more, most of them of up to 400 targets and 20,000 households, with `pytest -m slow`.
+Three small ones run by default, 317 more, most of them of up to 400 targets and 20,000 households, with `pytest -m slow`.
 """
 
 from dataclasses import dataclass, replace
@@ -25,6 +25,9 @@ MET, SAME = 1e-3, 1e-3
 SMALL = {"targets": (1, 12), "households": (5, 200)}
 FIRST = [pytest.param((seed, SMALL), id=f"small-{seed}") for seed in (1, 2, 3)]
 MORE = [pytest.param((seed, SMALL), id=f"small-{seed}", marks=pytest.mark.slow) for seed in (0, *range(4, 60))]
+#: Few targets of very many households, where shares of the relaxation are drawn.
+PLENTY = {"targets": (5, 80), "households": (60_000, 120_000), "entries": 4e6}
+MANY = [pytest.param((seed, PLENTY), id=f"many-{seed}", marks=pytest.mark.slow) for seed in range(2000, 2020)]
 LARGE = [pytest.param((seed, {}), id=str(seed), marks=pytest.mark.slow) for seed in range(1000, 1240)]
 
 
@@ -79,7 +82,7 @@ class Case:
         return mine > theirs * (1 + SAME) and mine > MET**2 and self.errors(weights).max() > MET
 
 
-@pytest.fixture(scope="module", params=[*FIRST, *MORE, *LARGE])
+@pytest.fixture(scope="module", params=[*FIRST, *MORE, *LARGE, *MANY])
 def case(request) -> Case:
     seed, ranges = request.param
     shape = random_shape(seed, **ranges)
