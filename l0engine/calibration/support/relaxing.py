@@ -166,12 +166,7 @@ class Relaxing:
             some = np.zeros(len(relaxed.pool), bool)
             held = self._system.rules.protected[relaxed.pool]
             some[np.argsort(np.where(held, -np.inf, -relaxed.weights), kind="stable")[:k]] = True
-        start = np.zeros(self._system.shape[1])
-        least = LEAST * self._system.base_weights[relaxed.pool[some]]
-        start[relaxed.pool[some]] = np.maximum(relaxed.weights[some], least)
-        if np.count_nonzero(start) < k:
-            start = filled(self._system, self._config, start, k)
-        return Elimination(self._system, start).down_to(k)
+        return self._eliminated(relaxed.pool[some], relaxed.weights[some], k)
 
     def _flown(self, relaxed: Relaxed, k: int) -> Support:
         """Each household with its share as probability and its whole weight, so that totals stay; elimination of those left undecided."""
@@ -180,8 +175,13 @@ class Relaxing:
         whole = relaxed.weights[some] / shares
         parts = _Parts(sp.csr_array(self._system.columns(pool).multiply(whole).T))
         left = flight(parts, shares, np.random.default_rng(self._config.seed), columns=np.arange(len(self._system.target)))
+        drawn = left > 0
+        return self._eliminated(pool[drawn], (whole * left)[drawn], k)
+
+    def _eliminated(self, kept: np.ndarray, weights: np.ndarray, k: int) -> Support:
+        """Elimination from some households and their weights, shape (n_kept,), down to k; filled up first where they are fewer."""
         start = np.zeros(self._system.shape[1])
-        start[pool] = np.where(left > 0, np.maximum(whole * left, LEAST * self._system.base_weights[pool]), 0.0)
+        start[kept] = np.maximum(weights, LEAST * self._system.base_weights[kept])
         if np.count_nonzero(start) < k:
             start = filled(self._system, self._config, start, k)
         return Elimination(self._system, start).down_to(k)
