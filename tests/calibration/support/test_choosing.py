@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import oracles
 import pytest
+import reported
 from further import further
 from relaxation_oracles import Case, best_of_all
 from scipy.optimize import nnls
@@ -20,6 +21,8 @@ from l0engine.calibration.support.choosing import Chooser
 from l0engine.calibration.support.raking import Softness
 from l0engine.calibration.support.relaxing import EVENNESS, HARD, is_small, relaxes
 from l0engine.calibration.training.iteration import fit
+from l0engine.heeding import Abandoned, heeding
+from l0engine.selection.cube import flight
 
 PROBLEM = oracles.random_problem(1, targets=10, households=150)
 CONFIG = Config(lambda_l0=1e-3, epochs=100)
@@ -172,3 +175,18 @@ def test_there_is_an_answer_whatever_the_gates_kept(gated):
         config = replace(CONFIG, relax=relax)
         chooser = Chooser(PROBLEM, ScaledSystem.build(PROBLEM, config), config, weights)
         assert [chooser.at(k).measures.kept for k in (150, 50, 1)] == [150, 50, 1]
+
+
+def test_a_stop_is_heeded_while_shares_are_drawn(monkeypatch):
+    problem, drawing = reported.heavy_tails(2, 40_000), []
+
+    def watched(*args, **more):
+        drawing.append(True)
+        left = flight(*args, **more)
+        drawing.clear()  # what follows would heed it as well
+        return left
+
+    monkeypatch.setattr(relaxing, "flight", watched)
+    chooser = Chooser(problem, ScaledSystem.build(problem, Config()), Config(), problem.base_weights.copy())
+    with heeding(lambda: bool(drawing)), pytest.raises(Abandoned):
+        chooser.at(200)
