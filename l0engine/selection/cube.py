@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 from scipy import linalg
 
+from l0engine.heeding import heed
 from l0engine.selection.designs import checked_size
 from l0engine.selection.standardised import Standardised
 
@@ -92,6 +93,7 @@ def flight(
     waiting = rng.permutation(np.flatnonzero(_is_open(p)))
     at_work, lines = waiting[:0], np.zeros((0, 1 + len(columns)))
     while not should_stop():
+        heed()
         count = max(lines.shape[1] + SPARE - len(at_work), 1)
         new, waiting = waiting[:count], waiting[count:]
         at_work = np.concatenate([at_work, new])

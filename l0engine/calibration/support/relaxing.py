@@ -19,7 +19,6 @@ from l0engine.calibration.support.elimination import Elimination
 from l0engine.calibration.support.relaxation import APART, Relaxation, Relaxed
 from l0engine.calibration.support.solvers.dual import is_factored
 from l0engine.calibration.support.support import Support
-from l0engine.heeding import heed
 from l0engine.selection.cube import flight
 
 #: What a relaxation asks of evenness: a loss of this share of that of keeping none, at an effective sample size of k.
@@ -64,7 +63,6 @@ class _Parts(NamedTuple):
     matrix: sp.csr_array
 
     def dense(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        heed()
         return np.asarray(self.matrix[rows].toarray()[:, columns], np.float64)
 
 
