@@ -35,7 +35,7 @@ from l0engine.calibration.support.solvers.dual import Dual, DualProblem
 
 #: Alternations at most, and Newton steps in each; they end when other shares would lower the objective by less than this share of it, or
 #: the second where only the bound is wanted.
-ALTERNATIONS, NEWTON, STILL, BOUNDED = 36, 6, 1e-3, 2e-2
+ALTERNATIONS, NEWTON, STILL, BOUNDED = 36, 6, 1e-3, 5e-3
 #: After them, so many in which shares grow by the square: those in between go to 0 or 1 while there are others to take over.
 SHARPER = 4
 #: Where there is no solution to start from, a price is reached from this one, relative to it, in so many alternations.

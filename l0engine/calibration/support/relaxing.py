@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy import sparse as sp
 
 from l0engine.arrays.linear_map import LinearMap
 from l0engine.calibration.config import Config
+from l0engine.calibration.problem.rules import Rules
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate
 from l0engine.calibration.support.capping import LEAST, LEAST_EVEN, Capping
@@ -29,6 +31,10 @@ HARD = 1e-3
 FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 #: A relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
+#: Over all households the relaxation finds those that suit the targets best, and totals that were held out are met less well by them. So
+#: on a problem that is not small, of many targets, it chooses among what the gates kept, and others up to so many for each that is wanted;
+#: and this share of the price of evenness is on ``||A_j w_j||^2``, as the totals would spread if households were drawn anew.
+SHORTLIST, CARRIED = 2.0, 0.5
 #: Shares in between are drawn by a flight of the cube method for at least so many households a target, and at most so many targets.
 PLENTY, FLOWN_TARGETS = 1.5, 100
 
@@ -95,9 +101,9 @@ class Relaxing:
         """k households, and weights to start from."""
         if self._capped:
             return self._under_caps(k)
-        flies = self._flies(k)
-        relaxed = self._solved(k, sharp=not flies)
-        return self._flown(relaxed, k) if flies else self._rounded(relaxed, k)
+        if self._flies(k):
+            return self._flown(self._solved(k, sharp=False), k)
+        return self._rounded(self._solved(k) if is_small(self._system) else self._shortlisted(k), k)
 
     def _under_caps(self, k: int) -> Support:
         price = self._price(k)
@@ -109,9 +115,9 @@ class Relaxing:
         self._apart = 2 * (value - bound) / self._system.nothing
         return support
 
-    def prove(self, k: int) -> None:
+    def prove(self, k: int) -> Relaxed:
         """What `certificate` needs of k households, and no more: a rough solution bounds nearly as well. Not under caps."""
-        self._solved(k, rough=True, sharp=False)
+        return self._solved(k, rough=True, sharp=False)
 
     def _price(self, k: int) -> float:
         return EVENNESS * self._system.nothing * k / float(self._system.base_weights.sum()) ** 2
@@ -125,7 +131,7 @@ class Relaxing:
         return n_targets <= FLOWN_TARGETS and k >= PLENTY * n_targets and not is_small(self._system)
 
     def _solved(self, k: int, *, rough: bool = False, sharp: bool = True) -> Relaxed:
-        if self._relaxed is None or not self._relaxed.settled:
+        if self._relaxed is None or not (self._relaxed.settled or rough):
             pool, start, after = np.flatnonzero(self._gated > 0), self._gated[self._gated > 0], None
         else:
             stay = self._relaxed.shares > 0
@@ -133,6 +139,34 @@ class Relaxing:
         self._relaxed = self._relaxation.solve(k, self._price(k), pool, start, after, rough=rough, sharp=sharp)
         self._bounds[k], self._apart = (self._relaxed.price, self._relaxed.bound), self._relaxed.apart
         return self._relaxed
+
+    def _shortlisted(self, k: int) -> Relaxed:
+        """The relaxation of a shortlist: what the gates kept, and where that is too few, those with the largest shares of the proof.
+
+        With a price on what each carries, which is to count weights in other units.
+        """
+        system, proof = self._system, self.prove(k)
+        gates, others = self._gated > 0, proof.pool[np.argsort(-proof.shares, kind="stable")]
+        room = max(int(SHORTLIST * k) - np.count_nonzero(gates), 0)
+        pool = np.union1d(np.flatnonzero(gates), others[~gates[others]][:room])
+        start, unit = self._gated.copy(), self._unit[pool]
+        start[proof.pool] = np.where(gates[proof.pool], start[proof.pool], proof.weights)
+        rules = system.ruled and system.ruled.at(pool)
+        rules = rules and Rules(rules.protected, rules.smallest / unit, rules.largest / unit)
+        a = self._a.columns(torch.tensor(pool, device=self._a.device))
+        a = a.weighted(torch.ones(len(self._b), dtype=torch.float64, device=a.device), torch.tensor(unit, device=a.device))
+        among = Relaxation(a, self._b, self._hardness, self._upper[pool] / unit, rules)
+        found = among.solve(k, proof.price, np.arange(len(pool)), start[pool] / unit, proof.dual)
+        self._apart = found.apart
+        return replace(found, pool=pool[found.pool], weights=found.weights * unit[found.pool])
+
+    @cached_property
+    def _unit(self) -> np.ndarray:
+        """In which weights count alike for the price, shape (n_households,): small ones where a household carries much."""
+        carried = self._system.squares.astype(np.float64)
+        by = self._gated if carried @ self._gated > 0 else self._system.base_weights  # gates may keep only who carries nothing
+        mean = float(carried @ by) / float(by.sum())
+        return np.asarray(1 / np.sqrt(1 - CARRIED + CARRIED * carried / mean))
 
     def evened(self, supports: list[Support]) -> list[Support]:
         """The same households, started from the weights that the relaxation has for them alone: as even as its price asks.
