@@ -39,7 +39,7 @@ ALTERNATIONS, NEWTON, STILL, BOUNDED = 36, 6, 1e-3, 5e-3
 #: After them, so many in which shares grow by the square: those in between go to 0 or 1 while there are others to take over.
 SHARPER = 4
 #: Where there is no solution to start from, a price is reached from this one, relative to it, in so many alternations.
-SOFT, COLD = 125.0, 4
+SOFT, COLD = 125.0, 3
 #: Newton ends when the decrease left is below this share of the objective of no household; for weights that are used, of the second.
 ENOUGH, FINE = 1e-8, 1e-10
 #: Conjugate gradients end when the residual has shrunk to this share, for weights that are used to the second: curvatures jump where
