@@ -1,6 +1,6 @@
 """The way to a number of households: candidates from several sources, calibrated, and the best of them.
 
-Gates and the elimination that follows them judge households one by one; the relaxation judges them together, over all households.
+Gates and the elimination that follows them judge households one by one; the relaxation judges them together, see `relaxing`.
 Non-negative least squares has an exact answer where there is one; small problems are cheap enough to try a random start as well. The
 best of them wins, see `better`.
 """
