@@ -22,7 +22,7 @@ from l0engine.jobs.records import PointRecord
 _ERROR, _ESS = (0.40, 1.0), (0.0, 0.34)
 _HEIGHT = 640
 #: Name of the strip, and of the numbers in it.
-PROVEN = "Proven: at most so far above the best"
+PROVEN, NUMBERS = "Proven: at most so far above the best", "How far above the best"
 #: A number in it stands no nearer to the one before than this share of the width: on a narrow page it takes so much.
 _APART = 0.16
 
@@ -175,27 +175,44 @@ def _proven(fig: go.Figure, info: FrontierInfo, palette: theme.Palette) -> None:
         return
     low, high = fig.layout.yaxis.range
     level, fig.layout.yaxis.range = 10 ** (low - 0.05 * (high - low)), [low - 0.1 * (high - low), high]
-    left, right = fig.layout.xaxis.range
-    texts, last = [""] * len(gaps), -math.inf
-    for i in np.argsort([p.measures.kept for p in info.ours]):
-        at = (math.log10(info.ours[i].measures.kept) - left) / (right - left)
-        if (gap := gaps[i]) is not None and at - last >= _APART:
-            texts[i], last = f"+{share(gap)}", at
     band = palette.errors[3 if palette.name == "light" else 0]
-    how = {"mode": "lines+markers+text", "line": {"color": band, "width": 16}, "marker": {"symbol": "square", "size": 16, "color": band}}
-    how |= {"legendrank": 1004, "text": texts, "textfont": {"size": 11, "color": palette.text}}
+    how = {"mode": "lines+markers", "line": {"color": band, "width": 16}, "marker": {"symbol": "square", "size": 16, "color": band}}
 
     def y(_: Sequence[PointRecord]) -> list[float | None]:
         return [None if gap is None else level for gap in gaps]
 
-    _points(fig, info, "y", y, info.ours, PROVEN, **how)
+    _points(fig, info, "y", y, info.ours, PROVEN, legendrank=1004, **how)
+    numbers = _apart([(p.measures.kept, gap) for p, gap in zip(info.ours, gaps, strict=True) if gap is not None], fig.layout.xaxis.range)
+    fig.add_scatter(  # apart from the strip: beside points that are not drawn Plotly loses texts
+        x=[kept for kept, _, _ in numbers],
+        y=[level] * len(numbers),
+        text=[text for _, text, _ in numbers],
+        textposition=[place for _, _, place in numbers],
+        textfont={"size": 11, "color": palette.text},
+        mode="text",
+        name=NUMBERS,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _apart(gaps: Sequence[tuple[int, float]], x: Sequence[float]) -> list[tuple[int, str, str]]:
+    """Households, number and place of those that do not run into one another, or out of the picture; the largest size has its own."""
+    found: list[tuple[int, str, str]] = []
+    last = math.inf
+    for kept, gap in sorted(gaps, reverse=True):
+        at = (math.log10(kept) - x[0]) / (x[1] - x[0])
+        if last - at >= _APART:
+            found.append((kept, f"+{share(gap)}", "middle left" if at > 1 - _APART / 2 else "middle center"))
+            last = at
+    return found[::-1]
 
 
 def _subtitle(info: FrontierInfo) -> str:
     chosen = [p for p in info.every if p.key == info.chosen]
     if chosen:
         m = chosen[0].measures
-        size = f"effective sample size {wording.short(m.ess)}"
+        size = f"ESS {wording.short(m.ess)}"  # the whole words stand at the axis; here they were cut on a narrow page
         return f"Chosen: {wording.plural(m.kept, 'household')}, median error {wording.percent(error(chosen[0]))}, {size}"
     if info.ours:
         best = min(info.ours, key=error)
