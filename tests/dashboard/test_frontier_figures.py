@@ -147,7 +147,7 @@ def test_numbers_of_the_strip_do_not_run_into_one_another():
     ]
     numbers = traces(frontier.plot(frontier.info(points, 2281, 200_576), theme.LIGHT))[frontier.NUMBERS]
     assert list(numbers.x) == [1000, 4200] and list(numbers.text) == ["+30 %", "+10 %"]
-    assert list(numbers.textposition) == ["middle center", "middle left"]  # or the last would stand across the edge
+    assert list(numbers.textposition) == ["middle right", "middle left"]  # within the strip, and the last not across the picture's edge
 
 
 @pytest.mark.parametrize("points", [CURVE, [proven(p, None) for p in CURVE], []], ids=["absent", "useless", "no points"])

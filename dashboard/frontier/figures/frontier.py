@@ -184,10 +184,10 @@ def _proven(fig: go.Figure, info: FrontierInfo, palette: theme.Palette) -> None:
     _points(fig, info, "y", y, info.ours, PROVEN, legendrank=1004, **how)
     numbers = _apart([(p.measures.kept, gap) for p, gap in zip(info.ours, gaps, strict=True) if gap is not None], fig.layout.xaxis.range)
     fig.add_scatter(  # apart from the strip: beside points that are not drawn Plotly loses texts
-        x=[kept for kept, _, _ in numbers],
+        x=[kept for kept, _ in numbers],
         y=[level] * len(numbers),
-        text=[text for _, text, _ in numbers],
-        textposition=[place for _, _, place in numbers],
+        text=[f"+{share(gap)}" for _, gap in numbers],
+        textposition=["middle right", *["middle center"] * (len(numbers) - 2), "middle left"] if len(numbers) > 1 else "middle center",
         textfont={"size": 11, "color": palette.text},
         mode="text",
         name=NUMBERS,
@@ -196,16 +196,16 @@ def _proven(fig: go.Figure, info: FrontierInfo, palette: theme.Palette) -> None:
     )
 
 
-def _apart(gaps: Sequence[tuple[int, float]], x: Sequence[float]) -> list[tuple[int, str, str]]:
-    """Households, number and place of those that do not run into one another, or out of the picture; the largest size has its own."""
-    found: list[tuple[int, str, str]] = []
+def _apart(gaps: Sequence[tuple[int, float]], x: Sequence[float]) -> list[tuple[int, float]]:
+    """Households and gaps whose numbers do not run into one another; the largest size has its own."""
+    found: list[tuple[int, float]] = []
     last = math.inf
     for kept, gap in sorted(gaps, reverse=True):
         at = (math.log10(kept) - x[0]) / (x[1] - x[0])
         if last - at >= _APART:
-            found.append((kept, f"+{share(gap)}", "middle left" if at > 1 - _APART / 2 else "middle center"))
+            found.insert(0, (kept, gap))
             last = at
-    return found[::-1]
+    return found
 
 
 def _subtitle(info: FrontierInfo) -> str:

@@ -64,7 +64,7 @@ def plot(info: FiguresInfo, palette: theme.Palette) -> go.Figure:
     step = axes.nice_step(reach / 3)
     ticks = np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1) * step
     across = {"tickvals": ticks.tolist(), "ticktext": [wording.short(round(t, 9)) for t in ticks]}
-    x = axes.axis("Difference from the full table, in standard deviations", range=[-reach * 1.08, reach * 1.08], **across)
+    x = axes.axis("Difference, in standard deviations", range=[-reach * 1.08, reach * 1.08], **across)
     down = {"tickvals": list(middles.values()), "ticktext": [theme.label(g, 30) for g in middles]}
     rows = axes.axis("", range=[bounds[-1], 0], showgrid=False, **down)
     fig = theme.figure(palette, "How far each figure is off", _words(info), x, rows, height=round(150 + pixels))
