@@ -65,7 +65,7 @@ def _sentences(ask: TruthAsk, picture: TruthPicture) -> tuple[str, ...]:
         f"{int((picture.truth != 0).sum())} of {len(picture.truth)} features make y, and each method gets {ask.rows} noisy rows to find "
         "them.",
         f"L1 pays for size, so it shrinks what it finds: the true ones found are {sizes[1]} of their size at its best, against {sizes[0]} "
-        "for L0; L2 shrinks all and finds none.",
+        "for L0; L2 shrinks all of them and leaves out none.",
         f"On new rows {winner} predicts best here; L0 wins where the truth is sparse and can be seen, and with much noise, few rows or "
         "features that resemble each other, shrinking is the better bet.",
     )
