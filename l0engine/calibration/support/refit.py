@@ -44,9 +44,9 @@ def refitted(system: ScaledSystem, gated: np.ndarray, config: Config) -> tuple[n
     return without_negligible(system, out), found.mu
 
 
-def without_negligible(system: ScaledSystem, weights: np.ndarray) -> np.ndarray:
-    """Weights, shape (n_households,), with 0 for those up to `NEGLIGIBLE` of the base weight, but for those of protected households."""
-    return np.where(system.rules.protected | (weights > NEGLIGIBLE * system.base_weights), weights, 0.0)
+def without_negligible(system: ScaledSystem, weights: np.ndarray, share: float = NEGLIGIBLE) -> np.ndarray:
+    """Weights, shape (n_households,), with 0 for those up to a share of the base weight, but for those of protected households."""
+    return np.where(system.rules.protected | (weights > share * system.base_weights), weights, 0.0)
 
 
 def recalibrate(

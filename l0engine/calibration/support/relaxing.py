@@ -32,8 +32,8 @@ FEW_ENTRIES, FEW_CELLS = 300_000, 2_000_000
 #: A relaxation works on at most so many entries.
 RELAXED_ENTRIES = 10_000_000
 #: Over all households the relaxation finds those that suit the targets best, and totals that were held out are met less well by them. So
-#: on a problem that is not small, of many targets, it chooses among what the gates kept, and others up to so many for each that is wanted;
-#: and this share of the price of evenness is on ``||A_j w_j||^2``, as the totals would spread if households were drawn anew.
+#: on a problem that is not small, for more households than targets, it chooses among what the gates kept, and others up to so many for each
+#: that is wanted; and this share of the price of evenness is on ``||A_j w_j||^2``, by which the totals spread if households are drawn anew.
 SHORTLIST, CARRIED = 2.0, 0.5
 #: Shares in between are drawn by a flight of the cube method for at least so many households a target, and at most so many targets.
 PLENTY, FLOWN_TARGETS = 1.5, 100
@@ -103,7 +103,8 @@ class Relaxing:
             return self._under_caps(k)
         if self._flies(k):
             return self._flown(self._solved(k, sharp=False), k)
-        return self._rounded(self._solved(k) if is_small(self._system) else self._shortlisted(k), k)
+        chosen_among_all = is_small(self._system) or k <= len(self._system.target)  # so few have neither weight nor fit to give away
+        return self._rounded(self._solved(k) if chosen_among_all else self._shortlisted(k), k)
 
     def _under_caps(self, k: int) -> Support:
         price = self._price(k)

@@ -16,6 +16,7 @@ from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.problem.system import ScaledSystem
 from l0engine.calibration.results import Certificate, Measures, Result, Snapshot, Status
 from l0engine.calibration.support.calibrated import Calibrated
+from l0engine.calibration.support.capping import LEAST
 from l0engine.calibration.support.goals import at_once, by_price, smallest
 from l0engine.calibration.support.polish import polished
 from l0engine.calibration.support.refit import refitted, without_negligible
@@ -138,12 +139,20 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
         anew = by_price(problem, system, config, gated, price)
         before = system.cost(config, price, system.value(weights), weights)
         if anew is not None and system.cost(config, price, anew.loss, anew.weights) < ANEW * before:
-            weights = anew.weights if config.price_change else without_negligible(system, anew.weights)  # who leaves has a price
+            weights = anew.weights if config.price_change else _worth_their_price(system, config, price, anew.weights)
             note = f"What the gates kept is beaten at this price, so {np.count_nonzero(weights):,} households were chosen anew."
             return _Answer.of(anew, note)._replace(weights=weights, refitted=measure(problem, weights, system.use))
     gone = 0 if gates else np.count_nonzero(gated) - np.count_nonzero(weights)
     note = f"The targets pressed {gone:,} of all households to next to nothing: their weight is 0." if gone and mu is not None else ""
     return _Answer(weights, measure(problem, weights, system.use), note=note, start=start, mu=mu)
+
+
+def _worth_their_price(system: ScaledSystem, config: Config, price: float, weights: np.ndarray) -> np.ndarray:
+    """The weights without households that only fill up a number, where that pays: they have next to no weight, and a price each."""
+    weights = without_negligible(system, weights)
+    fewer = without_negligible(system, weights, 2 * LEAST)
+    saved = system.cost(config, price, system.value(weights), weights) - system.cost(config, price, system.value(fewer), fewer)
+    return fewer if saved > 0 and config.total == "free" else weights
 
 
 def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:
