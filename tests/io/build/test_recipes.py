@@ -256,3 +256,12 @@ def test_of_two_tables_with_unique_ids_the_one_with_weights_is_the_households():
     totals = {"t": pd.DataFrame({"region": ["N", "S"], "value": [40, 60]}), "s": pd.DataFrame({"sex": ["m", "f"], "persons": [40, 60]})}
     recipe = guess({"a": pd.DataFrame({"hh_id": ["1", "2", "3", "4"], "sex": list("mfmf")}), "h": HH, **totals})
     assert (recipe.households, recipe.persons) == ("h", "a")
+
+
+def test_two_tables_of_totals_are_not_taken_for_a_survey():
+    people = pd.DataFrame({"state": ["CT", "MA", "ME"], "population": [3617176, 7001399, 1395722]})
+    snap = pd.DataFrame({"state": ["MA", "CT", "ME"], "snap_cost": [2.6e9, 8.9e8, 3.1e8]})
+    with pytest.raises(ProblemError, match=r"in people.csv every 'state' stands once, as in totals: add the table"):
+        guess({"people.csv": people, "snap.csv": snap})
+    survey = people.loc[[0, 0, 1, 1, 1, 2]].drop(columns="population")  # without ids and weights, but a survey
+    assert guess({"survey.csv": survey, "people.csv": people}).households == "survey.csv"

@@ -45,10 +45,12 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
     ProblemError
         There are no two tables, or ids are missing or stand twice.
     """
-    households = households or _households(tables)
+    told, households = households, households or _households(tables)
     if households not in tables or len(tables) < 2:
         raise ProblemError("A recipe needs a table of households and at least one of totals: add the other one.")
     frame = tables[households]
+    if not told:
+        _refuse_totals(households, tables)
     household_id = named(frame, ID_NAMES)
     if household_id:
         _refuse_empty(households, frame, household_id, "household an id")
@@ -64,6 +66,20 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
         persons=persons,
         persons_household_id=theirs,
     )
+
+
+def _refuse_totals(file: str, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Totals alone: the table has neither ids nor weights, and every category that another one has as well stands once."""
+    frame = tables[file]
+    if named(frame, ID_NAMES) or _weight(frame) or len(frame) < 2:
+        return
+    for other in (t for name, t in tables.items() if name != file):
+        for column in (c for c in frame.columns if c in other.columns and not is_numeric(frame[c])):
+            if frame[column].is_unique and set(frame[column]) == set(other[column]):
+                raise ProblemError(
+                    f"No table of households was found: in {file} every '{clipped(str(column))}' stands once, as in totals: "
+                    "add the table that has a row for each household."
+                )
 
 
 def _refuse_empty(file: str, frame: pd.DataFrame, column: str, what: str) -> list[str]:
