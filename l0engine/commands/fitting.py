@@ -17,6 +17,7 @@ from tqdm import tqdm
 from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.frontier.references import REFERENCES
+from l0engine.calibration.limits import share
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.previous import Previous
 from l0engine.calibration.problem.problem import Problem
@@ -158,7 +159,8 @@ def _with_progress(steps: Generator[Snapshot, None, Result], config: Config) -> 
 
 
 def _words(m: Measures) -> str:
+    ratio = f"{m.max_weight_ratio:,.0f}" if m.max_weight_ratio >= 100 else f"{m.max_weight_ratio:.2g}"
     return (
-        f"{m.kept:,} kept, median error {m.median_abs_rel_error:.3%}, mean {m.mean_abs_rel_error:.2%}, {m.share_within_10pct:.1%} within "
-        f"10 %, effective sample size {m.ess:,.0f}, largest weight {m.max_weight:,.0f} ({m.max_weight_ratio:,.0f} x base)"
+        f"{m.kept:,} kept, median error {share(m.median_abs_rel_error)}, mean {share(m.mean_abs_rel_error)}, {share(m.share_within_10pct)} "
+        f"within 10 %, effective sample size {m.ess:,.0f}, largest weight {m.max_weight:,.0f} ({ratio} x base)"
     )

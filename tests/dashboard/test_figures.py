@@ -245,6 +245,13 @@ def test_estimates_by_hand(problem):
     assert fig.layout.title.subtitle.text == "1 of 3 (33.3 %) targets within 1 %"
 
 
+def test_weights_that_are_too_small_to_draw_are_told_of(problem):
+    weights = np.array(problem.base_weights)
+    weights[:2] = 1e-5
+    title = weight_change.plot(weight_change.info(problem, weights), theme.LIGHT).layout.title
+    assert title.subtitle.text.endswith("; 2 lie lower")
+
+
 def test_weight_change_shows_only_kept_households(problem):
     info = weight_change.info(problem, WEIGHTS)
     assert list(info.ids) == ["1", "3", "4"] and list(info.base) == [10, 4, 4] and list(info.final) == [20, 40, 1]

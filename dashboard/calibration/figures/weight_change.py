@@ -40,6 +40,8 @@ def plot(info: WeightChangeInfo, palette: theme.Palette) -> go.Figure:
     if len(ratio):
         subtitle = f"Final / base: median {wording.ratio(np.median(ratio))}, largest {wording.ratio(ratio.max())}"
     low = float(info.base.min()) * _LOWEST if len(ratio) else 1.0
+    if below := int((info.final < low).sum()):
+        subtitle += f"; {below:,} lie lower"
     final = np.maximum(info.final, low)
     x = axes.count_log_axis("Base weight (log)", info.base)
     y = axes.count_log_axis("Final weight (log)", np.concatenate([final, info.base]))

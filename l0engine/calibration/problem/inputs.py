@@ -11,6 +11,9 @@ from scipy import sparse as sp
 
 from l0engine.errors import ProblemError
 
+#: Larger entries have no sum in double precision once they are weighted.
+LARGEST = 1e300
+
 
 def checked_matrix(matrix: Any) -> sp.csr_array:
     """A copy as sorted CSR of finite float32 or float64 without duplicates or stored zeros, or a ProblemError."""
@@ -32,12 +35,12 @@ def checked_matrix(matrix: Any) -> sp.csr_array:
         m.data = m.data.astype(np.float64)
     m.sum_duplicates()
     m.eliminate_zeros()
-    bad = np.flatnonzero(~np.isfinite(m.data))
+    bad = np.flatnonzero(~(np.abs(m.data) <= min(LARGEST, float(np.finfo(m.dtype).max))))
     if len(bad):
-        row = int(np.searchsorted(m.indptr, bad[0], side="right")) - 1
+        row, found = int(np.searchsorted(m.indptr, bad[0], side="right")) - 1, m.data[bad[0]]
+        remedy = "correct it, or take larger units" if np.isfinite(found) else "replace it by a finite number"
         raise ProblemError(
-            f"The matrix entry of target {row + 1} and household {m.indices[bad[0]] + 1} is {m.data[bad[0]]}: "
-            f"replace it by a finite number ({len(bad):,} such)."
+            f"The matrix entry of target {row + 1} and household {m.indices[bad[0]] + 1} is {found}: {remedy} ({len(bad):,} such)."
         )
     return m
 

@@ -59,6 +59,7 @@ def test_derived_quantities_by_hand():
     [
         ({"matrix": [[1, np.nan, 1], [1, 1, 1]]}, "target 1 and household 2 is nan.*(1 such)"),
         ({"matrix": sp.csr_array([[1, 1, 1], [1, 1, np.inf]])}, "target 2 and household 3 is inf"),
+        ({"matrix": sp.csr_array([[1, 1, 1], [1, 1e308, 1]])}, "target 2 and household 2 is 1e.308: correct it, or take larger units"),
         ({"matrix": [["a", 1, 1], [1, 1, 1]]}, "not a number"),
         ({"matrix": np.ones((2, 3)) * 1j}, "complex128 entries"),
         ({"values": np.ones(2) * 1j}, "not a number"),
