@@ -25,7 +25,7 @@ if run is not None:
 failed = run is not None and run.status.ended and not run.status.has_result
 if run is not None and failed:
     outcome.show(run, problem)  # before all else: what went wrong, and what to do
-with st.expander("Settings of the next run" if busy else "Settings", icon=":material/tune:", expanded=not busy):
+with st.expander("Settings of the next run" if run is not None else "Settings", icon=":material/tune:", expanded=not busy):
     config = form.show(sorted(set(problem.groups)))
 with start:
     why = "Correct the setting named below first." if config is None else "No target is left in the fit." if not n_targets else None
