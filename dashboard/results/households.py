@@ -89,7 +89,7 @@ def _one(facts: Facts) -> None:
     st.markdown(_sentence(facts, why))
     if why.kept and state.held("prices") and isinstance(known := state.whatif(facts), WhatIf):
         predicted = known.without_household(at)
-        said = f"Without it: effective sample size {predicted.ess:+,.2f} (predicted{', roughly' if predicted.rough else ''}"
+        said = f"{without(why.shares, predicted.ess)} (predicted{', roughly' if predicted.rough else ''}"
         if len(known.b) <= QUICK or st.button("Check it", key="check_household", help="Calibrates the others again without it."):
             said += f"; checked: {known.without_household(at, check=True).ess:+,.2f}"
         st.markdown(f"{said}).")
@@ -100,6 +100,13 @@ def _one(facts: Facts) -> None:
     st.dataframe(
         table, hide_index=True, column_config={"share": st.column_config.NumberColumn("its share of the estimate", format="percent")}
     )
+
+
+def without(shares: np.ndarray, ess: float) -> str:
+    """What happens without a household: its shares of the estimates it counts in, and the change of the effective sample size."""
+    alone = int((shares > 1 - 1e-9).sum())
+    lost = f"no household is left for {wording.plural(alone, 'target')}; " if alone else ""
+    return f"Without it: {lost}the effective sample size changes by {ess:+,.2f}"
 
 
 def _gate(facts: Facts, household: int) -> None:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.kit import wording
+from dashboard.results.households import without
 from l0engine.calibration.config import Config
 from l0engine.calibration.problem.problem import Problem
 from l0engine.calibration.training.iteration import fit
@@ -147,6 +148,12 @@ def test_what_leaving_it_out_would_cost_is_predicted_then_checked(results):
     words = next(text for text in results.said("markdown") if text.startswith("Without it"))
     checked = float(words.split("checked: **")[1].split("*")[0].replace("−", "-").replace(",", ""))
     assert checked == pytest.approx(own.without_target(row, check=True).ess, abs=0.006, rel=0.01)
+
+
+def test_a_household_that_carries_targets_alone_is_not_said_to_cost_next_to_nothing():
+    said = without(np.array([1.0, 1.0, 0.3]), -0.14)
+    assert said == "Without it: no household is left for 2 targets; the effective sample size changes by -0.14"
+    assert without(np.array([0.9]), 1.5) == "Without it: the effective sample size changes by +1.50"
 
 
 def test_a_target_can_be_left_out(results):
