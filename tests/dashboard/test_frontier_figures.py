@@ -132,6 +132,7 @@ def test_the_strip_stands_where_the_bound_is_useful():
     level = strip.y[2]
     assert list(strip.y) == [None, None, level, level]
     numbers = traces(fig)[frontier.NUMBERS]  # of drawn points alone: Plotly loses texts beside others
+    assert [d[0] for d in numbers.customdata] == [points[2].key, points[3].key]  # a click on a number chooses its point
     assert list(numbers.x) == [4000, 8000] and list(numbers.y) == [level, level] and list(numbers.text) == ["+25 %", "+0.3 %"]
     low, high = fig.layout.yaxis.range
     assert low < math.log10(level) < math.log10(0.0005) and math.log10(0.01) < high  # below all errors, within the picture

@@ -182,10 +182,11 @@ def _proven(fig: go.Figure, info: FrontierInfo, palette: theme.Palette) -> None:
         return [None if gap is None else level for gap in gaps]
 
     _points(fig, info, "y", y, info.ours, PROVEN, legendrank=1004, **how)
-    numbers = _apart([(p.measures.kept, gap) for p, gap in zip(info.ours, gaps, strict=True) if gap is not None], fig.layout.xaxis.range)
+    numbers = _apart([(p, gap) for p, gap in zip(info.ours, gaps, strict=True) if gap is not None], fig.layout.xaxis.range)
     fig.add_scatter(  # apart from the strip: beside points that are not drawn Plotly loses texts
-        x=[kept for kept, _ in numbers],
+        x=[p.measures.kept for p, _ in numbers],
         y=[level] * len(numbers),
+        customdata=[[p.key, ""] for p, _ in numbers],  # a click may mean them
         text=[f"+{share(gap)}" for _, gap in numbers],
         textposition=["middle right", *["middle center"] * (len(numbers) - 2), "middle left"] if len(numbers) > 1 else "middle center",
         textfont={"size": 11, "color": palette.text},
@@ -196,14 +197,14 @@ def _proven(fig: go.Figure, info: FrontierInfo, palette: theme.Palette) -> None:
     )
 
 
-def _apart(gaps: Sequence[tuple[int, float]], x: Sequence[float]) -> list[tuple[int, float]]:
-    """Households and gaps whose numbers do not run into one another; the largest size has its own."""
-    found: list[tuple[int, float]] = []
+def _apart(gaps: Sequence[tuple[PointRecord, float]], x: Sequence[float]) -> list[tuple[PointRecord, float]]:
+    """Points and gaps whose numbers do not run into one another; the largest size has its own."""
+    found: list[tuple[PointRecord, float]] = []
     last = math.inf
-    for kept, gap in sorted(gaps, reverse=True):
-        at = (math.log10(kept) - x[0]) / (x[1] - x[0])
+    for p, gap in sorted(gaps, key=lambda pair: -pair[0].measures.kept):
+        at = (math.log10(p.measures.kept) - x[0]) / (x[1] - x[0])
         if last - at >= _APART:
-            found.insert(0, (kept, gap))
+            found.insert(0, (p, gap))
             last = at
     return found
 
