@@ -16,6 +16,8 @@ from torch import Tensor
 
 #: Fewer rows are factored as they are, in no time.
 FEW_ROWS = 1000
+#: Pairs of rows that meet, each time they do: with more, next to all rows meet, and to list them takes gigabytes.
+MOST_PAIRS = 5e8
 #: Rows that meet are sought among so many columns; so many sets of rows that do not meet are tried as seeds
 #: of areas, in each of two orders.
 SAMPLE, SETS = 20_000, 10
@@ -46,6 +48,8 @@ class Areas:
         if n_rows < FEW_ROWS:
             return None
         some = columns if n_columns <= SAMPLE else columns[:, np.linspace(0, n_columns - 1, SAMPLE).astype(int)]
+        if float((np.diff(some.indptr).astype(float) ** 2).sum()) > MOST_PAIRS:
+            return None
         seeds = _seeds(some)
         if len(seeds) < 2:
             return None
