@@ -53,8 +53,8 @@ def show(record: RunRecord, problem: Problem) -> None:
     with right:
         st.dataframe(comparison(result.gated, result.refitted, result.held_out), hide_index=True, height="content")
         who = "the households chosen in the end," if facts.chosen else "the same households"
-        both = None if facts.chosen or result.gated is None or result.refitted is None else (result.gated.kept, result.refitted.kept)
-        lost = both[0] - both[1] if both else 0
+        same = result.gated and result.refitted and not facts.chosen
+        lost = result.gated.kept - result.refitted.kept if same else 0
         gone = f" ({wording.plural(lost, 'household')} came to nothing in it)" if lost > 0 else ""
         st.caption(f"Gated: weights as training left them. Refitted: {who} calibrated once more without gates{gone}; these are exported.")
 

@@ -18,6 +18,7 @@ from l0engine.calibration.config import Config
 from l0engine.calibration.frontier.point import FrontierPoint
 from l0engine.calibration.frontier.references import REFERENCES
 from l0engine.calibration.limits import share
+from l0engine.calibration.problem.margins import plain_number
 from l0engine.calibration.problem.preflight import targets_in_use
 from l0engine.calibration.problem.previous import Previous
 from l0engine.calibration.problem.problem import Problem
@@ -159,8 +160,8 @@ def _with_progress(steps: Generator[Snapshot, None, Result], config: Config) -> 
 
 
 def _words(m: Measures) -> str:
-    ratio = f"{m.max_weight_ratio:,.0f}" if m.max_weight_ratio >= 100 else f"{m.max_weight_ratio:.2g}"
     return (
         f"{m.kept:,} kept, median error {share(m.median_abs_rel_error)}, mean {share(m.mean_abs_rel_error)}, {share(m.share_within_10pct)} "
-        f"within 10 %, effective sample size {m.ess:,.0f}, largest weight {m.max_weight:,.0f} ({ratio} x base)"
+        f"within 10 %, effective sample size {m.ess:,.0f}, largest weight {m.max_weight:,.0f} "
+        f"({plain_number(m.max_weight_ratio, 3)} x base)"
     )

@@ -139,7 +139,8 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
         anew = by_price(problem, system, config, gated, price)
         before = system.cost(config, price, system.value(weights), weights)
         if anew is not None and system.cost(config, price, anew.loss, anew.weights) < ANEW * before:
-            weights = anew.weights if config.price_change else _worth_their_price(system, config, price, anew.weights)
+            leave = not config.price_change  # or who leaves has a price
+            weights = _worth_their_price(system, config, price, anew.weights) if leave else anew.weights
             note = f"What the gates kept is beaten at this price, so {np.count_nonzero(weights):,} households were chosen anew."
             return _Answer.of(anew, note)._replace(weights=weights, refitted=measure(problem, weights, system.use))
     gone = 0 if gates else np.count_nonzero(gated) - np.count_nonzero(weights)
@@ -150,9 +151,10 @@ def _answer(problem: Problem, config: Config, lower: Config, system: ScaledSyste
 def _worth_their_price(system: ScaledSystem, config: Config, price: float, weights: np.ndarray) -> np.ndarray:
     """The weights without households that only fill up a number, where that pays: they have next to no weight, and a price each."""
     weights = without_negligible(system, weights)
+    if config.total != "free":
+        return weights  # each is part of the sum
     fewer = without_negligible(system, weights, 2 * LEAST)
-    saved = system.cost(config, price, system.value(weights), weights) - system.cost(config, price, system.value(fewer), fewer)
-    return fewer if saved > 0 and config.total == "free" else weights
+    return min((weights, fewer), key=lambda w: system.cost(config, price, system.value(w), w))
 
 
 def shut_too_early(system: ScaledSystem, weights: np.ndarray) -> bool:

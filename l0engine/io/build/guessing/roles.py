@@ -45,12 +45,10 @@ def first_recipe(tables: Mapping[str, pd.DataFrame], households: str = "", perso
     ProblemError
         There are no two tables, or ids are missing or stand twice.
     """
-    told, households = households, households or _households(tables)
+    households = households or _households(tables)
     if households not in tables or len(tables) < 2:
         raise ProblemError("A recipe needs a table of households and at least one of totals: add the other one.")
     frame = tables[households]
-    if not told:
-        _refuse_totals(households, tables)
     household_id = named(frame, ID_NAMES)
     if household_id:
         _refuse_empty(households, frame, household_id, "household an id")
@@ -143,7 +141,10 @@ def _households(tables: Mapping[str, pd.DataFrame]) -> str:
     weighted = [n for n in unique if n in plain and _weight(tables[n])]
     for name in () if weighted else (n for n in ids if n in plain and _weight(tables[n])):
         _refuse_empty(name, tables[name], ids[name], "household an id")
-    return max(weighted or unique or ids or plain or tables, key=lambda n: len(tables[n]), default="")
+    found = max(weighted or unique or ids or plain or tables, key=lambda n: len(tables[n]), default="")
+    if len(tables) > 1:
+        _refuse_totals(found, tables)
+    return found
 
 
 def _persons(tables: Mapping[str, pd.DataFrame], households: str, household_id: str) -> str:
